@@ -1,0 +1,111 @@
+//! How the clients are made: once, over one HTTP connector, each attempt with a time-out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::{ConfigStatuses, S3Archive, SnsNotifier};
+use crate::model::TopicArn;
+use crate::settings::{Caller, Settings};
+
+/// AWS, connected.
+#[derive(Debug)]
+pub struct Aws {
+    /// AWS Config in every source, and STS.
+    pub statuses: ConfigStatuses,
+    /// The bucket.
+    pub archive: S3Archive,
+    /// The topics.
+    pub notifier: SnsNotifier,
+}
+
+/// The SDK sets no time-out but the one for connecting: a peer that accepts and never answers would be waited for until
+/// Lambda ends the invocation.
+const CONNECT: Duration = Duration::from_secs(3);
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten with the SDK's own
+/// limiter, which slows down to the rate that it meets, lose none and waste few.
+const CONFIG_ATTEMPTS: u32 = 10;
+const CONFIG_BACKOFF: Duration = Duration::from_secs(5);
+
+/// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the environment, with its behaviour
+/// pinned by date: another one would change retries and time-outs with an upgrade.
+pub fn environment() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+}
+
+/// Makes the clients. Nothing is called. `lookup` answers like the environment.
+pub async fn connect(loader: ConfigLoader, settings: &Settings, lookup: impl Fn(&str) -> Option<String>) -> Aws {
+    let base = loader
+        .region(Region::new(settings.home.as_str().to_owned()))
+        .app_name(AppName::new("packwatch").unwrap_or_else(|_| unreachable!("a plain word is an app name")))
+        .http_client(
+            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https(),
+        )
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
+        .retry_config(RetryConfig::standard())
+        .load()
+        .await;
+    Aws {
+        statuses: statuses(&base, settings).await,
+        archive: S3Archive::new(s3_client(&base, &lookup), settings.bucket.clone()),
+        notifier: SnsNotifier::new(
+            settings.audiences().map(|topic| (topic.clone(), sns_client(&base, topic))).collect(),
+        ),
+    }
+}
+
+async fn statuses(base: &SdkConfig, settings: &Settings) -> ConfigStatuses {
+    let mut clients = BTreeMap::new();
+    for caller in &settings.callers {
+        let config = match caller {
+            Caller::Own => base.clone(),
+            Caller::Role(role) => {
+                let mut provider = AssumeRoleProvider::builder(&role.arn).session_name("packwatch").configure(base);
+                if let Some(id) = &settings.external_id {
+                    provider = provider.external_id(id);
+                }
+                // One provider and one cache for all regions: the role is assumed once.
+                let provider = aws_sdk_config::config::SharedCredentialsProvider::new(provider.build().await);
+                base.to_builder().credentials_provider(provider).build()
+            }
+        };
+        for region in &settings.regions {
+            clients.insert((caller.clone(), region.clone()), config_client(&config, region.as_str()));
+        }
+    }
+    ConfigStatuses::new(clients, aws_sdk_sts::Client::new(base))
+}
+
+/// One client for each source, with a retry quota and a limiter of its own: the limits are those of a caller in a region,
+/// and the SDK's quota is shared by all clients of a service, never refills by time, and would be spent when the next
+/// invocation comes.
+fn config_client(config: &SdkConfig, region: &str) -> aws_sdk_config::Client {
+    let partition = RetryPartition::custom(format!("config {region}")).token_bucket(TokenBucket::unlimited()).build();
+    aws_sdk_config::Client::from_conf(
+        aws_sdk_config::config::Builder::from(config)
+            .region(Region::new(region.to_owned()))
+            .retry_config(RetryConfig::adaptive().with_max_attempts(CONFIG_ATTEMPTS).with_max_backoff(CONFIG_BACKOFF))
+            .retry_partition(partition)
+            .build(),
+    )
+}
+
+/// An endpoint that is set by hand (an emulator, an interface endpoint) serves every bucket under one host name.
+fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws_sdk_s3::Client {
+    let by_hand = config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(by_hand).build())
+}
+
+/// A topic is published to in its own region.
+fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
+    let region = topic.as_str().split(':').nth(3).unwrap_or_default().to_owned();
+    aws_sdk_sns::Client::from_conf(aws_sdk_sns::config::Builder::from(config).region(Region::new(region)).build())
+}

@@ -1,0 +1,157 @@
+//! AWS Config and STS: pages of statuses, in the domain's words.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_config::Client;
+use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::DescribeOrganizationConformancePackStatusesError;
+use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
+use aws_sdk_config::types::{
+    OrganizationConformancePackDetailedStatus, OrganizationConformancePackStatus,
+    OrganizationResourceDetailedStatusFilters,
+};
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+use super::gap_cause;
+use crate::model::{AccountId, GapCause, PackName, Region, Row, cut};
+use crate::plan::Watched;
+use crate::ports::{Page, StatusSource, Unread};
+use crate::reader::{LIST, MEMBERS};
+use crate::settings::Caller;
+
+/// AWS Config as every caller in every region.
+#[derive(Debug)]
+pub struct ConfigStatuses {
+    clients: BTreeMap<(Caller, Region), Client>,
+    sts: aws_sdk_sts::Client,
+}
+
+/// Rows a page, the most that the API gives.
+const PAGE: i32 = 100;
+
+impl ConfigStatuses {
+    /// A client for each source.
+    pub fn new(clients: BTreeMap<(Caller, Region), Client>, sts: aws_sdk_sts::Client) -> Self {
+        Self { clients, sts }
+    }
+
+    fn client(&self, watched: &Watched, operation: &str) -> Result<&Client, GapCause> {
+        self.clients.get(&(watched.caller.clone(), watched.source.region.clone())).ok_or_else(|| GapCause {
+            operation: operation.to_owned(),
+            code: "NoClient".to_owned(),
+            message: format!("no client was made for {}", watched.source),
+        })
+    }
+}
+
+impl StatusSource for ConfigStatuses {
+    async fn identify(&self) -> Result<AccountId, GapCause> {
+        const OPERATION: &str = "GetCallerIdentity";
+        let identity = self.sts.get_caller_identity().send().await.map_err(|error| gap_cause(OPERATION, &error))?;
+        match identity.account() {
+            Some(account) if AccountId::is_valid(account) => Ok(account.into()),
+            other => Err(GapCause {
+                operation: OPERATION.to_owned(),
+                code: "NoAccount".to_owned(),
+                message: format!("STS answered with the account {other:?}"),
+            }),
+        }
+    }
+
+    async fn packs(&self, source: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+        let answer = self
+            .client(source, LIST)?
+            .describe_organization_conformance_pack_statuses()
+            .limit(PAGE)
+            .set_next_token(token.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| gap_cause(LIST, &error))?;
+        Ok(Page {
+            rows: answer.organization_conformance_pack_statuses.unwrap_or_default().into_iter().map(pack).collect(),
+            next: answer.next_token,
+        })
+    }
+
+    async fn pack(&self, source: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
+        let answer = self
+            .client(source, LIST)?
+            .describe_organization_conformance_pack_statuses()
+            .organization_conformance_pack_names(name.as_str())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let rows = answer.organization_conformance_pack_statuses.unwrap_or_default();
+                Ok(rows.into_iter().map(pack).find(|(found, _)| found == name).map(|(_, row)| row))
+            }
+            Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
+            Err(error) => Err(gap_cause(LIST, &error)),
+        }
+    }
+
+    async fn members(
+        &self,
+        source: &Watched,
+        pack: &PackName,
+        account: Option<&AccountId>,
+        token: Option<&str>,
+    ) -> Result<Page<(AccountId, Row)>, Unread> {
+        let filters = account
+            .map(|account| OrganizationResourceDetailedStatusFilters::builder().account_id(account.as_str()).build());
+        let answer = self
+            .client(source, MEMBERS)
+            .map_err(Unread::Failed)?
+            .get_organization_conformance_pack_detailed_status()
+            .organization_conformance_pack_name(pack.as_str())
+            .set_filters(filters)
+            .limit(PAGE)
+            .set_next_token(token.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| match error.as_service_error() {
+                Some(
+                    GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_),
+                ) => Unread::NoSuchPack,
+                _ => Unread::Failed(gap_cause(MEMBERS, &error)),
+            })?;
+        Ok(Page {
+            rows: answer
+                .organization_conformance_pack_detailed_statuses
+                .unwrap_or_default()
+                .into_iter()
+                .map(member)
+                .collect(),
+            next: answer.next_token,
+        })
+    }
+}
+
+fn pack(row: OrganizationConformancePackStatus) -> (PackName, Row) {
+    let name = row.organization_conformance_pack_name.into();
+    let row = Row {
+        status: cut(row.status.as_str().to_owned()).into(),
+        error_code: row.error_code.map(cut),
+        error_message: row.error_message.map(cut),
+        last_update_time: row.last_update_time.and_then(time),
+        conformance_pack_name: None,
+    };
+    (name, row)
+}
+
+fn member(row: OrganizationConformancePackDetailedStatus) -> (AccountId, Row) {
+    let account = row.account_id.into();
+    let row = Row {
+        status: cut(row.status.as_str().to_owned()).into(),
+        error_code: row.error_code.map(cut),
+        error_message: row.error_message.map(cut),
+        last_update_time: row.last_update_time.and_then(time),
+        conformance_pack_name: Some(cut(row.conformance_pack_name)),
+    };
+    (account, row)
+}
+
+/// To the millisecond, which is as fine as AWS Config says it.
+fn time(time: DateTime) -> Option<Timestamp> {
+    Timestamp::from_millisecond(time.to_millis().ok()?).ok()
+}

@@ -1,0 +1,57 @@
+//! AWS: one file per service, and how the clients are made. The only place that names the SDK; it knows no policy.
+
+mod clients;
+mod config;
+mod s3;
+mod sns;
+
+use std::error::Error;
+
+use aws_sdk_s3::error::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::error::with_causes;
+use crate::model::{GapCause, cut};
+use crate::ports::Cause;
+
+pub use clients::{Aws, connect, environment};
+pub use config::ConfigStatuses;
+pub use s3::S3Archive;
+pub use sns::SnsNotifier;
+
+/// An error of the SDK as a gap. Errors that the service's model does not know (throttling, denials) say what they are only
+/// in their metadata; those that never reached the service have none.
+fn gap_cause<E>(operation: &str, error: &E) -> GapCause
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let metadata = error.meta();
+    let message = metadata.message().map_or_else(|| with_causes(error), str::to_owned);
+    GapCause {
+        operation: operation.to_owned(),
+        code: metadata.code().unwrap_or("NoAnswer").to_owned(),
+        message: cut(message),
+    }
+}
+
+/// A failed call with what the service said.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{code}: {message}")]
+    Said { code: String, message: String },
+    #[error("{0}")]
+    Silent(String),
+}
+
+/// An error of the SDK as a cause that reads: code and message where the service gave them, else the SDK's whole chain.
+fn sdk_failure<E>(error: &SdkError<E>) -> Cause
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    Box::new(match (error.code(), error.message()) {
+        (Some(code), message) => {
+            Failure::Said { code: code.to_owned(), message: cut(message.unwrap_or("no message").to_owned()) }
+        }
+        _ => Failure::Silent(with_causes(error)),
+    })
+}

@@ -1,0 +1,74 @@
+//! S3: conditional reads and writes of one bucket.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::sdk_failure;
+use crate::ports::{Archive, Cause, Expect, Unwritten, Version};
+
+/// A bucket.
+#[derive(Debug)]
+pub struct S3Archive {
+    client: Client,
+    bucket: String,
+}
+
+impl S3Archive {
+    /// The bucket, reached through `client`.
+    pub fn new(client: Client, bucket: String) -> Self {
+        Self { client, bucket }
+    }
+}
+
+/// Said in an error that carries nothing else.
+#[derive(Debug, thiserror::Error)]
+#[error("S3 answered without an ETag, so that the next write could not be conditional")]
+struct NoVersion;
+
+impl Archive for S3Archive {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+        let object = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(object) => object,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error) => return Err(sdk_failure(&error)),
+        };
+        let version = Version(object.e_tag.ok_or(NoVersion)?);
+        let bytes = object.body.collect().await?.to_vec();
+        Ok(Some((bytes, version)))
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type("application/json")
+            .body(ByteStream::from(bytes));
+        let put = match expect {
+            Expect::Absent => put.if_none_match("*"),
+            Expect::Version(Version(version)) => put.if_match(version),
+        };
+        let answer: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
+        match answer {
+            // An answer without an ETag is one that cannot be gone on from: as good as none.
+            Ok(stored) => stored.e_tag.map(Version).ok_or_else(|| Unwritten::Unknown(Box::new(NoVersion))),
+            Err(error) => Err(unwritten(&error, expect)),
+        }
+    }
+}
+
+/// [Conditional writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when the
+/// condition does not hold, 409 when writes cross, 404 when the object that is expected is gone.
+fn unwritten(error: &SdkError<PutObjectError>, expect: &Expect) -> Unwritten {
+    match error.raw_response().map(|response| response.status().as_u16()) {
+        Some(412 | 409) => Unwritten::Lost,
+        Some(404) if matches!(expect, Expect::Version(_)) && error.code() == Some("NoSuchKey") => Unwritten::Lost,
+        Some(400..500) => Unwritten::Refused(sdk_failure(error)),
+        _ => Unwritten::Unknown(sdk_failure(error)),
+    }
+}

@@ -1,0 +1,48 @@
+//! SNS: a message to a topic.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
+
+use crate::digest::Message;
+use crate::model::TopicArn;
+use crate::ports::{Cause, Notifier};
+
+/// The topics, each reached in its own region.
+#[derive(Debug)]
+pub struct SnsNotifier {
+    topics: BTreeMap<TopicArn, Client>,
+}
+
+impl SnsNotifier {
+    /// A client for each topic.
+    pub fn new(topics: BTreeMap<TopicArn, Client>) -> Self {
+        Self { topics }
+    }
+}
+
+impl Notifier for SnsNotifier {
+    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
+        let client = self.topics.get(topic).ok_or("no client was made for this topic")?;
+        let mut publish = client
+            .publish()
+            .topic_arn(topic.as_str())
+            .subject(&message.subject)
+            .message(&message.body)
+            .set_message_structure(message.structured.then(|| "json".to_owned()));
+        for (name, attribute) in &message.attributes {
+            let value = MessageAttributeValue::builder()
+                .data_type(attribute.data_type())
+                .string_value(attribute.value())
+                .build()?;
+            publish = publish.message_attributes(name, value);
+        }
+        if topic.is_fifo() {
+            // One group, because digests go out in order.
+            publish = publish.message_group_id("packwatch").message_deduplication_id(&message.deduplication_id);
+        }
+        publish.send().await.map_err(|error| super::sdk_failure(&error))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The comparison: from what was open and what was seen, to what is open now. One function makes both the changes and the
+//! next ledger, so they cannot disagree, and comparing again with the same observation changes nothing.
+
+mod gaps;
+mod packs;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::ledger::{Closed, Ledger, Open};
+use crate::model::{FailureKey, GapCause, GapKey, How, Row};
+use crate::observation::Observation;
+use crate::plan::Policy;
+use crate::scope::Scope;
+
+pub use gaps::compare_gaps;
+
+/// What a comparison is made under.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// What the run looks at.
+    pub scope: &'a Scope,
+    /// What is told.
+    pub policy: &'a Policy,
+    /// The id of the run.
+    pub run_id: &'a str,
+}
+
+/// The state after an observation. Which changes an audience is to be told is the
+/// [`Difference`](crate::difference::Difference) that this leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The next ledger, before anybody is told.
+    pub ledger: Ledger,
+    /// Open failures in scope that could not be read.
+    pub unconfirmed: BTreeSet<FailureKey>,
+    /// What this run did not read, and whether another run had met the same before.
+    pub gaps: Vec<(GapKey, GapCause, Timestamp, bool)>,
+}
+
+/// Compares.
+pub fn compare(ledger: &Ledger, observation: &Observation, terms: Terms<'_>) -> Comparison {
+    let mut next = ledger.clone();
+    let now = observation.ended_at;
+    if !terms.scope.narrowed && terms.scope.identified {
+        unwatch(&mut next, terms, now);
+    }
+    let unconfirmed = packs::follow_open(&mut next, observation, terms.scope);
+    packs::open_new(&mut next, observation, terms);
+    packs::note_attempts(&mut next, observation, terms.scope);
+    restore_what_was_told(&mut next, terms.policy);
+    let gaps = compare_gaps(&mut next, observation, terms);
+    next.drop_what_nobody_waits_for();
+    Comparison { ledger: next, unconfirmed, gaps }
+}
+
+/// What the settings no longer cover is not watched any more: that is neither a clearing nor open.
+fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
+    let left: Vec<FailureKey> = next.open.keys().filter(|key| !terms.scope.covers(key)).cloned().collect();
+    for key in left {
+        close(next, &key, How::Unwatched, now);
+    }
+    for (key, open) in &mut next.open {
+        if terms.policy.ignores(key) && !open.told.is_empty() {
+            let ended = ended(open, How::Unwatched, now);
+            open.told.clear();
+            next.closed.insert(key.clone(), ended);
+        }
+    }
+    next.packs.retain(|key, _| terms.scope.covers_pack(key));
+}
+
+/// Ends an open failure. One that nobody was told of is never told.
+fn close(next: &mut Ledger, key: &FailureKey, how: How, now: Timestamp) {
+    if let Some(open) = next.open.remove(key)
+        && !open.told.is_empty()
+    {
+        next.closed.insert(key.clone(), ended(&open, how, now));
+    }
+}
+
+fn ended(open: &Open, how: How, now: Timestamp) -> Closed {
+    Closed {
+        how,
+        row: open.cause().clone(),
+        failing_since: open.failing_since,
+        closed_at: now,
+        owed: open.told.clone(),
+    }
+}
+
+/// A failure that came back before its end was told has never ended for those who were to be told.
+fn restore_what_was_told(next: &mut Ledger, policy: &Policy) {
+    for (key, open) in &mut next.open {
+        if !policy.ignores(key)
+            && let Some(closed) = next.closed.remove(key)
+        {
+            open.told.extend(closed.owed);
+        }
+    }
+}
+
+impl Open {
+    fn first_seen(row: &Row, run_id: &str, now: Timestamp) -> Self {
+        Self {
+            row: row.clone(),
+            failed: None,
+            failing_since: row.last_update_time.map_or(now, |updated| updated.min(now)),
+            changed_at: None,
+            first_run: run_id.to_owned(),
+            seen_again: false,
+            absent_since: None,
+            settled_since: None,
+            told: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Takes the newest row of a failure that stays open.
+    fn follow(&mut self, row: &Row, now: Timestamp) {
+        use crate::model::Standing::Failing;
+        if row.standing() == Failing {
+            self.failed = None;
+        } else if self.row.standing() == Failing {
+            self.failed = Some(self.row.clone());
+        }
+        if !self.row.says_the_same_as(row) {
+            self.changed_at = Some(now);
+        }
+        self.row = row.clone();
+        self.absent_since = None;
+    }
+}

@@ -1,0 +1,133 @@
+//! Packs and their members: what stays open, what a proof closes, what opens.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Terms, close};
+use crate::ledger::{Ledger, Open, PackHint};
+use crate::model::{AccountId, FailureKey, How, PackKey, Standing};
+use crate::observation::{Coverage, Observation, PackReading};
+use crate::scope::Scope;
+
+/// What is seen twice this far apart, and in every reading between, is no passing state of a pack that is being rewritten.
+const SETTLES_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a reading says of an open failure.
+enum Verdict {
+    Closes(How),
+    StaysOpen,
+    Unread,
+}
+
+/// Follows every open failure in scope; gives those that could not be read.
+pub(super) fn follow_open(next: &mut Ledger, observation: &Observation, scope: &Scope) -> BTreeSet<FailureKey> {
+    let now = observation.ended_at;
+    let keys: Vec<FailureKey> = next.open.keys().filter(|key| scope.covers(key)).cloned().collect();
+    let mut unconfirmed = BTreeSet::new();
+    for key in keys {
+        let Some(open) = next.open.get_mut(&key) else { continue };
+        let verdict = match observation.packs.get(&key.pack) {
+            Some(reading) => match &key.account_id {
+                Some(account) => member(open, reading, account, now),
+                None => pack_itself(open, reading, now),
+            },
+            None if observation.lacks(&key.pack) => Verdict::Closes(How::PackRemoved),
+            None => Verdict::Unread,
+        };
+        match verdict {
+            Verdict::Closes(how) => close(next, &key, how, now),
+            Verdict::StaysOpen => {}
+            Verdict::Unread => {
+                unconfirmed.insert(key);
+            }
+        }
+    }
+    unconfirmed
+}
+
+fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Timestamp) -> Verdict {
+    match reading.member(account) {
+        Some(row) if row.standing() == Standing::Settled => Verdict::Closes(How::Recovered),
+        Some(row) => {
+            open.follow(row, now);
+            Verdict::StaysOpen
+        }
+        None if reading.lacks(account) => {
+            let absent_since = *open.absent_since.get_or_insert(now);
+            let pack_stands_still =
+                reading.status_after.as_ref().is_some_and(|status| status.standing() != Standing::Moving);
+            if pack_stands_still || now.duration_since(absent_since) >= SETTLES_AFTER {
+                Verdict::Closes(How::AccountRemoved)
+            } else {
+                Verdict::StaysOpen
+            }
+        }
+        None => Verdict::Unread,
+    }
+}
+
+fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdict {
+    if reading.count(Standing::Failing) > 0 {
+        return Verdict::Closes(How::Explained);
+    }
+    match reading.row.standing() {
+        Standing::Settled => return Verdict::Closes(How::Recovered),
+        Standing::Moving if reading.is_whole() => {
+            let settled = reading.count(Standing::Settled);
+            let present = reading.members.len() - reading.count(Standing::Absent);
+            if settled == 0 || settled < present {
+                open.settled_since = None;
+            } else if now.duration_since(*open.settled_since.get_or_insert(now)) >= SETTLES_AFTER {
+                return Verdict::Closes(How::Recovered);
+            }
+        }
+        Standing::Moving => {}
+        Standing::Failing | Standing::Absent => open.settled_since = None,
+    }
+    open.follow(&reading.row, now);
+    Verdict::StaysOpen
+}
+
+/// Opens what fails and was not open, and notes what another run had seen before.
+pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Terms<'_>) {
+    let now = observation.ended_at;
+    for (pack, reading) in observation.packs.iter().filter(|(pack, _)| terms.scope.covers_pack(pack)) {
+        for (account, row) in &reading.members {
+            if row.standing() == Standing::Failing && terms.scope.covers_account(Some(account)) {
+                let key = FailureKey::member(pack, account);
+                see(next, key, || Open::first_seen(row, terms.run_id, now), terms.run_id);
+            }
+        }
+        if fails_by_itself(next, pack, reading, terms.scope) {
+            let key = FailureKey::pack_itself(pack);
+            see(next, key, || Open::first_seen(&reading.row, terms.run_id, now), terms.run_id);
+        }
+    }
+}
+
+fn see(next: &mut Ledger, key: FailureKey, first: impl FnOnce() -> Open, run_id: &str) {
+    let open = next.open.entry(key).or_insert_with(first);
+    open.seen_again |= open.first_run != run_id;
+}
+
+/// Whether a pack fails and no member explains it: neither one that this reading found nor one that is open.
+fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: &Scope) -> bool {
+    let itself = FailureKey::pack_itself(pack);
+    let a_member_is_open =
+        || next.open.range(&itself..).take_while(|(key, _)| key.pack == *pack).any(|(key, _)| !key.is_pack());
+    scope.covers(&itself)
+        && reading.row.standing() == Standing::Failing
+        && reading.is_whole()
+        && reading.count(Standing::Failing) == 0
+        && !a_member_is_open()
+}
+
+/// Notes which packs were tried, and forgets those that are not there.
+pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
+    next.packs.retain(|pack, _| !scope.covers_pack(pack) || !observation.lacks(pack));
+    let tried = |reading: &PackReading| reading.coverage != Coverage::Untried;
+    for (pack, _) in observation.packs.iter().filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading)) {
+        next.packs.insert(pack.clone(), PackHint { attempted_at: observation.ended_at });
+    }
+}

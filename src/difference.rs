@@ -1,0 +1,97 @@
+//! What an audience is to be told: the difference between what it was told and what is open.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::ledger::{AudienceId, Ledger};
+use crate::model::{FailureKey, GapKey, How};
+use crate::plan::Policy;
+use crate::scope::Scope;
+
+/// The changes that one digest tells, by their keys in the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Due and not told.
+    pub appeared: BTreeSet<FailureKey>,
+    /// Told, and no longer open; those that were explained are among them.
+    pub cleared: BTreeSet<FailureKey>,
+    /// Told, and no longer watched.
+    pub unwatched: BTreeSet<FailureKey>,
+    /// Told long ago, and still open.
+    pub reminded: BTreeSet<FailureKey>,
+    /// Not read in two runs, and not told.
+    pub gaps_lasting: BTreeSet<GapKey>,
+    /// Told as not read, and read again.
+    pub gaps_ended: BTreeSet<GapKey>,
+}
+
+impl Difference {
+    /// What `audience` is to be told of the state at the time `at`; with `scope`, only of what is in it.
+    pub fn of(ledger: &Ledger, audience: AudienceId, policy: &Policy, scope: Option<&Scope>, at: Timestamp) -> Self {
+        let mut difference = Self::default();
+        let in_scope = |key: &FailureKey| scope.is_none_or(|scope| scope.covers(key));
+        for (key, open) in ledger.open.iter().filter(|(key, _)| in_scope(key)) {
+            match open.told.get(&audience) {
+                None if open.is_due(key, policy, at) => difference.appeared.insert(key.clone()),
+                Some(told) if !policy.ignores(key) && policy.reminder_is_due(*told, at) => {
+                    difference.reminded.insert(key.clone())
+                }
+                _ => false,
+            };
+        }
+        for (key, closed) in ledger.closed.iter().filter(|(key, _)| in_scope(key)) {
+            if closed.owed.contains_key(&audience) {
+                let list = match closed.how {
+                    How::Unwatched => &mut difference.unwatched,
+                    _ => &mut difference.cleared,
+                };
+                list.insert(key.clone());
+            }
+        }
+        for (key, gap) in ledger.gaps.iter().filter(|(key, _)| scope.is_none_or(|scope| scope.covers_gap(key))) {
+            match (gap.told.contains(&audience), gap.ended_at) {
+                (true, Some(_)) => difference.gaps_ended.insert(key.clone()),
+                (false, None) if gap.met_again => difference.gaps_lasting.insert(key.clone()),
+                _ => false,
+            };
+        }
+        difference
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Notes in the ledger that `audience` is told all of this at the time `at`.
+    pub fn note_told(&self, ledger: &mut Ledger, audience: AudienceId, at: Timestamp) {
+        for key in self.appeared.iter().chain(&self.reminded) {
+            if let Some(open) = ledger.open.get_mut(key) {
+                open.told.insert(audience, at);
+            }
+        }
+        for key in self.cleared.iter().chain(&self.unwatched) {
+            if let Some(closed) = ledger.closed.get_mut(key) {
+                closed.owed.remove(&audience);
+            }
+        }
+        for key in &self.gaps_lasting {
+            if let Some(gap) = ledger.gaps.get_mut(key) {
+                gap.told.insert(audience);
+            }
+        }
+        for key in &self.gaps_ended {
+            if let Some(gap) = ledger.gaps.get_mut(key) {
+                gap.told.remove(&audience);
+            }
+        }
+        ledger.drop_what_nobody_waits_for();
+    }
+}
+
+impl Policy {
+    fn reminder_is_due(&self, told: Timestamp, at: Timestamp) -> bool {
+        self.remind_after.is_some_and(|after| at.duration_since(told) >= after)
+    }
+}

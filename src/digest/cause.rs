@@ -1,0 +1,129 @@
+//! Failures of one cause, together: the same status, code, and message once the identifiers in it are masked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use regex_lite::Regex;
+
+use crate::model::{AccountId, FailureKey, PackName, Region};
+use crate::snapshot::FailureRecord;
+
+/// Failures of one pack and one cause, in all its regions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group<'a> {
+    pub pack: &'a PackName,
+    pub status: &'a str,
+    pub code: Option<&'a str>,
+    /// The message, masked where the members' messages differ.
+    pub message: Option<String>,
+    pub accounts: BTreeSet<&'a AccountId>,
+    pub regions: BTreeSet<&'a Region>,
+    pub callers: BTreeSet<&'a AccountId>,
+    pub failures: Vec<&'a FailureKey>,
+    pub since: Timestamp,
+    pub latest: Timestamp,
+}
+
+impl Group<'_> {
+    /// The code, or what is known instead.
+    pub(super) fn name(&self) -> &str {
+        self.code.unwrap_or(self.status)
+    }
+
+    /// How many of what: `27 accounts`, or the pack itself.
+    pub(super) fn size(&self) -> String {
+        match self.accounts.len() {
+            0 => "the pack itself".to_owned(),
+            1 => "1 account".to_owned(),
+            many => format!("{many} accounts"),
+        }
+    }
+
+    /// What to do, where the cause is known.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        let text = format!("{} {}", self.code.unwrap_or_default(), self.message.as_deref().unwrap_or_default());
+        REMEDIES.iter().find(|(marks, _)| marks.iter().any(|mark| text.contains(mark))).map(|(_, remedy)| *remedy)
+    }
+}
+
+/// Causes seen in the field, by what their code or message holds. AWS gives no official list.
+const REMEDIES: &[(&[&str], &str)] = &[
+    (
+        &["NoAvailableConfigurationRecorder", "NoAvailableDeliveryChannel", "configuration recorder"],
+        "turn on AWS Config (a recorder and a delivery channel) in these accounts and regions",
+    ),
+    (
+        &["AWSServiceRoleForConfigConforms"],
+        "create the service-linked role for config-conforms.amazonaws.com in these accounts",
+    ),
+    (
+        &["MaxNumberOfConfigRules", "MaxNumberOfConformancePacks", "LimitExceeded", "limit exceeded", "quota"],
+        "these accounts are at an AWS Config quota: remove rules or packs there, or raise the quota",
+    ),
+    (&["suspended", "Suspended"], "the account is suspended: exclude it from the pack, or close it"),
+    (
+        &["AccessDenied", "InsufficientPermissions", "not authorized", "ermission"],
+        "check service control policies and the roles of AWS Config in these accounts",
+    ),
+    (
+        &["TemplateValidation", "InvalidParameter", "ValidationError"],
+        "the pack's template or parameters are refused: mend them and deploy the pack again",
+    ),
+];
+
+static IDENTIFIERS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+    [
+        (r#"arn:aws[a-z-]*:[^\s"',;)]+"#, "ARN"),
+        (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "ID"),
+        (r"(?i)\b(?:request ?id|requestid)[:= ]+[0-9A-Za-z-]{8,}", "Request ID: ID"),
+        (r"\b[0-9]{12}\b", "ACCOUNT"),
+    ]
+    .into_iter()
+    .filter_map(|(pattern, mask)| Some((Regex::new(pattern).ok()?, mask)))
+    .collect()
+});
+
+/// The message with what differs from account to account masked.
+pub(super) fn mask(message: &str) -> String {
+    IDENTIFIERS
+        .iter()
+        .fold(message.to_owned(), |text, (identifier, mask)| identifier.replace_all(&text, *mask).into_owned())
+}
+
+/// Groups failures by pack and cause, the largest first within a pack.
+pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
+    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
+    for FailureRecord { key, state, cause } in records {
+        let code = cause.error_code.as_deref();
+        let masked = cause.error_message.as_deref().map(mask);
+        let group = groups
+            .entry((&key.pack.pack, cause.status.as_str(), code, masked.clone(), key.is_pack()))
+            .or_insert_with(|| Group {
+                pack: &key.pack.pack,
+                status: cause.status.as_str(),
+                code,
+                message: cause.error_message.clone(),
+                accounts: BTreeSet::new(),
+                regions: BTreeSet::new(),
+                callers: BTreeSet::new(),
+                failures: Vec::new(),
+                since: state.failing_since,
+                latest: state.failing_since,
+            });
+        if group.message != cause.error_message {
+            group.message = masked;
+        }
+        group.accounts.extend(&key.account_id);
+        group.regions.insert(&key.pack.source.region);
+        group.callers.insert(&key.pack.source.caller);
+        group.failures.push(key);
+        group.since = group.since.min(state.failing_since);
+        group.latest = group.latest.max(state.failing_since);
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by(|one, other| {
+        one.pack.cmp(other.pack).then(other.failures.len().cmp(&one.failures.len())).then(one.name().cmp(other.name()))
+    });
+    groups
+}

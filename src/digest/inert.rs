@@ -1,0 +1,40 @@
+//! Text from AWS made harmless where people read it: an error message can carry anything that a template held.
+
+/// The text on one line, without control and formatting characters, and with what chat and mail programs act on
+/// (mentions, links, emphasis, code) replaced by characters that only look like it.
+pub fn inert(text: &str) -> String {
+    let mut calm = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let inside_a_word =
+            calm.ends_with(char::is_alphanumeric) && characters.peek().is_some_and(|c| c.is_alphanumeric());
+        match c {
+            c if c.is_control() || c.is_whitespace() => {
+                if !calm.ends_with(' ') {
+                    calm.push(' ');
+                }
+            }
+            c if is_formatting(c) => {}
+            '<' => calm.push('‹'),
+            '>' => calm.push('›'),
+            '@' => calm.push('＠'),
+            '[' => calm.push('('),
+            ']' => calm.push(')'),
+            '|' => calm.push('¦'),
+            '`' => calm.push('\''),
+            '*' => calm.push('∗'),
+            '~' => calm.push('∼'),
+            '_' if !inside_a_word => calm.push('＿'),
+            c => calm.push(c),
+        }
+    }
+    calm.trim().to_owned()
+}
+
+/// Characters that show nothing themselves and change how others show: zero-width, bidirectional, tags, variation
+/// selectors ([Unicode, General Category Cf](https://www.unicode.org/reports/tr44/)).
+fn is_formatting(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}

@@ -1,0 +1,92 @@
+//! The body for the digest topic: a text for people, a line for phones, and JSON for programs that always fits.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Digest;
+use crate::snapshot::{SCHEMA_VERSION, Totals};
+
+/// The JSON for programs. Records are cut where they do not fit, whole ones; the counts stay true.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    digest_id: &'a str,
+    run_id: Option<&'a str>,
+    sequence: u64,
+    created_at: Timestamp,
+    label: Option<&'a str>,
+    first_run: bool,
+    totals: Totals,
+    appeared: Vec<Box<RawValue>>,
+    cleared: Vec<Box<RawValue>>,
+    unwatched: Vec<Box<RawValue>>,
+    reminded: Vec<Box<RawValue>>,
+    gaps: Vec<Box<RawValue>>,
+    truncated: bool,
+    snapshot: Option<String>,
+}
+
+/// What SNS picks from by protocol (`MessageStructure: json`).
+#[derive(Serialize)]
+struct Structure<'a> {
+    default: &'a str,
+    email: &'a str,
+    sms: &'a str,
+}
+
+/// The body, in at most `room` bytes.
+pub(super) fn body(digest: &Digest, room: usize) -> String {
+    let (email, sms) = (digest.text(), digest.subject());
+    let structure = |default: &str| write(&Structure { default, email: &email, sms: &sms });
+    let mut document = Document {
+        schema_version: SCHEMA_VERSION,
+        digest_id: &digest.id,
+        run_id: digest.run_id.as_deref(),
+        sequence: digest.sequence,
+        created_at: digest.created_at,
+        label: digest.label.as_deref(),
+        first_run: digest.first_run,
+        totals: digest.totals,
+        appeared: Vec::new(),
+        cleared: Vec::new(),
+        unwatched: Vec::new(),
+        reminded: Vec::new(),
+        gaps: Vec::new(),
+        truncated: false,
+        snapshot: digest.snapshot.as_ref().map(super::SnapshotAddress::uri),
+    };
+    let frame = structure(&write(&document)).len() + digest.subject().len();
+    let mut left = room.saturating_sub(frame + 1);
+    let mut fits = |record: Box<RawValue>| {
+        // The JSON is a string inside the body, so that its quotes count twice; a comma goes with each record.
+        let cost = write(record.get()).len() - 1;
+        let fits = cost <= left;
+        left = if fits { left - cost } else { 0 };
+        fits.then_some(record)
+    };
+    let gaps = records(&digest.gaps);
+    let appeared = records(&digest.appeared);
+    let cleared = records(&digest.cleared);
+    let unwatched = records(&digest.unwatched);
+    let reminded = records(&digest.reminded);
+    let all = [gaps.len(), appeared.len(), cleared.len(), unwatched.len(), reminded.len()].iter().sum();
+    document.gaps = gaps.into_iter().map_while(&mut fits).collect();
+    document.appeared = appeared.into_iter().map_while(&mut fits).collect();
+    document.cleared = cleared.into_iter().map_while(&mut fits).collect();
+    document.unwatched = unwatched.into_iter().map_while(&mut fits).collect();
+    document.reminded = reminded.into_iter().map_while(&mut fits).collect();
+    let kept = [&document.gaps, &document.appeared, &document.cleared, &document.unwatched, &document.reminded];
+    let kept: usize = kept.iter().map(|list| list.len()).sum();
+    document.truncated = kept < all;
+    structure(&write(&document))
+}
+
+fn records<T: Serialize>(records: &[T]) -> Vec<Box<RawValue>> {
+    records.iter().filter_map(|record| serde_json::value::to_raw_value(record).ok()).collect()
+}
+
+/// Documents of strings and numbers with string keys can always be written.
+fn write<T: Serialize + ?Sized>(document: &T) -> String {
+    serde_json::to_string(document).unwrap_or_default()
+}

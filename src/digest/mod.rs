@@ -1,0 +1,303 @@
+//! The digest: what changed, worded for people and for programs. Pure: a ledger and a difference in, a message out.
+
+mod cause;
+mod chat;
+mod inert;
+mod json;
+mod subject;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::difference::Difference;
+use crate::ledger::{Audience, Committed, Ledger};
+use crate::model::{FailureKey, GapKey, PackName, Region, Row, Source};
+use crate::plan::Plan;
+use crate::snapshot::{
+    ClosedRecord, FailureRecord, FailureState, GapRecord, GapState, Totals, clearings, pack_names, packs_of,
+};
+
+pub use inert::inert;
+
+/// A request to SNS, word for word, so that it can be sent again as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// One line of ASCII, at most 99 characters.
+    pub subject: String,
+    /// The body.
+    pub body: String,
+    /// Whether the body holds a text for each protocol (`MessageStructure: json`).
+    pub structured: bool,
+    /// What filter policies match on.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// The deduplication id on a FIFO topic.
+    pub deduplication_id: String,
+}
+
+/// A message attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Attribute {
+    /// A `Number`.
+    Number(usize),
+    /// A `String.Array`.
+    Strings(Vec<String>),
+}
+
+impl Attribute {
+    /// The SNS data type.
+    pub fn data_type(&self) -> &'static str {
+        match self {
+            Self::Number(_) => "Number",
+            Self::Strings(_) => "String.Array",
+        }
+    }
+
+    /// The value as SNS takes it.
+    pub fn value(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Strings(words) => serde_json::Value::from(words.clone()).to_string(),
+        }
+    }
+}
+
+/// [Message and attributes together](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html) stay under this.
+pub const SIZE_LIMIT: usize = 262_144;
+
+/// One digest for one audience, before it is worded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digest {
+    /// The id, the same however often it is sent.
+    pub id: String,
+    /// The last committed run, if any.
+    pub run_id: Option<String>,
+    /// Its number.
+    pub sequence: u64,
+    /// The state that the digest tells is that of this time.
+    pub created_at: Timestamp,
+    /// A short word for subjects and texts.
+    pub label: Option<String>,
+    /// Whether the run was the first.
+    pub first_run: bool,
+    /// The totals of the run; appeared and cleared are those of this digest.
+    pub totals: Totals,
+    /// Packs with an open failure.
+    pub packs_open: BTreeSet<PackName>,
+    /// How many packs that is, the same name in two sources counted twice.
+    pub packs_failing: usize,
+    /// Due and not told before.
+    pub appeared: Vec<FailureRecord>,
+    /// Told and no longer open; those that were explained are among them.
+    pub cleared: Vec<ClosedRecord>,
+    /// Told, and no longer watched.
+    pub unwatched: Vec<ClosedRecord>,
+    /// Told long ago, and still open.
+    pub reminded: Vec<FailureRecord>,
+    /// Gaps to tell.
+    pub gaps: Vec<GapRecord>,
+    /// Open and told before, as counts.
+    pub ongoing: BTreeMap<PackName, usize>,
+    /// Open and not due yet.
+    pub early: usize,
+    /// Sources that are watched for the first time.
+    pub newly_watched: BTreeSet<Source>,
+    /// The bucket and key of the snapshot, and the region for the link.
+    pub snapshot: Option<SnapshotAddress>,
+}
+
+/// Where a snapshot is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotAddress {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The region of the console.
+    pub region: Region,
+}
+
+impl SnapshotAddress {
+    /// The `s3://` address.
+    pub fn uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// The page of the object in the console of its partition.
+    pub fn console(&self) -> String {
+        let region = self.region.as_str();
+        let host = if region.starts_with("cn-") {
+            "console.amazonaws.cn"
+        } else if region.starts_with("us-gov-") {
+            "console.amazonaws-us-gov.com"
+        } else {
+            "console.aws.amazon.com"
+        };
+        format!("https://{host}/s3/object/{}?region={region}&prefix={}", self.bucket, self.key)
+    }
+}
+
+impl Digest {
+    /// The digest that tells `difference` to `audience`. `ledger` is the state before it is told.
+    pub fn of(ledger: &Ledger, audience: &Audience, difference: &Difference, plan: &Plan, at: Timestamp) -> Self {
+        let policy = &plan.policy;
+        let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
+            let record = |key: &FailureKey| {
+                let open = ledger.open.get(key)?;
+                let state = FailureState::of(key, open, policy, Some(audience.id), at).made_inert();
+                Some(FailureRecord { key: key.clone(), state, cause: open.cause().clone().made_inert() })
+            };
+            keys.iter().filter_map(record).collect()
+        };
+        let endings = |keys: &BTreeSet<FailureKey>| -> Vec<ClosedRecord> {
+            let record = |key: &FailureKey| Some(ClosedRecord::of(key, ledger.closed.get(key)?).made_inert());
+            keys.iter().filter_map(record).collect()
+        };
+        let told_of: Vec<&FailureKey> = ledger.open.keys().filter(|key| !policy.ignores(key)).collect();
+        let mut ongoing = BTreeMap::new();
+        let mut early = 0;
+        for (key, open) in ledger.open.iter().filter(|(key, _)| !policy.ignores(key)) {
+            if open.told.contains_key(&audience.id) {
+                *ongoing.entry(key.pack.pack.clone()).or_default() += 1;
+            } else if !open.is_due(key, policy, at) {
+                early += 1;
+            }
+        }
+        let last = ledger.last.as_ref();
+        Self {
+            id: format!("{}.{}.{}", plan.run_id, audience.id, audience.digests + 1),
+            run_id: last.map(|last| last.run_id.clone()),
+            sequence: ledger.sequence,
+            created_at: at,
+            label: plan.label.clone(),
+            first_run: last.is_some_and(|last| last.first),
+            totals: Totals {
+                appeared: difference.appeared.len(),
+                cleared: clearings(ledger, difference),
+                open_all: told_of.len(),
+                ..last.map(|last| last.totals).unwrap_or_default()
+            },
+            packs_open: pack_names(told_of.iter().copied()).into_iter().cloned().collect(),
+            packs_failing: packs_of(told_of.iter().copied()),
+            appeared: failures(&difference.appeared),
+            cleared: endings(&difference.cleared),
+            unwatched: endings(&difference.unwatched),
+            reminded: failures(&difference.reminded),
+            gaps: gap_records(ledger, difference),
+            ongoing,
+            early,
+            newly_watched: last.map(|last| last.newly_watched.clone()).unwrap_or_default(),
+            snapshot: last.map(|Committed { snapshot, .. }| SnapshotAddress {
+                bucket: plan.bucket.clone(),
+                key: snapshot.clone(),
+                region: plan.home.clone(),
+            }),
+        }
+    }
+
+    /// The subject, for both audiences.
+    pub fn subject(&self) -> String {
+        subject::subject(self)
+    }
+
+    /// The text for people.
+    pub fn text(&self) -> String {
+        text::text(self)
+    }
+
+    /// The request for the digest topic.
+    pub fn message(&self) -> Message {
+        let attributes = self.attributes();
+        let taken: usize =
+            attributes.iter().map(|(name, value)| name.len() + value.data_type().len() + value.value().len()).sum();
+        Message {
+            subject: self.subject(),
+            body: json::body(self, SIZE_LIMIT.saturating_sub(taken)),
+            structured: true,
+            attributes,
+            deduplication_id: self.id.clone(),
+        }
+    }
+
+    /// The request for the chat topic.
+    pub fn chat_message(&self) -> Message {
+        Message {
+            subject: self.subject(),
+            body: chat::body(self),
+            structured: false,
+            attributes: self.attributes(),
+            deduplication_id: self.id.clone(),
+        }
+    }
+
+    /// Every failure that the digest is about.
+    fn failures(&self) -> impl Iterator<Item = &FailureKey> {
+        let open = self.appeared.iter().chain(&self.reminded).map(|record| &record.key);
+        open.chain(self.cleared.iter().chain(&self.unwatched).map(|record| &record.key))
+    }
+
+    /// The packs that the digest is about.
+    fn packs(&self) -> BTreeSet<&PackName> {
+        let mut packs = pack_names(self.failures());
+        packs.extend(self.gaps.iter().filter_map(|gap| gap.key.pack.as_ref()));
+        packs
+    }
+
+    fn attributes(&self) -> BTreeMap<String, Attribute> {
+        let mut regions: BTreeSet<&Region> = self.failures().map(|key| &key.pack.source.region).collect();
+        regions.extend(self.gaps.iter().map(|gap| &gap.key.source.region));
+        let packs = self.packs().into_iter().map(ToString::to_string).collect();
+        BTreeMap::from([
+            ("appeared".to_owned(), Attribute::Number(self.totals.appeared)),
+            ("cleared".to_owned(), Attribute::Number(self.totals.cleared)),
+            ("open".to_owned(), Attribute::Number(self.totals.open_all)),
+            ("packs".to_owned(), Attribute::Strings(packs)),
+            ("regions".to_owned(), Attribute::Strings(regions.into_iter().map(ToString::to_string).collect())),
+        ])
+    }
+}
+
+fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
+    let record = |key: &GapKey, state: GapState| {
+        let gap = ledger.gaps.get(key)?;
+        let mut cause = gap.cause.clone();
+        cause.code = inert(&cause.code);
+        cause.message = inert(&cause.message);
+        Some(GapRecord { key: key.clone(), cause, since: gap.since, state })
+    };
+    let lasting = difference.gaps_lasting.iter().filter_map(|key| record(key, GapState::Lasting));
+    let ended = difference.gaps_ended.iter().filter_map(|key| record(key, GapState::Ended));
+    let mut gaps: Vec<_> = lasting.chain(ended).collect();
+    gaps.sort_by(|one, other| one.key.cmp(&other.key));
+    gaps
+}
+
+impl Row {
+    fn made_inert(mut self) -> Self {
+        self.status = inert(self.status.as_str()).into();
+        self.error_code = self.error_code.map(|text| inert(&text));
+        self.error_message = self.error_message.map(|text| inert(&text));
+        self
+    }
+}
+
+impl FailureState {
+    fn made_inert(mut self) -> Self {
+        self.status = inert(self.status.as_str()).into();
+        self.error_code = self.error_code.map(|text| inert(&text));
+        self.error_message = self.error_message.map(|text| inert(&text));
+        self.conformance_pack_name = self.conformance_pack_name.map(|text| inert(&text));
+        self
+    }
+}
+
+impl ClosedRecord {
+    fn made_inert(mut self) -> Self {
+        self.status_was = inert(self.status_was.as_str()).into();
+        self.error_code_was = self.error_code_was.map(|text| inert(&text));
+        self
+    }
+}

@@ -1,0 +1,346 @@
+//! The digest as a person reads it: what matters in the first ten lines, 72 columns, every change in full.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
+use jiff::{SignedDuration, Timestamp, Unit};
+
+use super::Digest;
+use super::cause::{Group, group};
+use crate::model::{AccountId, How, PackName};
+use crate::snapshot::{ClosedRecord, GapRecord, GapState};
+
+const COLUMNS: usize = 72;
+/// The text for people stays under this; what does not fit is in the snapshot.
+const LIMIT: usize = 30_000;
+/// Kept for the lines at the end, which say where the rest is.
+const FOOTER: usize = 1_500;
+/// So many lines of the overview fit into the first ten of the text.
+const OVERVIEW: usize = 6;
+/// So many account ids are written out.
+const ACCOUNTS_SHOWN: usize = 10;
+/// An error message is cut to this many characters: it is the same for every account of its group.
+const MESSAGE_SHOWN: usize = 400;
+
+pub(super) fn text(digest: &Digest) -> String {
+    let mut page = Page { text: String::new(), left_out: 0 };
+    page.line(0, &digest.subject());
+    page.blank();
+    overview(digest, &mut page);
+    appeared(digest, &mut page);
+    endings("Cleared", &digest.cleared, &mut page);
+    gaps(digest, &mut page);
+    reminded(digest, &mut page);
+    endings("No longer watched (not cleared)", &digest.unwatched, &mut page);
+    newly_watched(digest, &mut page);
+    still_open(digest, &mut page);
+    page.footer(digest);
+    page.text
+}
+
+/// The lines that stand for everything below, at most as many as fit into the first ten.
+pub(super) fn summary(digest: &Digest) -> Vec<String> {
+    let mut lines = Vec::new();
+    for group in group(&digest.appeared) {
+        lines.push(format!("+ {}: {}, {}", group.pack, group.size(), group.name()));
+    }
+    for (pack, how, records) in ended(&digest.cleared) {
+        lines.push(format!("- {pack}: {} {}", accounts(&records), words(how)));
+    }
+    for gap in &digest.gaps {
+        let pack = gap.key.pack.as_ref().map_or_else(String::new, |pack| format!(" {pack}"));
+        let verb = if gap.state == GapState::Ended { "read again" } else { "not read" };
+        lines.push(format!("? {}{pack} {verb}: {}", gap.key.source, gap.cause.code));
+    }
+    if !digest.reminded.is_empty() {
+        lines.push(format!("! {} told before and still open", digest.reminded.len()));
+    }
+    if !digest.unwatched.is_empty() {
+        lines.push(format!("x {} no longer watched (not cleared)", digest.unwatched.len()));
+    }
+    if lines.is_empty() {
+        lines.push("= nothing changed".to_owned());
+    }
+    lines
+}
+
+fn overview(digest: &Digest, page: &mut Page) {
+    let lines = summary(digest);
+    let shown = if lines.len() > OVERVIEW { OVERVIEW - 1 } else { lines.len() };
+    for line in lines.iter().take(shown) {
+        page.cut_line(line);
+    }
+    if lines.len() > shown {
+        page.line(0, &format!("  and {} more below", lines.len() - shown));
+    }
+}
+
+fn appeared(digest: &Digest, page: &mut Page) {
+    let groups = group(&digest.appeared);
+    if !groups.is_empty() {
+        page.heading(&format!("Appeared ({})", digest.appeared.len()));
+        page.groups(&groups, digest.created_at);
+    }
+}
+
+fn reminded(digest: &Digest, page: &mut Page) {
+    let groups = group(&digest.reminded);
+    if !groups.is_empty() {
+        page.heading(&format!("Told before and still open ({})", digest.reminded.len()));
+        page.groups(&groups, digest.created_at);
+    }
+}
+
+fn endings(title: &str, records: &[ClosedRecord], page: &mut Page) {
+    if records.is_empty() {
+        return;
+    }
+    page.heading(&format!("{title} ({})", records.len()));
+    for (pack, how, records) in ended(records) {
+        let mut part = Part::new();
+        part.line(2, &format!("{pack}: {} {}", accounts(&records), words(how)));
+        let ids: Vec<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
+        part.accounts(&ids);
+        if let Some(since) = records.iter().map(|record| record.failing_since).min() {
+            let until = records.iter().map(|record| record.cleared_at).max().unwrap_or(since);
+            part.line(4, &format!("had failed since {} ({})", moment(since), lasted(since, until)));
+        }
+        page.part(&part);
+    }
+}
+
+fn gaps(digest: &Digest, page: &mut Page) {
+    if digest.gaps.is_empty() {
+        return;
+    }
+    page.heading(&format!("Not read ({})", digest.gaps.len()));
+    for GapRecord { key, cause, since, state } in &digest.gaps {
+        let mut part = Part::new();
+        let pack = key.pack.as_ref().map_or_else(String::new, |pack| format!(", pack {pack}"));
+        if *state == GapState::Ended {
+            part.line(2, &format!("{}{pack}: read again", key.source));
+            part.line(4, &format!("had not been read since {}", moment(*since)));
+        } else {
+            part.line(2, &format!("{}{pack}: {}", key.source, cause.code));
+            part.line(4, &format!("since {} ({})", moment(*since), lasted(*since, digest.created_at)));
+            part.line(4, &shortened(&format!("{}: {}", cause.operation, cause.message)));
+            part.line(4, "What was open there stays open, unconfirmed, until it can be read again.");
+            if let Some(remedy) = gap_remedy(&cause.code) {
+                part.line(4, &format!("To do: {remedy}"));
+            }
+        }
+        page.part(&part);
+    }
+}
+
+fn gap_remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "OrganizationAccessDeniedException" => {
+            "call from the management account or from a delegated administrator of AWS Config; after a change of administrator, wait"
+        }
+        "AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException" => {
+            "check the permissions of the function or of the role, service control policies, and whether the region is turned on"
+        }
+        "ThrottlingException" => "lower CONCURRENCY, or give the function more time",
+        "OutOfTime" => "give the function a longer timeout",
+        _ => return None,
+    })
+}
+
+fn newly_watched(digest: &Digest, page: &mut Page) {
+    if digest.newly_watched.is_empty() {
+        return;
+    }
+    page.heading(&format!("Newly watched ({})", digest.newly_watched.len()));
+    for source in &digest.newly_watched {
+        let mut part = Part::new();
+        part.line(2, &source.to_string());
+        page.part(&part);
+    }
+}
+
+fn still_open(digest: &Digest, page: &mut Page) {
+    if digest.ongoing.is_empty() && digest.early == 0 && digest.totals.unconfirmed == 0 {
+        return;
+    }
+    page.heading("Open and told before");
+    for (pack, count) in &digest.ongoing {
+        let mut part = Part::new();
+        part.line(2, &format!("{pack}: {count}"));
+        page.part(&part);
+    }
+    let mut part = Part::new();
+    if digest.early > 0 {
+        part.line(2, &format!("{} more too new to be told", digest.early));
+    }
+    if digest.totals.unconfirmed > 0 {
+        part.line(2, &format!("{} of all that is open could not be confirmed in this run", digest.totals.unconfirmed));
+    }
+    page.part(&part);
+}
+
+/// Endings of one pack and one kind, in the order of the packs.
+fn ended(records: &[ClosedRecord]) -> Vec<(&PackName, How, Vec<&ClosedRecord>)> {
+    let mut groups: BTreeMap<(&PackName, How), Vec<&ClosedRecord>> = BTreeMap::new();
+    for record in records {
+        groups.entry((&record.key.pack.pack, record.how)).or_default().push(record);
+    }
+    groups.into_iter().map(|((pack, how), records)| (pack, how, records)).collect()
+}
+
+fn accounts(records: &[&ClosedRecord]) -> String {
+    match records {
+        [one] if one.key.is_pack() => "the pack itself".to_owned(),
+        [_] => "1 account".to_owned(),
+        many => format!("{} accounts", many.len()),
+    }
+}
+
+fn words(how: How) -> &'static str {
+    match how {
+        How::Recovered => "recovered",
+        How::AccountRemoved => "no longer in the pack",
+        How::PackRemoved => "gone with the pack, which was removed",
+        How::Explained => "explained: its failing accounts are known now",
+        How::Unwatched => "no longer watched",
+    }
+}
+
+/// A time to the minute, in UTC.
+fn moment(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// How long something lasted, in the two largest units at most.
+fn lasted(since: Timestamp, until: Timestamp) -> String {
+    let length = until.duration_since(since).max(SignedDuration::ZERO);
+    let smallest = if length >= SignedDuration::from_hours(24) { Unit::Hour } else { Unit::Minute };
+    let rounding = jiff::SpanRound::new().largest(Unit::Day).smallest(smallest).mode(jiff::RoundMode::Trunc);
+    let printer = SpanPrinter::new().designator(Designator::Short).spacing(Spacing::BetweenUnitsAndDesignators);
+    jiff::Span::try_from(length)
+        .and_then(|span| span.round(rounding.days_are_24_hours()))
+        .map_or_else(|_| format!("{} s", length.as_secs()), |span| printer.span_to_string(&span))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn wrapped(indent: usize, line: &str) -> String {
+    let first = " ".repeat(indent);
+    let next = " ".repeat(indent + 2);
+    textwrap::fill(line, textwrap::Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&next))
+}
+
+/// Lines that are shown whole or not at all.
+struct Part(String);
+
+impl Part {
+    fn new() -> Self {
+        Self(String::new())
+    }
+
+    fn line(&mut self, indent: usize, line: &str) {
+        self.0.push_str(&wrapped(indent, line));
+        self.0.push('\n');
+    }
+
+    fn accounts(&mut self, ids: &[&AccountId]) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut line = ids.iter().take(ACCOUNTS_SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if ids.len() > ACCOUNTS_SHOWN {
+            let _ = write!(line, " and {} more", ids.len() - ACCOUNTS_SHOWN);
+        }
+        self.line(4, &line);
+    }
+
+    fn group(group: &Group<'_>, now: Timestamp) -> Self {
+        let mut part = Self::new();
+        part.line(2, &format!("{}: {}: {}", group.pack, group.size(), group.name()));
+        part.accounts(&group.accounts.iter().copied().collect::<Vec<_>>());
+        let regions = group.regions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let several =
+            if group.regions.len() > 1 { format!(" ({} failures)", group.failures.len()) } else { String::new() };
+        part.line(4, &format!("{} in {regions}{several}", group.status));
+        let callers = group.callers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        part.line(4, &format!("deployed from {callers}"));
+        let to =
+            if group.latest > group.since { format!(", the newest {}", moment(group.latest)) } else { String::new() };
+        part.line(4, &format!("since {} ({}){to}", moment(group.since), lasted(group.since, now)));
+        if let Some(message) = &group.message {
+            part.line(4, &shortened(message));
+        }
+        if let Some(remedy) = group.remedy() {
+            part.line(4, &format!("To do: {remedy}"));
+        }
+        part
+    }
+}
+
+/// The text as it grows, up to its limit.
+struct Page {
+    text: String,
+    left_out: usize,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn line(&mut self, indent: usize, line: &str) {
+        self.text.push_str(&wrapped(indent, line));
+        self.text.push('\n');
+    }
+
+    /// A line of the overview, which must not grow into two.
+    fn cut_line(&mut self, line: &str) {
+        let mut shown: String = line.chars().take(COLUMNS).collect();
+        if shown.len() < line.len() {
+            shown = line.chars().take(COLUMNS - 3).collect::<String>() + "...";
+        }
+        self.text.push_str(&shown);
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, heading: &str) {
+        if self.text.len() < LIMIT - FOOTER {
+            self.blank();
+            self.line(0, heading);
+        }
+    }
+
+    fn part(&mut self, part: &Part) {
+        if self.text.len() + part.0.len() < LIMIT - FOOTER {
+            self.text.push_str(&part.0);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn groups(&mut self, groups: &[Group<'_>], now: Timestamp) {
+        for group in groups {
+            self.part(&Part::group(group, now));
+        }
+    }
+
+    fn footer(&mut self, digest: &Digest) {
+        self.blank();
+        if self.left_out > 0 {
+            self.line(0, &format!("{} more groups are left out here; the snapshot has them all.", self.left_out));
+        }
+        if let Some(run_id) = &digest.run_id {
+            self.line(0, &format!("Run {} ({run_id}), as of {}", digest.sequence, moment(digest.created_at)));
+        }
+        if let Some(address) = &digest.snapshot {
+            // Addresses are not wrapped: a broken one cannot be followed.
+            let _ = writeln!(self.text, "Snapshot: {}\nConsole:  {}", address.uri(), address.console());
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How an invocation fails: one type for each thing that a caller does about it.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use crate::event::InvalidEvent;
+use crate::ledger::Unreadable;
+use crate::model::{GapCause, GapKey, TopicArn};
+use crate::ports::Cause;
+use crate::settings::InvalidSettings;
+
+/// Why a run failed. The message says what and where; [`RunError::advice`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Start-up: nothing was called but the caller's identity.
+    #[error("the settings are wrong:\n{0}")]
+    InvalidSettings(InvalidSettings),
+    /// The event is refused: nothing was called.
+    #[error("the event is refused: {0}")]
+    InvalidEvent(InvalidEvent),
+    /// No source could be listed. Only the gaps are recorded.
+    #[error("nothing could be read: {}", causes(.0))]
+    NothingRead(Vec<(GapKey, GapCause)>),
+    /// The ledger could not be fetched.
+    #[error("{object} could not be read")]
+    LedgerUnreadable {
+        /// Its address.
+        object: String,
+        /// Why.
+        source: Cause,
+    },
+    /// The ledger was written by a newer version.
+    #[error("{object} was written by a newer version of packwatch")]
+    LedgerNewer {
+        /// Its address.
+        object: String,
+        /// The versions.
+        source: Unreadable,
+    },
+    /// The snapshot or the commit did not land.
+    #[error("{what}")]
+    StoreFailed {
+        /// What did not happen.
+        what: String,
+        /// Why.
+        source: Option<Cause>,
+    },
+    /// SNS did not take a digest.
+    #[error("the digest could not be published: {}", topics(.0))]
+    PublishFailed(Vec<(TopicArn, Cause)>),
+    /// The digest was sent, and the ledger could not note it.
+    #[error("the digest was sent, but {object} could not note it")]
+    SettleFailed {
+        /// Its address.
+        object: String,
+        /// Why.
+        source: Option<Cause>,
+    },
+}
+
+impl RunError {
+    /// The error type that Lambda, its metrics and its callers see.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidSettings(_) => "InvalidSettings",
+            Self::InvalidEvent(_) => "InvalidEvent",
+            Self::NothingRead(_) => "NothingRead",
+            Self::LedgerUnreadable { .. } => "LedgerUnreadable",
+            Self::LedgerNewer { .. } => "LedgerNewer",
+            Self::StoreFailed { .. } => "StoreFailed",
+            Self::PublishFailed(_) => "PublishFailed",
+            Self::SettleFailed { .. } => "SettleFailed",
+        }
+    }
+
+    /// What is true now, and what to do.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::InvalidSettings(_) => "Nothing was called. Set the variables right and deploy again.",
+            Self::InvalidEvent(_) => "Nothing was called. Send the event again, corrected.",
+            Self::NothingRead(_) => {
+                "Nothing was closed, and what is open stays open. Call AWS Config from the management account or a \
+                 delegated administrator, and check permissions, regions and roles."
+            }
+            Self::LedgerUnreadable { .. } => {
+                "Nothing was written and nothing was told. If permission is missing, give it (s3:GetObject on the object, \
+                 s3:ListBucket on the bucket). If the object is damaged, restore its previous version: list the versions \
+                 with `aws s3api list-object-versions`, and copy the last good one over it with `aws s3api copy-object \
+                 --copy-source bucket/key?versionId=...`."
+            }
+            Self::LedgerNewer { .. } => "Nothing was written. Deploy the newer version again.",
+            Self::StoreFailed { .. } => {
+                "Nothing was told. The next run sees the same changes; if this lasts, check s3:PutObject on the prefix, the \
+                 bucket's key, and the function's timeout."
+            }
+            Self::PublishFailed(_) => {
+                "The run is stored, and the digest is kept: the retry or the next run sends it. If this lasts, check that \
+                 the topic exists and that sns:Publish (and the topic's key) is allowed."
+            }
+            Self::SettleFailed { .. } => {
+                "The next run may send the digest again, under the same id. If this lasts, check s3:PutObject on the prefix."
+            }
+        }
+    }
+
+    /// The whole story on one page: what, the chain of causes, what to do.
+    pub fn story(&self) -> String {
+        let mut story = with_causes(self);
+        if !story.ends_with(['.', '!', '?']) {
+            story.push('.');
+        }
+        let _ = write!(story, " {}", self.advice());
+        story
+    }
+}
+
+/// An error with all its causes, each said once.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut story = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !words.is_empty() && !story.ends_with(&words) {
+            let _ = write!(story, ": {words}");
+        }
+        next = cause.source();
+    }
+    story
+}
+
+fn causes(gaps: &[(GapKey, GapCause)]) -> String {
+    let lines = gaps
+        .iter()
+        .map(|(key, cause)| format!("{} ({}: {}: {})", key.source, cause.operation, cause.code, cause.message));
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn topics(topics: &[(TopicArn, Cause)]) -> String {
+    let lines = topics.iter().map(|(topic, cause)| format!("{topic}: {}", with_causes(cause.as_ref())));
+    lines.collect::<Vec<_>>().join("; ")
+}

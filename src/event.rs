@@ -1,0 +1,202 @@
+//! The trigger as it arrives: a scheduled event or a manual request. Strict, because a misspelt key would silently
+//! widen what a run does.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::model::AccountId;
+
+/// What started the invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trigger {
+    /// EventBridge: a full run.
+    Schedule {
+        /// The time that the schedule meant, which may be a little earlier than now.
+        scheduled_at: Timestamp,
+    },
+    /// A person, or `{}`.
+    Manual(Request),
+}
+
+/// What a person asked for; the default is a full run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Request {
+    /// Globs on pack names; `None` does not narrow.
+    pub packs: Option<Vec<String>>,
+    /// Member accounts; `None` does not narrow.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Regions, a subset of the settings'; `None` does not narrow.
+    pub regions: Option<Vec<String>>,
+    /// Read, compare and say; write and publish nothing.
+    pub dry_run: bool,
+    /// When a digest is sent.
+    pub announce: Announce,
+}
+
+/// When a digest is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Announce {
+    /// When something changed.
+    #[default]
+    Changes,
+    /// In any case.
+    Always,
+    /// Not at all: what changed counts as told.
+    Never,
+}
+
+/// Why an event is refused: what is wrong with which key, and what is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidEvent(pub String);
+
+/// The keys of a manual request, as they are named in a refusal.
+const REQUEST_KEYS: &str = "\"packs\", \"accounts\", \"regions\", \"dry_run\" and \"announce\"";
+
+impl Trigger {
+    /// Reads an event, or says what is wrong with it.
+    pub fn parse(event: &Value) -> Result<Self, InvalidEvent> {
+        let Value::Object(keys) = event else {
+            return refuse(format!("the event must be a JSON object such as {{}}, but is {}", kind(event)));
+        };
+        if keys.contains_key("detail-type") {
+            return rule_event(keys);
+        }
+        if keys.contains_key("trigger") || keys.contains_key("scheduled_at") {
+            return schedule_input(keys);
+        }
+        Request::parse(keys).map(Self::Manual)
+    }
+}
+
+/// [An EventBridge rule's scheduled event](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html).
+/// Its other keys are AWS's and are not looked at.
+fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
+    match keys.get("detail-type") {
+        Some(Value::String(kind)) if kind == "Scheduled Event" => {}
+        other => {
+            return refuse(format!(
+                "\"detail-type\" is {}; of EventBridge's events only \"Scheduled Event\" is accepted",
+                shown(other)
+            ));
+        }
+    }
+    scheduled("time", keys.get("time"))
+}
+
+/// What the template's schedule sends, with the placeholder filled in by EventBridge Scheduler.
+fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
+    if let Some(unknown) = keys.keys().find(|key| !matches!(key.as_str(), "trigger" | "scheduled_at")) {
+        return refuse(format!(
+            "\"{unknown}\" is not accepted beside \"trigger\"; a schedule sends \"trigger\" and \"scheduled_at\" alone"
+        ));
+    }
+    match keys.get("trigger") {
+        Some(Value::String(word)) if word == "schedule" => scheduled("scheduled_at", keys.get("scheduled_at")),
+        other => refuse(format!("\"trigger\" is {}; accepted is \"schedule\"", shown(other))),
+    }
+}
+
+fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> {
+    value
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse().ok())
+        .map(|scheduled_at| Trigger::Schedule { scheduled_at })
+        .ok_or_else(|| {
+            InvalidEvent(format!(
+                "\"{key}\" is {}; accepted is an RFC 3339 time such as \"2026-01-31T08:15:00Z\"",
+                shown(value)
+            ))
+        })
+}
+
+impl Request {
+    fn parse(keys: &Map<String, Value>) -> Result<Self, InvalidEvent> {
+        let mut request = Self::default();
+        for (key, value) in keys {
+            match key.as_str() {
+                "packs" => request.packs = Some(words(key, value, "globs on pack names such as [\"baseline*\"]")?),
+                "accounts" => request.accounts = Some(accounts(key, value)?),
+                "regions" => request.regions = Some(words(key, value, "regions such as [\"eu-west-1\"]")?),
+                "dry_run" => {
+                    request.dry_run = value.as_bool().ok_or_else(|| {
+                        InvalidEvent(format!("\"dry_run\" is {}; accepted is true or false", shown(Some(value))))
+                    })?;
+                }
+                "announce" => request.announce = announce(value)?,
+                unknown => {
+                    return refuse(format!(
+                        "\"{unknown}\" is not a key of a manual request; accepted are {REQUEST_KEYS}"
+                    ));
+                }
+            }
+        }
+        Ok(request)
+    }
+}
+
+fn announce(value: &Value) -> Result<Announce, InvalidEvent> {
+    match value.as_str() {
+        Some("changes") => Ok(Announce::Changes),
+        Some("always") => Ok(Announce::Always),
+        Some("never") => Ok(Announce::Never),
+        _ => {
+            refuse(format!("\"announce\" is {}; accepted is \"changes\", \"always\" or \"never\"", shown(Some(value))))
+        }
+    }
+}
+
+fn accounts(key: &str, value: &Value) -> Result<Vec<AccountId>, InvalidEvent> {
+    let accepted = "12-digit account ids as strings such as [\"111122223333\"]";
+    let ids = words(key, value, accepted)?;
+    match ids.iter().find(|id| !AccountId::is_valid(id)) {
+        Some(wrong) => refuse(format!("\"{key}\" holds {}; accepted are {accepted}", quoted(wrong))),
+        None => Ok(ids.into_iter().map(AccountId::from).collect()),
+    }
+}
+
+/// A list of strings that says something: an empty one could be meant as all or as none.
+fn words(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, InvalidEvent> {
+    value
+        .as_array()
+        .filter(|items| !items.is_empty())
+        .and_then(|items| {
+            items.iter().map(|item| item.as_str().filter(|word| !word.is_empty())).collect::<Option<Vec<_>>>()
+        })
+        .map(|items| items.into_iter().map(str::to_owned).collect())
+        .ok_or_else(|| {
+            InvalidEvent(format!("\"{key}\" is {}; accepted is a list, not empty, of {accepted}", shown(Some(value))))
+        })
+}
+
+fn refuse<T>(message: String) -> Result<T, InvalidEvent> {
+    Err(InvalidEvent(message))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A value as a refusal shows it: whole when short.
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "missing".to_owned(), |value| shorten(value.to_string()))
+}
+
+fn quoted(text: &str) -> String {
+    shorten(Value::from(text).to_string())
+}
+
+fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(80) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}

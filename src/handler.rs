@@ -1,0 +1,104 @@
+//! Lambda's face: an event and a context in, an answer or a typed error out.
+
+use std::cell::RefCell;
+
+use jiff::Timestamp;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde_json::Value;
+
+use crate::error::RunError;
+use crate::event::Trigger;
+use crate::model::{AccountId, GapCause};
+use crate::pipeline::{self, Ports};
+use crate::plan::{Invocation, Plan};
+use crate::ports::{Archive, Clock, Notifier, StatusSource};
+use crate::report::Report;
+use crate::settings::{Caller, Settings};
+
+/// The function, set up once per process.
+#[derive(Debug)]
+pub struct Function<S, A, N, C> {
+    settings: Settings,
+    ports: Ports<S, A, N, C>,
+    token: fn() -> String,
+    /// The function's own account, once STS has said it.
+    own: RefCell<Option<AccountId>>,
+}
+
+/// Lambda gives start-up ten seconds in all.
+const START_UP: std::time::Duration = std::time::Duration::from_secs(4);
+
+impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
+    /// A function. `token` gives a word that no other execution has.
+    pub fn new(settings: Settings, ports: Ports<S, A, N, C>, token: fn() -> String) -> Self {
+        Self { settings, ports, token, own: RefCell::new(None) }
+    }
+
+    /// Answers an invocation.
+    pub async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Report, RunError> {
+        let LambdaEvent { payload, context } = event;
+        let invocation = self.invocation(&context);
+        let plan = Trigger::parse(&payload)
+            .and_then(|trigger| Plan::make(trigger, &self.settings, invocation))
+            .map_err(RunError::InvalidEvent)?;
+        let own = self.identity().await;
+        let report = pipeline::run(&self.ports, &plan, &own).await?;
+        tracing::info!(
+            run_id = report.run_id,
+            sequence = report.sequence,
+            outcome = ?report.outcome,
+            complete = report.complete,
+            failures = report.totals.failures,
+            appeared = report.totals.appeared,
+            cleared = report.totals.cleared,
+            gaps = report.totals.gaps,
+            digest = ?report.digest.status,
+            config_calls = report.config_calls,
+            "run ended"
+        );
+        Ok(report)
+    }
+
+    /// What is wrong with the settings only once it is known who the function is. Asked at start-up; where STS does not
+    /// answer, asked again with the first invocation.
+    pub async fn check(&self) -> Result<(), RunError> {
+        let invocation = self.invocation(&Context::default());
+        let everything = Trigger::Manual(crate::event::Request::default());
+        let plan = Plan::make(everything, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
+        match tokio::time::timeout(START_UP, self.identity()).await {
+            Ok(Ok(account)) => plan.watched(&account).map(drop).map_err(RunError::InvalidSettings),
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    fn invocation(&self, context: &Context) -> Invocation {
+        Invocation {
+            request_id: context.request_id.clone(),
+            execution: (self.token)(),
+            deadline: i64::try_from(context.deadline)
+                .ok()
+                .and_then(|deadline| Timestamp::from_millisecond(deadline).ok())
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+            now: self.ports.clock.now(),
+        }
+    }
+
+    async fn identity(&self) -> Result<AccountId, GapCause> {
+        if !self.settings.callers.contains(&Caller::Own) {
+            return Ok(AccountId::unidentified());
+        }
+        let known = self.own.borrow().clone();
+        if let Some(account) = known {
+            return Ok(account);
+        }
+        let account = self.ports.source.identify().await?;
+        self.own.replace(Some(account.clone()));
+        Ok(account)
+    }
+}
+
+impl From<RunError> for Diagnostic {
+    fn from(error: RunError) -> Self {
+        Self { error_type: error.kind().to_owned(), error_message: error.story() }
+    }
+}

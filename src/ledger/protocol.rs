@@ -1,0 +1,109 @@
+//! The steps of the commit protocol, as pure functions on the ledger: whose turn it is, who may send, what was sent.
+//!
+//! The pipeline stores a changed ledger only over the version that it read, so each of these happens whole or not at all.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Head, Ledger, Owner, RecentRun};
+use crate::model::TopicArn;
+use crate::scope::Scope;
+
+/// What a ledger that was just recalled means for an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// Its observation is newer than all that is committed.
+    Commit,
+    /// This execution has committed, though it had no answer.
+    Landed,
+    /// Another execution has committed this run id: only what is left is to be sent.
+    Resume(RecentRun),
+    /// A reading that ended after ours began was committed first.
+    TooOld {
+        /// Whether it looked at everything that ours looks at.
+        covered: bool,
+    },
+}
+
+/// What became of a head that was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// SNS took it.
+    Published,
+    /// SNS did not take it, or nobody knows.
+    Failed,
+}
+
+/// A clock that is this far ahead of ours is wrong, and what it says is not waited for.
+const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_mins(15);
+
+impl Ledger {
+    /// Whose turn it is. `reading_started` is the start of the reading that is to be committed.
+    pub fn turn(
+        &self,
+        run_id: &str,
+        execution: &str,
+        reading_started: Timestamp,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Turn {
+        if let Some(run) = self.runs.iter().find(|run| run.run_id == run_id) {
+            return if run.execution == execution { Turn::Landed } else { Turn::Resume(run.clone()) };
+        }
+        match &self.reading {
+            Some(reading) if reading.until > reading_started && reading.until <= now + CLOCKS_MAY_DIFFER => {
+                Turn::TooOld { covered: reading.scope.contains(scope) }
+            }
+            _ => Turn::Commit,
+        }
+    }
+
+    /// Takes every head that nobody owns, or whose owner's time is over. `except` are the topics that this execution
+    /// has tried in vain.
+    pub fn claim(&mut self, execution: &str, until: Timestamp, now: Timestamp, except: &BTreeSet<TopicArn>) {
+        for (topic, audience) in &mut self.audiences {
+            if let Some(head) = &mut audience.head
+                && !except.contains(topic)
+                && head.owner.as_ref().is_none_or(|owner| owner.until < now)
+            {
+                head.owner = Some(Owner { execution: execution.to_owned(), until });
+            }
+        }
+    }
+
+    /// The heads that this execution may send.
+    pub fn owned(&self, execution: &str) -> Vec<(TopicArn, Head)> {
+        self.audiences
+            .iter()
+            .filter_map(|(topic, audience)| Some((topic.clone(), audience.head.clone()?)))
+            .filter(|(_, head)| head.is_owned_by(execution))
+            .collect()
+    }
+
+    /// Notes what became of a head, if it is still the one that this execution owned: one that was published goes, one
+    /// that failed is free for the next.
+    pub fn settle(&mut self, topic: &TopicArn, digest_id: &str, execution: &str, sent: Sent) {
+        let Some(audience) = self.audiences.get_mut(topic) else {
+            return;
+        };
+        let ours = audience.head.as_ref().is_some_and(|head| head.id == digest_id && head.is_owned_by(execution));
+        if !ours {
+            return;
+        }
+        match sent {
+            Sent::Published => audience.head = None,
+            Sent::Failed => {
+                if let Some(head) = &mut audience.head {
+                    head.owner = None;
+                }
+            }
+        }
+    }
+}
+
+impl Head {
+    fn is_owned_by(&self, execution: &str) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.execution == execution)
+    }
+}

@@ -1,0 +1,39 @@
+//! packwatch tells when an AWS Config organization conformance pack starts or stops failing, in which member accounts, and
+//! why. This is the map; each room says at its door what it owns.
+//!
+//! A run flows one way:
+//!
+//! | step | room |
+//! | --- | --- |
+//! | what arrived, what was set up | [`event`], [`settings`] |
+//! | what this run is | [`plan`], [`scope`] |
+//! | what it sees | [`reader`] → [`observation`] |
+//! | what was known before | [`ledger`] |
+//! | what that changes | [`compare`] → [`difference`] |
+//! | what is kept and said | [`snapshot`], [`digest`], [`tell`], [`report`], [`error`] |
+//! | the steps in order | [`pipeline`] |
+//! | the edges | [`ports`], implemented in [`aws`] |
+//! | Lambda's face | [`handler`], [`startup`] |
+//!
+//! [`model`] has the nouns that all of them share.
+
+pub mod aws;
+pub mod compare;
+pub mod difference;
+pub mod digest;
+pub mod error;
+pub mod event;
+pub mod handler;
+pub mod ledger;
+pub mod model;
+pub mod observation;
+pub mod pipeline;
+pub mod plan;
+pub mod ports;
+pub mod reader;
+pub mod report;
+pub mod scope;
+pub mod settings;
+pub mod snapshot;
+pub mod startup;
+pub mod tell;

@@ -1,0 +1,52 @@
+//! The Lambda binary: wiring without a decision.
+
+use std::process::ExitCode;
+
+use packwatch::aws;
+use packwatch::error::RunError;
+use packwatch::handler::Function;
+use packwatch::pipeline::Ports;
+use packwatch::ports::Clock;
+use packwatch::settings::Settings;
+use packwatch::startup::{self, StartUp};
+
+/// The clock of this machine.
+struct Wall;
+
+impl Clock for Wall {
+    #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    match start().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            startup::report(error).await;
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<(), StartUp> {
+    let settings = Settings::read(environment).map_err(RunError::InvalidSettings)?;
+    let aws = aws::connect(aws::environment(), &settings, environment).await;
+    let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: Wall };
+    let function = Function::new(settings, ports, token);
+    function.check().await?;
+    startup::serve(function).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "randomness enters here")]
+fn token() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

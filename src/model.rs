@@ -1,0 +1,284 @@
+//! The nouns of the domain: sources, packs, member accounts, statuses, failures and gaps.
+//!
+//! Everything here is plain data with an order, so that whatever is made of it can be sorted, compared and replayed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length limit.
+pub const TEXT_LIMIT: usize = 1024;
+
+/// A string with a meaning, cheap to clone and ordered by its bytes.
+macro_rules! word {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The word itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                Self(word.into())
+            }
+        }
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                Self(word.into())
+            }
+        }
+        impl From<$name> for String {
+            fn from(word: $name) -> Self {
+                word.0.as_ref().to_owned()
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
+}
+
+word! {
+    /// The id of an AWS account: 12 digits, or the word `self` for a caller that could not be identified yet.
+    AccountId
+}
+word! {
+    /// A region, such as `eu-west-1`.
+    Region
+}
+word! {
+    /// The name of an organization conformance pack, as its administrator gave it.
+    PackName
+}
+word! {
+    /// The ARN of an SNS topic: the name of an audience.
+    TopicArn
+}
+word! {
+    /// A status, word for word as AWS Config said it, known to this version or not.
+    Status
+}
+
+impl AccountId {
+    /// What stands for the function's own account while STS has never said which it is.
+    pub fn unidentified() -> Self {
+        Self::from("self")
+    }
+
+    /// Whether `text` has the form of an AWS account id.
+    pub fn is_valid(text: &str) -> bool {
+        text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
+impl TopicArn {
+    /// Whether the topic keeps order, which its name says to the letter.
+    pub fn is_fifo(&self) -> bool {
+        self.0.rsplit_once('.').is_some_and(|(_, ending)| ending == "fifo")
+    }
+}
+
+/// What a status says about the thing that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Not there: `DELETE_SUCCESSFUL`, as good as no row.
+    Absent,
+    /// Deployed as it should be.
+    Settled,
+    /// On its way to something else; proves nothing.
+    Moving,
+    /// Failing.
+    Failing,
+}
+
+impl Status {
+    /// The standing of a status. A status that is not among the nine of the
+    /// [API reference](https://docs.aws.amazon.com/config/latest/APIReference/API_OrganizationConformancePackStatus.html)
+    /// is read by its ending, and is moving where that says nothing.
+    pub fn standing(&self) -> Standing {
+        let word = self.as_str();
+        if word == "DELETE_SUCCESSFUL" {
+            Standing::Absent
+        } else if word.ends_with("_FAILED") {
+            Standing::Failing
+        } else if word.ends_with("_SUCCESSFUL") {
+            Standing::Settled
+        } else {
+            Standing::Moving
+        }
+    }
+}
+
+/// One (caller, region) pair: AWS Config answers only for packs deployed from the calling account in the called region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Source {
+    /// The account whose packs are read.
+    pub caller: AccountId,
+    /// The region that is called.
+    pub region: Region,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.caller, self.region)
+    }
+}
+
+/// A pack in its source. The same name in two sources is two packs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackKey {
+    /// Where the pack is deployed from.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Its name.
+    pub pack: PackName,
+}
+
+/// The identity of a failure: one member account failing in one pack, or the pack itself. The member's own
+/// conformance pack name carries a random suffix and is no part of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailureKey {
+    /// The pack.
+    #[serde(flatten)]
+    pub pack: PackKey,
+    /// The member account; `None` is the pack itself.
+    pub account_id: Option<AccountId>,
+}
+
+impl FailureKey {
+    /// The failure of one member account in `pack`.
+    pub fn member(pack: &PackKey, account: &AccountId) -> Self {
+        Self { pack: pack.clone(), account_id: Some(account.clone()) }
+    }
+
+    /// The failure of the pack itself.
+    pub fn pack_itself(pack: &PackKey) -> Self {
+        Self { pack: pack.clone(), account_id: None }
+    }
+
+    /// Whether this is the pack itself.
+    pub fn is_pack(&self) -> bool {
+        self.account_id.is_none()
+    }
+}
+
+/// What AWS Config says about a pack or about one member of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Row {
+    /// The status, word for word.
+    pub status: Status,
+    /// The error code, if one is given. There is no official list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// The error message, if one is given, cut to [`TEXT_LIMIT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// When AWS Config last changed the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_time: Option<Timestamp>,
+    /// The member's own name of the pack, with its random suffix; `None` for the pack's own row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conformance_pack_name: Option<String>,
+}
+
+impl Row {
+    /// A row that has nothing but a status.
+    pub fn new(status: &str) -> Self {
+        Self {
+            status: status.into(),
+            error_code: None,
+            error_message: None,
+            last_update_time: None,
+            conformance_pack_name: None,
+        }
+    }
+
+    /// What its status says.
+    pub fn standing(&self) -> Standing {
+        self.status.standing()
+    }
+
+    /// Whether both say the same about the failure. A new time or a new suffix alone is no change.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.status == other.status && self.error_code == other.error_code && self.error_message == other.error_message
+    }
+}
+
+/// Cuts a text from AWS to [`TEXT_LIMIT`] characters.
+pub fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
+        text.truncate(end);
+    }
+    text
+}
+
+/// How a failure ended: the name of its proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// A settled row was seen.
+    Recovered,
+    /// The account is no longer in a pack that is there.
+    AccountRemoved,
+    /// The pack is no longer there.
+    PackRemoved,
+    /// The pack itself was a failure until its failing members were found; no clearing.
+    Explained,
+    /// The settings no longer cover it; no clearing.
+    Unwatched,
+}
+
+impl How {
+    /// Whether something got better. The others only end what an audience was told.
+    pub fn is_clearing(self) -> bool {
+        matches!(self, Self::Recovered | Self::AccountRemoved | Self::PackRemoved)
+    }
+}
+
+/// What should have been read and was not: a source, or one pack in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GapKey {
+    /// The source.
+    #[serde(flatten)]
+    pub source: Source,
+    /// The pack; `None` is the whole source.
+    pub pack: Option<PackName>,
+}
+
+impl GapKey {
+    /// A source that was not read.
+    pub fn source(source: &Source) -> Self {
+        Self { source: source.clone(), pack: None }
+    }
+
+    /// A pack that was not read.
+    pub fn pack(pack: &PackKey) -> Self {
+        Self { source: pack.source.clone(), pack: Some(pack.pack.clone()) }
+    }
+}
+
+/// Why something was not read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GapCause {
+    /// The call that failed, by its name in the API.
+    pub operation: String,
+    /// AWS's error code, or a word of ours: `RepeatedPageToken`, `OutOfTime`, `NoAnswer`.
+    pub code: String,
+    /// What was said, the whole chain of causes.
+    pub message: String,
+}

@@ -1,0 +1,218 @@
+//! What a run saw, and what it could not see: the reader hands every answer to a builder, which only sorts.
+//!
+//! A run's readings are not one instant. Each row was true at some instant of the run, and nothing more is claimed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::model::{AccountId, GapCause, GapKey, PackKey, Row, Source, Standing, Status};
+
+/// Everything that one run read. Immutable once made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// When the reading began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The sources that answered, with what their listing proves.
+    pub listings: BTreeMap<Source, Listing>,
+    /// The packs that are there, and their members.
+    pub packs: BTreeMap<PackKey, PackReading>,
+    /// Packs that AWS Config, asked by name, does not have.
+    pub gone: BTreeSet<PackKey>,
+    /// What should have been read and was not.
+    pub gaps: BTreeMap<GapKey, GapCause>,
+    /// Calls to AWS Config, retries not counted.
+    pub config_calls: u64,
+}
+
+/// A listing of a source's packs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// Its pages. Pages shift while packs change, so only a listing of one page proves an absence.
+    pub pages: u32,
+    /// Whether the last page was reached.
+    pub complete: bool,
+}
+
+/// A pack and what was read of its members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackReading {
+    /// The pack's own row. It proves nothing about the members.
+    pub row: Row,
+    /// The rows of the members.
+    pub members: BTreeMap<AccountId, Row>,
+    /// How far the members were read.
+    pub coverage: Coverage,
+    /// Members that AWS Config, asked by name, does not have in this pack.
+    pub absent: BTreeSet<AccountId>,
+    /// The pack's own status, asked for by name after the members were read.
+    pub status_after: Option<Status>,
+}
+
+/// How far the members of a pack were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Coverage {
+    /// Not tried: there was no time.
+    Untried,
+    /// Not to the end.
+    Partial,
+    /// Every page. Who is missing may have been missed, because pages shift while members change.
+    Pages,
+    /// Everything in one page: who is missing is absent.
+    OnePage,
+}
+
+impl PackReading {
+    /// Whether every member's row was seen.
+    pub fn is_whole(&self) -> bool {
+        self.coverage >= Coverage::Pages
+    }
+
+    /// The row of a member that is there.
+    pub fn member(&self, account: &AccountId) -> Option<&Row> {
+        self.members.get(account).filter(|row| row.standing() != Standing::Absent)
+    }
+
+    /// Whether a member is absent beyond the shifting of pages.
+    pub fn lacks(&self, account: &AccountId) -> bool {
+        self.member(account).is_none() && (self.coverage == Coverage::OnePage || self.absent.contains(account))
+    }
+
+    /// How many members have this standing.
+    pub fn count(&self, standing: Standing) -> usize {
+        self.members.values().filter(|row| row.standing() == standing).count()
+    }
+}
+
+impl Observation {
+    /// Whether no source could be listed.
+    pub fn is_nothing(&self) -> bool {
+        self.listings.is_empty()
+    }
+
+    /// Whether a pack is proven not to be there.
+    pub fn lacks(&self, pack: &PackKey) -> bool {
+        let listed_whole = || {
+            self.listings.get(&pack.source).is_some_and(|listing| listing.complete && listing.pages == 1)
+                && !self.packs.contains_key(pack)
+        };
+        self.gone.contains(pack) || listed_whole()
+    }
+}
+
+/// Takes what is found, in any order.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    observation: Observation,
+}
+
+impl Builder {
+    /// A reading that begins now.
+    pub fn new(started_at: Timestamp) -> Self {
+        Self {
+            observation: Observation {
+                started_at,
+                ended_at: started_at,
+                listings: BTreeMap::new(),
+                packs: BTreeMap::new(),
+                gone: BTreeSet::new(),
+                gaps: BTreeMap::new(),
+                config_calls: 0,
+            },
+        }
+    }
+
+    /// A source answered.
+    pub fn found_listing(&mut self, source: &Source, listing: Listing) {
+        self.observation.listings.insert(source.clone(), listing);
+    }
+
+    /// A pack's own row. One that is as good as not there is left out.
+    pub fn found_pack(&mut self, key: &PackKey, row: Row) {
+        if row.standing() == Standing::Absent {
+            return;
+        }
+        self.observation
+            .packs
+            .entry(key.clone())
+            .and_modify(|reading| keep_worse(&mut reading.row, &row))
+            .or_insert_with(|| PackReading {
+                row,
+                members: BTreeMap::new(),
+                coverage: Coverage::Untried,
+                absent: BTreeSet::new(),
+                status_after: None,
+            });
+    }
+
+    /// A member's row. Pages shift, so a member can be seen twice in one reading.
+    pub fn found_member(&mut self, pack: &PackKey, account: &AccountId, row: Row) {
+        if let Some(reading) = self.observation.packs.get_mut(pack) {
+            match reading.members.get_mut(account) {
+                Some(known) => keep_worse(known, &row),
+                None => {
+                    reading.members.insert(account.clone(), row);
+                }
+            }
+        }
+    }
+
+    /// How far a pack's members were read.
+    pub fn found_coverage(&mut self, pack: &PackKey, coverage: Coverage) {
+        if let Some(reading) = self.observation.packs.get_mut(pack) {
+            reading.coverage = coverage;
+        }
+    }
+
+    /// A member that is not in the pack, asked for by name.
+    pub fn found_no_member(&mut self, pack: &PackKey, account: &AccountId) {
+        if let Some(reading) = self.observation.packs.get_mut(pack) {
+            reading.absent.insert(account.clone());
+        }
+    }
+
+    /// The pack's own status after its members were read.
+    pub fn found_status_after(&mut self, pack: &PackKey, status: Status) {
+        if let Some(reading) = self.observation.packs.get_mut(pack) {
+            reading.status_after = Some(status);
+        }
+    }
+
+    /// A pack that is not there, asked for by name. What was read of it before is void.
+    pub fn found_no_pack(&mut self, pack: &PackKey) {
+        self.observation.packs.remove(pack);
+        self.observation.gone.insert(pack.clone());
+    }
+
+    /// Something that was not read. The first cause is the one that is told.
+    pub fn found_gap(&mut self, key: GapKey, cause: GapCause) {
+        self.observation.gaps.entry(key).or_insert(cause);
+    }
+
+    /// Calls that were made.
+    pub fn called(&mut self, config_calls: u64) {
+        self.observation.config_calls += config_calls;
+    }
+
+    /// What is known so far.
+    pub fn so_far(&self) -> &Observation {
+        &self.observation
+    }
+
+    /// The observation, ended.
+    pub fn build(mut self, ended_at: Timestamp) -> Observation {
+        self.observation.ended_at = ended_at;
+        self.observation
+    }
+}
+
+/// Of two rows of one thing the worse is kept, whichever came first: a failing one is closed only by a run that does
+/// not see it failing.
+fn keep_worse(known: &mut Row, row: &Row) {
+    let rank = |row: &Row| (row.standing(), row.last_update_time);
+    if (rank(row), row) > (rank(known), known) {
+        *known = row.clone();
+    }
+}

@@ -1,0 +1,180 @@
+//! The commit: the snapshot first, then the ledger over the version that was read. Whoever loses the race compares again.
+
+use super::store::{Latest, Recalled};
+use super::{Run, RunError};
+use crate::ledger::{Committed, Ledger, RUNS_ARE_KNOWN, Reading, RecentRun};
+use crate::observation::Observation;
+use crate::ports::{Archive, Clock, Expect, Notifier, StatusSource, Unwritten};
+use crate::report::{Outcome, Report};
+use crate::snapshot::{DigestName, Findings, Totals};
+use crate::tell;
+
+/// What became of one attempt.
+pub(super) enum Attempt {
+    /// It is committed.
+    Committed(Box<Prepared>),
+    /// Another writer was first, or nobody knows.
+    Lost(Box<Prepared>),
+}
+
+/// A commit as it was prepared.
+pub(super) struct Prepared {
+    current: Recalled,
+    sequence: u64,
+    snapshot_key: String,
+    snapshot: Vec<u8>,
+    totals: Totals,
+    complete: bool,
+    config_calls: u64,
+}
+
+impl Prepared {
+    /// The same commit, found in the ledger though its write was not answered.
+    pub(super) fn landed(self, current: Recalled) -> Self {
+        Self { current, ..self }
+    }
+}
+
+/// Names that a snapshot is tried under, before something is wrong with the bucket.
+const NAMES: u32 = 16;
+
+impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+    /// Compares, archives and commits, once.
+    pub(super) async fn commit(&self, current: &Recalled, observation: &Observation) -> Result<Attempt, RunError> {
+        let (comparison, difference) = self.compare(&current.ledger, observation);
+        let findings = Findings {
+            plan: self.plan,
+            scope: &self.scope,
+            observation,
+            comparison: &comparison,
+            difference: &difference,
+        };
+        let mut cause = None;
+        while self.names_taken.get() < NAMES {
+            let key = self.snapshot_name();
+            let mut next = comparison.ledger.clone();
+            self.note_commit(&mut next, &current.ledger, &findings, &key);
+            let offered = tell::offer(&mut next, self.plan, &self.scope, self.plan.announce, observation.ended_at);
+            next.claim(&self.plan.execution, self.plan.ends_at, self.now(), &std::collections::BTreeSet::new());
+            let digest = offered.into_iter().find(|(topic, _)| *topic == self.plan.topic);
+            let digest = digest.map(|(_, digest)| DigestName { subject: digest.subject(), id: digest.id });
+            let previous = current.ledger.last.as_ref().map(|last| last.snapshot.as_str());
+            let snapshot = findings
+                .snapshot(next.sequence, previous, self.now(), digest)
+                .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?;
+            // A name is used up by trying it: an unanswered write may have landed, and nothing rewrites a snapshot.
+            self.names_taken.set(self.names_taken.get() + 1);
+            match self.put(&key, snapshot.clone(), &Expect::Absent).await {
+                Ok(_) => {
+                    let prepared = |current| Prepared {
+                        current,
+                        sequence: next.sequence,
+                        snapshot_key: key.clone(),
+                        snapshot,
+                        totals: findings.totals(),
+                        complete: findings.is_complete(),
+                        config_calls: observation.config_calls,
+                    };
+                    return match self.put_ledger(&next, &current.expect).await {
+                        Ok(version) => {
+                            let current = Recalled { ledger: next.clone(), expect: Expect::Version(version) };
+                            Ok(Attempt::Committed(Box::new(prepared(current))))
+                        }
+                        Err(Unwritten::Refused(cause)) => Err(RunError::StoreFailed {
+                            what: format!("{} could not be stored", self.address(&self.plan.ledger_key)),
+                            source: Some(cause),
+                        }),
+                        Err(Unwritten::Lost | Unwritten::Unknown(_)) => {
+                            Ok(Attempt::Lost(Box::new(prepared(current.clone()))))
+                        }
+                    };
+                }
+                Err(Unwritten::Lost) => {}
+                Err(Unwritten::Refused(refused)) => {
+                    cause = Some(refused);
+                    break;
+                }
+                Err(Unwritten::Unknown(unknown)) => {
+                    cause = Some(unknown);
+                    if tokio::time::Instant::now() >= self.ends {
+                        break;
+                    }
+                }
+            }
+        }
+        let what = format!("the snapshot {} could not be stored", self.address(&self.plan.snapshot_key));
+        Err(RunError::StoreFailed { what, source: cause })
+    }
+
+    /// The planned name, then names of this execution alone.
+    fn snapshot_name(&self) -> String {
+        let execution = &self.plan.execution;
+        match self.names_taken.get() {
+            0 => self.plan.snapshot_key.clone(),
+            1 => self.plan.snapshot_key_with(execution),
+            taken => self.plan.snapshot_key_with(&format!("{execution}-{taken}")),
+        }
+    }
+
+    /// Writes the commit itself into the next ledger.
+    pub(super) fn note_commit(&self, next: &mut Ledger, before: &Ledger, findings: &Findings<'_>, key: &str) {
+        let at = findings.observation.ended_at;
+        next.sequence = before.sequence + 1;
+        let newly_watched = match &next.watched {
+            Some(watched) if !self.scope.narrowed => self.scope.sources.difference(watched).cloned().collect(),
+            _ => std::collections::BTreeSet::new(),
+        };
+        if !self.scope.narrowed {
+            next.watched = Some(self.scope.sources.clone());
+        }
+        if let Ok(account) = self.own
+            && *account != crate::model::AccountId::unidentified()
+        {
+            next.own_account = Some(account.clone());
+        }
+        let totals = findings.totals();
+        next.last = Some(Committed {
+            run_id: self.plan.run_id.clone(),
+            at,
+            snapshot: key.to_owned(),
+            totals,
+            first: before.last.is_none(),
+            newly_watched,
+        });
+        next.reading = Some(Reading { until: at, scope: self.scope.clone() });
+        next.runs.retain(|run| at.duration_since(run.at) < RUNS_ARE_KNOWN);
+        next.runs.push(RecentRun {
+            run_id: self.plan.run_id.clone(),
+            execution: self.plan.execution.clone(),
+            sequence: next.sequence,
+            snapshot: key.to_owned(),
+            at,
+            totals,
+            complete: findings.is_complete(),
+            narrowed: self.scope.narrowed,
+        });
+    }
+
+    /// Tells what was committed.
+    pub(super) async fn finish(&self, committed: Prepared) -> Result<Report, RunError> {
+        let Prepared { mut current, sequence, snapshot_key, snapshot, totals, complete, config_calls } = committed;
+        let sent = self.send(&mut current).await;
+        if !self.scope.narrowed {
+            self.latest(sequence, Latest::Bytes(snapshot)).await;
+        }
+        Ok(Report {
+            run_id: self.plan.run_id.clone(),
+            sequence,
+            outcome: Outcome::Committed,
+            complete,
+            snapshot: Some(self.address(&snapshot_key)),
+            totals,
+            digest: sent.report(&current.ledger, self.plan)?,
+            config_calls,
+        })
+    }
+}
+
+fn store_failed(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> RunError {
+    RunError::StoreFailed { what: what.to_owned(), source: Some(Box::new(error)) }
+}

@@ -1,0 +1,321 @@
+//! The steps of a run in order, and what each failure means.
+//!
+//! recall and collect, compare, archive, commit, publish, settle, answer: nothing is told that is not committed, and
+//! nothing is committed over a reading newer than ours.
+
+mod commit;
+mod send;
+mod store;
+
+use std::cell::Cell;
+
+use futures_util::future::try_join;
+use jiff::Timestamp;
+use tokio::time::{Duration, Instant};
+
+use crate::compare::{Terms, compare_gaps};
+use crate::difference::Difference;
+use crate::error::RunError;
+use crate::event::Announce;
+use crate::ledger::{Ledger, RecentRun, Turn};
+use crate::model::{AccountId, GapCause};
+use crate::observation::Observation;
+use crate::plan::{Plan, Watched};
+use crate::ports::{Archive, Clock, Notifier, StatusSource};
+use crate::reader::Reader;
+use crate::report::{DigestReport, DigestStatus, Outcome, Report};
+use crate::scope::Scope;
+use crate::settings::Caller;
+use crate::snapshot::Findings;
+use crate::tell;
+
+use commit::Attempt;
+use store::Recalled;
+
+/// Everything outside that a run reaches.
+#[derive(Debug)]
+pub struct Ports<S, A, N, C> {
+    /// AWS Config.
+    pub source: S,
+    /// The bucket.
+    pub archive: A,
+    /// The topics.
+    pub notifier: N,
+    /// The time.
+    pub clock: C,
+}
+
+/// So often a commit is tried against other writers.
+const ATTEMPTS: u32 = 5;
+/// Kept of the invocation's time for answering.
+const ANSWERING: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
+
+/// One execution of a plan.
+struct Run<'a, S, A, N, C> {
+    ports: &'a Ports<S, A, N, C>,
+    plan: &'a Plan,
+    scope: Scope,
+    own: &'a Result<AccountId, GapCause>,
+    /// The end of the invocation's time, as the timer counts it.
+    ends: Instant,
+    /// How many names of the snapshot are taken.
+    names_taken: Cell<u32>,
+}
+
+/// Runs a plan. `own` is the function's own account, or why STS did not say.
+pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
+    ports: &Ports<S, A, N, C>,
+    plan: &Plan,
+    own: &Result<AccountId, GapCause>,
+) -> Result<Report, RunError> {
+    let ends = Instant::now() + until(ports.clock.now(), plan.ends_at - ANSWERING);
+    let remembered = match own {
+        Ok(_) => None,
+        Err(_) => Some(store::recall(ports, plan, ends).await?),
+    };
+    let account = match (own, &remembered) {
+        (Ok(account), _) => account.clone(),
+        (Err(_), Some(recalled)) => recalled.ledger.own_account.clone().unwrap_or_else(AccountId::unidentified),
+        (Err(_), None) => AccountId::unidentified(),
+    };
+    let watched = plan.watched(&account).map_err(RunError::InvalidSettings)?;
+    let scope = plan.scope(&watched, own.is_ok());
+    Run { ports, plan, scope, own, ends, names_taken: Cell::new(0) }.run(&watched, remembered).await
+}
+
+impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+    async fn run(&self, watched: &[Watched], mut recalled: Option<Recalled>) -> Result<Report, RunError> {
+        let mut read_again = false;
+        let mut attempts = 0;
+        loop {
+            let started_at = self.now();
+            let reader = self.reader(watched, started_at);
+            let reachable = self.reachable(watched);
+            let mut current = match recalled.take() {
+                Some(recalled) => {
+                    reader.list(&reachable).await;
+                    recalled
+                }
+                None => {
+                    let listing = async {
+                        reader.list(&reachable).await;
+                        Ok(())
+                    };
+                    try_join(self.recall(), listing).await?.0
+                }
+            };
+            match self.turn(&current.ledger, started_at) {
+                _ if self.plan.dry_run => {}
+                Turn::Resume(run) => return self.resume(current, run).await,
+                Turn::TooOld { .. } if !read_again && self.has_time_to_read_again(started_at) => {
+                    read_again = true;
+                    recalled = Some(current);
+                    continue;
+                }
+                Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
+                Turn::Commit | Turn::Landed => {}
+            }
+            let observation = reader.read(&reachable, &current.ledger, || self.now()).await;
+            if observation.is_nothing() {
+                return self.nothing_read(current, &observation).await;
+            }
+            if self.plan.dry_run {
+                return Ok(self.dry_run(&current, &observation));
+            }
+            loop {
+                match self.commit(&current, &observation).await? {
+                    Attempt::Committed(committed) => return self.finish(*committed).await,
+                    Attempt::Lost(prepared) => {
+                        attempts += 1;
+                        current = self.recall().await?;
+                        match self.turn(&current.ledger, started_at) {
+                            Turn::Landed => return self.finish(prepared.landed(current)).await,
+                            Turn::Resume(run) => return self.resume(current, run).await,
+                            Turn::TooOld { .. } if !read_again && self.has_time_to_read_again(started_at) => break,
+                            Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
+                            Turn::Commit if attempts < ATTEMPTS => {}
+                            Turn::Commit => return Err(self.others_kept_writing()),
+                        }
+                    }
+                }
+            }
+            read_again = true;
+            recalled = Some(current);
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn turn(&self, ledger: &Ledger, started_at: Timestamp) -> Turn {
+        ledger.turn(&self.plan.run_id, &self.plan.execution, started_at, &self.scope, self.now())
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { scope: &self.scope, policy: &self.plan.policy, run_id: &self.plan.run_id }
+    }
+
+    fn reader(&self, watched: &[Watched], started_at: Timestamp) -> Reader<'_, S> {
+        let until = Instant::now() + until(self.now(), self.plan.read_by);
+        let reader = Reader::new(&self.ports.source, &self.scope, watched, self.plan.concurrency, started_at, until);
+        if let Err(cause) = self.own {
+            for watched in watched.iter().filter(|watched| watched.caller == Caller::Own) {
+                reader.cannot_call(&watched.source, cause.clone());
+            }
+        }
+        reader
+    }
+
+    /// The sources that can be called: who is not identified cannot be told from another caller.
+    fn reachable(&self, watched: &[Watched]) -> Vec<Watched> {
+        watched.iter().filter(|watched| self.own.is_ok() || watched.caller != Caller::Own).cloned().collect()
+    }
+
+    fn has_time_to_read_again(&self, started_at: Timestamp) -> bool {
+        let now = self.now();
+        now + now.duration_since(started_at) < self.plan.read_by
+    }
+
+    fn superseded(&self, ledger: &Ledger, covered: bool) -> Result<Report, RunError> {
+        if !covered {
+            return Err(RunError::StoreFailed {
+                what:
+                    "another run committed a newer reading of a part of what this run read, and there was no time to \
+                       read again"
+                        .to_owned(),
+                source: None,
+            });
+        }
+        let last = ledger.last.as_ref();
+        Ok(Report {
+            run_id: self.plan.run_id.clone(),
+            sequence: ledger.sequence,
+            outcome: Outcome::Superseded,
+            complete: ledger.runs.last().is_some_and(|run| run.complete),
+            snapshot: last.map(|last| self.address(&last.snapshot)),
+            totals: last.map(|last| last.totals).unwrap_or_default(),
+            digest: DigestReport::only(DigestStatus::None),
+            config_calls: 0,
+        })
+    }
+
+    /// An earlier execution committed this run: only what is left is sent.
+    async fn resume(&self, mut current: Recalled, run: RecentRun) -> Result<Report, RunError> {
+        let now = self.now();
+        self.rewrite(&mut current, |ledger| {
+            ledger.claim(&self.plan.execution, self.plan.ends_at, now, &std::collections::BTreeSet::new());
+        })
+        .await
+        .map_err(|source| RunError::StoreFailed {
+            what: "the claim on a digest could not be stored".to_owned(),
+            source,
+        })?;
+        let sent = self.send(&mut current).await;
+        if !run.narrowed {
+            self.latest(run.sequence, store::Latest::Stored(&run.snapshot)).await;
+        }
+        let digest = sent.report(&current.ledger, self.plan)?;
+        Ok(Report {
+            run_id: run.run_id,
+            sequence: run.sequence,
+            outcome: Outcome::Resumed,
+            complete: run.complete,
+            snapshot: Some(self.address(&run.snapshot)),
+            totals: run.totals,
+            digest,
+            config_calls: 0,
+        })
+    }
+
+    /// No source answered: what is open stays open, and only that it could not be read is recorded.
+    async fn nothing_read(&self, mut current: Recalled, observation: &Observation) -> Result<Report, RunError> {
+        let gaps = observation.gaps.iter().map(|(key, cause)| (key.clone(), cause.clone())).collect();
+        let failure = RunError::NothingRead(gaps);
+        if self.plan.dry_run {
+            return Err(failure);
+        }
+        let now = self.now();
+        self.rewrite(&mut current, |ledger| {
+            compare_gaps(ledger, observation, self.terms());
+            ledger.drop_what_nobody_waits_for();
+            ledger.welcome(self.plan.audiences());
+            let at = ledger.last.as_ref().map_or(observation.ended_at, |last| last.at);
+            tell::offer(ledger, self.plan, &self.scope, Announce::Changes, at);
+            ledger.claim(&self.plan.execution, self.plan.ends_at, now, &std::collections::BTreeSet::new());
+        })
+        .await
+        .map_err(|source| RunError::StoreFailed {
+            what: format!("{failure}; and that could not be recorded"),
+            source,
+        })?;
+        let sent = self.send(&mut current).await;
+        if let Err(error) = sent.report(&current.ledger, self.plan) {
+            tracing::error!(error = error.story(), "a digest is left to be sent");
+        }
+        Err(failure)
+    }
+
+    /// What would be committed and told, and nothing of it done.
+    fn dry_run(&self, current: &Recalled, observation: &Observation) -> Report {
+        let (comparison, difference) = self.compare(&current.ledger, observation);
+        let findings = Findings {
+            plan: self.plan,
+            scope: &self.scope,
+            observation,
+            comparison: &comparison,
+            difference: &difference,
+        };
+        let mut next = comparison.ledger.clone();
+        self.note_commit(&mut next, &current.ledger, &findings, &self.plan.snapshot_key);
+        let offered = tell::offer(&mut next, self.plan, &self.scope, self.plan.announce, observation.ended_at);
+        let digest = offered.iter().find(|(topic, _)| *topic == self.plan.topic).map(|(_, digest)| digest);
+        Report {
+            run_id: self.plan.run_id.clone(),
+            sequence: current.ledger.sequence,
+            outcome: Outcome::DryRun,
+            complete: findings.is_complete(),
+            snapshot: None,
+            totals: findings.totals(),
+            digest: DigestReport {
+                status: DigestStatus::DryRun,
+                id: None,
+                subject: digest.map(crate::digest::Digest::subject),
+                text: digest.map(crate::digest::Digest::text),
+            },
+            config_calls: observation.config_calls,
+        }
+    }
+
+    fn compare(&self, ledger: &Ledger, observation: &Observation) -> (crate::compare::Comparison, Difference) {
+        let mut comparison = crate::compare::compare(ledger, observation, self.terms());
+        if !self.scope.narrowed {
+            let topics: Vec<_> = self.plan.audiences().cloned().collect();
+            comparison.ledger.forget_audiences_but(&topics);
+        }
+        comparison.ledger.welcome(self.plan.audiences());
+        let narrowed = self.scope.narrowed.then_some(&self.scope);
+        let difference = comparison.ledger.audience_id(&self.plan.topic).map_or_else(Difference::default, |audience| {
+            Difference::of(&comparison.ledger, audience, &self.plan.policy, narrowed, observation.ended_at)
+        });
+        (comparison, difference)
+    }
+
+    fn address(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.plan.bucket)
+    }
+
+    fn others_kept_writing(&self) -> RunError {
+        RunError::StoreFailed {
+            what: format!(
+                "{} was changed by other runs {ATTEMPTS} times in a row",
+                self.address(&self.plan.ledger_key)
+            ),
+            source: None,
+        }
+    }
+}
+
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
+}

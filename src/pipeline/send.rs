@@ -1,0 +1,105 @@
+//! Publish and settle: the heads that this execution owns are sent, side by side, and noted as sent; what is left to tell
+//! becomes the next head in the same write.
+
+use std::collections::BTreeMap;
+
+use futures_util::future;
+use tokio::time::timeout_at;
+
+use super::store::Recalled;
+use super::{Run, RunError};
+use crate::event::Announce;
+use crate::ledger::{Head, Ledger, Sent};
+use crate::model::TopicArn;
+use crate::plan::Plan;
+use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
+use crate::report::{DigestReport, DigestStatus};
+use crate::tell;
+
+/// What was sent, and what was not.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// The last digest that each topic took.
+    published: BTreeMap<TopicArn, Head>,
+    failed: Vec<(TopicArn, Cause)>,
+    unsettled: Option<(String, Option<Cause>)>,
+}
+
+impl Outbox {
+    /// What became of the digest, or how sending it failed.
+    pub(super) fn report(self, ledger: &Ledger, plan: &Plan) -> Result<DigestReport, RunError> {
+        if !self.failed.is_empty() {
+            return Err(RunError::PublishFailed(self.failed));
+        }
+        if let Some((object, source)) = self.unsettled {
+            return Err(RunError::SettleFailed { object, source });
+        }
+        let waiting = ledger.audiences.get(&plan.topic).and_then(|audience| audience.head.as_ref());
+        Ok(match (self.published.get(&plan.topic), waiting) {
+            (Some(head), _) => DigestReport {
+                status: DigestStatus::Published,
+                id: Some(head.id.clone()),
+                subject: Some(head.message.subject.clone()),
+                text: None,
+            },
+            (None, Some(head)) => DigestReport {
+                status: DigestStatus::Waiting,
+                id: Some(head.id.clone()),
+                subject: Some(head.message.subject.clone()),
+                text: None,
+            },
+            (None, None) => DigestReport::only(DigestStatus::None),
+        })
+    }
+}
+
+impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+    /// Sends until nothing is owned. Every digest of an audience waits for the one before it.
+    pub(super) async fn send(&self, current: &mut Recalled) -> Outbox {
+        let mut outbox = Outbox::default();
+        loop {
+            let heads = current.ledger.owned(&self.plan.execution);
+            if heads.is_empty() {
+                return outbox;
+            }
+            let answers = future::join_all(heads.iter().map(|(topic, head)| self.publish(topic, head))).await;
+            let mut settled = Vec::new();
+            for ((topic, head), answer) in heads.into_iter().zip(answers) {
+                match answer {
+                    Ok(()) => {
+                        settled.push((topic.clone(), head.id.clone(), Sent::Published));
+                        outbox.published.insert(topic, head);
+                    }
+                    Err(cause) => {
+                        settled.push((topic.clone(), head.id, Sent::Failed));
+                        outbox.failed.push((topic, cause));
+                    }
+                }
+            }
+            if let Err(cause) = self.settle(current, &settled).await {
+                outbox.unsettled = Some((self.address(&self.plan.ledger_key), cause));
+                return outbox;
+            }
+        }
+    }
+
+    async fn publish(&self, topic: &TopicArn, head: &Head) -> Result<(), Cause> {
+        timeout_at(self.ends, self.ports.notifier.publish(topic, &head.message))
+            .await
+            .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
+    }
+
+    async fn settle(&self, current: &mut Recalled, settled: &[(TopicArn, String, Sent)]) -> Result<(), Option<Cause>> {
+        self.rewrite(current, |ledger| {
+            for (topic, digest_id, sent) in settled {
+                ledger.settle(topic, digest_id, &self.plan.execution, *sent);
+            }
+            if self.plan.announce != Announce::Never
+                && let Some(at) = ledger.last.as_ref().map(|last| last.at)
+            {
+                tell::offer(ledger, self.plan, &self.scope, Announce::Changes, at);
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,151 @@
+//! What a run does with the bucket: recall the ledger, rewrite it, keep `latest.json` at the newest snapshot.
+
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+
+use super::{ATTEMPTS, Ports, Run};
+use crate::error::RunError;
+use crate::ledger::{Ledger, Unreadable};
+use crate::plan::Plan;
+use crate::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten, Version};
+
+/// The ledger as it was read, and what the next write expects to find.
+#[derive(Debug, Clone)]
+pub(super) struct Recalled {
+    pub ledger: Ledger,
+    pub expect: Expect,
+}
+
+/// The bytes for `latest.json`.
+pub(super) enum Latest<'a> {
+    /// The snapshot that was just written.
+    Bytes(Vec<u8>),
+    /// A snapshot of an earlier execution.
+    Stored(&'a str),
+}
+
+/// There was no time left.
+#[derive(Debug, thiserror::Error)]
+#[error("there was no time left before the invocation ends")]
+struct OutOfTime;
+
+/// Reads the ledger. A missing one is a first run, whose numbers go on after `latest.json`.
+pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
+    ports: &Ports<S, A, N, C>,
+    plan: &Plan,
+    ends: Instant,
+) -> Result<Recalled, RunError> {
+    let unreadable =
+        |key: &str, source: Cause| RunError::LedgerUnreadable { object: format!("s3://{}/{key}", plan.bucket), source };
+    let get = |key: String| async move {
+        let stored = timeout_at(ends, ports.archive.get(&key)).await.unwrap_or_else(|_| Err(Box::new(OutOfTime)));
+        stored.map_err(|cause| unreadable(&key, cause))
+    };
+    match get(plan.ledger_key.clone()).await? {
+        Some((bytes, version)) => match Ledger::from_bytes(&bytes) {
+            Ok(ledger) => Ok(Recalled { ledger, expect: Expect::Version(version) }),
+            Err(source @ Unreadable::Newer { .. }) => {
+                Err(RunError::LedgerNewer { object: format!("s3://{}/{}", plan.bucket, plan.ledger_key), source })
+            }
+            Err(error) => Err(unreadable(&plan.ledger_key, Box::new(error))),
+        },
+        None => {
+            let latest = get(plan.latest_key.clone()).await?;
+            let sequence = latest.and_then(|(bytes, _)| sequence(&bytes)).unwrap_or(0);
+            Ok(Recalled { ledger: Ledger::starting_after(sequence), expect: Expect::Absent })
+        }
+    }
+}
+
+/// The number of a snapshot; `None` where the bytes are none.
+fn sequence(snapshot: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Snapshot {
+        run: Run,
+    }
+    #[derive(Deserialize)]
+    struct Run {
+        sequence: u64,
+    }
+    serde_json::from_slice::<Snapshot>(snapshot).ok().map(|snapshot| snapshot.run.sequence)
+}
+
+impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+    pub(super) async fn recall(&self) -> Result<Recalled, RunError> {
+        recall(self.ports, self.plan, self.ends).await
+    }
+
+    pub(super) async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+        let put = self.ports.archive.put(key, bytes, expect);
+        timeout_at(self.ends, put).await.unwrap_or_else(|_| Err(Unwritten::Unknown(Box::new(OutOfTime))))
+    }
+
+    pub(super) async fn put_ledger(&self, ledger: &Ledger, expect: &Expect) -> Result<Version, Unwritten> {
+        let bytes = ledger.to_bytes().map_err(|error| Unwritten::Refused(Box::new(error)))?;
+        self.put(&self.plan.ledger_key, bytes, expect).await
+    }
+
+    /// Changes the stored ledger, again on whatever other writers made of it. `change` must come out the same when it has
+    /// been done before, because an unanswered write may have landed.
+    pub(super) async fn rewrite(
+        &self,
+        current: &mut Recalled,
+        change: impl Fn(&mut Ledger),
+    ) -> Result<(), Option<Cause>> {
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let mut next = current.ledger.clone();
+            change(&mut next);
+            if next == current.ledger {
+                return Ok(());
+            }
+            match self.put_ledger(&next, &current.expect).await {
+                Ok(version) => {
+                    *current = Recalled { ledger: next, expect: Expect::Version(version) };
+                    return Ok(());
+                }
+                Err(Unwritten::Refused(cause)) => return Err(Some(cause)),
+                Err(Unwritten::Unknown(cause)) => last = Some(cause),
+                Err(Unwritten::Lost) => {}
+            }
+            *current = self.recall().await.map_err(|error| Some(Box::new(error).into()))?;
+        }
+        Err(last)
+    }
+
+    /// Puts the snapshot numbered `sequence` under `latest.json`, unless a newer one is there. It is a copy for readers: where
+    /// it fails, the next full run makes it good.
+    pub(super) async fn latest(&self, sequence: u64, snapshot: Latest<'_>) {
+        if let Err(cause) = self.try_latest(sequence, snapshot).await {
+            tracing::warn!(
+                object = self.address(&self.plan.latest_key),
+                cause = crate::error::with_causes(cause.as_ref()),
+                "latest.json is older than the last committed snapshot; the next full run writes it again"
+            );
+        }
+    }
+
+    async fn try_latest(&self, number: u64, snapshot: Latest<'_>) -> Result<(), Cause> {
+        for _ in 0..ATTEMPTS {
+            let there = timeout_at(self.ends, self.ports.archive.get(&self.plan.latest_key)).await??;
+            let expect = match there {
+                Some((latest, _)) if sequence(&latest).is_some_and(|latest| latest >= number) => return Ok(()),
+                Some((_, version)) => Expect::Version(version),
+                None => Expect::Absent,
+            };
+            let bytes = match &snapshot {
+                Latest::Bytes(bytes) => bytes.clone(),
+                Latest::Stored(key) => {
+                    let stored = timeout_at(self.ends, self.ports.archive.get(key)).await??;
+                    stored.ok_or_else(|| format!("{} is no longer there", self.address(key)))?.0
+                }
+            };
+            match self.put(&self.plan.latest_key, bytes, &expect).await {
+                Ok(_) => return Ok(()),
+                Err(Unwritten::Lost) => {}
+                Err(error) => return Err(Box::new(error)),
+            }
+        }
+        Err(Box::new(Unwritten::Lost))
+    }
+}

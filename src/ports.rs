@@ -1,0 +1,101 @@
+//! What the program needs from outside, in its own words. `aws` implements these; the pipeline knows nothing else of AWS.
+
+use std::error::Error;
+
+use crate::digest::Message;
+use crate::model::{AccountId, GapCause, PackName, Row, TopicArn};
+use crate::plan::Watched;
+
+/// The boxed cause of a failure, kept for the chain that the user reads.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// One page of rows and, unless it was the last, the token of the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// The opaque token of the next page. A page may be empty and still have one.
+    pub next: Option<String>,
+}
+
+/// Why a reading of members gave no rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// AWS Config says that there is no such pack: a proof, not a gap.
+    NoSuchPack,
+    /// Anything else: a gap.
+    Failed(GapCause),
+}
+
+/// AWS Config, one page at a time.
+pub trait StatusSource {
+    /// The account that the function itself runs in, as STS says.
+    fn identify(&self) -> impl Future<Output = Result<AccountId, GapCause>>;
+
+    /// One page of the packs of a source.
+    fn packs(
+        &self,
+        source: &Watched,
+        token: Option<&str>,
+    ) -> impl Future<Output = Result<Page<(PackName, Row)>, GapCause>>;
+
+    /// The row of one pack, asked for by name; `None` when AWS Config says that there is no such pack.
+    fn pack(&self, source: &Watched, pack: &PackName) -> impl Future<Output = Result<Option<Row>, GapCause>>;
+
+    /// One page of the members of a pack; with `account`, only of that member.
+    fn members(
+        &self,
+        source: &Watched,
+        pack: &PackName,
+        account: Option<&AccountId>,
+        token: Option<&str>,
+    ) -> impl Future<Output = Result<Page<(AccountId, Row)>, Unread>>;
+}
+
+/// The version of a stored object, opaque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub String);
+
+/// What must be true of the key for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing is stored there.
+    Absent,
+    /// This version is stored there.
+    Version(Version),
+}
+
+/// Why a write is not known to have landed.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritten {
+    /// Something else is stored there, or writes crossed: read again.
+    #[error("the object was changed by another writer")]
+    Lost,
+    /// Refused; it did not land.
+    #[error("the write was refused")]
+    Refused(#[source] Cause),
+    /// No answer; it may have landed.
+    #[error("the write was not answered")]
+    Unknown(#[source] Cause),
+}
+
+/// The bucket.
+pub trait Archive {
+    /// The bytes and version of an object; `None` when there is none.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>>;
+
+    /// Stores an object, only if `expect` holds.
+    fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> impl Future<Output = Result<Version, Unwritten>>;
+}
+
+/// The topics.
+pub trait Notifier {
+    /// Sends a message. An error may mean that it was sent and only the answer was lost.
+    fn publish(&self, topic: &TopicArn, message: &Message) -> impl Future<Output = Result<(), Cause>>;
+}
+
+/// The time, injected. Whole milliseconds are enough for everything here.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> jiff::Timestamp;
+}

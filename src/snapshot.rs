@@ -1,0 +1,430 @@
+//! The snapshot: the document of one run in S3, and the records that the digest shares with it.
+//!
+//! One line of compact JSON, so that a folder of snapshots reads as a table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Comparison;
+use crate::difference::Difference;
+use crate::ledger::{AudienceId, Closed, Ledger, Open};
+use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Standing, Status};
+use crate::observation::{Observation, PackReading};
+use crate::plan::{Plan, Policy};
+use crate::scope::Scope;
+
+/// The schema of the snapshot and of the digest's JSON.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The numbers of a run. Ignored failures count only in `ignored` and, where they could not be read, in `unconfirmed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Packs that are there.
+    pub packs: usize,
+    /// Packs with an open failure.
+    pub packs_failing: usize,
+    /// Packs whose own status is moving.
+    pub packs_moving: usize,
+    /// Open failures of member accounts.
+    pub accounts_failing: usize,
+    /// Open failures in scope, unconfirmed ones included.
+    pub failures: usize,
+    /// Open failures that are never told.
+    pub ignored: usize,
+    /// Due and not told to the digest topic before this run.
+    pub appeared: usize,
+    /// Told to the digest topic, and better now.
+    pub cleared: usize,
+    /// Open failures that could not be read.
+    pub unconfirmed: usize,
+    /// What could not be read.
+    pub gaps: usize,
+    /// Open failures, in scope or not.
+    pub open_all: usize,
+}
+
+/// Where a failure stands towards the digest topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Due and not told.
+    Appeared,
+    /// Open and told.
+    Ongoing,
+    /// Open and not due.
+    Early,
+}
+
+/// An open failure, as the digest lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailureRecord {
+    /// Which failure.
+    #[serde(flatten)]
+    pub key: FailureKey,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub state: FailureState,
+    /// The row that says why it fails, where the newest is moving.
+    #[serde(skip)]
+    pub cause: Row,
+}
+
+/// What is known of an open failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+pub struct FailureState {
+    pub account_name: Option<String>,
+    pub conformance_pack_name: Option<String>,
+    pub status: Status,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub last_update_time: Option<Timestamp>,
+    pub failing_since: Timestamp,
+    pub changed_at: Option<Timestamp>,
+    pub change: Change,
+    pub ignored: bool,
+}
+
+impl FailureState {
+    /// The state of `open`, towards the audience `told`.
+    pub fn of(key: &FailureKey, open: &Open, policy: &Policy, audience: Option<AudienceId>, at: Timestamp) -> Self {
+        let row = &open.row;
+        let told = audience.is_some_and(|audience| open.told.contains_key(&audience));
+        Self {
+            account_name: None,
+            conformance_pack_name: row.conformance_pack_name.clone(),
+            status: row.status.clone(),
+            error_code: row.error_code.clone(),
+            error_message: row.error_message.clone(),
+            last_update_time: row.last_update_time,
+            failing_since: open.failing_since,
+            changed_at: open.changed_at,
+            change: match (told, open.is_due(key, policy, at)) {
+                (true, _) => Change::Ongoing,
+                (false, true) => Change::Appeared,
+                (false, false) => Change::Early,
+            },
+            ignored: policy.ignores(key),
+        }
+    }
+}
+
+/// A failure that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+pub struct ClosedRecord {
+    #[serde(flatten)]
+    pub key: FailureKey,
+    pub account_name: Option<String>,
+    pub how: How,
+    pub status_was: Status,
+    pub error_code_was: Option<String>,
+    pub failing_since: Timestamp,
+    pub cleared_at: Timestamp,
+}
+
+impl ClosedRecord {
+    /// The record of `closed`.
+    pub fn of(key: &FailureKey, closed: &Closed) -> Self {
+        Self {
+            key: key.clone(),
+            account_name: None,
+            how: closed.how,
+            status_was: closed.row.status.clone(),
+            error_code_was: closed.row.error_code.clone(),
+            failing_since: closed.failing_since,
+            cleared_at: closed.closed_at,
+        }
+    }
+}
+
+/// Something that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+pub struct GapRecord {
+    #[serde(flatten)]
+    pub key: GapKey,
+    #[serde(flatten)]
+    pub cause: GapCause,
+    pub since: Timestamp,
+    pub state: GapState,
+}
+
+/// Where a gap stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapState {
+    /// Met for the first time.
+    Began,
+    /// Met by another run before.
+    Lasting,
+    /// Read again.
+    Ended,
+}
+
+/// The document.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct Snapshot<'a> {
+    pub schema_version: u32,
+    pub run: Run<'a>,
+    pub totals: Totals,
+    pub packs: Vec<PackRecord>,
+    pub cleared: Vec<ClosedRecord>,
+    pub unwatched: Vec<ClosedRecord>,
+    pub unconfirmed: Vec<Unconfirmed>,
+    pub gaps: Vec<GapRecord>,
+    pub digest: Option<DigestName>,
+}
+
+/// The run block: what two runs with equal input may differ in.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct Run<'a> {
+    pub id: &'a str,
+    pub sequence: u64,
+    pub previous: Option<&'a str>,
+    pub outcome: &'a str,
+    pub trigger: &'a str,
+    pub scheduled_at: Option<Timestamp>,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    pub complete: bool,
+    pub scope: RunScope,
+    pub config_calls: u64,
+}
+
+/// What the run looked at.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct RunScope {
+    pub packs: Vec<String>,
+    pub excluded_packs: Vec<String>,
+    pub accounts: Vec<AccountId>,
+    pub regions: BTreeSet<Region>,
+    pub callers: BTreeSet<AccountId>,
+}
+
+impl RunScope {
+    fn of(scope: &Scope) -> Self {
+        Self {
+            packs: scope.packs.as_ref().unwrap_or(&scope.include).words(),
+            excluded_packs: scope.exclude.words(),
+            accounts: scope.accounts.iter().flatten().cloned().collect(),
+            regions: scope.sources.iter().map(|source| source.region.clone()).collect(),
+            callers: scope.sources.iter().map(|source| source.caller.clone()).collect(),
+        }
+    }
+}
+
+/// A pack that is there.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct PackRecord {
+    #[serde(flatten)]
+    pub key: PackKey,
+    pub status: Status,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub last_update_time: Option<Timestamp>,
+    pub failing_since: Option<Timestamp>,
+    pub change: Option<Change>,
+    pub reading: &'static str,
+    pub members: Members,
+    pub failing_accounts: Vec<FailingAccount>,
+}
+
+/// How many members a pack has.
+#[derive(Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct Members {
+    pub total: Option<usize>,
+    pub failing: usize,
+    pub moving: Option<usize>,
+    pub settled: Option<usize>,
+}
+
+/// An open failure of a member account, inside its pack.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct FailingAccount {
+    pub account_id: AccountId,
+    #[serde(flatten)]
+    pub state: FailureState,
+}
+
+/// An open failure that could not be read.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct Unconfirmed {
+    #[serde(flatten)]
+    pub key: FailureKey,
+    pub failing_since: Timestamp,
+}
+
+/// The digest that the commit of this snapshot sends.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct DigestName {
+    pub id: String,
+    pub subject: String,
+}
+
+/// All that a run found out, before it is told to anybody.
+#[derive(Debug, Clone, Copy)]
+pub struct Findings<'a> {
+    /// The run.
+    pub plan: &'a Plan,
+    /// What it looked at.
+    pub scope: &'a Scope,
+    /// What it saw.
+    pub observation: &'a Observation,
+    /// What that changed.
+    pub comparison: &'a Comparison,
+    /// What the digest topic is to be told.
+    pub difference: &'a Difference,
+}
+
+impl Findings<'_> {
+    /// Whether everything in scope was read.
+    pub fn is_complete(&self) -> bool {
+        self.observation.gaps.is_empty()
+    }
+
+    /// The numbers of the run.
+    pub fn totals(&self) -> Totals {
+        let ledger = &self.comparison.ledger;
+        let policy = &self.plan.policy;
+        let told_of = |key: &&FailureKey| !policy.ignores(key);
+        let open: Vec<&FailureKey> = ledger.open.keys().filter(|key| self.scope.covers(key)).collect();
+        let failing: Vec<&FailureKey> = open.iter().copied().filter(told_of).collect();
+        let packs = || self.observation.packs.iter().filter(|(pack, _)| self.scope.covers_pack(pack));
+        Totals {
+            packs: packs().count(),
+            packs_failing: packs_of(failing.iter().copied()),
+            packs_moving: packs().filter(|(_, reading)| reading.row.standing() == Standing::Moving).count(),
+            accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
+            failures: failing.len(),
+            ignored: open.len() - failing.len(),
+            appeared: self.difference.appeared.len(),
+            cleared: clearings(ledger, self.difference),
+            unconfirmed: self.comparison.unconfirmed.len(),
+            gaps: self.comparison.gaps.len(),
+            open_all: ledger.open.keys().filter(told_of).count(),
+        }
+    }
+
+    /// The document, as bytes. The names are those of the last committed snapshot and of the digest, if there is one.
+    pub fn snapshot(
+        &self,
+        sequence: u64,
+        previous: Option<&str>,
+        finished_at: Timestamp,
+        digest: Option<DigestName>,
+    ) -> Result<Vec<u8>, serde_json::Error> {
+        let Self { plan, scope, observation, comparison, difference } = *self;
+        let ledger = &comparison.ledger;
+        let closed = |keys: &BTreeSet<FailureKey>| {
+            keys.iter().filter_map(|key| Some(ClosedRecord::of(key, ledger.closed.get(key)?))).collect()
+        };
+        let document = Snapshot {
+            schema_version: SCHEMA_VERSION,
+            run: Run {
+                id: &plan.run_id,
+                sequence,
+                previous,
+                outcome: "committed",
+                trigger: plan.trigger,
+                scheduled_at: plan.scheduled_at,
+                started_at: plan.started_at,
+                finished_at,
+                complete: self.is_complete(),
+                scope: RunScope::of(scope),
+                config_calls: observation.config_calls,
+            },
+            totals: self.totals(),
+            packs: self.packs(),
+            cleared: closed(&difference.cleared),
+            unwatched: closed(&difference.unwatched),
+            unconfirmed: comparison
+                .unconfirmed
+                .iter()
+                .filter_map(|key| {
+                    Some(Unconfirmed { key: key.clone(), failing_since: ledger.open.get(key)?.failing_since })
+                })
+                .collect(),
+            gaps: comparison
+                .gaps
+                .iter()
+                .map(|(key, cause, since, met_before)| GapRecord {
+                    key: key.clone(),
+                    cause: cause.clone(),
+                    since: *since,
+                    state: if *met_before { GapState::Lasting } else { GapState::Began },
+                })
+                .collect(),
+            digest,
+        };
+        serde_json::to_vec(&document)
+    }
+
+    fn packs(&self) -> Vec<PackRecord> {
+        let ledger = &self.comparison.ledger;
+        let mut failing: BTreeMap<&PackKey, Vec<(&FailureKey, &Open)>> = BTreeMap::new();
+        for (key, open) in ledger.open.iter().filter(|(key, _)| self.scope.covers(key)) {
+            failing.entry(&key.pack).or_default().push((key, open));
+        }
+        let packs = self.observation.packs.iter().filter(|(pack, _)| self.scope.covers_pack(pack));
+        packs.map(|(pack, reading)| self.pack(pack, reading, failing.remove(pack).unwrap_or_default())).collect()
+    }
+
+    fn pack(&self, pack: &PackKey, reading: &PackReading, open: Vec<(&FailureKey, &Open)>) -> PackRecord {
+        let audience = self.comparison.ledger.audience_id(&self.plan.topic);
+        let at = self.observation.ended_at;
+        let state = |key: &FailureKey, open: &Open| FailureState::of(key, open, &self.plan.policy, audience, at);
+        let itself = open.iter().find(|(key, _)| key.is_pack()).map(|(key, open)| state(key, open));
+        let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } = reading.row.clone();
+        let whole = reading.is_whole();
+        let present = reading.members.len() - reading.count(Standing::Absent);
+        PackRecord {
+            key: pack.clone(),
+            status,
+            error_code,
+            error_message,
+            last_update_time,
+            failing_since: itself.as_ref().map(|state| state.failing_since),
+            change: itself.as_ref().map(|state| state.change),
+            reading: if whole { "whole" } else { "partial" },
+            members: Members {
+                total: whole.then_some(present),
+                failing: reading.count(Standing::Failing),
+                moving: whole.then(|| reading.count(Standing::Moving)),
+                settled: whole.then(|| reading.count(Standing::Settled)),
+            },
+            failing_accounts: open
+                .into_iter()
+                .filter_map(|(key, open)| {
+                    Some(FailingAccount { account_id: key.account_id.clone()?, state: state(key, open) })
+                })
+                .collect(),
+        }
+    }
+}
+
+/// How many of a difference's endings got better.
+pub fn clearings(ledger: &Ledger, difference: &Difference) -> usize {
+    let better = |key: &&FailureKey| ledger.closed.get(*key).is_some_and(|closed| closed.how.is_clearing());
+    difference.cleared.iter().filter(better).count()
+}
+
+/// How many packs these failures are in.
+pub fn packs_of<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> usize {
+    failures.into_iter().map(|key| &key.pack).collect::<BTreeSet<_>>().len()
+}
+
+/// The names of the packs that these failures are in.
+pub fn pack_names<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> BTreeSet<&'a PackName> {
+    failures.into_iter().map(|key| &key.pack.pack).collect()
+}

@@ -1,0 +1,57 @@
+//! Start-up and its end: the loop over invocations, and how a function that cannot start says so.
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
+
+use crate::error::RunError;
+use crate::handler::Function;
+use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
+
+/// Why the function cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StartUp {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Refused(#[from] RunError),
+    /// Lambda's runtime API failed.
+    #[error("the Lambda runtime API failed")]
+    Runtime(#[source] Cause),
+}
+
+/// Serves invocations until Lambda ends the process.
+pub async fn serve<S, A, N, C>(function: Function<S, A, N, C>) -> Result<(), StartUp>
+where
+    S: StatusSource,
+    A: Archive,
+    N: Notifier,
+    C: Clock,
+{
+    let function = &function;
+    let answer = async move |event: LambdaEvent<_>| function.invoke(event).await.map_err(Diagnostic::from);
+    lambda_runtime::run(service_fn(answer)).await.map_err(StartUp::Runtime)
+}
+
+/// Says why the function cannot serve: in the log, and to Lambda, whose callers then get the error type. The runtime crate
+/// itself reports nothing that happens before its loop.
+pub async fn report(error: StartUp) {
+    let StartUp::Refused(error) = error else {
+        tracing::error!(error = crate::error::with_causes(&error), "the function stops");
+        return;
+    };
+    let diagnostic = Diagnostic::from(error);
+    tracing::error!(error_type = diagnostic.error_type, "the function cannot start: {}", diagnostic.error_message);
+    if let Err(cause) = tell_lambda(&diagnostic).await {
+        tracing::error!(cause = crate::error::with_causes(cause.as_ref()), "Lambda could not be told");
+    }
+}
+
+/// [`init/error`](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror).
+async fn tell_lambda(diagnostic: &Diagnostic) -> Result<(), Cause> {
+    let request = build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header("lambda-runtime-function-error-type", &diagnostic.error_type)
+        .body(Body::from(serde_json::to_vec(diagnostic)?))?;
+    PooledClient::builder().build().call(request).await?;
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The one integration binary: whole runs of the real program over the real SDK against the simulated organization, the
+//! laws of its pure parts, and the repository held to its own rules.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test that cannot go on says so by ending; what it shares, its other files see"
+)]
+
+mod stage;
+mod story;

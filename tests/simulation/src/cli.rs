@@ -1,0 +1,83 @@
+//! The organization as a program.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{env, fs};
+
+use crate::organization::Organization;
+use crate::server::Server;
+
+const USAGE: &str = "usage: organization [--port N] [--world FILE] [--port-file FILE]
+
+Serves a simulated organization on the loopback interface until it is stopped.
+  --port N          the port; without it, any free one
+  --world FILE      the world, a JSON document; without it, an empty organization of account 111122223333
+  --port-file FILE  writes the port there once the server listens";
+
+#[derive(Default)]
+struct Options {
+    port: u16,
+    world: Option<PathBuf>,
+    port_file: Option<PathBuf>,
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let Some(options) = parse(env::args().skip(1))? else {
+        println!("{USAGE}");
+        return Ok(());
+    };
+    let organization = match &options.world {
+        None => Organization::new("111122223333"),
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Organization::from_json(&text).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(serve(&organization, &options))
+}
+
+async fn serve(organization: &Organization, options: &Options) -> Result<(), String> {
+    let server = Server::start_on(organization, options.port)
+        .await
+        .map_err(|error| format!("port {}: {error}", options.port))?;
+    if let Some(path) = &options.port_file {
+        // Renamed into place, so that whoever waits for the file never reads half a number.
+        let draft = path.with_extension("draft");
+        fs::write(&draft, server.port().to_string())
+            .and_then(|()| fs::rename(&draft, path))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    println!("{}", server.url());
+    std::future::pending().await
+}
+
+/// The options; none when help was asked for.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        if argument == "--help" {
+            return Ok(None);
+        }
+        let value = arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
+        match argument.as_str() {
+            "--port" => options.port = value?.parse().map_err(|error| format!("--port: {error}\n{USAGE}"))?,
+            "--world" => options.world = Some(value?.into()),
+            "--port-file" => options.port_file = Some(value?.into()),
+            _ => return Err(format!("{argument} is not known\n{USAGE}")),
+        }
+    }
+    Ok(Some(options))
+}
