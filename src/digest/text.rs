@@ -43,7 +43,7 @@ pub(super) fn text(digest: &Digest) -> String {
 pub(super) fn summary(digest: &Digest) -> Vec<String> {
     let mut lines = Vec::new();
     for group in group(&digest.appeared) {
-        lines.push(format!("+ {}: {}, {}", group.pack, group.size(), group.name()));
+        lines.push(format!("+ {}: {}: {}", group.pack, group.size(), group.name()));
     }
     for (pack, how, records) in ended(&digest.cleared) {
         lines.push(format!("- {pack}: {} {}", accounts(&records), words(how)));
@@ -214,7 +214,10 @@ fn moment(time: Timestamp) -> String {
 
 /// How long something lasted, in the two largest units at most.
 fn lasted(since: Timestamp, until: Timestamp) -> String {
-    let length = until.duration_since(since).max(SignedDuration::ZERO);
+    let length = until.duration_since(since);
+    if length < SignedDuration::from_mins(1) {
+        return "just now".to_owned();
+    }
     let smallest = if length >= SignedDuration::from_hours(24) { Unit::Hour } else { Unit::Minute };
     let rounding = jiff::SpanRound::new().largest(Unit::Day).smallest(smallest).mode(jiff::RoundMode::Trunc);
     let printer = SpanPrinter::new().designator(Designator::Short).spacing(Spacing::BetweenUnitsAndDesignators);
@@ -260,26 +263,24 @@ impl Part {
         self.line(4, &line);
     }
 
-    fn group(group: &Group<'_>, now: Timestamp) -> Self {
-        let mut part = Self::new();
-        part.line(2, &format!("{}: {}: {}", group.pack, group.size(), group.name()));
-        part.accounts(&group.accounts.iter().copied().collect::<Vec<_>>());
+    fn group(&mut self, group: &Group<'_>, now: Timestamp) {
+        self.line(2, &format!("{}: {}", group.size(), group.name()));
+        self.accounts(&group.accounts.iter().copied().collect::<Vec<_>>());
         let regions = group.regions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let several =
             if group.regions.len() > 1 { format!(" ({} failures)", group.failures.len()) } else { String::new() };
-        part.line(4, &format!("{} in {regions}{several}", group.status));
+        self.line(4, &format!("{} in {regions}{several}", group.status));
         let callers = group.callers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        part.line(4, &format!("deployed from {callers}"));
+        self.line(4, &format!("deployed from {callers}"));
         let to =
             if group.latest > group.since { format!(", the newest {}", moment(group.latest)) } else { String::new() };
-        part.line(4, &format!("since {} ({}){to}", moment(group.since), lasted(group.since, now)));
+        self.line(4, &format!("since {} ({}){to}", moment(group.since), lasted(group.since, now)));
         if let Some(message) = &group.message {
-            part.line(4, &shortened(message));
+            self.line(4, &shortened(message));
         }
         if let Some(remedy) = group.remedy() {
-            part.line(4, &format!("To do: {remedy}"));
+            self.line(4, &format!("To do: {remedy}"));
         }
-        part
     }
 }
 
@@ -325,8 +326,13 @@ impl Page {
     }
 
     fn groups(&mut self, groups: &[Group<'_>], now: Timestamp) {
-        for group in groups {
-            self.part(&Part::group(group, now));
+        for (at, group) in groups.iter().enumerate() {
+            let mut part = Part::new();
+            if at == 0 || groups.get(at - 1).is_some_and(|before| before.pack != group.pack) {
+                part.line(0, &format!("{}:", group.pack));
+            }
+            part.group(group, now);
+            self.part(&part);
         }
     }
 

@@ -9,5 +9,8 @@
     reason = "a test that cannot go on says so by ending; what it shares, its other files see"
 )]
 
+mod clearing;
+mod scale;
+mod sources;
 mod stage;
 mod story;

@@ -91,7 +91,7 @@ impl Stage {
 
     pub fn context_of(&self, request_id: &str) -> Context {
         let mut context = Context::default();
-        context.request_id = request_id.to_owned();
+        request_id.clone_into(&mut context.request_id);
         let deadline = self.now() + SignedDuration::from_secs(120);
         context.deadline = u64::try_from(deadline.as_millisecond()).expect("the stage plays after 1970");
         context
