@@ -10,7 +10,12 @@
 )]
 
 mod clearing;
+mod digest;
+mod failures;
+mod races;
+mod refusals;
 mod scale;
 mod sources;
 mod stage;
 mod story;
+mod throttle;

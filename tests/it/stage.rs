@@ -68,7 +68,11 @@ impl Stage {
     }
 
     pub fn pass(&self, minutes: i64) {
-        self.clock.0.set(self.clock.now() + SignedDuration::from_mins(minutes));
+        self.pass_seconds(60 * minutes);
+    }
+
+    pub fn pass_seconds(&self, seconds: i64) {
+        self.clock.0.set(self.clock.now() + SignedDuration::from_secs(seconds));
     }
 
     /// A fresh process.

@@ -1,0 +1,168 @@
+//! How an invocation fails: each error type, and what is left as it was.
+
+use packwatch_simulation::{Effect, Fault, Service};
+use serde_json::json;
+
+use crate::stage::{BUCKET, Stage};
+
+const ACCOUNT: &str = "222233334444";
+
+async fn failing() -> Stage {
+    let stage = Stage::new().await;
+    stage.pack("baseline", "UPDATE_SUCCESSFUL");
+    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    stage
+}
+
+async fn fails_with(stage: &Stage, kind: &str) -> String {
+    let error = stage.invoke(json!({})).await.expect_err(kind);
+    assert_eq!(error.kind(), kind, "{}", error.story());
+    stage.pass(15);
+    error.story()
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_no_ledger_is_left_byte_for_byte() {
+    for (bytes, said) in [
+        ("", "does not parse"),
+        ("{\"format\": \"packwatch.led", "does not parse"),
+        ("{}", "no format mark"),
+        ("{\"format\": \"other\", \"schema_version\": 1}", "no format mark"),
+        ("{\"format\": \"packwatch.ledger\", \"schema_version\": 1}", "does not parse"),
+        ("[]", "no format mark"),
+    ] {
+        let stage = failing().await;
+        stage.world.set_object(BUCKET, "ledger.json", bytes);
+        let story = fails_with(&stage, "LedgerUnreadable").await;
+        assert!(story.contains(said) && story.contains("list-object-versions"), "{bytes}: {story}");
+        assert_eq!(stage.world.object(BUCKET, "ledger.json").unwrap(), bytes.as_bytes());
+        assert_eq!(stage.world.objects(BUCKET).len(), 1, "no snapshot");
+        assert_eq!(stage.digests().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_ledger_is_left_to_the_newer_version() {
+    let stage = failing().await;
+    let newer = "{\"format\": \"packwatch.ledger\", \"schema_version\": 2, \"sequence\": \"seven\"}";
+    stage.world.set_object(BUCKET, "ledger.json", newer);
+    let story = fails_with(&stage, "LedgerNewer").await;
+    assert!(story.contains("schema is version 2"), "{story}");
+    assert_eq!(stage.world.objects(BUCKET).len(), 1);
+}
+
+#[tokio::test]
+async fn a_denied_ledger_is_no_first_run() {
+    let stage = failing().await;
+    stage.world.deny_listing(crate::stage::OWN);
+    let story = fails_with(&stage, "LedgerUnreadable").await;
+    assert!(story.contains("AccessDenied") && story.contains("s3:ListBucket"), "{story}");
+    assert_eq!(stage.world.objects(BUCKET).len(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_snapshot_or_commit_tells_nothing_and_the_next_run_sees_the_same() {
+    for target in ["snapshots/", "ledger.json"] {
+        let stage = failing().await;
+        let refused =
+            Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target(target);
+        stage.world.fault(refused);
+        let story = fails_with(&stage, "StoreFailed").await;
+        assert!(story.contains("s3://packwatch-snapshots/") && story.contains("AccessDenied"), "{story}");
+        assert_eq!(stage.digests().len(), 0);
+        stage.world.clear_faults();
+        assert_eq!(stage.run().await["totals"]["appeared"], 1);
+        assert_eq!(stage.digests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_could_not_be_noted_as_sent_is_sent_again_under_its_id() {
+    let stage = failing().await;
+    let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("ledger");
+    stage.world.fault(refused.nth(2));
+    fails_with(&stage, "SettleFailed").await;
+    stage.run().await;
+    let digests = stage.digests();
+    assert_eq!(digests.len(), 2, "once its owner's time is over");
+    assert_eq!(digests[0]["digest_id"], digests[1]["digest_id"]);
+    stage.run().await;
+    assert_eq!(stage.digests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_head_that_another_execution_may_still_send_is_waited_for() {
+    let stage = failing().await;
+    let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("ledger");
+    stage.world.fault(refused.nth(2));
+    stage.invoke(json!({})).await.expect_err("the settle is refused");
+    stage.pass(1);
+    stage.member("baseline", "333344445555", "UPDATE_FAILED");
+    let answer = stage.run().await;
+    assert_eq!(answer["digest"]["status"], "waiting");
+    assert_eq!(stage.digests().len(), 1);
+    stage.run().await;
+    assert_eq!(stage.digests().len(), 3, "the earlier again, then the later");
+    assert_ne!(stage.digests()[1]["digest_id"], stage.digests()[2]["digest_id"]);
+}
+
+#[tokio::test]
+async fn a_lost_ledger_goes_on_from_the_latest_snapshot() {
+    let stage = failing().await;
+    stage.run().await;
+    stage.run().await;
+    stage.world.remove_object(BUCKET, "ledger.json");
+    let answer = stage.run().await;
+    assert_eq!(answer["sequence"], 3);
+    assert_eq!(stage.latest()["run"]["sequence"], 3);
+    assert_eq!(stage.digests()[1]["first_run"], true);
+}
+
+#[tokio::test]
+async fn latest_is_never_older_than_it_was_and_a_narrowed_run_leaves_it() {
+    let stage = failing().await;
+    stage.run().await;
+    let narrowed = stage.invoke(json!({"packs": ["baseline"]})).await.expect("a run");
+    assert_eq!(narrowed["sequence"], 2);
+    assert_eq!(stage.latest()["run"]["sequence"], 1);
+    stage.world.set_object(BUCKET, "latest.json", "{\"run\": {\"sequence\": 99}}");
+    stage.run().await;
+    assert_eq!(stage.latest(), json!({"run": {"sequence": 99}}));
+}
+
+#[tokio::test]
+async fn a_latest_that_cannot_be_written_is_made_good_by_the_next_run() {
+    let stage = failing().await;
+    let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("latest");
+    stage.world.fault(refused.first(1));
+    assert_eq!(stage.run().await["outcome"], "committed");
+    assert_eq!(stage.world.object(BUCKET, "latest.json"), None);
+    stage.run().await;
+    assert_eq!(stage.latest()["run"]["sequence"], 2);
+}
+
+#[tokio::test]
+async fn throttling_past_the_retries_is_a_gap() {
+    let stage = failing().await;
+    stage.run().await;
+    let call = "GetOrganizationConformancePackDetailedStatus";
+    stage.world.fault(Fault::new(Effect::Malformed).service(Service::Config).operation(call));
+    let answer = stage.run().await;
+    assert_eq!((&answer["complete"], &answer["totals"]["unconfirmed"]), (&json!(false), &json!(1)));
+    assert_eq!(stage.digests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_read_in_time_is_a_gap_and_the_rest_is_stored() {
+    let stage = failing().await;
+    stage.pack("silent", "UPDATE_SUCCESSFUL");
+    stage.world.fault(Fault::new(Effect::Silence).service(Service::Config).target("silent"));
+    let function = stage.function().await;
+    let mut context = stage.context();
+    context.deadline = u64::try_from(stage.now().as_millisecond()).unwrap() + 2_000;
+    let report = function.invoke(lambda_runtime::LambdaEvent::new(json!({}), context)).await.expect("a run");
+    assert!(!report.complete);
+    assert_eq!(stage.latest()["gaps"][0]["code"], "OutOfTime");
+    assert_eq!(stage.latest()["gaps"][0]["pack"], "silent");
+    assert_eq!(stage.digests().len(), 1, "the other pack is told");
+}

@@ -1,0 +1,145 @@
+//! Two functions at once, and one run id twice.
+
+use futures_util::future::{join, join_all};
+use lambda_runtime::LambdaEvent;
+use packwatch::error::RunError;
+use packwatch::report::Report;
+use packwatch_simulation::{Fault, Service};
+use serde_json::{Value, json};
+
+use crate::stage::{BUCKET, Stage};
+
+const ACCOUNT: &str = "222233334444";
+
+async fn failing() -> Stage {
+    let stage = Stage::new().await;
+    stage.pack("baseline", "UPDATE_SUCCESSFUL");
+    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    stage
+}
+
+#[tokio::test]
+async fn two_functions_at_once_give_one_digest_for_one_change() {
+    for same_run in [false, true] {
+        let stage = failing().await;
+        let (one, other) = (stage.function().await, stage.function().await);
+        let ids = if same_run { ["run", "run"] } else { ["one", "other"] };
+        let (one, other) = join(
+            one.invoke(LambdaEvent::new(json!({}), stage.context_of(ids[0]))),
+            other.invoke(LambdaEvent::new(json!({}), stage.context_of(ids[1]))),
+        )
+        .await;
+        let outcomes = [one, other].map(|report| serde_json::to_value(report.expect("both end well")).unwrap());
+        assert_eq!(stage.digests().len(), 1, "same run: {same_run}: {outcomes:?}");
+        let committed = outcomes.iter().filter(|report| report["outcome"] == "committed").count();
+        assert!(if same_run { committed == 1 } else { committed >= 1 }, "{outcomes:?}");
+        stage.pass(15);
+        stage.run().await;
+        assert_eq!(stage.digests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn many_functions_at_once_tell_one_change_once_and_leave_one_chain_of_snapshots() {
+    let stage = failing().await;
+    let mut functions = Vec::new();
+    for _ in 0..5 {
+        functions.push(stage.function().await);
+    }
+    let runs = functions.iter().map(|function| function.invoke(LambdaEvent::new(json!({}), stage.context())));
+    let reports = join_all(runs).await;
+    assert_eq!(stage.digests().len(), 1);
+    assert!(reports.iter().any(Result::is_ok));
+    let mut key = stage.document("ledger.json")["snapshot"].as_str().map(str::to_owned);
+    let mut length = stage.document("ledger.json")["sequence"].as_u64().unwrap();
+    while let Some(name) = key {
+        let snapshot = stage.document(&name);
+        assert_eq!(snapshot["run"]["sequence"], length);
+        length -= 1;
+        key = snapshot["run"]["previous"].as_str().map(str::to_owned);
+    }
+    assert_eq!(length, 0, "every commit is in the chain");
+}
+
+/// An older run whose listing is answered late, and a newer one that commits meanwhile, `seconds` later by the clock.
+async fn overtaken(seconds: i64, older: Value, newer: Value) -> (Stage, Result<Report, RunError>, Report) {
+    let stage = failing().await;
+    stage.run().await;
+    let (first, second) = (stage.function().await, stage.function().await);
+    let slow = packwatch_simulation::Effect::Delay(std::time::Duration::from_millis(400));
+    let listing = "DescribeOrganizationConformancePackStatuses";
+    stage.world.fault(Fault::new(slow).service(Service::Config).operation(listing).first(1));
+    let late = first.invoke(LambdaEvent::new(older, stage.context_of("older")));
+    let soon = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+        stage.pass_seconds(seconds);
+        second.invoke(LambdaEvent::new(newer, stage.context_of("newer"))).await
+    };
+    let (late, soon) = join(late, soon).await;
+    (stage, late, soon.expect("the newer run"))
+}
+
+#[tokio::test]
+async fn an_older_reading_is_read_again_when_a_newer_one_was_committed_first() {
+    let (stage, late, soon) = overtaken(1, json!({}), json!({})).await;
+    assert_eq!((soon.sequence, late.expect("the older run").sequence), (2, 3), "it read again and committed after");
+    assert_eq!(stage.digests().len(), 2, "appeared, and cleared once");
+}
+
+#[tokio::test]
+async fn an_older_reading_without_time_to_read_again_is_superseded_by_one_that_covers_it() {
+    let (stage, late, soon) = overtaken(90, json!({}), json!({})).await;
+    let late = serde_json::to_value(late.expect("no failure")).unwrap();
+    assert_eq!((&late["outcome"], &late["sequence"]), (&json!("superseded"), &json!(soon.sequence)));
+    assert_eq!(late["digest"]["status"], "none");
+    assert_eq!(stage.digests().len(), 2);
+}
+
+#[tokio::test]
+async fn an_older_reading_without_time_to_read_again_fails_where_a_narrower_one_was_first() {
+    let (stage, late, soon) = overtaken(90, json!({}), json!({"packs": ["base*"]})).await;
+    assert_eq!(late.expect_err("a part of it was not read by the other").kind(), "StoreFailed");
+    assert_eq!(stage.document("ledger.json")["sequence"], soon.sequence);
+}
+
+#[tokio::test]
+async fn the_same_run_id_later_is_resumed_and_reads_nothing_into_the_ledger() {
+    let stage = failing().await;
+    let function = stage.function().await;
+    function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.unwrap();
+    stage.pass(2);
+    stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+    let before = stage.world.object(BUCKET, "ledger.json");
+    let again = function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.unwrap();
+    let again: Value = serde_json::to_value(again).unwrap();
+    assert_eq!((&again["outcome"], &again["totals"]["failures"]), (&json!("resumed"), &json!(1)));
+    assert_eq!(stage.world.object(BUCKET, "ledger.json"), before);
+    let snapshots = stage.world.objects(BUCKET).into_keys().filter(|key| key.starts_with("snapshots/")).count();
+    assert_eq!(snapshots, 1);
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_found_and_told_once() {
+    use packwatch_simulation::Effect;
+    let stage = failing().await;
+    // The ledger's first write lands and is not answered, three times over, as often as the SDK tries.
+    stage
+        .world
+        .fault(Fault::new(Effect::ResetAfter).service(Service::S3).operation("PutObject").target("ledger").first(3));
+    let answer = stage.run().await;
+    assert_eq!((&answer["outcome"], &answer["sequence"]), (&json!("committed"), &json!(1)));
+    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(stage.document("ledger.json")["snapshot"], stage.document("ledger.json")["snapshot"]);
+}
+
+#[tokio::test]
+async fn crossing_writes_are_tried_again() {
+    let stage = failing().await;
+    let conflict =
+        Fault::error(409, "ConditionalRequestConflict", "crossed").service(Service::S3).operation("PutObject");
+    stage.world.fault(conflict.target("ledger").first(2));
+    let answer = stage.run().await;
+    assert_eq!(answer["outcome"], "committed");
+    assert_eq!(stage.digests().len(), 1);
+}

@@ -1,0 +1,153 @@
+//! Bad input: what is wrong is named, before anything is called.
+
+use packwatch::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+async fn refused(event: Value) -> String {
+    let stage = Stage::new().await;
+    let error = stage.invoke(event.clone()).await.expect_err(&event.to_string());
+    assert_eq!(error.kind(), "InvalidEvent", "{event}");
+    assert_eq!(stage.world.calls().len(), 0, "nothing is called: {event}");
+    error.story()
+}
+
+#[tokio::test]
+async fn every_refused_event_names_the_key_and_what_is_accepted() {
+    let rule = |kind: &str, time: &str| json!({"detail-type": kind, "source": "aws.events", "time": time});
+    for (event, named) in [
+        (json!(null), "JSON object"),
+        (json!([]), "JSON object"),
+        (json!("run"), "JSON object"),
+        (json!({"pakcs": ["a"]}), "\"pakcs\" is not a key of a manual request; accepted are \"packs\""),
+        (json!({"packs": "baseline"}), "\"packs\" is \"baseline\"; accepted is a list"),
+        (json!({"packs": []}), "\"packs\" is []"),
+        (json!({"packs": [1]}), "\"packs\" is [1]"),
+        (json!({"packs": ["["]}), "\"packs\": the glob \"[\" is malformed"),
+        (json!({"accounts": ["1"]}), "\"accounts\" holds \"1\"; accepted are 12-digit account ids"),
+        (json!({"accounts": [111_122_223_333_u64]}), "\"accounts\" is [111122223333]"),
+        (json!({"accounts": ["11112222333a"]}), "\"accounts\" holds"),
+        (json!({"regions": ["mars-1"]}), "\"regions\" holds \"mars-1\", which is not watched; accepted are eu-west-1"),
+        (json!({"dry_run": "yes"}), "\"dry_run\" is \"yes\"; accepted is true or false"),
+        (json!({"announce": "loud"}), "\"announce\" is \"loud\"; accepted is \"changes\", \"always\" or \"never\""),
+        (json!({"announce": true}), "\"announce\" is true"),
+        (json!({"trigger": "schedule"}), "\"scheduled_at\" is missing"),
+        (json!({"trigger": "schedule", "scheduled_at": "<aws.scheduler.scheduled-time>"}), "\"scheduled_at\" is"),
+        (json!({"trigger": "cron", "scheduled_at": "2026-01-01T00:00:00Z"}), "\"trigger\" is \"cron\""),
+        (
+            json!({"trigger": "schedule", "scheduled_at": "2026-01-01T00:00:00Z", "dry_run": true}),
+            "\"dry_run\" is not accepted",
+        ),
+        (
+            rule("AWS Console Sign In via CloudTrail", "2026-01-01T00:00:00Z"),
+            "\"detail-type\" is \"AWS Console Sign In",
+        ),
+        (rule("Scheduled Event", "yesterday"), "\"time\" is \"yesterday\""),
+    ] {
+        let story = refused(event.clone()).await;
+        assert!(story.contains(named), "{event}: {story}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_accepted_runs() {
+    let stage = Stage::new().await;
+    for event in [
+        json!({}),
+        json!({"packs": ["base*"], "accounts": ["222233334444"], "regions": ["eu-west-1"], "dry_run": false, "announce": "changes"}),
+        json!({"trigger": "schedule", "scheduled_at": "2026-03-01T07:59:30Z"}),
+        json!({"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
+               "time": "2026-03-01T07:59:00Z", "region": "eu-west-1", "resources": [], "detail": {}}),
+    ] {
+        assert_eq!(stage.invoke(event.clone()).await.expect("a run")["outcome"], "committed", "{event}");
+        stage.pass(1);
+    }
+    let keys: Vec<String> = stage.world.objects(crate::stage::BUCKET).into_keys().collect();
+    assert!(keys.contains(&"snapshots/dt=2026-03-01/20260301T075930Z_run-3.json".to_owned()), "{keys:?}");
+    assert!(keys.contains(&"snapshots/dt=2026-03-01/20260301T075900Z_run-4.json".to_owned()), "{keys:?}");
+}
+
+fn faults(env: &[(&str, &str)]) -> Vec<String> {
+    let right = [("AWS_REGION", "eu-west-1"), ("SNAPSHOT_BUCKET", "bucket"), ("TOPIC_ARN", crate::stage::TOPIC)];
+    let lookup = |name: &str| {
+        let set = env.iter().chain(&right).find(|(known, _)| *known == name);
+        set.map(|(_, value)| (*value).to_owned())
+    };
+    Settings::read(lookup).err().map(|faults| faults.0).unwrap_or_default()
+}
+
+#[test]
+fn every_wrong_variable_is_named_with_its_value_and_what_is_accepted() {
+    for (name, value) in [
+        ("SNAPSHOT_BUCKET", "arn:aws:s3:::bucket"),
+        ("SNAPSHOT_BUCKET", "Bucket"),
+        ("SNAPSHOT_PREFIX", "/config"),
+        ("TOPIC_ARN", "digest"),
+        ("TOPIC_ARN", "arn:aws:sqs:eu-west-1:111122223333:queue"),
+        ("CHAT_TOPIC_ARN", "arn:aws:sns:eu-west-1:1111:chat"),
+        ("CHAT_TOPIC_ARN", crate::stage::TOPIC),
+        ("REGIONS", "eu-west-1,Ireland"),
+        ("REGIONS", "eu-west-1,eu-west-1"),
+        ("REGIONS", ","),
+        ("ROLE_ARNS", "arn:aws:iam::444455556666:user/reader"),
+        ("ROLE_ARNS", "self,self"),
+        ("ROLE_ARNS", "arn:aws:iam::444455556666:role/a,arn:aws:iam::444455556666:role/b"),
+        ("ROLE_EXTERNAL_ID", "x"),
+        ("INCLUDE_PACKS", "[a"),
+        ("EXCLUDE_PACKS", "***"),
+        ("IGNORE_ACCOUNTS", "1234"),
+        ("ANNOUNCE_AFTER_MINUTES", "-1"),
+        ("ANNOUNCE_AFTER_MINUTES", "1.5"),
+        ("REMIND_AFTER_HOURS", "weekly"),
+        ("ACCOUNT_NAMES", "yes"),
+        ("CONCURRENCY", "0"),
+        ("CONCURRENCY", "65"),
+        ("LABEL", "two words"),
+        ("AWS_REGION", "Ireland"),
+    ] {
+        let faults = faults(&[(name, value)]);
+        assert_eq!(faults.len(), 1, "{name}={value}: {faults:?}");
+        let fault = &faults[0];
+        assert!(fault.starts_with(name) && fault.contains(value) && fault.contains("accepted is"), "{fault}");
+        assert!(!fault.contains('\n'), "a line each");
+    }
+}
+
+#[test]
+fn all_wrong_variables_are_named_at_once() {
+    let faults = faults(&[("SNAPSHOT_BUCKET", ""), ("TOPIC_ARN", " "), ("CONCURRENCY", "many"), ("LABEL", "ok")]);
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(faults[0].starts_with("SNAPSHOT_BUCKET is not set; accepted is"), "{faults:?}");
+    assert!(faults[1].starts_with("TOPIC_ARN is not set; accepted is"), "{faults:?}");
+}
+
+#[test]
+fn empty_variables_are_not_set_and_right_ones_are_read() {
+    let all = ["CHAT_TOPIC_ARN", "REGIONS", "ROLE_ARNS", "INCLUDE_PACKS", "LABEL", "CONCURRENCY", "SNAPSHOT_PREFIX"];
+    assert_eq!(faults(&all.map(|name| (name, ""))), Vec::<String>::new());
+    let right = [
+        ("SNAPSHOT_PREFIX", "config/packs"),
+        ("REGIONS", "eu-west-1, us-gov-west-1"),
+        ("ROLE_ARNS", "self, arn:aws:iam::444455556666:role/path/reader"),
+        ("INCLUDE_PACKS", "base*,prod-?,[a-c]*"),
+        ("ACCOUNT_NAMES", "on"),
+        ("CONCURRENCY", "64"),
+        ("REMIND_AFTER_HOURS", "0"),
+        ("LABEL", "prod"),
+    ];
+    assert_eq!(faults(&right), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_role_in_the_functions_own_account_is_the_same_source_twice() {
+    let mut stage = Stage::new().await;
+    stage.set("ROLE_ARNS", "self,arn:aws:iam::111122223333:role/reader");
+    let function = stage.function().await;
+    let error = function.check().await.unwrap_err();
+    assert_eq!(error.kind(), "InvalidSettings");
+    assert!(error.story().contains("ROLE_ARNS names a role in 111122223333"), "{}", error.story());
+    let called: Vec<String> = stage.world.calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(called, ["GetCallerIdentity"], "before any call but the caller's identity");
+    assert_eq!(stage.invoke(json!({})).await.unwrap_err().kind(), "InvalidSettings");
+}

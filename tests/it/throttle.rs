@@ -1,0 +1,24 @@
+//! AWS Config under a limit: nothing is lost to throttling, in the first run of a process or in the next.
+
+use packwatch_simulation::{RateLimit, Service};
+use serde_json::json;
+
+use crate::stage::{OWN, REGION, Stage};
+
+#[tokio::test]
+async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_process() {
+    let stage = Stage::new().await;
+    stage.world.fill(OWN, REGION, 149, 1, 1);
+    stage.world.page_size(Some(200));
+    stage.world.rate_limit(Some(RateLimit { per_second: 5.0, burst: 5.0 }));
+    let function = stage.function().await;
+    for run in 1..=2 {
+        stage.world.forget_calls();
+        let answer = stage.invoke_in(&function, json!({})).await.expect("a run");
+        assert_eq!((&answer["complete"], &answer["totals"]["gaps"]), (&json!(true), &json!(0)), "run {run}");
+        assert_eq!(answer["config_calls"], 150 + 1, "149 packs, and two pages of them, run {run}");
+        let attempts = stage.world.calls().into_iter().filter(|call| call.service == Service::Config).count();
+        println!("run {run}: 151 calls, {attempts} attempts");
+        stage.pass(15);
+    }
+}
