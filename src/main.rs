@@ -10,13 +10,14 @@ use packwatch::ports::Clock;
 use packwatch::settings::Settings;
 use packwatch::startup::{self, StartUp};
 
-/// The clock of this machine.
+/// The clock of this machine, to the millisecond.
 struct Wall;
 
 impl Clock for Wall {
     #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
     fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::now()
+        let now = jiff::Timestamp::now();
+        jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
 

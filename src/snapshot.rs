@@ -20,6 +20,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// The numbers of a run. Ignored failures count only in `ignored` and, where they could not be read, in `unconfirmed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Packs that are there.
     pub packs: usize,

@@ -47,8 +47,11 @@ impl Group<'_> {
     }
 }
 
+const PERMISSIONS: &str = "check service control policies and the roles of AWS Config in these accounts";
+
 /// Causes seen in the field, by what their code or message holds. AWS gives no official list.
 const REMEDIES: &[(&[&str], &str)] = &[
+    (&["not authorized"], PERMISSIONS),
     (
         &["NoAvailableConfigurationRecorder", "NoAvailableDeliveryChannel", "configuration recorder"],
         "turn on AWS Config (a recorder and a delivery channel) in these accounts and regions",
@@ -62,10 +65,7 @@ const REMEDIES: &[(&[&str], &str)] = &[
         "these accounts are at an AWS Config quota: remove rules or packs there, or raise the quota",
     ),
     (&["suspended", "Suspended"], "the account is suspended: exclude it from the pack, or close it"),
-    (
-        &["AccessDenied", "InsufficientPermissions", "not authorized", "ermission"],
-        "check service control policies and the roles of AWS Config in these accounts",
-    ),
+    (&["AccessDenied", "InsufficientPermissions", "ermission"], PERMISSIONS),
     (
         &["TemplateValidation", "InvalidParameter", "ValidationError"],
         "the pack's template or parameters are refused: mend them and deploy the pack again",

@@ -83,7 +83,9 @@ pub(super) fn body(digest: &Digest) -> String {
 fn description(digest: &Digest) -> String {
     let mut description = String::new();
     let mut left_out = 0;
-    for line in text::summary(digest) {
+    let accounts = group(&digest.appeared).into_iter().filter(|group| !group.accounts.is_empty());
+    let accounts = accounts.map(|group| format!("{}: {}", group.name(), text::accounts_listed(&group.accounts)));
+    for line in text::summary(digest).into_iter().chain(accounts) {
         if description.len() + line.len() < DESCRIPTION {
             description.push_str(&line);
             description.push('\n');

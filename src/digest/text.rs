@@ -1,6 +1,6 @@
 //! The digest as a person reads it: what matters in the first ten lines, 72 columns, every change in full.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::Digest;
 use super::cause::{Group, group};
-use crate::model::{AccountId, How, PackName};
+use crate::model::{AccountId, How, PackName, Region};
 use crate::snapshot::{ClosedRecord, GapRecord, GapState};
 
 const COLUMNS: usize = 72;
@@ -50,8 +50,11 @@ pub(super) fn summary(digest: &Digest) -> Vec<String> {
     }
     for gap in &digest.gaps {
         let pack = gap.key.pack.as_ref().map_or_else(String::new, |pack| format!(" {pack}"));
-        let verb = if gap.state == GapState::Ended { "read again" } else { "not read" };
-        lines.push(format!("? {}{pack} {verb}: {}", gap.key.source, gap.cause.code));
+        if gap.state == GapState::Ended {
+            lines.push(format!("? {}{pack} is read again", gap.key.source));
+        } else {
+            lines.push(format!("? {}{pack} is not read: {}", gap.key.source, gap.cause.code));
+        }
     }
     if !digest.reminded.is_empty() {
         lines.push(format!("! {} told before and still open", digest.reminded.len()));
@@ -100,8 +103,14 @@ fn endings(title: &str, records: &[ClosedRecord], page: &mut Page) {
     for (pack, how, records) in ended(records) {
         let mut part = Part::new();
         part.line(2, &format!("{pack}: {} {}", accounts(&records), words(how)));
-        let ids: Vec<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
+        let ids: BTreeSet<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
         part.accounts(&ids);
+        let regions: BTreeSet<&Region> = records.iter().map(|record| &record.key.pack.source.region).collect();
+        let was: BTreeSet<&str> = records
+            .iter()
+            .map(|record| record.error_code_was.as_deref().unwrap_or(record.status_was.as_str()))
+            .collect();
+        part.line(4, &format!("was {} in {}", listed(was), listed(regions)));
         if let Some(since) = records.iter().map(|record| record.failing_since).min() {
             let until = records.iter().map(|record| record.cleared_at).max().unwrap_or(since);
             part.line(4, &format!("had failed since {} ({})", moment(since), lasted(since, until)));
@@ -114,7 +123,12 @@ fn gaps(digest: &Digest, page: &mut Page) {
     if digest.gaps.is_empty() {
         return;
     }
-    page.heading(&format!("Not read ({})", digest.gaps.len()));
+    let ended = digest.gaps.iter().filter(|gap| gap.state == GapState::Ended).count();
+    page.heading(&match (digest.gaps.len() - ended, ended) {
+        (lasting, 0) => format!("Not read ({lasting})"),
+        (0, ended) => format!("Read again ({ended})"),
+        (lasting, ended) => format!("Not read ({lasting}), read again ({ended})"),
+    });
     for GapRecord { key, cause, since, state } in &digest.gaps {
         let mut part = Part::new();
         let pack = key.pack.as_ref().map_or_else(String::new, |pack| format!(", pack {pack}"));
@@ -226,6 +240,19 @@ fn lasted(since: Timestamp, until: Timestamp) -> String {
         .map_or_else(|_| format!("{} s", length.as_secs()), |span| printer.span_to_string(&span))
 }
 
+/// The first account ids, and how many more there are.
+pub(super) fn accounts_listed(ids: &BTreeSet<&AccountId>) -> String {
+    let mut line = listed(ids.iter().take(ACCOUNTS_SHOWN));
+    if ids.len() > ACCOUNTS_SHOWN {
+        let _ = write!(line, " and {} more", ids.len() - ACCOUNTS_SHOWN);
+    }
+    line
+}
+
+fn listed(words: impl IntoIterator<Item = impl ToString>) -> String {
+    words.into_iter().map(|word| word.to_string()).collect::<Vec<_>>().join(", ")
+}
+
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MESSAGE_SHOWN) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -236,7 +263,9 @@ fn shortened(text: &str) -> String {
 fn wrapped(indent: usize, line: &str) -> String {
     let first = " ".repeat(indent);
     let next = " ".repeat(indent + 2);
-    textwrap::fill(line, textwrap::Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&next))
+    let options = textwrap::Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&next);
+    // Names and ARNs are not broken: a broken one cannot be searched for.
+    textwrap::fill(line, options.break_words(false).word_splitter(textwrap::WordSplitter::NoHyphenation))
 }
 
 /// Lines that are shown whole or not at all.
@@ -252,26 +281,21 @@ impl Part {
         self.0.push('\n');
     }
 
-    fn accounts(&mut self, ids: &[&AccountId]) {
+    fn accounts(&mut self, ids: &BTreeSet<&AccountId>) {
         if ids.is_empty() {
             return;
         }
-        let mut line = ids.iter().take(ACCOUNTS_SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        if ids.len() > ACCOUNTS_SHOWN {
-            let _ = write!(line, " and {} more", ids.len() - ACCOUNTS_SHOWN);
-        }
-        self.line(4, &line);
+        self.line(4, &accounts_listed(ids));
     }
 
     fn group(&mut self, group: &Group<'_>, now: Timestamp) {
         self.line(2, &format!("{}: {}", group.size(), group.name()));
-        self.accounts(&group.accounts.iter().copied().collect::<Vec<_>>());
-        let regions = group.regions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.accounts(&group.accounts);
+        let regions = listed(&group.regions);
         let several =
             if group.regions.len() > 1 { format!(" ({} failures)", group.failures.len()) } else { String::new() };
         self.line(4, &format!("{} in {regions}{several}", group.status));
-        let callers = group.callers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        self.line(4, &format!("deployed from {callers}"));
+        self.line(4, &format!("deployed from {}", listed(&group.callers)));
         let to =
             if group.latest > group.since { format!(", the newest {}", moment(group.latest)) } else { String::new() };
         self.line(4, &format!("since {} ({}){to}", moment(group.since), lasted(group.since, now)));

@@ -243,7 +243,9 @@ impl<'t> Node<'t> {
         if let Some(tagged) = self.yaml.get_tagged_node() {
             below(tagged).walk(visit);
         } else if let Some(items) = self.yaml.as_sequence() {
-            items.iter().for_each(|item| below(item).walk(visit));
+            for item in items {
+                below(item).walk(visit);
+            }
         } else if let Some(mapping) = self.yaml.as_mapping() {
             for (key, value) in mapping {
                 let key = key.as_str().unwrap_or_else(|| panic!("{} has a key that is no string", self.at));

@@ -12,10 +12,14 @@
 mod clearing;
 mod digest;
 mod failures;
+mod golden;
+mod laws;
 mod races;
 mod refusals;
+mod repository;
 mod scale;
 mod sources;
 mod stage;
 mod story;
 mod throttle;
+mod wire;

@@ -1,0 +1,472 @@
+//! The laws of the comparison and of telling, over random worlds, changes and settings.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use packwatch::compare::{Comparison, Terms, compare};
+use packwatch::difference::Difference;
+use packwatch::event::{Announce, Request, Trigger};
+use packwatch::ledger::{Committed, Ledger, Sent};
+use packwatch::model::{AccountId, FailureKey, GapCause, GapKey, PackKey, Row, Source, Standing, TopicArn};
+use packwatch::observation::{Builder, Coverage, Listing, Observation};
+use packwatch::plan::{Invocation, Plan};
+use packwatch::scope::Scope;
+use packwatch::settings::Settings;
+use packwatch::snapshot::Findings;
+use packwatch::tell;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+
+use crate::stage::{CHAT, OWN, TOPIC, time};
+
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+const PACKS: [&str; 2] = ["baseline", "guardrails"];
+const ACCOUNTS: [&str; 3] = ["222233334444", "333344445555", "444455556666"];
+const STATUSES: [&str; 8] = [
+    "CREATE_SUCCESSFUL",
+    "UPDATE_SUCCESSFUL",
+    "CREATE_FAILED",
+    "UPDATE_FAILED",
+    "UPDATE_IN_PROGRESS",
+    "DELETE_SUCCESSFUL",
+    "WONDERING",
+    "ROLLBACK_FAILED",
+];
+
+/// One call's answer, or none.
+#[derive(Debug, Clone)]
+enum Found {
+    Listing(usize, Listing),
+    SourceGap(usize),
+    Pack(usize, usize, Row),
+    NoPack(usize, usize),
+    PackGap(usize, usize),
+    Coverage(usize, usize, Coverage),
+    Member(usize, usize, usize, Row),
+    NoMember(usize, usize, usize),
+    StatusAfter(usize, usize, &'static str),
+}
+
+fn source(region: usize) -> Source {
+    Source { caller: OWN.into(), region: REGIONS[region].into() }
+}
+
+fn pack(region: usize, pack: usize) -> PackKey {
+    PackKey { source: source(region), pack: PACKS[pack].into() }
+}
+
+fn cause() -> GapCause {
+    GapCause { operation: "Describe".into(), code: "AccessDeniedException".into(), message: "no".into() }
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    (select(&STATUSES[..]), proptest::option::of(select(vec!["Broken", "Denied"])), proptest::option::of(0..300_i64))
+        .prop_map(|(status, code, updated)| Row {
+            error_code: code.map(str::to_owned),
+            last_update_time: updated.map(|minutes| time("2026-03-01T06:00:00Z") + SignedDuration::from_mins(minutes)),
+            ..Row::new(status)
+        })
+}
+
+fn coverage() -> impl Strategy<Value = Coverage> {
+    select(vec![Coverage::OnePage, Coverage::OnePage, Coverage::Pages, Coverage::Partial, Coverage::Untried])
+}
+
+/// What a reader could find of one pack.
+fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
+    let members = vec((0..ACCOUNTS.len(), row()), 0..4);
+    let absent = vec(0..ACCOUNTS.len(), 0..2);
+    let after = proptest::option::of(select(&STATUSES[..5]));
+    (row(), coverage(), members, absent, after, 0..10_u8).prop_map(
+        move |(row, coverage, members, absent, after, fate)| {
+            let mut found = match fate {
+                0 => return vec![],
+                1 => return vec![Found::NoPack(r, p)],
+                2 => vec![Found::PackGap(r, p)],
+                _ => vec![],
+            };
+            found.push(Found::Pack(r, p, row));
+            found.push(Found::Coverage(r, p, coverage));
+            let seen: BTreeSet<usize> = members.iter().map(|(account, _)| *account).collect();
+            found.extend(members.into_iter().map(|(account, row)| Found::Member(r, p, account, row)));
+            found
+                .extend(absent.into_iter().filter(|a| !seen.contains(a)).map(|account| Found::NoMember(r, p, account)));
+            found.extend(after.map(|status| Found::StatusAfter(r, p, status)));
+            found
+        },
+    )
+}
+
+fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
+    let listing = prop_oneof![
+        5 => Just(Listing { pages: 1, complete: true }),
+        2 => Just(Listing { pages: 2, complete: true }),
+        1 => Just(Listing { pages: 1, complete: false }),
+    ];
+    (listing, proptest::bool::weighted(0.15), found_of_pack(r, 0), found_of_pack(r, 1)).prop_map(
+        move |(listing, dark, one, two)| {
+            if dark {
+                return vec![Found::SourceGap(r)];
+            }
+            let mut found = vec![Found::Listing(r, listing)];
+            if !listing.complete {
+                found.push(Found::SourceGap(r));
+            }
+            found.extend(one.into_iter().chain(two));
+            found
+        },
+    )
+}
+
+fn found() -> impl Strategy<Value = Vec<Found>> {
+    (found_of_source(0), found_of_source(1)).prop_map(|(one, two)| one.into_iter().chain(two).collect())
+}
+
+/// Packs are found before what is found of them; everything else may come in any order.
+fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool) -> Observation {
+    let mut builder = Builder::new(started_at);
+    let covers = |r: usize, p: usize| scope.covers_pack(&pack(r, p));
+    for part in found {
+        match part {
+            Found::Pack(r, p, row) if covers(*r, *p) => builder.found_pack(&pack(*r, *p), row.clone()),
+            Found::Listing(r, listing) if scope.sources.contains(&source(*r)) => {
+                builder.found_listing(&source(*r), *listing)
+            }
+            _ => {}
+        }
+    }
+    let mut rest: Vec<&Found> = found.iter().collect();
+    if reversed {
+        rest.reverse();
+    }
+    for part in rest {
+        match part {
+            Found::SourceGap(r) if scope.sources.contains(&source(*r)) => {
+                builder.found_gap(GapKey::source(&source(*r)), cause());
+            }
+            Found::PackGap(r, p) if covers(*r, *p) => builder.found_gap(GapKey::pack(&pack(*r, *p)), cause()),
+            Found::Coverage(r, p, coverage) => builder.found_coverage(&pack(*r, *p), *coverage),
+            Found::Member(r, p, a, row) => builder.found_member(&pack(*r, *p), &ACCOUNTS[*a].into(), row.clone()),
+            Found::NoMember(r, p, a) => builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into()),
+            Found::StatusAfter(r, p, status) => builder.found_status_after(&pack(*r, *p), (*status).into()),
+            _ => {}
+        }
+    }
+    for part in found {
+        if let Found::NoPack(r, p) = part
+            && covers(*r, *p)
+        {
+            builder.found_no_pack(&pack(*r, *p));
+        }
+    }
+    builder.build(started_at + SignedDuration::from_secs(3))
+}
+
+/// One run: when, what it is asked, how it is set up, what it finds, and whether its digests are noted as sent.
+#[derive(Debug, Clone)]
+struct Step {
+    minutes: i64,
+    same_run: bool,
+    request: Request,
+    one_region: bool,
+    ignore: bool,
+    chat: bool,
+    found: Vec<Found>,
+    settled: bool,
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let full = Just(Request::default());
+    let packs = select(&PACKS[..]).prop_map(|pack| Request { packs: Some(vec![pack.into()]), ..Request::default() });
+    let accounts = select(&ACCOUNTS[..])
+        .prop_map(|account| Request { accounts: Some(vec![account.into()]), ..Request::default() });
+    let region = Just(Request { regions: Some(vec![REGIONS[0].into()]), ..Request::default() });
+    let scope = prop_oneof![6 => full, 1 => packs, 1 => accounts, 1 => region];
+    let announce = prop_oneof![8 => Just(Announce::Changes), 1 => Just(Announce::Never), 1 => Just(Announce::Always)];
+    (scope, announce).prop_map(|(request, announce)| Request { announce, ..request })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let rarely = || proptest::bool::weighted(0.1);
+    (1..90_i64, rarely(), request(), rarely(), rarely(), any::<bool>(), found(), proptest::bool::weighted(0.8))
+        .prop_map(|(minutes, same_run, request, one_region, ignore, chat, found, settled)| Step {
+            minutes,
+            same_run,
+            request,
+            one_region,
+            ignore,
+            chat,
+            found,
+            settled,
+        })
+}
+
+fn plan(step: &Step, number: usize, now: Timestamp) -> Plan {
+    let lookup = |name: &str| {
+        let value = match name {
+            "AWS_REGION" => "eu-west-1",
+            "SNAPSHOT_BUCKET" => "bucket",
+            "TOPIC_ARN" => TOPIC,
+            "CHAT_TOPIC_ARN" if step.chat => CHAT,
+            "REGIONS" if !step.one_region => "eu-west-1,us-east-1",
+            "IGNORE_ACCOUNTS" if step.ignore => ACCOUNTS[0],
+            "ANNOUNCE_AFTER_MINUTES" => "60",
+            "REMIND_AFTER_HOURS" => "6",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let settings = Settings::read(lookup).expect("right settings");
+    let invocation = Invocation {
+        request_id: format!("run-{}", if step.same_run { number.saturating_sub(1) } else { number }),
+        execution: format!("execution-{number}"),
+        deadline: now + SignedDuration::from_mins(2),
+        now,
+    };
+    Plan::make(Trigger::Manual(step.request.clone()), &settings, invocation).expect("an accepted request")
+}
+
+struct Run {
+    plan: Plan,
+    scope: Scope,
+    observation: Observation,
+    comparison: Comparison,
+}
+
+/// The pure part of a run, up to the comparison.
+fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
+    let plan = plan(step, number, now);
+    let watched = plan.watched(&OWN.into()).expect("one caller");
+    let scope = plan.scope(&watched, true);
+    let observation = observe(&step.found, &scope, now, false);
+    let mut comparison =
+        compare(ledger, &observation, Terms { scope: &scope, policy: &plan.policy, run_id: &plan.run_id });
+    if !scope.narrowed {
+        comparison.ledger.forget_audiences_but(&plan.audiences().cloned().collect::<Vec<_>>());
+    }
+    comparison.ledger.welcome(plan.audiences());
+    Run { plan, scope, observation, comparison }
+}
+
+/// The rest of it: the digests that it gives out.
+fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Value)>) {
+    let mut next = run.comparison.ledger.clone();
+    next.sequence = before.sequence + 1;
+    let findings = Findings {
+        plan: &run.plan,
+        scope: &run.scope,
+        observation: &run.observation,
+        comparison: &run.comparison,
+        difference: &Difference::default(),
+    };
+    next.last = Some(Committed {
+        run_id: run.plan.run_id.clone(),
+        at: run.observation.ended_at,
+        snapshot: run.plan.snapshot_key.clone(),
+        totals: findings.totals(),
+        first: before.last.is_none(),
+        newly_watched: BTreeSet::new(),
+    });
+    let at = run.observation.ended_at;
+    let mut offered = tell::offer(&mut next, &run.plan, &run.scope, run.plan.announce, at);
+    while settled && next.audiences.values().any(|audience| audience.head.is_some()) {
+        let heads: Vec<_> =
+            next.audiences.iter().filter_map(|(topic, a)| Some((topic.clone(), a.head.clone()?))).collect();
+        for (topic, head) in heads {
+            next.settle(&topic, &head.id, &head.owner.expect("owned").execution, Sent::Published);
+        }
+        if run.plan.announce != Announce::Never {
+            offered.extend(tell::offer(&mut next, &run.plan, &run.scope, Announce::Changes, at));
+        }
+    }
+    let told = offered.into_iter().map(|(topic, digest)| {
+        let body: Value = serde_json::from_str(&digest.message().body).expect("JSON");
+        (topic, serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON"))
+    });
+    (next, told.collect())
+}
+
+fn history() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 1..12)
+}
+
+/// Plays a history; gives what each run made of the ledger before it.
+fn play(history: &[Step], mut each: impl FnMut(&Ledger, &Run, &Step)) -> Ledger {
+    let mut ledger = Ledger::default();
+    let mut now = time("2026-03-01T08:00:00Z");
+    for (number, step) in history.iter().enumerate() {
+        let run = run(&ledger, step, number, now);
+        each(&ledger, &run, step);
+        ledger = tell(&run, &ledger, step.settled).0;
+        now += SignedDuration::from_mins(step.minutes);
+    }
+    ledger
+}
+
+fn key_of(record: &Value) -> FailureKey {
+    serde_json::from_value(record.clone()).expect("a record has its key")
+}
+
+fn keys(list: &Value) -> BTreeSet<FailureKey> {
+    list.as_array().expect("a list").iter().map(key_of).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn comparing_again_with_the_same_observation_changes_nothing(history in history()) {
+        play(&history, |_, run, _| {
+            let terms = Terms { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
+            let again = compare(&run.comparison.ledger, &run.observation, terms);
+            assert_eq!(again.ledger, run.comparison.ledger);
+        });
+    }
+
+    #[test]
+    fn input_order_does_not_matter(history in history()) {
+        play(&history, |before, run, step| {
+            let other = observe(&step.found, &run.scope, run.observation.started_at, true);
+            assert_eq!(&other, &run.observation);
+            let terms = Terms { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
+            assert_eq!(compare(before, &other, terms).unconfirmed, run.comparison.unconfirmed.clone());
+        });
+    }
+
+    #[test]
+    fn nothing_closes_without_a_proof(history in history()) {
+        play(&history, |before, run, _| {
+            for (key, open) in &before.open {
+                if !run.comparison.ledger.open.contains_key(key) {
+                    assert!(has_proof(key, open.absent_since, open.settled_since, run), "{key:?} closed in {:?}", run.observation);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_narrowed_run_changes_nothing_outside_its_scope(history in history()) {
+        play(&history, |before, run, _| {
+            if run.scope.narrowed {
+                let outside = |ledger: &Ledger| {
+                    let open: Vec<_> = ledger.open.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, o)| (k.clone(), o.clone())).collect();
+                    let closed: Vec<_> = ledger.closed.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, c)| (k.clone(), c.clone())).collect();
+                    let gaps: Vec<_> = ledger.gaps.iter().filter(|(key, _)| !run.scope.covers_gap(key)).map(|(k, g)| (k.clone(), g.clone())).collect();
+                    (open, closed, gaps)
+                };
+                assert_eq!(outside(before), outside(&run.comparison.ledger));
+            }
+        });
+    }
+
+    #[test]
+    fn what_an_audience_was_told_replayed_is_what_is_open_and_due(history in history()) {
+        let topic = TopicArn::from(TOPIC);
+        let mut ledger = Ledger::default();
+        let mut believed: BTreeSet<FailureKey> = BTreeSet::new();
+        let mut now = time("2026-03-01T08:00:00Z");
+        for (number, step) in history.iter().enumerate() {
+            let run = run(&ledger, step, number, now);
+            let (next, told) = tell(&run, &ledger, step.settled);
+            for (_, digest) in told.iter().filter(|(to, _)| *to == topic) {
+                let (appeared, cleared) = (keys(&digest["appeared"]), keys(&digest["cleared"]));
+                prop_assert!(appeared.is_disjoint(&cleared), "appeared and cleared are disjoint");
+                prop_assert!(appeared.is_disjoint(&believed), "nothing appears twice");
+                prop_assert!(cleared.is_subset(&believed), "nothing clears that was not told");
+                prop_assert!(keys(&digest["reminded"]).is_subset(&believed), "nothing is reminded of that was not told");
+                let better = digest["cleared"].as_array().expect("a list").iter().filter(|record| record["how"] != "explained");
+                prop_assert_eq!(better.count() as u64, digest["totals"]["cleared"].as_u64().expect("a number"));
+                believed.extend(appeared);
+                for gone in cleared.iter().chain(&keys(&digest["unwatched"])) {
+                    believed.remove(gone);
+                }
+            }
+            if run.plan.announce == Announce::Never {
+                // What was silently told is believed too.
+                let id = next.audience_id(&topic).expect("known");
+                believed = next.open.iter().filter(|(_, open)| open.told.contains_key(&id)).map(|(key, _)| key.clone()).collect();
+                believed.extend(next.closed.iter().filter(|(_, c)| c.owed.contains_key(&id)).map(|(key, _)| key.clone()));
+            }
+            let id = next.audience_id(&topic).expect("known");
+            let at = run.observation.ended_at;
+            if step.settled && !run.scope.narrowed && run.plan.announce != Announce::Never {
+                let expected: BTreeSet<_> = next
+                    .open
+                    .iter()
+                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.told.contains_key(&id) || open.is_due(key, &run.plan.policy, at)))
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                prop_assert_eq!(&believed, &expected);
+            }
+            ledger = next;
+            now += SignedDuration::from_mins(step.minutes);
+        }
+    }
+
+    #[test]
+    fn equal_input_gives_equal_bytes_and_a_stored_ledger_is_the_same(history in history()) {
+        let (one, other) = (play(&history, |_, _, _| {}), play(&history, |_, _, _| {}));
+        let bytes = one.to_bytes().expect("bytes");
+        prop_assert_eq!(&bytes, &other.to_bytes().expect("bytes"));
+        prop_assert_eq!(Ledger::from_bytes(&bytes).expect("a ledger"), one);
+    }
+
+    #[test]
+    fn the_ledger_holds_no_more_than_what_is_open_or_waited_for(history in history()) {
+        let ledger = play(&history, |_, _, _| {});
+        for (key, closed) in &ledger.closed {
+            prop_assert!(!closed.owed.is_empty(), "{key:?} is waited for by nobody");
+        }
+        for (key, gap) in &ledger.gaps {
+            prop_assert!(gap.ended_at.is_none() || !gap.told.is_empty(), "{key:?} is waited for by nobody");
+        }
+    }
+}
+
+/// The proofs of a closing, said once more and in other words than the program's.
+fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: Option<Timestamp>, run: &Run) -> bool {
+    let seen = &run.observation;
+    let hour_ago =
+        |since: Option<Timestamp>| since.is_some_and(|since| seen.ended_at.duration_since(since).as_mins() >= 60);
+    if !run.scope.covers(key) {
+        return !run.scope.narrowed;
+    }
+    let listed_in_one_page = seen.listings.get(&key.pack.source) == Some(&Listing { pages: 1, complete: true });
+    let Some(reading) = seen.packs.get(&key.pack) else {
+        return seen.gone.contains(&key.pack) || listed_in_one_page;
+    };
+    let standing = |row: &Row| row.status.standing();
+    match &key.account_id {
+        Some(account) => match reading.members.get(account).map(standing) {
+            Some(Standing::Settled) => true,
+            Some(Standing::Failing | Standing::Moving) => false,
+            None | Some(Standing::Absent) => {
+                let absent = reading.coverage == Coverage::OnePage || reading.absent.contains(account);
+                let still = reading.status_after.as_ref().is_some_and(|status| status.standing() != Standing::Moving);
+                absent && (still || hour_ago(absent_since))
+            }
+        },
+        None => {
+            let failing = reading.members.values().any(|row| standing(row) == Standing::Failing);
+            let settled = reading
+                .members
+                .values()
+                .filter(|row| standing(row) != Standing::Absent)
+                .all(|row| standing(row) == Standing::Settled);
+            let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
+            failing
+                || standing(&reading.row) == Standing::Settled
+                || (standing(&reading.row) == Standing::Moving && whole && settled && hour_ago(settled_since))
+        }
+    }
+}
+
+#[test]
+fn account_ids_have_twelve_digits() {
+    assert!(AccountId::is_valid("012345678901"));
+    for wrong in ["", "12345678901", "1234567890123", "12345678901a", "１２３４５６７８９０１２"] {
+        assert!(!AccountId::is_valid(wrong), "{wrong}");
+    }
+}

@@ -1,0 +1,113 @@
+//! The requests as they leave, through the SDK's own test kit.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::config::Credentials;
+use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
+use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier};
+use packwatch::digest::{Attribute, Message};
+use packwatch::model::Source;
+use packwatch::plan::Watched;
+use packwatch::ports::{Archive, Expect, Notifier, StatusSource, Version};
+use packwatch::settings::Caller;
+use serde_json::{Value, json};
+
+use crate::stage::{OWN, REGION, TOPIC};
+
+fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
+    let (client, requests) = capture_request(None);
+    let config = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+        .region(aws_config::Region::new(REGION))
+        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(Credentials::for_tests()))
+        .http_client(client)
+        .build();
+    (config, requests)
+}
+
+fn statuses(config: &aws_config::SdkConfig) -> ConfigStatuses {
+    let clients = BTreeMap::from([((Caller::Own, REGION.into()), aws_sdk_config::Client::new(config))]);
+    ConfigStatuses::new(clients, aws_sdk_sts::Client::new(config))
+}
+
+fn watched() -> Watched {
+    Watched { source: Source { caller: OWN.into(), region: REGION.into() }, caller: Caller::Own }
+}
+
+/// The target and the document of a Config request.
+fn config_request(requests: CaptureRequestReceiver) -> (String, Value) {
+    let request = requests.expect_request();
+    let target = request.headers().get("x-amz-target").expect("a target").to_owned();
+    (target, serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON"))
+}
+
+#[tokio::test]
+async fn packs_are_listed_a_hundred_at_a_time() {
+    let (config, requests) = sdk();
+    let _ = statuses(&config).packs(&watched(), Some("token")).await;
+    let (target, body) = config_request(requests);
+    assert_eq!(target, "StarlingDoveService.DescribeOrganizationConformancePackStatuses");
+    assert_eq!(body, json!({"Limit": 100, "NextToken": "token"}));
+}
+
+#[tokio::test]
+async fn a_pack_asked_for_by_name_goes_without_paging() {
+    let (config, requests) = sdk();
+    let _ = statuses(&config).pack(&watched(), &"baseline".into()).await;
+    assert_eq!(config_request(requests).1, json!({"OrganizationConformancePackNames": ["baseline"]}));
+}
+
+#[tokio::test]
+async fn a_member_asked_for_by_name_is_a_filter() {
+    let (config, requests) = sdk();
+    let account = "222233334444".into();
+    let _ = statuses(&config).members(&watched(), &"baseline".into(), Some(&account), None).await;
+    let (target, body) = config_request(requests);
+    assert_eq!(target, "StarlingDoveService.GetOrganizationConformancePackDetailedStatus");
+    let filter = json!({"AccountId": "222233334444"});
+    assert_eq!(body, json!({"OrganizationConformancePackName": "baseline", "Filters": filter, "Limit": 100}));
+}
+
+#[tokio::test]
+async fn writes_are_conditional() {
+    for (expect, header, value) in
+        [(Expect::Absent, "if-none-match", "*"), (Expect::Version(Version("\"abc\"".into())), "if-match", "\"abc\"")]
+    {
+        let (config, requests) = sdk();
+        let archive = S3Archive::new(aws_sdk_s3::Client::new(&config), "bucket".into());
+        let _ = archive.put("ledger.json", b"{}".to_vec(), &expect).await;
+        let request = requests.expect_request();
+        assert_eq!(request.method(), "PUT");
+        assert_eq!(request.headers().get(header), Some(value));
+        assert_eq!(request.headers().get("content-type"), Some("application/json"));
+        assert!(request.uri().contains("/ledger.json"), "{}", request.uri());
+    }
+}
+
+#[tokio::test]
+async fn a_message_carries_its_structure_its_attributes_and_on_a_fifo_topic_its_id() {
+    let message = Message {
+        subject: "packwatch: 1 appeared".into(),
+        body: "{\"default\":\"{}\"}".into(),
+        structured: true,
+        attributes: BTreeMap::from([
+            ("appeared".to_owned(), Attribute::Number(1)),
+            ("packs".to_owned(), Attribute::Strings(vec!["baseline".into()])),
+        ]),
+        deduplication_id: "run.0.1".into(),
+    };
+    for (topic, fifo) in [(TOPIC.to_owned(), false), (format!("{TOPIC}.fifo"), true)] {
+        let (config, requests) = sdk();
+        let notifier = SnsNotifier::new(BTreeMap::from([(topic.as_str().into(), aws_sdk_sns::Client::new(&config))]));
+        let _ = notifier.publish(&topic.as_str().into(), &message).await;
+        let request = requests.expect_request();
+        let body = String::from_utf8(request.body().bytes().expect("a body").to_vec()).expect("a form");
+        for part in
+            ["MessageStructure=json", "Subject=packwatch%3A%201%20appeared", "DataType=String.Array", "DataType=Number"]
+        {
+            assert!(body.contains(part), "{part} in {body}");
+        }
+        assert_eq!(body.contains("MessageGroupId=packwatch"), fifo);
+        assert_eq!(body.contains("MessageDeduplicationId=run.0.1"), fifo);
+    }
+}
