@@ -15,7 +15,7 @@
 //! | the edges | [`ports`], implemented in [`aws`] |
 //! | Lambda's face | [`handler`], [`startup`] |
 //!
-//! [`model`] has the nouns that all of them share.
+//! [`model`] has the nouns that all of them share; [`totals`] and [`message`] are what several of them pass on.
 
 pub mod aws;
 pub mod compare;
@@ -25,6 +25,7 @@ pub mod error;
 pub mod event;
 pub mod handler;
 pub mod ledger;
+pub mod message;
 pub mod model;
 pub mod observation;
 pub mod pipeline;
@@ -37,3 +38,4 @@ pub mod settings;
 pub mod snapshot;
 pub mod startup;
 pub mod tell;
+pub mod totals;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::digest::Message;
+use crate::message::Message;
 use crate::model::{AccountId, GapCause, PackName, Row, TopicArn};
 use crate::plan::Watched;
 

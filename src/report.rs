@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::snapshot::Totals;
+use crate::totals::Totals;
 
 /// What the caller gets.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -14,37 +14,10 @@ use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackNa
 use crate::observation::{Observation, PackReading};
 use crate::plan::{Plan, Policy};
 use crate::scope::Scope;
+use crate::totals::Totals;
 
 /// The schema of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// The numbers of a run. Ignored failures count only in `ignored` and, where they could not be read, in `unconfirmed`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Totals {
-    /// Packs that are there.
-    pub packs: usize,
-    /// Packs with an open failure.
-    pub packs_failing: usize,
-    /// Packs whose own status is moving.
-    pub packs_moving: usize,
-    /// Open failures of member accounts.
-    pub accounts_failing: usize,
-    /// Open failures in scope, unconfirmed ones included.
-    pub failures: usize,
-    /// Open failures that are never told.
-    pub ignored: usize,
-    /// Due and not told to the digest topic before this run.
-    pub appeared: usize,
-    /// Told to the digest topic, and better now.
-    pub cleared: usize,
-    /// Open failures that could not be read.
-    pub unconfirmed: usize,
-    /// What could not be read.
-    pub gaps: usize,
-    /// Open failures, in scope or not.
-    pub open_all: usize,
-}
 
 /// Where a failure stands towards the digest topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

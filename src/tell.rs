@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use crate::difference::Difference;
-use crate::digest::{Digest, Message};
+use crate::digest::Digest;
 use crate::event::Announce;
 use crate::ledger::{Head, Ledger, Owner};
+use crate::message::Message;
 use crate::model::TopicArn;
 use crate::plan::Plan;
 use crate::scope::Scope;

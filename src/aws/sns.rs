@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::digest::Message;
+use crate::message::Message;
 use crate::model::TopicArn;
 use crate::ports::{Cause, Notifier};
 

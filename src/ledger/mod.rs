@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Message;
+use crate::message::Message;
 use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, Source, TopicArn};
 use crate::plan::Policy;
 use crate::scope::Scope;
-use crate::snapshot::Totals;
+use crate::totals::Totals;
 
 pub use document::{FORMAT, SCHEMA_VERSION, Unreadable};
 pub use protocol::{Sent, Turn};

@@ -6,8 +6,9 @@ use crate::ledger::{Committed, Ledger, RUNS_ARE_KNOWN, Reading, RecentRun};
 use crate::observation::Observation;
 use crate::ports::{Archive, Clock, Expect, Notifier, StatusSource, Unwritten};
 use crate::report::{Outcome, Report};
-use crate::snapshot::{DigestName, Findings, Totals};
+use crate::snapshot::{DigestName, Findings};
 use crate::tell;
+use crate::totals::Totals;
 
 /// What became of one attempt.
 pub(super) enum Attempt {

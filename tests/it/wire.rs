@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
 use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier};
-use packwatch::digest::{Attribute, Message};
+use packwatch::message::{Attribute, Message};
 use packwatch::model::Source;
 use packwatch::plan::Watched;
 use packwatch::ports::{Archive, Expect, Notifier, StatusSource, Version};
