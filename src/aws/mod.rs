@@ -8,6 +8,7 @@ mod sns;
 use std::error::Error;
 
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::with_causes;
@@ -20,18 +21,31 @@ pub use s3::S3Archive;
 pub use sns::SnsNotifier;
 
 /// An error of the SDK as a gap. Errors that the service's model does not know (throttling, denials) say what they are only
-/// in their metadata; those that never reached the service have none.
-fn gap_cause<E>(operation: &str, error: &E) -> GapCause
+/// in their metadata; for those that no service said, the word is ours.
+fn gap_cause<E>(operation: &str, error: &SdkError<E>) -> GapCause
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let metadata = error.meta();
-    let message = metadata.message().map_or_else(|| with_causes(error), str::to_owned);
-    GapCause {
-        operation: operation.to_owned(),
-        code: metadata.code().unwrap_or("NoAnswer").to_owned(),
-        message: cut(message),
+    if let Some(refusal) = refused_role(error) {
+        return GapCause {
+            operation: "AssumeRole".to_owned(),
+            code: refusal.code().unwrap_or("NoAnswer").to_owned(),
+            message: cut(refusal.message().map_or_else(|| with_causes(refusal), str::to_owned)),
+        };
     }
+    let code = error.code().unwrap_or(match error {
+        SdkError::ConstructionFailure(_) => "NoRequest",
+        SdkError::TimeoutError(_) => "TimedOut",
+        SdkError::ResponseError(_) => "UnreadableAnswer",
+        _ => "NoAnswer",
+    });
+    let message = error.message().map_or_else(|| with_causes(error), str::to_owned);
+    GapCause { operation: operation.to_owned(), code: code.to_owned(), message: cut(message) }
+}
+
+/// A role that could not be assumed shows only deep in the causes of the call that needed it.
+fn refused_role<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a AssumeRoleError> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// A failed call with what the service said.

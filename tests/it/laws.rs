@@ -132,7 +132,7 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
         match part {
             Found::Pack(r, p, row) if covers(*r, *p) => builder.found_pack(&pack(*r, *p), row.clone()),
             Found::Listing(r, listing) if scope.sources.contains(&source(*r)) => {
-                builder.found_listing(&source(*r), *listing)
+                builder.found_listing(&source(*r), *listing);
             }
             _ => {}
         }

@@ -5,6 +5,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::large_futures,
+    clippy::struct_excessive_bools,
     unreachable_pub,
     reason = "a test that cannot go on says so by ending; what it shares, its other files see"
 )]

@@ -139,6 +139,8 @@ async fn roles_read_the_packs_of_their_accounts() {
     let answer = stage.run().await;
     assert_eq!((&answer["totals"]["gaps"], &answer["totals"]["unconfirmed"]), (&json!(2), &json!(1)));
     assert_eq!(stage.snapshot(&answer)["gaps"][0]["caller"], "444455556666");
+    let gap = &stage.snapshot(&answer)["gaps"][0];
+    assert_eq!((&gap["operation"], &gap["code"]), (&json!("AssumeRole"), &json!("AccessDenied")), "{gap}");
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use crate::stage::{OWN, REGION, Stage};
 async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_process() {
     let stage = Stage::new().await;
     stage.world.fill(OWN, REGION, 149, 1, 1);
-    stage.world.page_size(Some(200));
     stage.world.rate_limit(Some(RateLimit { per_second: 5.0, burst: 5.0 }));
     let function = stage.function().await;
     for run in 1..=2 {
