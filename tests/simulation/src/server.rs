@@ -86,7 +86,7 @@ async fn converse(stream: TcpStream, organization: Organization) {
     let Err(error) = Pin::new(&mut connection).await else {
         return;
     };
-    if std::error::Error::source(&error).is_some_and(|source| source.is::<Reset>()) {
+    if std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<Reset>) {
         let stream = connection.into_parts().io.into_inner();
         // Closing without lingering sends RST instead of FIN.
         let _ = stream.set_zero_linger();
