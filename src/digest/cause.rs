@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use regex_lite::Regex;
+use regex::Regex;
 
 use crate::model::{AccountId, FailureKey, PackName, Region};
 use crate::snapshot::FailureRecord;
@@ -72,16 +72,15 @@ const REMEDIES: &[(&[&str], &str)] = &[
     ),
 ];
 
-static IDENTIFIERS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+#[expect(clippy::unwrap_used, reason = "the patterns are constants, and a test masks with each of them")]
+static IDENTIFIERS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
     [
-        (r#"arn:aws[a-z-]*:[^\s"',;)]+"#, "ARN"),
-        (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "ID"),
-        (r"(?i)\b(?:request ?id|requestid)[:= ]+[0-9A-Za-z-]{8,}", "Request ID: ID"),
-        (r"\b[0-9]{12}\b", "ACCOUNT"),
+        (r"(?-u)arn:aws[a-z-]*:[!#-&(*+\--:<-~]+", "ARN"),
+        (r"(?-u)\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "ID"),
+        (r"(?i-u)\brequest ?id[:= ]+[0-9a-z-]{8,}", "Request ID: ID"),
+        (r"(?-u)\b[0-9]{12}\b", "ACCOUNT"),
     ]
-    .into_iter()
-    .filter_map(|(pattern, mask)| Some((Regex::new(pattern).ok()?, mask)))
-    .collect()
+    .map(|(pattern, mask)| (Regex::new(pattern).unwrap(), mask))
 });
 
 /// The message with what differs from account to account masked.

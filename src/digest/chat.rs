@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::cause::group;
+use super::cause::{Group, group};
 use super::{Digest, text};
 
 /// The service cuts longer descriptions; ours ends where it chooses to.
@@ -59,8 +59,8 @@ pub(super) fn body(digest: &Digest) -> String {
         content: Content {
             text_type: "client-markdown",
             title: &subject,
-            description: description(digest),
-            next_steps: groups.iter().filter_map(super::cause::Group::remedy).take(LIST).collect(),
+            description: description(digest, &groups),
+            next_steps: groups.iter().filter_map(Group::remedy).take(LIST).collect(),
             keywords: packs.iter().take(LIST).map(|pack| pack.as_str()).collect(),
         },
         metadata: Metadata {
@@ -80,12 +80,12 @@ pub(super) fn body(digest: &Digest) -> String {
     serde_json::to_string(&notification).unwrap_or_default()
 }
 
-fn description(digest: &Digest) -> String {
+fn description(digest: &Digest, groups: &[Group<'_>]) -> String {
     let mut description = String::new();
     let mut left_out = 0;
-    let accounts = group(&digest.appeared).into_iter().filter(|group| !group.accounts.is_empty());
+    let accounts = groups.iter().filter(|group| !group.accounts.is_empty());
     let accounts = accounts.map(|group| format!("{}: {}", group.name(), text::accounts_listed(&group.accounts)));
-    for line in text::summary(digest).into_iter().chain(accounts) {
+    for line in text::summary(digest, groups).into_iter().chain(accounts) {
         if description.len() + line.len() < DESCRIPTION {
             description.push_str(&line);
             description.push('\n');

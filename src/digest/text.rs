@@ -27,8 +27,9 @@ pub(super) fn text(digest: &Digest) -> String {
     let mut page = Page { text: String::new(), left_out: 0 };
     page.line(0, &digest.subject());
     page.blank();
-    overview(digest, &mut page);
-    appeared(digest, &mut page);
+    let groups = group(&digest.appeared);
+    overview(digest, &groups, &mut page);
+    appeared(digest, &groups, &mut page);
     endings("Cleared", &digest.cleared, &mut page);
     gaps(digest, &mut page);
     reminded(digest, &mut page);
@@ -40,9 +41,9 @@ pub(super) fn text(digest: &Digest) -> String {
 }
 
 /// The lines that stand for everything below, at most as many as fit into the first ten.
-pub(super) fn summary(digest: &Digest) -> Vec<String> {
+pub(super) fn summary(digest: &Digest, groups: &[Group<'_>]) -> Vec<String> {
     let mut lines = Vec::new();
-    for group in group(&digest.appeared) {
+    for group in groups {
         lines.push(format!("+ {}: {}: {}", group.pack, group.size(), group.name()));
     }
     for (pack, how, records) in ended(&digest.cleared) {
@@ -68,8 +69,8 @@ pub(super) fn summary(digest: &Digest) -> Vec<String> {
     lines
 }
 
-fn overview(digest: &Digest, page: &mut Page) {
-    let lines = summary(digest);
+fn overview(digest: &Digest, groups: &[Group<'_>], page: &mut Page) {
+    let lines = summary(digest, groups);
     let shown = if lines.len() > OVERVIEW { OVERVIEW - 1 } else { lines.len() };
     for line in lines.iter().take(shown) {
         page.cut_line(line);
@@ -79,11 +80,10 @@ fn overview(digest: &Digest, page: &mut Page) {
     }
 }
 
-fn appeared(digest: &Digest, page: &mut Page) {
-    let groups = group(&digest.appeared);
+fn appeared(digest: &Digest, groups: &[Group<'_>], page: &mut Page) {
     if !groups.is_empty() {
         page.heading(&format!("Appeared ({})", digest.appeared.len()));
-        page.groups(&groups, digest.created_at);
+        page.groups(groups, digest.created_at);
     }
 }
 

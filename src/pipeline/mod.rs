@@ -127,7 +127,10 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     Attempt::Committed(committed) => return self.finish(*committed).await,
                     Attempt::Lost(prepared) => {
                         attempts += 1;
-                        current = self.recall().await?;
+                        current = self.recall().await.map_err(|error| RunError::StoreFailed {
+                            what: "the commit was not confirmed, and whether it landed could not be seen".to_owned(),
+                            source: Some(Box::new(error)),
+                        })?;
                         match self.turn(&current.ledger, started_at) {
                             Turn::Landed => return self.finish(prepared.landed(current)).await,
                             Turn::Resume(run) => return self.resume(current, run).await,

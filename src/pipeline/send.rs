@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future;
-use tokio::time::timeout_at;
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::store::Recalled;
 use super::{Run, RunError};
@@ -15,6 +15,9 @@ use crate::plan::Plan;
 use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
 use crate::report::{DigestReport, DigestStatus};
 use crate::tell;
+
+/// Kept for noting in the ledger what was sent, where there is as much.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// What was sent, and what was not.
 #[derive(Debug, Default)]
@@ -84,7 +87,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     async fn publish(&self, topic: &TopicArn, head: &Head) -> Result<(), Cause> {
-        timeout_at(self.ends, self.ports.notifier.publish(topic, &head.message))
+        // Time is kept for noting what was sent: a topic that does not answer must not hide that another one did.
+        let left = self.ends.saturating_duration_since(Instant::now());
+        timeout_at(self.ends - (left / 4).min(SETTLING), self.ports.notifier.publish(topic, &head.message))
             .await
             .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
     }

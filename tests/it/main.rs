@@ -14,6 +14,7 @@
 mod clearing;
 mod digest;
 mod failures;
+mod forms;
 mod golden;
 mod laws;
 mod races;

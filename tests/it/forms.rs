@@ -1,0 +1,147 @@
+//! The forms of the digest hold for whatever it has to say: sizes, ASCII, numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use packwatch::digest::{Digest, SnapshotAddress, inert};
+use packwatch::message::SIZE_LIMIT;
+use packwatch::model::{FailureKey, PackKey, Row, Source};
+use packwatch::snapshot::{Change, FailureRecord, FailureState};
+use packwatch::totals::Totals;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::stage::time;
+
+fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: i64) -> FailureRecord {
+    let source = Source { caller: "111122223333".into(), region: format!("xx-region-{region}").as_str().into() };
+    let since = time("2026-03-01T08:00:00Z") - SignedDuration::from_secs(age);
+    let cause = Row { error_code: Some(inert(code)), error_message: Some(inert(message)), ..Row::new("UPDATE_FAILED") };
+    FailureRecord {
+        key: FailureKey {
+            pack: PackKey { source, pack: pack.into() },
+            account_id: Some(format!("{account:012}").as_str().into()),
+        },
+        state: FailureState {
+            account_name: None,
+            conformance_pack_name: None,
+            status: cause.status.clone(),
+            error_code: cause.error_code.clone(),
+            error_message: cause.error_message.clone(),
+            last_update_time: None,
+            failing_since: since,
+            changed_at: None,
+            change: Change::Appeared,
+            ignored: false,
+        },
+        cause,
+    }
+}
+
+prop_compose! {
+    fn records()(
+        packs in vec("[a-zA-Z][-a-zA-Z0-9]{0,127}", 1..6),
+        rows in vec((0..3_u8, 0..6_usize, 0..1_000_000_u64, "[ -~]{0,40}", "\\PC{0,200}", 0..10_000_000_i64), 0..400),
+    ) -> Vec<FailureRecord> {
+        let mut records: Vec<_> = rows
+            .into_iter()
+            .map(|(region, pack, account, code, message, age)| record(region, &packs[pack % packs.len()], account, &code, &message.repeat(5), age))
+            .collect();
+        records.sort_by(|one, other| one.key.cmp(&other.key));
+        records
+    }
+}
+
+fn digest(appeared: Vec<FailureRecord>, label: Option<String>, first_run: bool, prefix: &str) -> Digest {
+    let failures = || appeared.iter().map(|record| &record.key);
+    let packs: BTreeSet<_> = failures().map(|key| key.pack.clone()).collect();
+    Digest {
+        id: "run.0.1".into(),
+        run_id: Some("00000000-0000-4000-8000-000000000000".into()),
+        sequence: 7,
+        created_at: time("2026-03-01T08:00:00Z"),
+        label,
+        first_run,
+        totals: Totals { appeared: appeared.len(), open_all: appeared.len(), ..Totals::default() },
+        packs_open: failures().map(|key| key.pack.pack.clone()).collect(),
+        packs_failing: packs.len(),
+        appeared,
+        cleared: vec![],
+        unwatched: vec![],
+        reminded: vec![],
+        gaps: vec![],
+        ongoing: BTreeMap::new(),
+        early: 0,
+        newly_watched: BTreeSet::new(),
+        snapshot: Some(SnapshotAddress {
+            bucket: "b".repeat(63),
+            key: format!("{prefix}x.json"),
+            region: "eu-west-1".into(),
+        }),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_form_keeps_its_limits(
+        records in records(), label in proptest::option::of("[a-zA-Z0-9._-]{1,24}"), first_run: bool, prefix in "[a-z/]{0,512}"
+    ) {
+        let digest = digest(records, label, first_run, &prefix);
+        let subject = digest.subject();
+        prop_assert!(subject.len() <= 99 && subject.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", subject);
+        let open = format!("{} open", digest.totals.open_all);
+        prop_assert!(subject.contains(&open), "exact numbers: {}", subject);
+        prop_assert!(digest.text().len() <= 30_000);
+        for message in [digest.message(), digest.chat_message()] {
+            let attributes = message.attributes.iter().map(|(name, value)| name.len() + value.data_type().len() + value.value().len());
+            prop_assert!(message.body.len() + message.subject.len() + attributes.sum::<usize>() < SIZE_LIMIT);
+        }
+        let body: Value = serde_json::from_str(&digest.message().body).expect("JSON");
+        let program: Value = serde_json::from_str(body["default"].as_str().expect("a default")).expect("JSON");
+        let kept = program["appeared"].as_array().expect("a list").len();
+        prop_assert_eq!(program["truncated"].as_bool(), Some(kept < digest.appeared.len()));
+        prop_assert_eq!(program["totals"]["appeared"].as_u64(), Some(digest.appeared.len() as u64));
+    }
+
+    #[test]
+    fn inert_text_is_one_harmless_line_and_stays_as_it_is(text in any::<String>()) {
+        let calm = inert(&text);
+        prop_assert!(!calm.chars().any(|c| c.is_control() || "<>@[]|`*~".contains(c)), "{:?}", calm);
+        prop_assert_eq!(inert(&calm), calm);
+    }
+}
+
+#[test]
+fn the_first_ten_lines_say_what_matters_however_much_there_is() {
+    let records = (0..60).map(|n| record(0, &format!("pack-{n:02}"), n, "Broken", "it broke", 0)).collect();
+    let text = digest(records, None, false, "").text();
+    let first: Vec<&str> = text.lines().take(10).collect();
+    assert_eq!(first[0], "packwatch: 60 appeared, 0 cleared, 60 open in 60 packs");
+    assert_eq!(first[2], "+ pack-00: 1 account: Broken");
+    assert!(first.contains(&"  and 55 more below"), "{first:?}");
+}
+
+#[test]
+fn words_inside_codes_stay_readable() {
+    assert_eq!(inert("UPDATE_FAILED in arn:aws:iam::1:role/a-b_c"), "UPDATE_FAILED in arn:aws:iam::1:role/a-b_c");
+    assert_eq!(inert("_now_ <!here>\u{200b}"), "＿now＿ ‹!here›");
+}
+
+#[test]
+fn identifiers_are_masked_so_that_one_cause_is_one_group() {
+    let records = (0..3_u64)
+        .map(|n| {
+            let message = format!(
+                "role arn:aws-us-gov:iam::{n:012}:role/x in {n:012} ({n:08x}-0000-4000-8000-{n:012x}), Request ID: ABC{n:09} é"
+            );
+            record(0, "baseline", n, "Broken", &message, 0)
+        })
+        .collect();
+    let text = digest(records, None, false, "").text();
+    assert!(text.contains("3 accounts: Broken"), "{text}");
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("role ARN in ACCOUNT (ID), Request ID: ID é"), "{flat}");
+}
