@@ -15,13 +15,11 @@ use serde_json::Value;
 use crate::stage::{BUCKET, REGION, TOPIC, time};
 
 /// What the function's role may do, each beside what needs it.
-const ACTIONS: [(&str, &str); 11] = [
+const ACTIONS: [(&str, &str); 9] = [
     ("config:DescribeOrganizationConformancePackStatuses", "the listing of packs"),
     ("config:GetOrganizationConformancePackDetailedStatus", "the readings of members"),
     ("logs:CreateLogStream", "Lambda, for each process"),
     ("logs:PutLogEvents", "Lambda, for what the function writes"),
-    ("organizations:DescribeAccount", "ACCOUNT_NAMES: the name of one account"),
-    ("organizations:ListAccounts", "ACCOUNT_NAMES: the names of many"),
     ("s3:GetObject", "the ledger and latest.json; If-Match asks for it too"),
     ("s3:ListBucket", "the 404 of a missing ledger, which is a 403 without it"),
     ("s3:PutObject", "the snapshot, the ledger and latest.json"),

@@ -12,11 +12,13 @@
 )]
 
 mod clearing;
+mod deployment;
 mod digest;
 mod failures;
 mod forms;
 mod golden;
 mod laws;
+mod narrowed;
 mod races;
 mod refusals;
 mod repository;
