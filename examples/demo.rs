@@ -204,7 +204,7 @@ async fn function(url: &str, clock: Hands) -> Function<ConfigStatuses, S3Archive
     let loader = aws::environment()
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
-    let aws = aws::connect(loader, &settings, |_| None).await;
+    let aws = aws::connect(loader, &settings, aws::Patience::default(), |_| None).await;
     let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock };
     Function::new(settings, ports, || "demo".to_owned())
 }

@@ -282,3 +282,14 @@ pub struct GapCause {
     /// What was said, the whole chain of causes.
     pub message: String,
 }
+
+impl GapCause {
+    /// An answer without the list that was asked for.
+    pub fn no_list(operation: &str) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            code: "UnreadableAnswer".to_owned(),
+            message: "AWS Config answered without the list that was asked for".to_owned(),
+        }
+    }
+}

@@ -77,6 +77,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     async fn list_source(&self, watched: &Watched) {
         let mut tokens = Tokens::default();
         let mut pages = 0;
+        let mut has_list = true;
         loop {
             let answer = self.call(watched, LIST, self.source.packs(watched, tokens.next())).await;
             let page = match answer.and_then(|page| page) {
@@ -85,29 +86,30 @@ impl<'a, S: StatusSource> Reader<'a, S> {
                     let mut found = self.found.borrow_mut();
                     found.found_gap(GapKey::source(&watched.source), cause);
                     if pages > 0 {
-                        found.found_listing(&watched.source, Listing { pages, complete: false });
+                        found.found_listing(&watched.source, Listing { proves_absence: false, complete: false });
                     }
                     return;
                 }
             };
             pages += 1;
-            let Page { rows, next } = page;
-            for (pack, row) in rows {
+            has_list &= page.has_list;
+            for (pack, row) in page.rows {
                 let key = PackKey { source: watched.source.clone(), pack };
                 if self.scope.covers_pack(&key) {
                     self.found.borrow_mut().found_pack(&key, row);
                 }
             }
-            match tokens.follow(next, LIST) {
+            match tokens.follow(page.next, LIST) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.found.borrow_mut().found_listing(&watched.source, Listing { pages, complete: true });
+                    let listing = Listing { proves_absence: pages == 1 && has_list, complete: true };
+                    self.found.borrow_mut().found_listing(&watched.source, listing);
                     return;
                 }
                 Err(cause) => {
                     let mut found = self.found.borrow_mut();
                     found.found_gap(GapKey::source(&watched.source), cause);
-                    found.found_listing(&watched.source, Listing { pages, complete: false });
+                    found.found_listing(&watched.source, Listing { proves_absence: false, complete: false });
                     return;
                 }
             }
@@ -137,7 +139,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
             let Some(listing) = found.so_far().listings.get(&watched.source) else {
                 return;
             };
-            if !listing.complete || listing.pages == 1 {
+            if !listing.complete || listing.proves_absence {
                 return;
             }
             let open = ledger.open.keys().map(|key| &key.pack).chain(ledger.packs.keys());
@@ -178,14 +180,16 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     async fn read_members(&self, watched: &Watched, pack: &PackKey) -> Result<Coverage, Unread> {
         let mut tokens = Tokens::default();
         let mut pages = 0;
+        let mut has_list = true;
         loop {
             let page = self.members(watched, pack, None, tokens.next()).await?;
             pages += 1;
+            has_list &= page.has_list;
             for (account, row) in page.rows {
                 self.found.borrow_mut().found_member(pack, &account, row);
             }
             if !tokens.follow(page.next, MEMBERS).map_err(Unread::Failed)? {
-                return Ok(if pages == 1 { Coverage::OnePage } else { Coverage::Pages });
+                return Ok(if pages == 1 && has_list { Coverage::OnePage } else { Coverage::Pages });
             }
         }
     }
@@ -235,17 +239,23 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     async fn ask_for_member(&self, watched: &Watched, pack: &PackKey, account: &AccountId) -> Result<(), Unread> {
         let mut tokens = Tokens::default();
         let mut there = false;
+        let mut has_list = true;
         loop {
             let page = self.members(watched, pack, Some(account), tokens.next()).await?;
+            has_list &= page.has_list;
             for (_, row) in page.rows.into_iter().filter(|(found, _)| found == account) {
                 there |= row.standing() != Standing::Absent;
                 self.found.borrow_mut().found_member(pack, account, row);
             }
             if !tokens.follow(page.next, MEMBERS).map_err(Unread::Failed)? {
-                if !there {
-                    self.found.borrow_mut().found_no_member(pack, account);
-                }
-                return Ok(());
+                return match (there, has_list) {
+                    (true, _) => Ok(()),
+                    (false, true) => {
+                        self.found.borrow_mut().found_no_member(pack, account);
+                        Ok(())
+                    }
+                    (false, false) => Err(Unread::Failed(GapCause::no_list(MEMBERS))),
+                };
             }
         }
     }

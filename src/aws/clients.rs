@@ -7,7 +7,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
@@ -25,15 +25,34 @@ pub struct Aws {
     pub notifier: SnsNotifier,
 }
 
-/// The SDK sets no time-out but the one for connecting: a peer that accepts and never answers would be waited for until
-/// Lambda ends the invocation.
-const CONNECT: Duration = Duration::from_secs(3);
-const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long AWS is waited for. The SDK sets no time-out but the one for connecting: a peer that accepts and never answers
+/// would be waited for until Lambda ends the invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For one attempt, from its start to the end of its answer.
+    pub attempt: Duration,
+    /// At least, on average, before the first retry; the next ones wait longer.
+    pub backoff: Duration,
+    /// At most, before any retry.
+    pub longest_backoff: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            attempt: Duration::from_secs(10),
+            backoff: Duration::from_secs(1),
+            longest_backoff: Duration::from_secs(5),
+        }
+    }
+}
 
 /// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten with the SDK's own
 /// limiter, which slows down to the rate that it meets, lose none and waste few.
 const CONFIG_ATTEMPTS: u32 = 10;
-const CONFIG_BACKOFF: Duration = Duration::from_secs(5);
 
 /// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the environment, with its behaviour
 /// pinned by date: another one would change retries and time-outs with an upgrade.
@@ -42,19 +61,31 @@ pub fn environment() -> ConfigLoader {
 }
 
 /// Makes the clients. Nothing is called. `lookup` answers like the environment.
-pub async fn connect(loader: ConfigLoader, settings: &Settings, lookup: impl Fn(&str) -> Option<String>) -> Aws {
+pub async fn connect(
+    loader: ConfigLoader,
+    settings: &Settings,
+    patience: Patience,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Aws {
     let base = loader
         .region(Region::new(settings.home.as_str().to_owned()))
         .app_name(AppName::new("packwatch").unwrap_or_else(|_| unreachable!("a plain word is an app name")))
         .http_client(
             Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https(),
         )
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
-        .retry_config(RetryConfig::standard())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(patience.connect)
+                .operation_attempt_timeout(patience.attempt)
+                .build(),
+        )
         .load()
         .await;
+    let retries = base.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+    let retries = retries.with_initial_backoff(patience.backoff).with_max_backoff(patience.longest_backoff);
+    let base = base.to_builder().retry_config(retries.clone()).build();
     Aws {
-        statuses: statuses(&base, settings).await,
+        statuses: statuses(&base, settings, &config_retries(retries, &lookup)).await,
         archive: S3Archive::new(s3_client(&base, &lookup), settings.bucket.clone()),
         notifier: SnsNotifier::new(
             settings.audiences().map(|topic| (topic.clone(), sns_client(&base, topic))).collect(),
@@ -62,7 +93,14 @@ pub async fn connect(loader: ConfigLoader, settings: &Settings, lookup: impl Fn(
     }
 }
 
-async fn statuses(base: &SdkConfig, settings: &Settings) -> ConfigStatuses {
+/// What the environment says about retries is said on purpose, and stays.
+fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> RetryConfig {
+    let said = |name| lookup(name).is_some();
+    let retries = if said("AWS_RETRY_MODE") { retries } else { retries.with_retry_mode(RetryMode::Adaptive) };
+    if said("AWS_MAX_ATTEMPTS") { retries } else { retries.with_max_attempts(CONFIG_ATTEMPTS) }
+}
+
+async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) -> ConfigStatuses {
     let mut clients = BTreeMap::new();
     for caller in &settings.callers {
         let config = match caller {
@@ -78,22 +116,25 @@ async fn statuses(base: &SdkConfig, settings: &Settings) -> ConfigStatuses {
             }
         };
         for region in &settings.regions {
-            clients.insert((caller.clone(), region.clone()), config_client(&config, region.as_str()));
+            clients.insert((caller.clone(), region.clone()), config_client(&config, region.as_str(), retries));
         }
     }
     ConfigStatuses::new(clients, aws_sdk_sts::Client::new(base))
 }
 
-/// One client for each source, with a retry quota and a limiter of its own: the limits are those of a caller in a region,
-/// and the SDK's quota is shared by all clients of a service, never refills by time, and would be spent when the next
-/// invocation comes.
-fn config_client(config: &SdkConfig, region: &str) -> aws_sdk_config::Client {
-    let partition = RetryPartition::custom(format!("config {region}")).token_bucket(TokenBucket::unlimited()).build();
+/// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a service, never refills by
+/// time, and would be spent when the next invocation comes. What bounds the retries is their number, and the run's time.
+fn quota(name: String) -> RetryPartition {
+    RetryPartition::custom(name).token_bucket(TokenBucket::unlimited()).build()
+}
+
+/// One client for each source, with a limiter of its own: the limits are those of a caller in a region.
+fn config_client(config: &SdkConfig, region: &str, retries: &RetryConfig) -> aws_sdk_config::Client {
     aws_sdk_config::Client::from_conf(
         aws_sdk_config::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
-            .retry_config(RetryConfig::adaptive().with_max_attempts(CONFIG_ATTEMPTS).with_max_backoff(CONFIG_BACKOFF))
-            .retry_partition(partition)
+            .retry_config(retries.clone())
+            .retry_partition(quota(format!("config {region}")))
             .build(),
     )
 }
@@ -101,11 +142,21 @@ fn config_client(config: &SdkConfig, region: &str) -> aws_sdk_config::Client {
 /// An endpoint that is set by hand (an emulator, an interface endpoint) serves every bucket under one host name.
 fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws_sdk_s3::Client {
     let by_hand = config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
-    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(by_hand).build())
+    aws_sdk_s3::Client::from_conf(
+        aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(by_hand)
+            .retry_partition(quota("s3".to_owned()))
+            .build(),
+    )
 }
 
 /// A topic is published to in its own region.
 fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
     let region = topic.as_str().split(':').nth(3).unwrap_or_default().to_owned();
-    aws_sdk_sns::Client::from_conf(aws_sdk_sns::config::Builder::from(config).region(Region::new(region)).build())
+    aws_sdk_sns::Client::from_conf(
+        aws_sdk_sns::config::Builder::from(config)
+            .region(Region::new(region))
+            .retry_partition(quota(format!("sns {topic}")))
+            .build(),
+    )
 }

@@ -68,6 +68,7 @@ impl StatusSource for ConfigStatuses {
             .await
             .map_err(|error| gap_cause(LIST, &error))?;
         Ok(Page {
+            has_list: answer.organization_conformance_pack_statuses.is_some(),
             rows: answer.organization_conformance_pack_statuses.unwrap_or_default().into_iter().map(pack).collect(),
             next: answer.next_token,
         })
@@ -82,7 +83,7 @@ impl StatusSource for ConfigStatuses {
             .await;
         match answer {
             Ok(answer) => {
-                let rows = answer.organization_conformance_pack_statuses.unwrap_or_default();
+                let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| GapCause::no_list(LIST))?;
                 Ok(rows.into_iter().map(pack).find(|(found, _)| found == name).map(|(_, row)| row))
             }
             Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
@@ -116,6 +117,7 @@ impl StatusSource for ConfigStatuses {
                 _ => Unread::Failed(gap_cause(MEMBERS, &error)),
             })?;
         Ok(Page {
+            has_list: answer.organization_conformance_pack_detailed_statuses.is_some(),
             rows: answer
                 .organization_conformance_pack_detailed_statuses
                 .unwrap_or_default()

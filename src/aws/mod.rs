@@ -15,7 +15,7 @@ use crate::error::with_causes;
 use crate::model::{GapCause, cut};
 use crate::ports::Cause;
 
-pub use clients::{Aws, connect, environment};
+pub use clients::{Aws, Patience, connect, environment};
 pub use config::ConfigStatuses;
 pub use s3::S3Archive;
 pub use sns::SnsNotifier;

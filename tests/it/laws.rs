@@ -101,9 +101,9 @@ fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
 
 fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
     let listing = prop_oneof![
-        5 => Just(Listing { pages: 1, complete: true }),
-        2 => Just(Listing { pages: 2, complete: true }),
-        1 => Just(Listing { pages: 1, complete: false }),
+        5 => Just(Listing { proves_absence: true, complete: true }),
+        2 => Just(Listing { proves_absence: false, complete: true }),
+        1 => Just(Listing { proves_absence: false, complete: false }),
     ];
     (listing, proptest::bool::weighted(0.15), found_of_pack(r, 0), found_of_pack(r, 1)).prop_map(
         move |(listing, dark, one, two)| {
@@ -433,7 +433,8 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
     if !run.scope.covers(key) {
         return !run.scope.narrowed;
     }
-    let listed_in_one_page = seen.listings.get(&key.pack.source) == Some(&Listing { pages: 1, complete: true });
+    let listed_in_one_page =
+        seen.listings.get(&key.pack.source) == Some(&Listing { proves_absence: true, complete: true });
     let Some(reading) = seen.packs.get(&key.pack) else {
         return seen.gone.contains(&key.pack) || listed_in_one_page;
     };

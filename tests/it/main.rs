@@ -26,5 +26,6 @@ mod scale;
 mod sources;
 mod stage;
 mod story;
+mod sweep;
 mod throttle;
 mod wire;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
-use packwatch::aws::{self, ConfigStatuses, S3Archive, SnsNotifier};
+use packwatch::aws::{self, ConfigStatuses, Patience, S3Archive, SnsNotifier};
 use packwatch::error::RunError;
 use packwatch::handler::Function;
 use packwatch::pipeline::Ports;
@@ -38,6 +38,7 @@ pub struct Stage {
     pub world: Organization,
     pub server: Server,
     pub env: BTreeMap<String, String>,
+    pub patience: Patience,
     clock: Hands,
     runs: Cell<u32>,
 }
@@ -54,6 +55,7 @@ impl Stage {
             world,
             server,
             env: env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            patience: Patience::default(),
             clock: Hands(Rc::new(Cell::new(time("2026-03-01T08:00:00Z")))),
             runs: Cell::new(0),
         }
@@ -81,7 +83,7 @@ impl Stage {
         let loader = aws::environment()
             .endpoint_url(self.server.url())
             .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "stage"));
-        let aws = aws::connect(loader, &settings, |_| None).await;
+        let aws = aws::connect(loader, &settings, self.patience, |_| None).await;
         let ports =
             Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: self.clock.clone() };
         Function::new(settings, ports, token)
