@@ -34,6 +34,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         Self { settings, ports, token, own: RefCell::new(None) }
     }
 
+    /// What it reaches outside.
+    pub fn ports(&self) -> &Ports<S, A, N, C> {
+        &self.ports
+    }
+
     /// Answers an invocation.
     pub async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Report, RunError> {
         let LambdaEvent { payload, context } = event;

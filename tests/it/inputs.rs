@@ -1,0 +1,157 @@
+//! What comes in, whatever it is: a clear error or a gap, and no panic.
+
+use packwatch::event::Trigger;
+use packwatch::ledger::Ledger;
+use packwatch::settings::Settings;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// JSON of any shape, often with the keys that mean something.
+fn document() -> impl Strategy<Value = Value> {
+    let key = prop_oneof![
+        prop::sample::select(vec![
+            "packs",
+            "accounts",
+            "regions",
+            "dry_run",
+            "announce",
+            "detail-type",
+            "time",
+            "trigger",
+            "scheduled_at"
+        ])
+        .prop_map(str::to_owned),
+        ".{0,8}",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            "schedule",
+            "Scheduled Event",
+            "2026-03-01T08:00:00Z",
+            "always",
+            "111122223333",
+            "*",
+            "["
+        ])
+        .prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 5, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(key.clone(), inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// A real document with one part of it replaced by something else.
+fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
+    let Some((step, rest)) = path.split_first() else { return part };
+    let mut document = document.clone();
+    let below = match &mut document {
+        Value::Array(items) if !items.is_empty() => {
+            let step = step % items.len();
+            items.iter_mut().nth(step)
+        }
+        Value::Object(map) if !map.is_empty() => {
+            let step = step % map.len();
+            map.values_mut().nth(step)
+        }
+        _ => return part,
+    };
+    if let Some(below) = below {
+        *below = mutated(below, rest, part);
+    }
+    document
+}
+
+/// A ledger with something of everything in it, as the golden file shows it.
+fn stored_ledger() -> Value {
+    let golden = include_str!("snapshots/it__golden__ledger.snap");
+    serde_json::from_str(golden.splitn(3, "---\n").nth(2).expect("after the head")).expect("JSON")
+}
+
+const VARIABLES: [&str; 16] = [
+    "AWS_REGION",
+    "SNAPSHOT_BUCKET",
+    "SNAPSHOT_PREFIX",
+    "TOPIC_ARN",
+    "CHAT_TOPIC_ARN",
+    "REGIONS",
+    "ROLE_ARNS",
+    "ROLE_EXTERNAL_ID",
+    "INCLUDE_PACKS",
+    "EXCLUDE_PACKS",
+    "IGNORE_ACCOUNTS",
+    "ANNOUNCE_AFTER_MINUTES",
+    "REMIND_AFTER_HOURS",
+    "ACCOUNT_NAMES",
+    "CONCURRENCY",
+    "LABEL",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_event_is_accepted_or_refused_in_words(event in document()) {
+        if let Err(refusal) = Trigger::parse(&event) {
+            prop_assert!(refusal.0.contains("accepted") || refusal.0.contains("JSON object"), "{}", refusal);
+            prop_assert!(refusal.0.len() < 1_000, "{}", refusal);
+        }
+    }
+
+    #[test]
+    fn settings_are_right_or_every_fault_is_a_line_that_begins_with_its_variable(values in vec(proptest::option::of("\\PC{0,30}"), 16)) {
+        let lookup = |name: &str| VARIABLES.iter().position(|known| *known == name).and_then(|at| values[at].clone());
+        if let Err(faults) = Settings::read(lookup) {
+            for line in &faults.0 {
+                prop_assert!(VARIABLES.iter().any(|name| line.starts_with(name)), "{}", line);
+                prop_assert!(line.contains("accepted is") && !line.contains('\n'), "{}", line);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_a_ledger_or_are_refused(bytes in vec(any::<u8>(), 0..200)) {
+        prop_assert!(Ledger::from_bytes(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_ledger_with_a_part_replaced_is_read_or_refused_and_what_is_read_is_written_alike(
+        path in vec(0..8_usize, 0..6), part in document()
+    ) {
+        let document = mutated(&stored_ledger(), &path, part);
+        if let Ok(ledger) = Ledger::from_bytes(document.to_string().as_bytes()) {
+            let bytes = ledger.to_bytes().expect("bytes");
+            prop_assert_eq!(Ledger::from_bytes(&bytes).expect("a ledger"), ledger);
+        }
+    }
+
+    #[test]
+    fn a_ledger_cut_short_is_refused(end in 0..1_000_usize) {
+        let whole = stored_ledger().to_string();
+        let end = end.min(whole.len() - 1);
+        prop_assert!(Ledger::from_bytes(&whole.as_bytes()[..end]).is_err());
+    }
+}
+
+#[test]
+fn the_ledger_of_schema_one_is_read() {
+    let ledger = Ledger::from_bytes(stored_ledger().to_string().as_bytes()).expect("the ledger of the golden file");
+    assert_eq!(ledger.sequence, 1);
+    assert_eq!(ledger.open.len(), 1);
+    let bytes = ledger.to_bytes().expect("bytes");
+    assert_eq!(serde_json::from_slice::<Value>(&bytes).expect("JSON"), stored_ledger());
+}
+
+#[test]
+fn a_trigger_is_as_strict_as_it_says() {
+    assert!(Trigger::parse(&json!({"packs": ["a"], "packs ": ["b"]})).is_err());
+}

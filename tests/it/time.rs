@@ -1,0 +1,199 @@
+//! Time that runs out, on a paused clock: what is not read is a gap, what is read is stored, and no pack starves.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_runtime::{Context, LambdaEvent};
+use packwatch::error::RunError;
+use packwatch::handler::Function;
+use packwatch::message::Message;
+use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
+use packwatch::pipeline::Ports;
+use packwatch::plan::Watched;
+use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, Page, StatusSource, Unread, Unwritten, Version};
+use packwatch::report::Report;
+use packwatch::settings::Settings;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::stage::{OWN, TOPIC, time};
+
+/// Fifty packs that take a second each, one after another.
+#[derive(Default)]
+struct Slow {
+    read: RefCell<Vec<PackName>>,
+}
+
+impl StatusSource for Slow {
+    async fn identify(&self) -> Result<AccountId, GapCause> {
+        Ok(OWN.into())
+    }
+
+    async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+        let rows = (0..50).map(|n| (format!("pack-{n:02}").as_str().into(), Row::new("CREATE_SUCCESSFUL"))).collect();
+        Ok(Page { rows, next: None, has_list: true })
+    }
+
+    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
+        Ok(Some(Row::new("CREATE_SUCCESSFUL")))
+    }
+
+    async fn members(
+        &self,
+        _: &Watched,
+        pack: &PackName,
+        _: Option<&AccountId>,
+        _: Option<&str>,
+    ) -> Result<Page<(AccountId, Row)>, Unread> {
+        sleep(Duration::from_secs(1)).await;
+        self.read.borrow_mut().push(pack.clone());
+        Ok(Page { rows: vec![("222233334444".into(), Row::new("CREATE_FAILED"))], next: None, has_list: true })
+    }
+}
+
+/// A bucket in memory; where `silent` is part of a key, it never answers a write.
+#[derive(Default)]
+struct Bucket {
+    objects: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    silent: Option<&'static str>,
+}
+
+impl Archive for Bucket {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+        let objects = self.objects.borrow();
+        Ok(objects.get(key).map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+        if self.silent.is_some_and(|part| key.contains(part)) {
+            std::future::pending::<()>().await;
+        }
+        let mut objects = self.objects.borrow_mut();
+        let there = objects.get(key).map(|(_, version)| *version);
+        let holds = match expect {
+            Expect::Absent => there.is_none(),
+            Expect::Version(Version(version)) => there.map(|there| there.to_string()).as_ref() == Some(version),
+        };
+        if !holds {
+            return Err(Unwritten::Lost);
+        }
+        let version = there.unwrap_or(0) + 1;
+        objects.insert(key.to_owned(), (bytes, version));
+        Ok(Version(version.to_string()))
+    }
+}
+
+/// Topics in memory; one of them never answers.
+#[derive(Default)]
+struct Topics {
+    sent: RefCell<Vec<TopicArn>>,
+    silent: Option<&'static str>,
+}
+
+impl Notifier for Topics {
+    async fn publish(&self, topic: &TopicArn, _: &Message) -> Result<(), Cause> {
+        if self.silent == Some(topic.as_str()) {
+            std::future::pending::<()>().await;
+        }
+        self.sent.borrow_mut().push(topic.clone());
+        Ok(())
+    }
+}
+
+/// The paused clock of the runtime, as a time of day.
+struct Paused(Instant);
+
+impl Clock for Paused {
+    fn now(&self) -> Timestamp {
+        time("2026-03-01T08:00:00Z") + jiff::SignedDuration::try_from(self.0.elapsed()).expect("a day at most")
+    }
+}
+
+fn function(bucket: Bucket, topics: Topics) -> Function<Slow, Bucket, Topics, Paused> {
+    let settings = Settings::read(|name| {
+        let value = match name {
+            "AWS_REGION" => "eu-west-1",
+            "SNAPSHOT_BUCKET" => "bucket",
+            "TOPIC_ARN" => TOPIC,
+            "CHAT_TOPIC_ARN" => crate::stage::CHAT,
+            "CONCURRENCY" => "1",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let ports = Ports { source: Slow::default(), archive: bucket, notifier: topics, clock: Paused(Instant::now()) };
+    Function::new(settings.expect("right settings"), ports, crate::stage::token)
+}
+
+async fn invoke(
+    function: &Function<Slow, Bucket, Topics, Paused>,
+    clock: &Paused,
+    id: &str,
+    seconds: i64,
+) -> Result<Report, RunError> {
+    let mut context = Context::default();
+    id.clone_into(&mut context.request_id);
+    let deadline = clock.now().as_millisecond() + seconds * 1_000;
+    context.deadline = u64::try_from(deadline).expect("after 1970");
+    function.invoke(LambdaEvent::new(json!({}), context)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_time_for_forty_of_fifty_packs_all_are_read_within_two_runs() {
+    let clock = Paused(Instant::now());
+    let function = function(Bucket::default(), Topics::default());
+    let mut read = BTreeSet::new();
+    for (run, id) in ["one", "two"].into_iter().enumerate() {
+        // Of fifty seconds a fifth is kept for storing and publishing.
+        let report = invoke(&function, &clock, id, 50).await.expect("a run");
+        assert!(!report.complete);
+        let now: Vec<PackName> = function.ports().source.read.take();
+        assert!((38..=40).contains(&now.len()), "run {run} read {}", now.len());
+        read.extend(now);
+    }
+    assert_eq!(read.len(), 50, "oldest attempt first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_never_answers_is_a_store_that_failed_before_the_time_is_over() {
+    let clock = Paused(Instant::now());
+    let bucket = Bucket { silent: Some("snapshots/"), ..Bucket::default() };
+    let function = function(bucket, Topics::default());
+    let error = invoke(&function, &clock, "one", 50).await.expect_err("no store");
+    assert_eq!(error.kind(), "StoreFailed", "{}", error.story());
+    assert!(clock.now() < time("2026-03-01T08:00:50Z"), "it answers in time");
+    assert!(function.ports().archive.objects.borrow().is_empty());
+    assert!(function.ports().notifier.sent.borrow().is_empty(), "nothing told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_never_answers_hides_no_other_and_its_digest_is_kept() {
+    let clock = Paused(Instant::now());
+    let topics = Topics { silent: Some(crate::stage::CHAT), ..Topics::default() };
+    let function = function(Bucket::default(), topics);
+    let error = invoke(&function, &clock, "one", 50).await.expect_err("one topic is silent");
+    assert_eq!(error.kind(), "PublishFailed", "{}", error.story());
+    assert_eq!(*function.ports().notifier.sent.borrow(), [TopicArn::from(TOPIC)]);
+    let ledger = function.ports().archive.objects.borrow()["ledger.json"].0.clone();
+    let ledger: Value = serde_json::from_slice(&ledger).expect("JSON");
+    assert_eq!(ledger["audiences"][TOPIC]["head"], json!(null), "it is noted as sent");
+    assert_eq!(
+        ledger["audiences"][crate::stage::CHAT]["head"]["owner"],
+        json!(null),
+        "and the other is free for the next"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_in_the_past_is_none() {
+    let clock = Paused(Instant::now());
+    let function = function(Bucket::default(), Topics::default());
+    let mut context = Context::default();
+    context.deadline = 600_000;
+    let report = function.invoke(LambdaEvent::new(json!({}), context)).await.expect("a run");
+    assert!((47..=48).contains(&function.ports().source.read.borrow().len()), "48 of 60 seconds are for reading");
+    assert!(!report.complete);
+    assert!(clock.now() < time("2026-03-01T08:01:00Z"));
+}
