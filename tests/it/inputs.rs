@@ -57,7 +57,7 @@ fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
     let below = match &mut document {
         Value::Array(items) if !items.is_empty() => {
             let step = step % items.len();
-            items.iter_mut().nth(step)
+            items.get_mut(step)
         }
         Value::Object(map) if !map.is_empty() => {
             let step = step % map.len();
