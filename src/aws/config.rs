@@ -130,27 +130,22 @@ impl StatusSource for ConfigStatuses {
 }
 
 fn pack(row: OrganizationConformancePackStatus) -> (PackName, Row) {
-    let name = row.organization_conformance_pack_name.into();
-    let row = Row {
-        status: cut(row.status.as_str().to_owned()).into(),
-        error_code: row.error_code.map(cut),
-        error_message: row.error_message.map(cut),
-        last_update_time: row.last_update_time.and_then(time),
-        conformance_pack_name: None,
-    };
-    (name, row)
+    let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
+    (row.organization_conformance_pack_name.into(), said)
 }
 
 fn member(row: OrganizationConformancePackDetailedStatus) -> (AccountId, Row) {
-    let account = row.account_id.into();
-    let row = Row {
-        status: cut(row.status.as_str().to_owned()).into(),
-        error_code: row.error_code.map(cut),
-        error_message: row.error_message.map(cut),
-        last_update_time: row.last_update_time.and_then(time),
-        conformance_pack_name: Some(cut(row.conformance_pack_name)),
-    };
-    (account, row)
+    let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
+    (row.account_id.into(), Row { conformance_pack_name: Some(cut(row.conformance_pack_name)), ..said })
+}
+
+fn said(status: &str, code: Option<String>, message: Option<String>, updated: Option<DateTime>) -> Row {
+    Row {
+        error_code: code.map(cut),
+        error_message: message.map(cut),
+        last_update_time: updated.and_then(time),
+        ..Row::new(&cut(status.to_owned()))
+    }
 }
 
 /// To the millisecond, which is as fine as AWS Config says it.

@@ -204,3 +204,25 @@ async fn a_fault_at_any_call_of_config_or_sts_closes_nothing_and_loses_nothing()
     sweep(Service::Sts, false).await;
     sweep(Service::Sts, true).await;
 }
+
+/// A crash is a run that is dropped while it waits for an answer that does not come: before the effect, or after it.
+#[tokio::test]
+async fn a_crash_at_any_call_loses_nothing() {
+    let calls = calls().await;
+    let mut tried = 0;
+    for (call, nth) in calls {
+        for (when, effect) in [("before", Effect::Silence), ("after", Effect::Delay(Duration::from_secs(30)))] {
+            let mut stage = changed().await;
+            stage.patience.attempt = Duration::from_secs(60);
+            let fault = Fault::new(effect).service(call.service).operation(&call.operation).target(&call.target);
+            stage.world.fault(fault.nth(nth));
+            let what = format!("a crash {when} {} {} #{nth}", call.operation, call.target);
+            let dead = tokio::time::timeout(Duration::from_millis(400), stage.invoke(json!({}))).await;
+            assert!(dead.is_err(), "{what}: it lived");
+            stage.world.clear_faults();
+            holds_after(&what, &stage).await;
+            tried += 1;
+        }
+    }
+    println!("{tried} crashes");
+}
