@@ -50,13 +50,26 @@ impl Difference {
             }
         }
         for (key, gap) in ledger.gaps.iter().filter(|(key, _)| scope.is_none_or(|scope| scope.covers_gap(key))) {
-            match (gap.told.contains(&audience), gap.ended_at) {
+            match (gap.told.contains(&audience), gap.ended) {
                 (true, Some(_)) => difference.gaps_ended.insert(key.clone()),
                 (false, None) if gap.met_again => difference.gaps_lasting.insert(key.clone()),
                 _ => false,
             };
         }
         difference
+    }
+
+    /// What of it was not to be told before.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            appeared: &self.appeared - &before.appeared,
+            cleared: &self.cleared - &before.cleared,
+            unwatched: &self.unwatched - &before.unwatched,
+            reminded: &self.reminded - &before.reminded,
+            gaps_lasting: &self.gaps_lasting - &before.gaps_lasting,
+            gaps_ended: &self.gaps_ended - &before.gaps_ended,
+        }
     }
 
     /// Whether there is nothing to tell.

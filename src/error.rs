@@ -46,8 +46,14 @@ pub enum RunError {
         source: Option<Cause>,
     },
     /// SNS did not take a digest.
-    #[error("the digest could not be published: {}", topics(.0))]
-    PublishFailed(Vec<(TopicArn, Cause)>),
+    #[error("the digest could not be published: {}", refusals(topics))]
+    PublishFailed {
+        /// Each topic and why.
+        topics: Vec<(TopicArn, Cause)>,
+        /// Where even that could not be noted in the ledger: the digest is then sent once this execution's time is over.
+        #[source]
+        unsettled: Option<Box<RunError>>,
+    },
     /// The digest was sent, and the ledger could not note it.
     #[error("the digest was sent, but {object} could not note it")]
     SettleFailed {
@@ -68,7 +74,7 @@ impl RunError {
             Self::LedgerUnreadable { .. } => "LedgerUnreadable",
             Self::LedgerNewer { .. } => "LedgerNewer",
             Self::StoreFailed { .. } => "StoreFailed",
-            Self::PublishFailed(_) => "PublishFailed",
+            Self::PublishFailed { .. } => "PublishFailed",
             Self::SettleFailed { .. } => "SettleFailed",
         }
     }
@@ -76,7 +82,7 @@ impl RunError {
     /// What is true now, and what to do.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::InvalidSettings(_) => "Nothing was called. Set the variables right and deploy again.",
+            Self::InvalidSettings(_) => "Nothing was read or written. Set the variables right and deploy again.",
             Self::InvalidEvent(_) => "Nothing was called. Send the event again, corrected.",
             Self::NothingRead(_) => {
                 "Nothing was closed, and what is open stays open. Call AWS Config from the management account or a \
@@ -90,10 +96,10 @@ impl RunError {
             }
             Self::LedgerNewer { .. } => "Nothing was written. Deploy the newer version again.",
             Self::StoreFailed { .. } => {
-                "Nothing was told. The next run sees the same changes; if this lasts, check s3:PutObject on the prefix, the \
+                "Nothing was told, and nothing is lost: the next run tells it. If this lasts, check s3:PutObject on the prefix, the \
                  bucket's key, and the function's timeout."
             }
-            Self::PublishFailed(_) => {
+            Self::PublishFailed { .. } => {
                 "The run is stored, and the digest is kept: the retry or the next run sends it. If this lasts, check that \
                  the topic exists and that sns:Publish (and the topic's key) is allowed."
             }
@@ -135,7 +141,7 @@ fn causes(gaps: &[(GapKey, GapCause)]) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-fn topics(topics: &[(TopicArn, Cause)]) -> String {
+fn refusals(topics: &[(TopicArn, Cause)]) -> String {
     let lines = topics.iter().map(|(topic, cause)| format!("{topic}: {}", with_causes(cause.as_ref())));
     lines.collect::<Vec<_>>().join("; ")
 }

@@ -81,6 +81,9 @@ fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
             ));
         }
     }
+    if let Some(ours) = keys.keys().find(|key| Request::KEYS.contains(&key.as_str())) {
+        return refuse(format!("\"{ours}\" is not accepted in a scheduled event; send it in a manual request"));
+    }
     scheduled("time", keys.get("time"))
 }
 
@@ -98,19 +101,26 @@ fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
 }
 
 fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> {
-    value
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse().ok())
-        .map(|scheduled_at| Trigger::Schedule { scheduled_at })
-        .ok_or_else(|| {
+    value.and_then(Value::as_str).and_then(rfc3339).map(|scheduled_at| Trigger::Schedule { scheduled_at }).ok_or_else(
+        || {
             InvalidEvent(format!(
                 "\"{key}\" is {}; accepted is an RFC 3339 time such as \"2026-01-31T08:15:00Z\"",
                 shown(value)
             ))
-        })
+        },
+    )
+}
+
+/// [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) to the letter; the parser takes more than that.
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_once('T')?;
+    let plain = date.len() == 10 && date.starts_with(|c: char| c.is_ascii_digit()) && !time.contains('[');
+    if plain { text.parse().ok() } else { None }
 }
 
 impl Request {
+    const KEYS: [&str; 5] = ["packs", "accounts", "regions", "dry_run", "announce"];
+
     fn parse(keys: &Map<String, Value>) -> Result<Self, InvalidEvent> {
         let mut request = Self::default();
         for (key, value) in keys {

@@ -1,6 +1,7 @@
 //! Lambda's face: an event and a context in, an answer or a typed error out.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
@@ -25,8 +26,8 @@ pub struct Function<S, A, N, C> {
     own: RefCell<Option<AccountId>>,
 }
 
-/// Lambda gives start-up ten seconds in all.
-const START_UP: std::time::Duration = std::time::Duration::from_secs(4);
+/// How long STS is waited for: Lambda gives start-up ten seconds in all, and a run has better to do.
+const START_UP: Duration = Duration::from_secs(4);
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
     /// A function. `token` gives a word that no other execution has.
@@ -46,7 +47,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         let plan = Trigger::parse(&payload)
             .and_then(|trigger| Plan::make(trigger, &self.settings, invocation))
             .map_err(RunError::InvalidEvent)?;
-        let own = self.identity().await;
+        let own = self.identity_by(plan.read_by).await;
         let report = pipeline::run(&self.ports, &plan, &own).await?;
         tracing::info!(
             run_id = report.run_id,
@@ -86,6 +87,18 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
                 .unwrap_or(Timestamp::UNIX_EPOCH),
             now: self.ports.clock.now(),
         }
+    }
+
+    /// The identity, or a gap when STS does not say it in time.
+    async fn identity_by(&self, read_by: Timestamp) -> Result<AccountId, GapCause> {
+        let left = read_by.duration_since(self.ports.clock.now()).try_into().unwrap_or(Duration::ZERO);
+        tokio::time::timeout(START_UP.min(left), self.identity()).await.unwrap_or_else(|_| {
+            Err(GapCause {
+                operation: "GetCallerIdentity".to_owned(),
+                code: "OutOfTime".to_owned(),
+                message: "STS did not say in time which account the function runs in".to_owned(),
+            })
+        })
     }
 
     async fn identity(&self) -> Result<AccountId, GapCause> {

@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> Result<(), StartUp> {
+    startup::in_lambda(environment)?;
     let settings = Settings::read(environment).map_err(RunError::InvalidSettings)?;
     let aws = aws::connect(aws::environment(), &settings, aws::Patience::default(), environment).await;
     let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: Wall };

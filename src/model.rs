@@ -270,6 +270,11 @@ impl GapKey {
     pub fn pack(pack: &PackKey) -> Self {
         Self { source: pack.source.clone(), pack: Some(pack.pack.clone()) }
     }
+
+    /// The pack that was not read, if it is not the whole source.
+    pub fn unread_pack(&self) -> Option<PackKey> {
+        Some(PackKey { source: self.source.clone(), pack: self.pack.clone()? })
+    }
 }
 
 /// Why something was not read.
@@ -277,7 +282,7 @@ impl GapKey {
 pub struct GapCause {
     /// The call that failed, by its name in the API.
     pub operation: String,
-    /// AWS's error code, or a word of ours: `RepeatedPageToken`, `OutOfTime`, `NoAnswer`.
+    /// AWS's error code, or a word of ours where AWS said none, such as `RepeatedPageToken`, `OutOfTime` or `NoAnswer`.
     pub code: String,
     /// What was said, the whole chain of causes.
     pub message: String,

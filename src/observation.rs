@@ -30,8 +30,8 @@ pub struct Observation {
 /// A listing of a source's packs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
-    /// Whether a pack that it lacks is absent. Pages shift while packs change, so only a listing of one page proves it.
-    pub proves_absence: bool,
+    /// Its pages. Pages shift while packs change, so only a listing of one page proves an absence.
+    pub pages: u32,
     /// Whether the last page was reached.
     pub complete: bool,
 }
@@ -95,7 +95,7 @@ impl Observation {
     /// Whether a pack is proven not to be there.
     pub fn lacks(&self, pack: &PackKey) -> bool {
         let listed_whole = || {
-            self.listings.get(&pack.source).is_some_and(|listing| listing.complete && listing.proves_absence)
+            self.listings.get(&pack.source).is_some_and(|listing| listing.complete && listing.pages == 1)
                 && !self.packs.contains_key(pack)
         };
         self.gone.contains(pack) || listed_whole()

@@ -176,9 +176,11 @@ impl Plan {
                 Caller::Role(role) => &role.account,
             };
             if !accounts.insert(account) {
+                let callers: Vec<_> = self.callers.iter().map(ToString::to_string).collect();
                 return Err(InvalidSettings(vec![format!(
-                    "ROLE_ARNS names a role in {account}, which is the function's own account and is read as self too; \
-                     accepted is each account once: take out either self or that role"
+                    "ROLE_ARNS is {:?}, which names a role in {account}, the function's own account, and self; accepted is \
+                     each account once: take out either self or that role",
+                    callers.join(",")
                 )]));
             }
             watched.extend(self.regions.iter().map(|region| Watched {

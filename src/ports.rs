@@ -16,8 +16,6 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// The opaque token of the next page. A page may be empty and still have one.
     pub next: Option<String>,
-    /// Whether the answer had a list at all. One that had none, an empty body among them, says nothing of who is absent.
-    pub has_list: bool,
 }
 
 /// Why a reading of members gave no rows.

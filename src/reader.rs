@@ -63,6 +63,11 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         self.found.borrow_mut().found_gap(GapKey::source(source), cause);
     }
 
+    /// Calls so far, retries not counted.
+    pub fn config_calls(&self) -> u64 {
+        self.found.borrow().so_far().config_calls
+    }
+
     /// Lists the packs of every source, side by side.
     pub async fn list(&self, watched: &[Watched]) {
         future::join_all(watched.iter().map(|watched| self.list_source(watched))).await;
@@ -77,7 +82,6 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     async fn list_source(&self, watched: &Watched) {
         let mut tokens = Tokens::default();
         let mut pages = 0;
-        let mut has_list = true;
         loop {
             let answer = self.call(watched, LIST, self.source.packs(watched, tokens.next())).await;
             let page = match answer.and_then(|page| page) {
@@ -86,13 +90,12 @@ impl<'a, S: StatusSource> Reader<'a, S> {
                     let mut found = self.found.borrow_mut();
                     found.found_gap(GapKey::source(&watched.source), cause);
                     if pages > 0 {
-                        found.found_listing(&watched.source, Listing { proves_absence: false, complete: false });
+                        found.found_listing(&watched.source, Listing { pages, complete: false });
                     }
                     return;
                 }
             };
             pages += 1;
-            has_list &= page.has_list;
             for (pack, row) in page.rows {
                 let key = PackKey { source: watched.source.clone(), pack };
                 if self.scope.covers_pack(&key) {
@@ -102,14 +105,14 @@ impl<'a, S: StatusSource> Reader<'a, S> {
             match tokens.follow(page.next, LIST) {
                 Ok(true) => {}
                 Ok(false) => {
-                    let listing = Listing { proves_absence: pages == 1 && has_list, complete: true };
+                    let listing = Listing { pages, complete: true };
                     self.found.borrow_mut().found_listing(&watched.source, listing);
                     return;
                 }
                 Err(cause) => {
                     let mut found = self.found.borrow_mut();
                     found.found_gap(GapKey::source(&watched.source), cause);
-                    found.found_listing(&watched.source, Listing { proves_absence: false, complete: false });
+                    found.found_listing(&watched.source, Listing { pages, complete: false });
                     return;
                 }
             }
@@ -139,14 +142,16 @@ impl<'a, S: StatusSource> Reader<'a, S> {
             let Some(listing) = found.so_far().listings.get(&watched.source) else {
                 return;
             };
-            if !listing.complete || listing.proves_absence {
+            if !listing.complete || listing.pages == 1 {
                 return;
             }
-            let open = ledger.open.keys().map(|key| &key.pack).chain(ledger.packs.keys());
-            let missing = |key: &&PackKey| {
-                key.source == watched.source && self.scope.covers_pack(key) && !found.so_far().packs.contains_key(*key)
+            let unread = ledger.gaps.keys().filter_map(GapKey::unread_pack);
+            let known =
+                ledger.open.keys().map(|key| key.pack.clone()).chain(ledger.packs.keys().cloned()).chain(unread);
+            let missing = |key: &PackKey| {
+                key.source == watched.source && self.scope.covers_pack(key) && !found.so_far().packs.contains_key(key)
             };
-            open.filter(missing).cloned().collect()
+            known.filter(missing).collect()
         };
         stream::iter(&missing)
             .map(|key| async move {
@@ -180,16 +185,14 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     async fn read_members(&self, watched: &Watched, pack: &PackKey) -> Result<Coverage, Unread> {
         let mut tokens = Tokens::default();
         let mut pages = 0;
-        let mut has_list = true;
         loop {
             let page = self.members(watched, pack, None, tokens.next()).await?;
             pages += 1;
-            has_list &= page.has_list;
             for (account, row) in page.rows {
                 self.found.borrow_mut().found_member(pack, &account, row);
             }
             if !tokens.follow(page.next, MEMBERS).map_err(Unread::Failed)? {
-                return Ok(if pages == 1 && has_list { Coverage::OnePage } else { Coverage::Pages });
+                return Ok(if pages == 1 { Coverage::OnePage } else { Coverage::Pages });
             }
         }
     }
@@ -239,23 +242,17 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     async fn ask_for_member(&self, watched: &Watched, pack: &PackKey, account: &AccountId) -> Result<(), Unread> {
         let mut tokens = Tokens::default();
         let mut there = false;
-        let mut has_list = true;
         loop {
             let page = self.members(watched, pack, Some(account), tokens.next()).await?;
-            has_list &= page.has_list;
             for (_, row) in page.rows.into_iter().filter(|(found, _)| found == account) {
                 there |= row.standing() != Standing::Absent;
                 self.found.borrow_mut().found_member(pack, account, row);
             }
             if !tokens.follow(page.next, MEMBERS).map_err(Unread::Failed)? {
-                return match (there, has_list) {
-                    (true, _) => Ok(()),
-                    (false, true) => {
-                        self.found.borrow_mut().found_no_member(pack, account);
-                        Ok(())
-                    }
-                    (false, false) => Err(Unread::Failed(GapCause::no_list(MEMBERS))),
-                };
+                if !there {
+                    self.found.borrow_mut().found_no_member(pack, account);
+                }
+                return Ok(());
             }
         }
     }

@@ -55,6 +55,15 @@ pub enum Caller {
     Role(RoleArn),
 }
 
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "self",
+            Self::Role(role) => &role.arn,
+        })
+    }
+}
+
 /// The ARN of an IAM role, `arn:<partition>:iam::<account>:role/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoleArn {
@@ -228,7 +237,9 @@ fn items(text: &str) -> Result<Vec<&str>, String> {
 /// slip of the pen goes (an ARN, a URL, capitals).
 fn bucket(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    let fits = (3..=63).contains(&text.len()) && text.bytes().all(allowed);
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let fits =
+        (3..=63).contains(&text.len()) && text.bytes().all(allowed) && text.starts_with(ends) && text.ends_with(ends);
     if fits { Ok(text.to_owned()) } else { Err(String::new()) }
 }
 
@@ -266,8 +277,10 @@ fn topic(text: &str) -> Result<TopicArn, String> {
 
 fn region(text: &str) -> Option<Region> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let parts: Vec<_> = text.split('-').collect();
     let sound = text.bytes().all(allowed)
-        && text.matches('-').count() >= 2
+        && parts.len() >= 3
+        && parts.iter().all(|part| !part.is_empty())
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.ends_with(|last: char| last.is_ascii_digit());
     sound.then(|| Region::from(text))
@@ -307,7 +320,9 @@ fn callers(text: &str) -> Result<Vec<Caller>, String> {
 fn role(text: &str) -> Option<RoleArn> {
     let (region, account, resource) = arn(text, "iam")?;
     let name = resource.strip_prefix("role/")?;
-    (region.is_empty() && !name.is_empty()).then(|| RoleArn { arn: text.to_owned(), account: account.into() })
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=.@_/-".contains(&byte);
+    (region.is_empty() && !name.is_empty() && name.bytes().all(allowed))
+        .then(|| RoleArn { arn: text.to_owned(), account: account.into() })
 }
 
 fn external_id(text: &str) -> Result<String, String> {

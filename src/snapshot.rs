@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
 use crate::difference::Difference;
-use crate::ledger::{AudienceId, Closed, Ledger, Open};
+use crate::ledger::{AudienceId, Closed, GapEnd, Ledger, Open};
 use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Standing, Status};
 use crate::observation::{Observation, PackReading};
 use crate::plan::{Plan, Policy};
@@ -124,6 +124,9 @@ pub struct GapRecord {
     pub cause: GapCause,
     pub since: Timestamp,
     pub state: GapState,
+    /// How it ended, for the text.
+    #[serde(skip)]
+    pub end: Option<GapEnd>,
 }
 
 /// Where a gap stands.
@@ -337,6 +340,7 @@ impl Findings<'_> {
                     cause: cause.clone(),
                     since: *since,
                     state: if *met_before { GapState::Lasting } else { GapState::Began },
+                    end: None,
                 })
                 .collect(),
             digest,

@@ -13,9 +13,20 @@ pub enum StartUp {
     /// The settings are wrong.
     #[error(transparent)]
     Refused(#[from] RunError),
+    /// The program was not started by Lambda.
+    #[error(
+        "packwatch is a Lambda function: deploy it, or try it with `sam local invoke` or `cargo lambda watch`, which give \
+         it the runtime API that it serves"
+    )]
+    NotInLambda,
     /// Lambda's runtime API failed.
     #[error("the Lambda runtime API failed")]
     Runtime(#[source] Cause),
+}
+
+/// Whether there is a Lambda to serve. `lookup` answers like the environment.
+pub fn in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<(), StartUp> {
+    lookup("AWS_LAMBDA_RUNTIME_API").map(drop).ok_or(StartUp::NotInLambda)
 }
 
 /// Serves invocations until Lambda ends the process.

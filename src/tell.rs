@@ -5,51 +5,78 @@ use jiff::Timestamp;
 use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::event::Announce;
-use crate::ledger::{Head, Ledger, Owner};
+use crate::ledger::{Audience, Head, Ledger, Owner};
 use crate::message::Message;
 use crate::model::TopicArn;
 use crate::plan::Plan;
 use crate::scope::Scope;
 
-/// Gives every audience without a head its next digest, if there is something to tell it; gives the digests of those that
-/// got one. A narrowed run tells only what is in its scope, and whoever asks for a digest in any case gets one.
-pub fn offer(
-    ledger: &mut Ledger,
-    plan: &Plan,
-    scope: &Scope,
-    announce: Announce,
-    at: Timestamp,
-) -> Vec<(TopicArn, Digest)> {
-    let narrowed = scope.narrowed.then_some(scope);
-    let before = ledger.clone();
-    let mut offered = Vec::new();
-    for topic in plan.audiences() {
-        let Some(audience) = before.audiences.get(topic) else {
-            continue;
-        };
-        let difference = Difference::of(&before, audience.id, &plan.policy, narrowed, at);
-        if announce == Announce::Never {
-            difference.note_told(ledger, audience.id, at);
-            continue;
-        }
-        if audience.head.is_some() || (difference.is_empty() && announce == Announce::Changes) {
-            continue;
-        }
-        let digest = Digest::of(&before, audience, &difference, plan, at);
-        difference.note_told(ledger, audience.id, at);
-        if let Some(audience) = ledger.audiences.get_mut(topic) {
-            audience.digests += 1;
-            audience.head = Some(Head {
-                id: digest.id.clone(),
-                message: message(&digest, topic, plan),
-                owner: Some(Owner { execution: plan.execution.clone(), until: plan.ends_at }),
-            });
-        }
-        offered.push((topic.clone(), digest));
-    }
-    offered
+/// When digests are given out.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// The run.
+    pub plan: &'a Plan,
+    /// A narrowed run tells only of what is in its scope.
+    pub scope: &'a Scope,
+    /// The end of the last committed reading: what is due is asked of this time.
+    pub due_at: Timestamp,
+    /// Now.
+    pub now: Timestamp,
 }
 
-fn message(digest: &Digest, topic: &TopicArn, plan: &Plan) -> Message {
-    if plan.chat_topic.as_ref() == Some(topic) { digest.chat_message() } else { digest.message() }
+impl Occasion<'_> {
+    /// What `audience` is to be told.
+    pub fn difference(&self, ledger: &Ledger, audience: &Audience) -> Difference {
+        let narrowed = self.scope.narrowed.then_some(self.scope);
+        Difference::of(ledger, audience.id, &self.plan.policy, narrowed, self.due_at)
+    }
+
+    /// Gives every audience without a head its next digest, if there is something to tell it, or if it is asked for in any
+    /// case; gives the digests of those that got one.
+    pub fn offer(&self, ledger: &mut Ledger, announce: Announce) -> Vec<(TopicArn, Digest)> {
+        let mut offered = Vec::new();
+        for topic in self.plan.audiences() {
+            let Some(audience) = ledger.audiences.get(topic).filter(|audience| audience.head.is_none()) else {
+                continue;
+            };
+            let difference = self.difference(ledger, audience);
+            if difference.is_empty() && announce != Announce::Always {
+                continue;
+            }
+            let digest = self.digest(ledger, audience, &difference);
+            difference.note_told(ledger, audience.id, self.now);
+            if let Some(audience) = ledger.audiences.get_mut(topic) {
+                audience.digests += 1;
+                audience.newly_watched.clear();
+                audience.head = Some(Head {
+                    id: digest.id.clone(),
+                    message: self.message(&digest, topic),
+                    owner: Some(Owner { execution: self.plan.execution.clone(), until: self.plan.ends_at }),
+                });
+            }
+            offered.push((topic.clone(), digest));
+        }
+        offered
+    }
+
+    /// Notes what this run changed as told, to everybody: what was still to be told `before` stays so.
+    pub fn keep_silent(&self, ledger: &mut Ledger, before: &Ledger) {
+        for topic in self.plan.audiences() {
+            let Some(audience) = ledger.audiences.get(topic) else { continue };
+            let due_at = before.last.as_ref().map_or(self.due_at, |last| last.at);
+            let mut changes =
+                self.difference(ledger, audience).since(&Occasion { due_at, ..*self }.difference(before, audience));
+            changes.reminded.clear();
+            changes.note_told(ledger, audience.id, self.now);
+        }
+    }
+
+    /// The digest of `difference`.
+    pub fn digest(&self, ledger: &Ledger, audience: &Audience, difference: &Difference) -> Digest {
+        Digest::of(ledger, audience, difference, self.plan, self.due_at, self.now)
+    }
+
+    fn message(&self, digest: &Digest, topic: &TopicArn) -> Message {
+        if self.plan.chat_topic.as_ref() == Some(topic) { digest.chat_message() } else { digest.message() }
+    }
 }

@@ -68,8 +68,12 @@ impl StatusSource for ConfigStatuses {
             .await
             .map_err(|error| gap_cause(LIST, &error))?;
         Ok(Page {
-            has_list: answer.organization_conformance_pack_statuses.is_some(),
-            rows: answer.organization_conformance_pack_statuses.unwrap_or_default().into_iter().map(pack).collect(),
+            rows: answer
+                .organization_conformance_pack_statuses
+                .ok_or_else(|| GapCause::no_list(LIST))?
+                .into_iter()
+                .map(pack)
+                .collect(),
             next: answer.next_token,
         })
     }
@@ -117,10 +121,9 @@ impl StatusSource for ConfigStatuses {
                 _ => Unread::Failed(gap_cause(MEMBERS, &error)),
             })?;
         Ok(Page {
-            has_list: answer.organization_conformance_pack_detailed_statuses.is_some(),
             rows: answer
                 .organization_conformance_pack_detailed_statuses
-                .unwrap_or_default()
+                .ok_or_else(|| Unread::Failed(GapCause::no_list(MEMBERS)))?
                 .into_iter()
                 .map(member)
                 .collect(),

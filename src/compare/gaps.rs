@@ -1,10 +1,12 @@
 //! Gaps: what was not read. A gap closes nothing; it begins, lasts and ends on its own.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Terms;
-use crate::ledger::{Ledger, OpenGap};
-use crate::model::{GapCause, GapKey, PackKey};
+use crate::ledger::{GapEnd, Ledger, OpenGap};
+use crate::model::{GapCause, GapKey};
 use crate::observation::Observation;
 
 /// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether it had been met
@@ -26,33 +28,37 @@ pub fn compare_gaps(
             since: now,
             first_run: terms.run_id.to_owned(),
             met_again: false,
-            ended_at: None,
-            told: std::collections::BTreeSet::new(),
+            ended: None,
+            told: BTreeSet::new(),
         });
-        gap.ended_at = None;
+        // One that comes back is another gap, though some may not know yet that the first one ended.
+        if gap.ended.take().is_some() {
+            gap.since = now;
+            gap.met_again = false;
+            terms.run_id.clone_into(&mut gap.first_run);
+        }
         gap.cause = cause.clone();
         gap.met_again |= gap.first_run != terms.run_id;
         met.push((key.clone(), cause.clone(), gap.since, gap.met_again));
     }
     for (key, gap) in &mut next.gaps {
-        if gap.ended_at.is_none() && !observation.gaps.contains_key(key) && has_ended(key, observation, terms) {
-            gap.ended_at = Some(now);
+        if gap.ended.is_none() && !observation.gaps.contains_key(key) {
+            gap.ended = end(key, observation, terms);
         }
     }
     met
 }
 
-/// Whether what was not read is read now, or is no longer watched.
-fn has_ended(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> bool {
+/// Whether and how a gap that this run did not meet has ended.
+fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapEnd> {
     if !terms.scope.covers_gap(key) {
-        return !terms.scope.narrowed && terms.scope.identified;
+        return (!terms.scope.narrowed && terms.scope.identified).then_some(GapEnd::Unwatched);
     }
-    match &key.pack {
-        None => observation.listings.get(&key.source).is_some_and(|listing| listing.complete),
-        Some(pack) => {
-            let pack = PackKey { source: key.source.clone(), pack: pack.clone() };
-            observation.lacks(&pack)
-                || observation.packs.get(&pack).is_some_and(crate::observation::PackReading::is_whole)
-        }
+    let Some(pack) = key.unread_pack() else {
+        return observation.listings.get(&key.source).filter(|listing| listing.complete).map(|_| GapEnd::Read);
+    };
+    if observation.lacks(&pack) {
+        return Some(GapEnd::Gone);
     }
+    observation.packs.get(&pack).filter(|reading| reading.is_whole()).map(|_| GapEnd::Read)
 }

@@ -4,12 +4,12 @@
 mod gaps;
 mod packs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::ledger::{Closed, Ledger, Open};
-use crate::model::{FailureKey, GapCause, GapKey, How, Row};
+use crate::model::{FailureKey, GapCause, GapKey, How, Row, Standing};
 use crate::observation::Observation;
 use crate::plan::Policy;
 use crate::scope::Scope;
@@ -46,8 +46,10 @@ pub fn compare(ledger: &Ledger, observation: &Observation, terms: Terms<'_>) -> 
     if !terms.scope.narrowed && terms.scope.identified {
         unwatch(&mut next, terms, now);
     }
-    let unconfirmed = packs::follow_open(&mut next, observation, terms.scope);
+    let mut unconfirmed = packs::follow_open(&mut next, observation, terms.scope);
     packs::open_new(&mut next, observation, terms);
+    packs::explain(&mut next, terms.scope, now);
+    unconfirmed.retain(|key| next.open.contains_key(key));
     packs::note_attempts(&mut next, observation, terms.scope);
     restore_what_was_told(&mut next, terms.policy);
     let gaps = compare_gaps(&mut next, observation, terms);
@@ -97,6 +99,7 @@ fn restore_what_was_told(next: &mut Ledger, policy: &Policy) {
             && let Some(closed) = next.closed.remove(key)
         {
             open.told.extend(closed.owed);
+            open.failing_since = open.failing_since.min(closed.failing_since);
         }
     }
 }
@@ -112,16 +115,15 @@ impl Open {
             seen_again: false,
             absent_since: None,
             settled_since: None,
-            told: std::collections::BTreeMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
     /// Takes the newest row of a failure that stays open.
     fn follow(&mut self, row: &Row, now: Timestamp) {
-        use crate::model::Standing::Failing;
-        if row.standing() == Failing {
+        if row.standing() == Standing::Failing {
             self.failed = None;
-        } else if self.row.standing() == Failing {
+        } else if self.row.standing() == Standing::Failing {
             self.failed = Some(self.row.clone());
         }
         if !self.row.says_the_same_as(row) {

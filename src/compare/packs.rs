@@ -86,7 +86,17 @@ fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdic
         Standing::Failing | Standing::Absent => open.settled_since = None,
     }
     open.follow(&reading.row, now);
-    Verdict::StaysOpen
+    if reading.is_whole() { Verdict::StaysOpen } else { Verdict::Unread }
+}
+
+/// Ends the failure of a pack itself where one of its members is open: that explains it.
+pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
+    let alone: Vec<FailureKey> = next.open.keys().filter(|key| key.is_pack() && scope.covers(key)).cloned().collect();
+    for key in alone {
+        if a_member_is_open(next, &key) {
+            close(next, &key, How::Explained, now);
+        }
+    }
 }
 
 /// Opens what fails and was not open, and notes what another run had seen before.
@@ -114,13 +124,15 @@ fn see(next: &mut Ledger, key: FailureKey, first: impl FnOnce() -> Open, run_id:
 /// Whether a pack fails and no member explains it: neither one that this reading found nor one that is open.
 fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: &Scope) -> bool {
     let itself = FailureKey::pack_itself(pack);
-    let a_member_is_open =
-        || next.open.range(&itself..).take_while(|(key, _)| key.pack == *pack).any(|(key, _)| !key.is_pack());
     scope.covers(&itself)
         && reading.row.standing() == Standing::Failing
         && reading.is_whole()
         && reading.count(Standing::Failing) == 0
-        && !a_member_is_open()
+        && !a_member_is_open(next, &itself)
+}
+
+fn a_member_is_open(next: &Ledger, itself: &FailureKey) -> bool {
+    next.open.range(itself..).take_while(|(key, _)| key.pack == itself.pack).any(|(key, _)| !key.is_pack())
 }
 
 /// Notes which packs were tried, and forgets those that are not there.

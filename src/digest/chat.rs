@@ -8,7 +8,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::cause::{Group, group};
-use super::{Digest, text};
+use super::{Digest, inert, text};
 
 /// The service cuts longer descriptions; ours ends where it chooses to.
 const DESCRIPTION: usize = 6_000;
@@ -30,7 +30,7 @@ struct Content<'a> {
     title: &'a str,
     description: String,
     next_steps: BTreeSet<&'static str>,
-    keywords: Vec<&'a str>,
+    keywords: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ pub(super) fn body(digest: &Digest) -> String {
     let packs = digest.packs();
     let label = digest.label.as_ref().map_or_else(String::new, |label| format!("-{label}"));
     let thread = match packs.iter().next() {
-        Some(pack) if packs.len() == 1 => format!("packwatch{label}-{pack}"),
+        Some(pack) if packs.len() == 1 => format!("packwatch{label}-{}", inert(pack.as_str())),
         _ => format!("packwatch{label}"),
     };
     let groups = group(&digest.appeared);
@@ -61,7 +61,7 @@ pub(super) fn body(digest: &Digest) -> String {
             title: &subject,
             description: description(digest, &groups),
             next_steps: groups.iter().filter_map(Group::remedy).take(LIST).collect(),
-            keywords: packs.iter().take(LIST).map(|pack| pack.as_str()).collect(),
+            keywords: packs.iter().take(LIST).map(|pack| inert(pack.as_str())).collect(),
         },
         metadata: Metadata {
             thread_id: thread,
@@ -85,7 +85,7 @@ fn description(digest: &Digest, groups: &[Group<'_>]) -> String {
     let mut left_out = 0;
     let accounts = groups.iter().filter(|group| !group.accounts.is_empty());
     let accounts = accounts.map(|group| format!("{}: {}", group.name(), text::accounts_listed(&group.accounts)));
-    for line in text::summary(digest, groups).into_iter().chain(accounts) {
+    for line in text::summary(digest, groups).into_iter().chain(accounts).map(|line| inert(&line)) {
         if description.len() + line.len() < DESCRIPTION {
             description.push_str(&line);
             description.push('\n');

@@ -32,7 +32,7 @@ pub fn inert(text: &str) -> String {
 }
 
 /// Characters that show nothing themselves and change how others show: zero-width, bidirectional, tags, variation
-/// selectors ([Unicode, General Category Cf](https://www.unicode.org/reports/tr44/)).
+/// selectors.
 fn is_formatting(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -10,6 +10,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::difference::Difference;
 use crate::ledger::{Audience, Committed, Ledger};
@@ -32,8 +33,10 @@ pub struct Digest {
     pub run_id: Option<String>,
     /// Its number.
     pub sequence: u64,
-    /// The state that the digest tells is that of this time.
+    /// When it was made.
     pub created_at: Timestamp,
+    /// When the reading ended whose state it tells.
+    pub as_of: Timestamp,
     /// A short word for subjects and texts.
     pub label: Option<String>,
     /// Whether the run was the first.
@@ -58,7 +61,7 @@ pub struct Digest {
     pub ongoing: BTreeMap<PackName, usize>,
     /// Open and not due yet.
     pub early: usize,
-    /// Sources that are watched for the first time.
+    /// Sources that are watched since the last digest.
     pub newly_watched: BTreeSet<Source>,
     /// The bucket and key of the snapshot, and the region for the link.
     pub snapshot: Option<SnapshotAddress>,
@@ -74,6 +77,10 @@ pub struct SnapshotAddress {
     /// The region of the console.
     pub region: Region,
 }
+
+/// What a key may hold that means something else in a link, or in the markdown around it.
+const IN_A_LINK: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'=').remove(b'~');
 
 impl SnapshotAddress {
     /// The `s3://` address.
@@ -91,13 +98,22 @@ impl SnapshotAddress {
         } else {
             "console.aws.amazon.com"
         };
-        format!("https://{host}/s3/object/{}?region={region}&prefix={}", self.bucket, self.key)
+        let key = utf8_percent_encode(&self.key, IN_A_LINK);
+        format!("https://{host}/s3/object/{}?region={region}&prefix={key}", self.bucket)
     }
 }
 
 impl Digest {
-    /// The digest that tells `difference` to `audience`. `ledger` is the state before it is told.
-    pub fn of(ledger: &Ledger, audience: &Audience, difference: &Difference, plan: &Plan, at: Timestamp) -> Self {
+    /// The digest that tells `difference` to `audience`. `ledger` is the state before it is told,
+    /// as of the time `at`.
+    pub fn of(
+        ledger: &Ledger,
+        audience: &Audience,
+        difference: &Difference,
+        plan: &Plan,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         let policy = &plan.policy;
         let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
             let record = |key: &FailureKey| {
@@ -126,9 +142,10 @@ impl Digest {
             id: format!("{}.{}.{}", plan.run_id, audience.id, audience.digests + 1),
             run_id: last.map(|last| last.run_id.clone()),
             sequence: ledger.sequence,
-            created_at: at,
+            created_at: now,
+            as_of: at,
             label: plan.label.clone(),
-            first_run: last.is_some_and(|last| last.first),
+            first_run: last.is_some_and(|last| last.first && last.run_id == plan.run_id) && audience.digests == 0,
             totals: Totals {
                 appeared: difference.appeared.len(),
                 cleared: clearings(ledger, difference),
@@ -144,7 +161,7 @@ impl Digest {
             gaps: gap_records(ledger, difference),
             ongoing,
             early,
-            newly_watched: last.map(|last| last.newly_watched.clone()).unwrap_or_default(),
+            newly_watched: audience.newly_watched.clone(),
             snapshot: last.map(|Committed { snapshot, .. }| SnapshotAddress {
                 bucket: plan.bucket.clone(),
                 key: snapshot.clone(),
@@ -221,7 +238,7 @@ fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
         let mut cause = gap.cause.clone();
         cause.code = inert(&cause.code);
         cause.message = inert(&cause.message);
-        Some(GapRecord { key: key.clone(), cause, since: gap.since, state })
+        Some(GapRecord { key: key.clone(), cause, since: gap.since, state, end: gap.ended })
     };
     let lasting = difference.gaps_lasting.iter().filter_map(|key| record(key, GapState::Lasting));
     let ended = difference.gaps_ended.iter().filter_map(|key| record(key, GapState::Ended));

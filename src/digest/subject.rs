@@ -20,7 +20,9 @@ pub(super) fn subject(digest: &Digest) -> String {
     };
     let counted = format!("packwatch{label}: {changes}, {open} open{packs}");
     let mut subject = match (digest.packs_failing, digest.packs_open.first()) {
-        (1, Some(pack)) => format!("packwatch{label}: {changes}, {open} open in {}", ascii(pack.as_str())),
+        (1, Some(pack)) => {
+            format!("packwatch{label}: {changes}, {open} open in {}", ascii(&super::inert(pack.as_str())))
+        }
         _ => counted.clone(),
     };
     if subject.len() > LIMIT {
@@ -29,7 +31,7 @@ pub(super) fn subject(digest: &Digest) -> String {
     let lasting = digest.gaps.iter().filter(|gap| gap.state != crate::snapshot::GapState::Ended).count();
     let extras = [
         (lasting, "not read"),
-        (digest.gaps.len() - lasting, "read again"),
+        (digest.gaps.len() - lasting, "gaps ended"),
         (digest.unwatched.len(), "no longer watched"),
         (digest.reminded.len(), "still open after a while"),
     ];

@@ -6,10 +6,11 @@ use std::fmt::Write;
 use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use jiff::{SignedDuration, Timestamp, Unit};
 
-use super::Digest;
 use super::cause::{Group, group};
+use super::{Digest, inert};
+use crate::ledger::GapEnd;
 use crate::model::{AccountId, How, PackName, Region};
-use crate::snapshot::{ClosedRecord, GapRecord, GapState};
+use crate::snapshot::{ClosedRecord, GapRecord};
 
 const COLUMNS: usize = 72;
 /// The text for people stays under this; what does not fit is in the snapshot.
@@ -30,10 +31,12 @@ pub(super) fn text(digest: &Digest) -> String {
     let groups = group(&digest.appeared);
     overview(digest, &groups, &mut page);
     appeared(digest, &groups, &mut page);
-    endings("Cleared", &digest.cleared, &mut page);
+    let (explained, cleared): (Vec<_>, Vec<_>) = digest.cleared.iter().partition(|record| record.how == How::Explained);
+    endings("Cleared", &cleared, &mut page);
+    endings("Explained (not cleared)", &explained, &mut page);
     gaps(digest, &mut page);
     reminded(digest, &mut page);
-    endings("No longer watched (not cleared)", &digest.unwatched, &mut page);
+    endings("No longer watched (not cleared)", &digest.unwatched.iter().collect::<Vec<_>>(), &mut page);
     newly_watched(digest, &mut page);
     still_open(digest, &mut page);
     page.footer(digest);
@@ -46,15 +49,15 @@ pub(super) fn summary(digest: &Digest, groups: &[Group<'_>]) -> Vec<String> {
     for group in groups {
         lines.push(format!("+ {}: {}: {}", group.pack, group.size(), group.name()));
     }
-    for (pack, how, records) in ended(&digest.cleared) {
-        lines.push(format!("- {pack}: {} {}", accounts(&records), words(how)));
+    for (pack, how, records) in ended(digest.cleared.iter()) {
+        let mark = if how.is_clearing() { '-' } else { '=' };
+        lines.push(format!("{mark} {pack}: {} {}", accounts(&records), words(how)));
     }
     for gap in &digest.gaps {
         let pack = gap.key.pack.as_ref().map_or_else(String::new, |pack| format!(" {pack}"));
-        if gap.state == GapState::Ended {
-            lines.push(format!("? {}{pack} is read again", gap.key.source));
-        } else {
-            lines.push(format!("? {}{pack} is not read: {}", gap.key.source, gap.cause.code));
+        match gap.end {
+            Some(end) => lines.push(format!("? {}{pack} {}", gap.key.source, gap_end(end))),
+            None => lines.push(format!("? {}{pack} is not read: {}", gap.key.source, gap.cause.code)),
         }
     }
     if !digest.reminded.is_empty() {
@@ -76,7 +79,7 @@ fn overview(digest: &Digest, groups: &[Group<'_>], page: &mut Page) {
         page.cut_line(line);
     }
     if lines.len() > shown {
-        page.line(0, &format!("  and {} more below", lines.len() - shown));
+        page.line(0, &format!("and {} more below", lines.len() - shown));
     }
 }
 
@@ -95,12 +98,12 @@ fn reminded(digest: &Digest, page: &mut Page) {
     }
 }
 
-fn endings(title: &str, records: &[ClosedRecord], page: &mut Page) {
+fn endings(title: &str, records: &[&ClosedRecord], page: &mut Page) {
     if records.is_empty() {
         return;
     }
     page.heading(&format!("{title} ({})", records.len()));
-    for (pack, how, records) in ended(records) {
+    for (pack, how, records) in ended(records.iter().copied()) {
         let mut part = Part::new();
         part.line(2, &format!("{pack}: {} {}", accounts(&records), words(how)));
         let ids: BTreeSet<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
@@ -123,17 +126,17 @@ fn gaps(digest: &Digest, page: &mut Page) {
     if digest.gaps.is_empty() {
         return;
     }
-    let ended = digest.gaps.iter().filter(|gap| gap.state == GapState::Ended).count();
+    let ended = digest.gaps.iter().filter(|gap| gap.end.is_some()).count();
     page.heading(&match (digest.gaps.len() - ended, ended) {
         (lasting, 0) => format!("Not read ({lasting})"),
-        (0, ended) => format!("Read again ({ended})"),
-        (lasting, ended) => format!("Not read ({lasting}), read again ({ended})"),
+        (0, ended) => format!("Gaps that ended ({ended})"),
+        (lasting, ended) => format!("Not read ({lasting}), gaps that ended ({ended})"),
     });
-    for GapRecord { key, cause, since, state } in &digest.gaps {
+    for GapRecord { key, cause, since, state: _, end } in &digest.gaps {
         let mut part = Part::new();
         let pack = key.pack.as_ref().map_or_else(String::new, |pack| format!(", pack {pack}"));
-        if *state == GapState::Ended {
-            part.line(2, &format!("{}{pack}: read again", key.source));
+        if let Some(end) = end {
+            part.line(2, &format!("{}{pack} {}", key.source, gap_end(*end)));
             part.line(4, &format!("had not been read since {}", moment(*since)));
         } else {
             part.line(2, &format!("{}{pack}: {}", key.source, cause.code));
@@ -145,6 +148,14 @@ fn gaps(digest: &Digest, page: &mut Page) {
             }
         }
         page.part(&part);
+    }
+}
+
+fn gap_end(end: GapEnd) -> &'static str {
+    match end {
+        GapEnd::Read => "is read again",
+        GapEnd::Gone => "is no longer there",
+        GapEnd::Unwatched => "is no longer watched",
     }
 }
 
@@ -178,15 +189,15 @@ fn still_open(digest: &Digest, page: &mut Page) {
     if digest.ongoing.is_empty() && digest.early == 0 && digest.totals.unconfirmed == 0 {
         return;
     }
-    page.heading("Open and told before");
+    page.heading("Open besides");
     for (pack, count) in &digest.ongoing {
         let mut part = Part::new();
-        part.line(2, &format!("{pack}: {count}"));
+        part.line(2, &format!("{pack}: {count}, told before"));
         page.part(&part);
     }
     let mut part = Part::new();
     if digest.early > 0 {
-        part.line(2, &format!("{} more too new to be told", digest.early));
+        part.line(2, &format!("{} that are not due to be told yet", digest.early));
     }
     if digest.totals.unconfirmed > 0 {
         part.line(2, &format!("{} of all that is open could not be confirmed in this run", digest.totals.unconfirmed));
@@ -195,7 +206,7 @@ fn still_open(digest: &Digest, page: &mut Page) {
 }
 
 /// Endings of one pack and one kind, in the order of the packs.
-fn ended(records: &[ClosedRecord]) -> Vec<(&PackName, How, Vec<&ClosedRecord>)> {
+fn ended<'a>(records: impl Iterator<Item = &'a ClosedRecord>) -> Vec<(&'a PackName, How, Vec<&'a ClosedRecord>)> {
     let mut groups: BTreeMap<(&PackName, How), Vec<&ClosedRecord>> = BTreeMap::new();
     for record in records {
         groups.entry((&record.key.pack.pack, record.how)).or_default().push(record);
@@ -204,10 +215,14 @@ fn ended(records: &[ClosedRecord]) -> Vec<(&PackName, How, Vec<&ClosedRecord>)> 
 }
 
 fn accounts(records: &[&ClosedRecord]) -> String {
-    match records {
-        [one] if one.key.is_pack() => "the pack itself".to_owned(),
-        [_] => "1 account".to_owned(),
-        many => format!("{} accounts", many.len()),
+    let ids: BTreeSet<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
+    let itself = if records.iter().any(|record| record.key.is_pack()) { "the pack itself" } else { "" };
+    match (ids.len(), itself) {
+        (0, itself) => itself.to_owned(),
+        (1, "") => "1 account".to_owned(),
+        (many, "") => format!("{many} accounts"),
+        (1, itself) => format!("{itself} and 1 account"),
+        (many, itself) => format!("{itself} and {many} accounts"),
     }
 }
 
@@ -216,7 +231,7 @@ fn words(how: How) -> &'static str {
         How::Recovered => "recovered",
         How::AccountRemoved => "no longer in the pack",
         How::PackRemoved => "gone with the pack, which was removed",
-        How::Explained => "explained: its failing accounts are known now",
+        How::Explained => "is explained: its failing accounts are known now",
         How::Unwatched => "no longer watched",
     }
 }
@@ -261,6 +276,8 @@ fn shortened(text: &str) -> String {
 }
 
 fn wrapped(indent: usize, line: &str) -> String {
+    // Whatever a line is made of, names from AWS included, it is shown inert.
+    let line = &inert(line);
     let first = " ".repeat(indent);
     let next = " ".repeat(indent + 2);
     let options = textwrap::Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&next);
@@ -326,6 +343,7 @@ impl Page {
 
     /// A line of the overview, which must not grow into two.
     fn cut_line(&mut self, line: &str) {
+        let line = inert(line);
         let mut shown: String = line.chars().take(COLUMNS).collect();
         if shown.len() < line.len() {
             shown = line.chars().take(COLUMNS - 3).collect::<String>() + "...";
@@ -341,22 +359,28 @@ impl Page {
         }
     }
 
-    fn part(&mut self, part: &Part) {
-        if self.text.len() + part.0.len() < LIMIT - FOOTER {
+    /// Shows a part if there is room, and says whether.
+    fn part(&mut self, part: &Part) -> bool {
+        let fits = self.text.len() + part.0.len() < LIMIT - FOOTER;
+        if fits {
             self.text.push_str(&part.0);
         } else {
             self.left_out += 1;
         }
+        fits
     }
 
     fn groups(&mut self, groups: &[Group<'_>], now: Timestamp) {
-        for (at, group) in groups.iter().enumerate() {
+        let mut headed = None;
+        for group in groups {
             let mut part = Part::new();
-            if at == 0 || groups.get(at - 1).is_some_and(|before| before.pack != group.pack) {
+            if headed != Some(group.pack) {
                 part.line(0, &format!("{}:", group.pack));
             }
             part.group(group, now);
-            self.part(&part);
+            if self.part(&part) {
+                headed = Some(group.pack);
+            }
         }
     }
 
@@ -366,7 +390,7 @@ impl Page {
             self.line(0, &format!("{} more groups are left out here; the snapshot has them all.", self.left_out));
         }
         if let Some(run_id) = &digest.run_id {
-            self.line(0, &format!("Run {} ({run_id}), as of {}", digest.sequence, moment(digest.created_at)));
+            self.line(0, &format!("Run {} ({run_id}), as of {}", digest.sequence, moment(digest.as_of)));
         }
         if let Some(address) = &digest.snapshot {
             // Addresses are not wrapped: a broken one cannot be followed.

@@ -73,8 +73,6 @@ pub struct Committed {
     pub totals: Totals,
     /// Whether no run had committed before it.
     pub first: bool,
-    /// Sources that the full run before it did not have.
-    pub newly_watched: BTreeSet<Source>,
 }
 
 /// A run that committed.
@@ -114,6 +112,9 @@ pub struct Audience {
     pub id: AudienceId,
     /// How many digests it was given.
     pub digests: u64,
+    /// Sources that are watched since its last digest.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub newly_watched: BTreeSet<Source>,
     /// The digest that may be on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
@@ -215,11 +216,23 @@ pub struct OpenGap {
     pub first_run: String,
     /// Whether another run met it too.
     pub met_again: bool,
-    /// When it ended.
+    /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<Timestamp>,
+    pub ended: Option<GapEnd>,
     /// The audiences that were told of it, and not of its end.
     pub told: BTreeSet<AudienceId>,
+}
+
+/// How a gap ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapEnd {
+    /// It was read again.
+    Read,
+    /// The pack is no longer there.
+    Gone,
+    /// The settings no longer cover it.
+    Unwatched,
 }
 
 /// What helps the next run to read a pack.
@@ -249,7 +262,8 @@ impl Ledger {
             if !self.audiences.contains_key(topic) {
                 let id = self.next_audience;
                 self.next_audience += 1;
-                self.audiences.insert(topic.clone(), Audience { id, digests: 0, head: None });
+                self.audiences
+                    .insert(topic.clone(), Audience { id, digests: 0, newly_watched: BTreeSet::new(), head: None });
             }
         }
     }
@@ -273,6 +287,6 @@ impl Ledger {
     /// Drops endings that every audience knows of.
     pub fn drop_what_nobody_waits_for(&mut self) {
         self.closed.retain(|_, closed| !closed.owed.is_empty());
-        self.gaps.retain(|_, gap| gap.ended_at.is_none() || !gap.told.is_empty());
+        self.gaps.retain(|_, gap| gap.ended.is_none() || !gap.told.is_empty());
     }
 }

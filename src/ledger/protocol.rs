@@ -2,8 +2,6 @@
 //!
 //! The pipeline stores a changed ledger only over the version that it read, so each of these happens whole or not at all.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Head, Ledger, Owner, RecentRun};
@@ -16,7 +14,7 @@ pub enum Turn {
     /// Its observation is newer than all that is committed.
     Commit,
     /// This execution has committed, though it had no answer.
-    Landed,
+    Landed(RecentRun),
     /// Another execution has committed this run id: only what is left is to be sent.
     Resume(RecentRun),
     /// A reading that ended after ours began was committed first.
@@ -49,7 +47,8 @@ impl Ledger {
         now: Timestamp,
     ) -> Turn {
         if let Some(run) = self.runs.iter().find(|run| run.run_id == run_id) {
-            return if run.execution == execution { Turn::Landed } else { Turn::Resume(run.clone()) };
+            let turn = if run.execution == execution { Turn::Landed } else { Turn::Resume };
+            return turn(run.clone());
         }
         match &self.reading {
             Some(reading) if reading.until > reading_started && reading.until <= now + CLOCKS_MAY_DIFFER => {
@@ -59,12 +58,16 @@ impl Ledger {
         }
     }
 
-    /// Takes every head that nobody owns, or whose owner's time is over. `except` are the topics that this execution
-    /// has tried in vain.
-    pub fn claim(&mut self, execution: &str, until: Timestamp, now: Timestamp, except: &BTreeSet<TopicArn>) {
-        for (topic, audience) in &mut self.audiences {
-            if let Some(head) = &mut audience.head
-                && !except.contains(topic)
+    /// Takes the heads of `topics` that nobody owns, or whose owner's time is over.
+    pub fn claim<'a>(
+        &mut self,
+        topics: impl IntoIterator<Item = &'a TopicArn>,
+        execution: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
+        for topic in topics {
+            if let Some(head) = self.audiences.get_mut(topic).and_then(|audience| audience.head.as_mut())
                 && head.owner.as_ref().is_none_or(|owner| owner.until < now)
             {
                 head.owner = Some(Owner { execution: execution.to_owned(), until });

@@ -2,12 +2,12 @@
 
 use super::store::{Latest, Recalled};
 use super::{Run, RunError};
+use crate::event::Announce;
 use crate::ledger::{Committed, Ledger, RUNS_ARE_KNOWN, Reading, RecentRun};
 use crate::observation::Observation;
-use crate::ports::{Archive, Clock, Expect, Notifier, StatusSource, Unwritten};
+use crate::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten};
 use crate::report::{Outcome, Report};
 use crate::snapshot::{DigestName, Findings};
-use crate::tell;
 use crate::totals::Totals;
 
 /// What became of one attempt.
@@ -15,7 +15,7 @@ pub(super) enum Attempt {
     /// It is committed.
     Committed(Box<Prepared>),
     /// Another writer was first, or nobody knows.
-    Lost(Box<Prepared>),
+    Lost(Box<Prepared>, Option<Cause>),
 }
 
 /// A commit as it was prepared.
@@ -23,16 +23,18 @@ pub(super) struct Prepared {
     current: Recalled,
     sequence: u64,
     snapshot_key: String,
-    snapshot: Vec<u8>,
+    /// Its bytes, where they are at hand.
+    snapshot: Option<Vec<u8>>,
     totals: Totals,
     complete: bool,
-    config_calls: u64,
 }
 
 impl Prepared {
-    /// The same commit, found in the ledger though its write was not answered.
-    pub(super) fn landed(self, current: Recalled) -> Self {
-        Self { current, ..self }
+    /// The commit that was found in the ledger though its write was not answered. It may be an earlier attempt of ours.
+    pub(super) fn landed(self, current: Recalled, run: RecentRun) -> Self {
+        let snapshot = self.snapshot.filter(|_| self.snapshot_key == run.snapshot);
+        let RecentRun { sequence, snapshot: snapshot_key, totals, complete, .. } = run;
+        Self { current, sequence, snapshot_key, snapshot, totals, complete }
     }
 }
 
@@ -55,8 +57,14 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             let key = self.snapshot_name();
             let mut next = comparison.ledger.clone();
             self.note_commit(&mut next, &current.ledger, &findings, &key);
-            let offered = tell::offer(&mut next, self.plan, &self.scope, self.plan.announce, observation.ended_at);
-            next.claim(&self.plan.execution, self.plan.ends_at, self.now(), &std::collections::BTreeSet::new());
+            let occasion = self.occasion(observation.ended_at, observation.ended_at);
+            let mut offered = Vec::new();
+            if self.plan.announce == Announce::Never {
+                occasion.keep_silent(&mut next, &current.ledger);
+            } else {
+                offered = occasion.offer(&mut next, self.plan.announce);
+            }
+            next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());
             let digest = offered.into_iter().find(|(topic, _)| *topic == self.plan.topic);
             let digest = digest.map(|(_, digest)| DigestName { subject: digest.subject(), id: digest.id });
             let previous = current.ledger.last.as_ref().map(|last| last.snapshot.as_str());
@@ -71,10 +79,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                         current,
                         sequence: next.sequence,
                         snapshot_key: key.clone(),
-                        snapshot,
+                        snapshot: Some(snapshot),
                         totals: findings.totals(),
                         complete: findings.is_complete(),
-                        config_calls: observation.config_calls,
                     };
                     return match self.put_ledger(&next, &current.expect).await {
                         Ok(version) => {
@@ -85,8 +92,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                             what: format!("{} could not be stored", self.address(&self.plan.ledger_key)),
                             source: Some(cause),
                         }),
-                        Err(Unwritten::Lost | Unwritten::Unknown(_)) => {
-                            Ok(Attempt::Lost(Box::new(prepared(current.clone()))))
+                        Err(Unwritten::Lost) => Ok(Attempt::Lost(Box::new(prepared(current.clone())), None)),
+                        Err(Unwritten::Unknown(cause)) => {
+                            Ok(Attempt::Lost(Box::new(prepared(current.clone())), Some(cause)))
                         }
                     };
                 }
@@ -121,12 +129,12 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     pub(super) fn note_commit(&self, next: &mut Ledger, before: &Ledger, findings: &Findings<'_>, key: &str) {
         let at = findings.observation.ended_at;
         next.sequence = before.sequence + 1;
-        let newly_watched = match &next.watched {
-            Some(watched) if !self.scope.narrowed => self.scope.sources.difference(watched).cloned().collect(),
-            _ => std::collections::BTreeSet::new(),
-        };
         if !self.scope.narrowed {
-            next.watched = Some(self.scope.sources.clone());
+            let known = next.watched.replace(self.scope.sources.clone()).unwrap_or_else(|| self.scope.sources.clone());
+            for audience in next.audiences.values_mut() {
+                audience.newly_watched.extend(self.scope.sources.difference(&known).cloned());
+                audience.newly_watched.retain(|source| self.scope.sources.contains(source));
+            }
         }
         if let Ok(account) = self.own
             && *account != crate::model::AccountId::unidentified()
@@ -140,7 +148,6 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             snapshot: key.to_owned(),
             totals,
             first: before.last.is_none(),
-            newly_watched,
         });
         next.reading = Some(Reading { until: at, scope: self.scope.clone() });
         next.runs.retain(|run| at.duration_since(run.at) < RUNS_ARE_KNOWN);
@@ -158,10 +165,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     /// Tells what was committed.
     pub(super) async fn finish(&self, committed: Prepared) -> Result<Report, RunError> {
-        let Prepared { mut current, sequence, snapshot_key, snapshot, totals, complete, config_calls } = committed;
+        let Prepared { mut current, sequence, snapshot_key, snapshot, totals, complete } = committed;
         let sent = self.send(&mut current).await;
         if !self.scope.narrowed {
-            self.latest(sequence, Latest::Bytes(snapshot)).await;
+            let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);
+            self.latest(sequence, latest).await;
         }
         Ok(Report {
             run_id: self.plan.run_id.clone(),
@@ -171,7 +179,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             snapshot: Some(self.address(&snapshot_key)),
             totals,
             digest: sent.report(&current.ledger, self.plan)?,
-            config_calls,
+            config_calls: self.config_calls.get(),
         })
     }
 }

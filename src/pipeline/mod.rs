@@ -15,19 +15,20 @@ use tokio::time::{Duration, Instant};
 
 use crate::compare::{Terms, compare_gaps};
 use crate::difference::Difference;
+use crate::digest::Digest;
 use crate::error::RunError;
 use crate::event::Announce;
 use crate::ledger::{Ledger, RecentRun, Turn};
 use crate::model::{AccountId, GapCause};
 use crate::observation::Observation;
 use crate::plan::{Plan, Watched};
-use crate::ports::{Archive, Clock, Notifier, StatusSource};
+use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
 use crate::reader::Reader;
 use crate::report::{DigestReport, DigestStatus, Outcome, Report};
 use crate::scope::Scope;
 use crate::settings::Caller;
 use crate::snapshot::Findings;
-use crate::tell;
+use crate::tell::Occasion;
 
 use commit::Attempt;
 use store::Recalled;
@@ -60,6 +61,8 @@ struct Run<'a, S, A, N, C> {
     ends: Instant,
     /// How many names of the snapshot are taken.
     names_taken: Cell<u32>,
+    /// Calls to AWS Config so far.
+    config_calls: Cell<u64>,
 }
 
 /// Runs a plan. `own` is the function's own account, or why STS did not say.
@@ -80,7 +83,9 @@ pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     };
     let watched = plan.watched(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&watched, own.is_ok());
-    Run { ports, plan, scope, own, ends, names_taken: Cell::new(0) }.run(&watched, remembered).await
+    Run { ports, plan, scope, own, ends, names_taken: Cell::new(0), config_calls: Cell::new(0) }
+        .run(&watched, remembered)
+        .await
 }
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
@@ -104,6 +109,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     try_join(self.recall(), listing).await?.0
                 }
             };
+            self.config_calls.set(self.config_calls.get() + reader.config_calls());
             match self.turn(&current.ledger, started_at) {
                 _ if self.plan.dry_run => {}
                 Turn::Resume(run) => return self.resume(current, run).await,
@@ -113,9 +119,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     continue;
                 }
                 Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
-                Turn::Commit | Turn::Landed => {}
+                Turn::Commit | Turn::Landed(_) => {}
             }
+            let listing_calls = reader.config_calls();
             let observation = reader.read(&reachable, &current.ledger, || self.now()).await;
+            self.config_calls.set(self.config_calls.get() + observation.config_calls - listing_calls);
             if observation.is_nothing() {
                 return self.nothing_read(current, &observation).await;
             }
@@ -125,19 +133,19 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             loop {
                 match self.commit(&current, &observation).await? {
                     Attempt::Committed(committed) => return self.finish(*committed).await,
-                    Attempt::Lost(prepared) => {
+                    Attempt::Lost(prepared, cause) => {
                         attempts += 1;
                         current = self.recall().await.map_err(|error| RunError::StoreFailed {
                             what: "the commit was not confirmed, and whether it landed could not be seen".to_owned(),
                             source: Some(Box::new(error)),
                         })?;
                         match self.turn(&current.ledger, started_at) {
-                            Turn::Landed => return self.finish(prepared.landed(current)).await,
+                            Turn::Landed(run) => return self.finish(prepared.landed(current, run)).await,
                             Turn::Resume(run) => return self.resume(current, run).await,
                             Turn::TooOld { .. } if !read_again && self.has_time_to_read_again(started_at) => break,
                             Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
                             Turn::Commit if attempts < ATTEMPTS => {}
-                            Turn::Commit => return Err(self.others_kept_writing()),
+                            Turn::Commit => return Err(self.not_committed(cause)),
                         }
                     }
                 }
@@ -199,7 +207,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             snapshot: last.map(|last| self.address(&last.snapshot)),
             totals: last.map(|last| last.totals).unwrap_or_default(),
             digest: DigestReport::only(DigestStatus::None),
-            config_calls: 0,
+            config_calls: self.config_calls.get(),
         })
     }
 
@@ -207,11 +215,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     async fn resume(&self, mut current: Recalled, run: RecentRun) -> Result<Report, RunError> {
         let now = self.now();
         self.rewrite(&mut current, |ledger| {
-            ledger.claim(&self.plan.execution, self.plan.ends_at, now, &std::collections::BTreeSet::new());
+            ledger.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, now);
         })
         .await
         .map_err(|source| RunError::StoreFailed {
-            what: "the claim on a digest could not be stored".to_owned(),
+            what: "this run is committed, but the claim on its digest could not be stored".to_owned(),
             source,
         })?;
         let sent = self.send(&mut current).await;
@@ -227,7 +235,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             snapshot: Some(self.address(&run.snapshot)),
             totals: run.totals,
             digest,
-            config_calls: 0,
+            config_calls: self.config_calls.get(),
         })
     }
 
@@ -240,12 +248,21 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
         let now = self.now();
         self.rewrite(&mut current, |ledger| {
-            compare_gaps(ledger, observation, self.terms());
-            ledger.drop_what_nobody_waits_for();
+            let before = ledger.clone();
+            // Who has read more since knows better.
+            if ledger.reading.as_ref().is_none_or(|reading| reading.until <= observation.started_at) {
+                compare_gaps(ledger, observation, self.terms());
+                ledger.drop_what_nobody_waits_for();
+            }
             ledger.welcome(self.plan.audiences());
-            let at = ledger.last.as_ref().map_or(observation.ended_at, |last| last.at);
-            tell::offer(ledger, self.plan, &self.scope, Announce::Changes, at);
-            ledger.claim(&self.plan.execution, self.plan.ends_at, now, &std::collections::BTreeSet::new());
+            let due_at = ledger.last.as_ref().map_or(observation.ended_at, |last| last.at);
+            let occasion = self.occasion(due_at, observation.ended_at);
+            if self.plan.announce == Announce::Never {
+                occasion.keep_silent(ledger, &before);
+            } else {
+                occasion.offer(ledger, Announce::Changes);
+            }
+            ledger.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, now);
         })
         .await
         .map_err(|source| RunError::StoreFailed {
@@ -270,9 +287,19 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             difference: &difference,
         };
         let mut next = comparison.ledger.clone();
-        self.note_commit(&mut next, &current.ledger, &findings, &self.plan.snapshot_key);
-        let offered = tell::offer(&mut next, self.plan, &self.scope, self.plan.announce, observation.ended_at);
-        let digest = offered.iter().find(|(topic, _)| *topic == self.plan.topic).map(|(_, digest)| digest);
+        self.note_commit(&mut next, &current.ledger, &findings, "");
+        let wanted = match self.plan.announce {
+            Announce::Changes => !difference.is_empty(),
+            Announce::Always => true,
+            Announce::Never => false,
+        };
+        let occasion = self.occasion(observation.ended_at, observation.ended_at);
+        let audience = next.audiences.get(&self.plan.topic).filter(|_| wanted);
+        let digest = audience.map(|audience| Digest {
+            // Nothing is stored that could be looked at.
+            snapshot: None,
+            ..occasion.digest(&next, audience, &difference)
+        });
         Report {
             run_id: self.plan.run_id.clone(),
             sequence: current.ledger.sequence,
@@ -283,10 +310,10 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             digest: DigestReport {
                 status: DigestStatus::DryRun,
                 id: None,
-                subject: digest.map(crate::digest::Digest::subject),
-                text: digest.map(crate::digest::Digest::text),
+                subject: digest.as_ref().map(Digest::subject),
+                text: digest.as_ref().map(Digest::text),
             },
-            config_calls: observation.config_calls,
+            config_calls: self.config_calls.get(),
         }
     }
 
@@ -297,10 +324,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             comparison.ledger.forget_audiences_but(&topics);
         }
         comparison.ledger.welcome(self.plan.audiences());
-        let narrowed = self.scope.narrowed.then_some(&self.scope);
-        let difference = comparison.ledger.audience_id(&self.plan.topic).map_or_else(Difference::default, |audience| {
-            Difference::of(&comparison.ledger, audience, &self.plan.policy, narrowed, observation.ended_at)
-        });
+        let occasion = self.occasion(observation.ended_at, observation.ended_at);
+        let audience = comparison.ledger.audiences.get(&self.plan.topic);
+        let difference = audience.map(|audience| occasion.difference(&comparison.ledger, audience)).unwrap_or_default();
         (comparison, difference)
     }
 
@@ -308,14 +334,18 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         format!("s3://{}/{key}", self.plan.bucket)
     }
 
-    fn others_kept_writing(&self) -> RunError {
-        RunError::StoreFailed {
-            what: format!(
-                "{} was changed by other runs {ATTEMPTS} times in a row",
-                self.address(&self.plan.ledger_key)
-            ),
-            source: None,
-        }
+    /// `cause` is why the last write was not answered; without one it was lost to another writer.
+    fn not_committed(&self, cause: Option<Cause>) -> RunError {
+        let ledger = self.address(&self.plan.ledger_key);
+        let what = match cause {
+            Some(_) => format!("{ledger} could not be stored, tried {ATTEMPTS} times"),
+            None => format!("{ledger} was changed by other runs {ATTEMPTS} times in a row"),
+        };
+        RunError::StoreFailed { what, source: cause }
+    }
+
+    fn occasion(&self, due_at: Timestamp, now: Timestamp) -> Occasion<'_> {
+        Occasion { plan: self.plan, scope: &self.scope, due_at, now }
     }
 }
 

@@ -14,7 +14,6 @@ use crate::model::TopicArn;
 use crate::plan::Plan;
 use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
 use crate::report::{DigestReport, DigestStatus};
-use crate::tell;
 
 /// Kept for noting in the ledger what was sent, where there is as much.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -31,11 +30,14 @@ pub(super) struct Outbox {
 impl Outbox {
     /// What became of the digest, or how sending it failed.
     pub(super) fn report(self, ledger: &Ledger, plan: &Plan) -> Result<DigestReport, RunError> {
-        if !self.failed.is_empty() {
-            return Err(RunError::PublishFailed(self.failed));
-        }
-        if let Some((object, source)) = self.unsettled {
-            return Err(RunError::SettleFailed { object, source });
+        match (self.failed.is_empty(), self.unsettled) {
+            (true, None) => {}
+            (true, Some((object, source))) => return Err(RunError::SettleFailed { object, source }),
+            (false, None) => return Err(RunError::PublishFailed { topics: self.failed, unsettled: None }),
+            (false, Some((object, source))) => {
+                let unsettled = Some(Box::new(RunError::SettleFailed { object, source }));
+                return Err(RunError::PublishFailed { topics: self.failed, unsettled });
+            }
         }
         let waiting = ledger.audiences.get(&plan.topic).and_then(|audience| audience.head.as_ref());
         Ok(match (self.published.get(&plan.topic), waiting) {
@@ -95,14 +97,15 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     async fn settle(&self, current: &mut Recalled, settled: &[(TopicArn, String, Sent)]) -> Result<(), Option<Cause>> {
+        let now = self.now();
         self.rewrite(current, |ledger| {
             for (topic, digest_id, sent) in settled {
                 ledger.settle(topic, digest_id, &self.plan.execution, *sent);
             }
             if self.plan.announce != Announce::Never
-                && let Some(at) = ledger.last.as_ref().map(|last| last.at)
+                && let Some(due_at) = ledger.last.as_ref().map(|last| last.at)
             {
-                tell::offer(ledger, self.plan, &self.scope, Announce::Changes, at);
+                self.occasion(due_at, now).offer(ledger, Announce::Changes);
             }
         })
         .await

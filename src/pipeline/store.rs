@@ -106,7 +106,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 }
                 Err(Unwritten::Refused(cause)) => return Err(Some(cause)),
                 Err(Unwritten::Unknown(cause)) => last = Some(cause),
-                Err(Unwritten::Lost) => {}
+                Err(Unwritten::Lost) => last = Some(Box::new(Unwritten::Lost)),
             }
             *current = self.recall().await.map_err(|error| Some(Box::new(error).into()))?;
         }

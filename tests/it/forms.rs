@@ -61,6 +61,7 @@ fn digest(appeared: Vec<FailureRecord>, label: Option<String>, first_run: bool, 
         run_id: Some("00000000-0000-4000-8000-000000000000".into()),
         sequence: 7,
         created_at: time("2026-03-01T08:00:00Z"),
+        as_of: time("2026-03-01T08:00:00Z"),
         label,
         first_run,
         totals: Totals { appeared: appeared.len(), open_all: appeared.len(), ..Totals::default() },
@@ -121,7 +122,7 @@ fn the_first_ten_lines_say_what_matters_however_much_there_is() {
     let first: Vec<&str> = text.lines().take(10).collect();
     assert_eq!(first[0], "packwatch: 60 appeared, 0 cleared, 60 open in 60 packs");
     assert_eq!(first[2], "+ pack-00: 1 account: Broken");
-    assert!(first.contains(&"  and 55 more below"), "{first:?}");
+    assert!(first.contains(&"and 55 more below"), "{first:?}");
 }
 
 #[test]

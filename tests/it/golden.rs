@@ -124,7 +124,11 @@ async fn a_dry_run_says_what_would_be_sent_and_writes_nothing() {
     assert_eq!(writes.count(), 0);
     stage.run().await;
     let sent = email(&stage.publishes(TOPIC)[0]);
-    assert_eq!(text.lines().count(), sent.lines().count(), "the text that is then sent, but for the name of the run");
+    assert_eq!(
+        text.lines().count() + 2,
+        sent.lines().count(),
+        "the text that is then sent, but for the snapshot and its link"
+    );
     assert_eq!(text.lines().take(20).collect::<Vec<_>>(), sent.lines().take(20).collect::<Vec<_>>());
 }
 

@@ -13,7 +13,7 @@ use packwatch::plan::{Invocation, Plan};
 use packwatch::scope::Scope;
 use packwatch::settings::Settings;
 use packwatch::snapshot::Findings;
-use packwatch::tell;
+use packwatch::tell::Occasion;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -101,9 +101,9 @@ fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
 
 fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
     let listing = prop_oneof![
-        5 => Just(Listing { proves_absence: true, complete: true }),
-        2 => Just(Listing { proves_absence: false, complete: true }),
-        1 => Just(Listing { proves_absence: false, complete: false }),
+        5 => Just(Listing { pages: 1, complete: true }),
+        2 => Just(Listing { pages: 2, complete: true }),
+        1 => Just(Listing { pages: 1, complete: false }),
     ];
     (listing, proptest::bool::weighted(0.15), found_of_pack(r, 0), found_of_pack(r, 1)).prop_map(
         move |(listing, dark, one, two)| {
@@ -267,10 +267,15 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
         snapshot: run.plan.snapshot_key.clone(),
         totals: findings.totals(),
         first: before.last.is_none(),
-        newly_watched: BTreeSet::new(),
     });
     let at = run.observation.ended_at;
-    let mut offered = tell::offer(&mut next, &run.plan, &run.scope, run.plan.announce, at);
+    let occasion = Occasion { plan: &run.plan, scope: &run.scope, due_at: at, now: at };
+    let mut offered = Vec::new();
+    if run.plan.announce == Announce::Never {
+        occasion.keep_silent(&mut next, before);
+    } else {
+        offered = occasion.offer(&mut next, run.plan.announce);
+    }
     while settled && next.audiences.values().any(|audience| audience.head.is_some()) {
         let heads: Vec<_> =
             next.audiences.iter().filter_map(|(topic, a)| Some((topic.clone(), a.head.clone()?))).collect();
@@ -278,7 +283,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
             next.settle(&topic, &head.id, &head.owner.expect("owned").execution, Sent::Published);
         }
         if run.plan.announce != Announce::Never {
-            offered.extend(tell::offer(&mut next, &run.plan, &run.scope, Announce::Changes, at));
+            offered.extend(occasion.offer(&mut next, Announce::Changes));
         }
     }
     let told = offered.into_iter().map(|(topic, digest)| {
@@ -420,7 +425,7 @@ proptest! {
             prop_assert!(!closed.owed.is_empty(), "{key:?} is waited for by nobody");
         }
         for (key, gap) in &ledger.gaps {
-            prop_assert!(gap.ended_at.is_none() || !gap.told.is_empty(), "{key:?} is waited for by nobody");
+            prop_assert!(gap.ended.is_none() || !gap.told.is_empty(), "{key:?} is waited for by nobody");
         }
     }
 }
@@ -433,9 +438,11 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
     if !run.scope.covers(key) {
         return !run.scope.narrowed;
     }
-    let listed_in_one_page =
-        seen.listings.get(&key.pack.source) == Some(&Listing { proves_absence: true, complete: true });
+    let listed_in_one_page = seen.listings.get(&key.pack.source) == Some(&Listing { pages: 1, complete: true });
     let Some(reading) = seen.packs.get(&key.pack) else {
+        if key.is_pack() && run.comparison.ledger.open.keys().any(|open| open.pack == key.pack && !open.is_pack()) {
+            return true;
+        }
         return seen.gone.contains(&key.pack) || listed_in_one_page;
     };
     let standing = |row: &Row| row.status.standing();
@@ -457,7 +464,9 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
                 .filter(|row| standing(row) != Standing::Absent)
                 .all(|row| standing(row) == Standing::Settled);
             let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
+            let explained = || run.comparison.ledger.open.keys().any(|open| open.pack == key.pack && !open.is_pack());
             failing
+                || explained()
                 || standing(&reading.row) == Standing::Settled
                 || (standing(&reading.row) == Standing::Moving && whole && settled && hour_ago(settled_since))
         }

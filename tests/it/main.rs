@@ -19,6 +19,7 @@ mod forms;
 mod golden;
 mod inputs;
 mod laws;
+mod mended;
 mod narrowed;
 mod races;
 mod refusals;

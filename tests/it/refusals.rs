@@ -44,6 +44,13 @@ async fn every_refused_event_names_the_key_and_what_is_accepted() {
             "\"detail-type\" is \"AWS Console Sign In",
         ),
         (rule("Scheduled Event", "yesterday"), "\"time\" is \"yesterday\""),
+        (rule("Scheduled Event", "2026-03-01 08:00:00Z"), "\"time\" is"),
+        (rule("Scheduled Event", "-002026-03-01T08:00:00Z"), "\"time\" is"),
+        (rule("Scheduled Event", "2026-03-01T08:00:00+01:00[Europe/Paris]"), "\"time\" is"),
+        (
+            json!({"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "dry_run": true}),
+            "\"dry_run\" is not accepted",
+        ),
     ] {
         let story = refused(event.clone()).await;
         assert!(story.contains(named), "{event}: {story}");
@@ -82,7 +89,10 @@ fn every_wrong_variable_is_named_with_its_value_and_what_is_accepted() {
     for (name, value) in [
         ("SNAPSHOT_BUCKET", "arn:aws:s3:::bucket"),
         ("SNAPSHOT_BUCKET", "Bucket"),
+        ("SNAPSHOT_BUCKET", "-bucket-"),
         ("SNAPSHOT_PREFIX", "/config"),
+        ("REGIONS", "eu--1"),
+        ("ROLE_ARNS", "arn:aws:iam::444455556666:role/two words"),
         ("TOPIC_ARN", "digest"),
         ("TOPIC_ARN", "arn:aws:sqs:eu-west-1:111122223333:queue"),
         ("CHAT_TOPIC_ARN", "arn:aws:sns:eu-west-1:1111:chat"),
@@ -146,7 +156,7 @@ async fn a_role_in_the_functions_own_account_is_the_same_source_twice() {
     let function = stage.function().await;
     let error = function.check().await.unwrap_err();
     assert_eq!(error.kind(), "InvalidSettings");
-    assert!(error.story().contains("ROLE_ARNS names a role in 111122223333"), "{}", error.story());
+    assert!(error.story().contains("names a role in 111122223333"), "{}", error.story());
     let called: Vec<String> = stage.world.calls().into_iter().map(|call| call.operation).collect();
     assert_eq!(called, ["GetCallerIdentity"], "before any call but the caller's identity");
     assert_eq!(stage.invoke(json!({})).await.unwrap_err().kind(), "InvalidSettings");

@@ -213,7 +213,7 @@ async fn a_crash_at_any_call_loses_nothing() {
     for (call, nth) in calls {
         for (when, effect) in [("before", Effect::Silence), ("after", Effect::Delay(Duration::from_secs(30)))] {
             let mut stage = changed().await;
-            stage.patience.attempt = Duration::from_secs(60);
+            stage.patience.attempt = Duration::from_mins(1);
             let fault = Fault::new(effect).service(call.service).operation(&call.operation).target(&call.target);
             stage.world.fault(fault.nth(nth));
             let what = format!("a crash {when} {} {} #{nth}", call.operation, call.target);

@@ -33,7 +33,7 @@ impl StatusSource for Slow {
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
         let rows = (0..50).map(|n| (format!("pack-{n:02}").as_str().into(), Row::new("CREATE_SUCCESSFUL"))).collect();
-        Ok(Page { rows, next: None, has_list: true })
+        Ok(Page { rows, next: None })
     }
 
     async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
@@ -49,7 +49,7 @@ impl StatusSource for Slow {
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         sleep(Duration::from_secs(1)).await;
         self.read.borrow_mut().push(pack.clone());
-        Ok(Page { rows: vec![("222233334444".into(), Row::new("CREATE_FAILED"))], next: None, has_list: true })
+        Ok(Page { rows: vec![("222233334444".into(), Row::new("CREATE_FAILED"))], next: None })
     }
 }
 
