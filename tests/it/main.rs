@@ -21,6 +21,7 @@ mod inputs;
 mod laws;
 mod mended;
 mod narrowed;
+mod overlaps;
 mod races;
 mod refusals;
 mod repository;
