@@ -17,7 +17,7 @@ use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
 use packwatch::pipeline::Ports;
 use packwatch::plan::Watched;
 use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, Page, StatusSource, Unread, Unwritten, Version};
-use packwatch::report::Report;
+use packwatch::report::{Outcome, Report};
 use packwatch::settings::Settings;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -52,6 +52,27 @@ struct World {
     put_fault: Cell<Option<Fault>>,
     publish_fault: Cell<Option<Fault>>,
     read_fault: Cell<bool>,
+    /// The execution whose turn it is.
+    turn: Cell<u32>,
+    /// When each execution's last reading began and ended.
+    readings: RefCell<BTreeMap<u32, (i64, i64)>>,
+    /// Deaths, refusals and lost answers: so often a digest may be sent again.
+    excuses: Cell<usize>,
+}
+
+impl World {
+    fn excuse(&self) {
+        self.excuses.set(self.excuses.get() + 1);
+    }
+}
+
+thread_local! {
+    /// The execution that asks for its token.
+    static ASKING: Cell<u32> = const { Cell::new(0) };
+}
+
+fn token() -> String {
+    ASKING.with(|asking| format!("execution-{}", asking.get()))
 }
 
 /// A handle on the world that all ports share.
@@ -74,7 +95,7 @@ async fn turn() {
 
 impl Clock for Shared {
     fn now(&self) -> Timestamp {
-        time("2026-03-01T08:00:00Z") + SignedDuration::from_secs(self.0.now.get())
+        time("2026-03-01T08:00:00Z") + SignedDuration::from_millis(self.0.now.get())
     }
 }
 
@@ -84,6 +105,8 @@ impl StatusSource for Shared {
     }
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+        // The reading began when the call was made.
+        self.0.readings.borrow_mut().insert(self.0.turn.get(), (self.0.now.get(), i64::MAX));
         turn().await;
         if self.0.read_fault.take() {
             return Err(GapCause { operation: "Describe".into(), code: "AccessDenied".into(), message: "no".into() });
@@ -103,6 +126,9 @@ impl StatusSource for Shared {
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         turn().await;
+        if let Some((_, end)) = self.0.readings.borrow_mut().get_mut(&self.0.turn.get()) {
+            *end = self.0.now.get();
+        }
         let failing = self.0.failing.borrow();
         let row = |account: &'static str| {
             let status = if failing.contains(account) { "CREATE_FAILED" } else { "CREATE_SUCCESSFUL" };
@@ -122,6 +148,7 @@ impl Archive for Shared {
     async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
         turn().await;
         let fault = self.0.put_fault.take();
+        fault.iter().for_each(|_| self.0.excuse());
         match fault {
             Some(Fault::Refused) => return Err(Unwritten::Refused("refused".into())),
             Some(Fault::LostBefore) => return Err(Unwritten::Unknown("no answer".into())),
@@ -149,6 +176,7 @@ impl Notifier for Shared {
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
         turn().await;
         let fault = self.0.publish_fault.take();
+        fault.iter().for_each(|_| self.0.excuse());
         if matches!(fault, None | Some(Fault::LostAfter)) {
             self.0.sent.borrow_mut().push((topic.clone(), message.clone()));
         }
@@ -158,6 +186,8 @@ impl Notifier for Shared {
 
 /// One execution, alive until it ends, dies, or its time is over.
 struct Execution {
+    number: u32,
+    run: u32,
     future: Pin<Box<dyn Future<Output = Result<Report, RunError>>>>,
     deadline: i64,
 }
@@ -166,14 +196,27 @@ struct Stage {
     world: Shared,
     alive: Vec<Execution>,
     started: u32,
+    executions: u32,
     ended: Vec<&'static str>,
+    /// The runs that an execution answered to have committed.
+    committed: Vec<u32>,
+    /// The executions in the order of their commits.
+    commits: BTreeMap<u64, u32>,
 }
 
 impl Stage {
     fn new() -> Self {
         let world = Shared(Rc::new(World::default()));
         world.0.failing.borrow_mut().insert(LASTING);
-        Self { world, alive: Vec::new(), started: 0, ended: Vec::new() }
+        Self {
+            world,
+            alive: Vec::new(),
+            started: 0,
+            executions: 0,
+            ended: Vec::new(),
+            committed: Vec::new(),
+            commits: BTreeMap::new(),
+        }
     }
 
     fn start(&mut self, same_run: bool) {
@@ -193,31 +236,54 @@ impl Stage {
         });
         let world = || self.world.clone();
         let ports = Ports { source: world(), archive: world(), notifier: world(), clock: world() };
-        let function = Function::new(settings.expect("right settings"), ports, crate::stage::token);
+        let function = Function::new(settings.expect("right settings"), ports, token);
         let mut context = Context::default();
         context.request_id = format!("run-{}", self.started);
         let deadline = self.world.now() + SignedDuration::from_secs(120);
         context.deadline = u64::try_from(deadline.as_millisecond()).expect("after 1970");
-        let deadline = self.world.0.now.get() + 120;
+        let deadline = self.world.0.now.get() + 120_000;
+        self.executions += 1;
         let future = Box::pin(async move { function.invoke(LambdaEvent::new(json!({}), context)).await });
-        self.alive.push(Execution { future, deadline });
+        self.alive.push(Execution { number: self.executions, run: self.started, future, deadline });
     }
 
     /// One step of one execution. Lambda ends those whose time is over.
     fn poll(&mut self, which: usize) {
-        let now = self.world.0.now.get();
-        self.alive.retain(|execution| execution.deadline > now);
+        let now = self.world.0.now.get() + 1;
+        self.world.0.now.set(now);
+        self.alive.retain(|execution| {
+            if execution.deadline <= now {
+                self.world.0.excuse();
+            }
+            execution.deadline > now
+        });
         if self.alive.is_empty() {
             return;
         }
         let which = which % self.alive.len();
         let mut task = TaskContext::from_waker(Waker::noop());
+        self.world.0.turn.set(self.alive[which].number);
+        ASKING.with(|asking| asking.set(self.alive[which].number));
         if let Poll::Ready(result) = self.alive[which].future.as_mut().poll(&mut task) {
+            if result.as_ref().is_ok_and(|report| report.outcome == Outcome::Committed) {
+                self.committed.push(self.alive[which].run);
+            }
             self.ended.push(match result {
                 Ok(_) => "well",
                 Err(error) => error.kind(),
             });
             drop(self.alive.remove(which));
+        }
+        self.note_commits();
+    }
+
+    fn note_commits(&mut self) {
+        if !self.world.0.objects.borrow().contains_key("ledger.json") {
+            return;
+        }
+        for run in self.ledger()["runs"].as_array().expect("runs") {
+            let execution = run["execution"].as_str().and_then(|token| token.strip_prefix("execution-")?.parse().ok());
+            self.commits.insert(run["sequence"].as_u64().expect("a number"), execution.expect("a token of ours"));
         }
     }
 
@@ -228,7 +294,10 @@ impl Stage {
             0..=7 => self.poll(detail),
             8 if self.alive.len() < 3 => self.start(false),
             9 if self.alive.len() < 3 => self.start(true),
-            10 if !self.alive.is_empty() => drop(self.alive.remove(detail % self.alive.len())),
+            10 if !self.alive.is_empty() => {
+                self.world.0.excuse();
+                drop(self.alive.remove(detail % self.alive.len()));
+            }
             11 => {
                 let account = WAVERING[detail % 2];
                 let mut failing = self.world.0.failing.borrow_mut();
@@ -236,7 +305,7 @@ impl Stage {
                     failing.insert(account);
                 }
             }
-            12 => self.world.0.now.set(self.world.0.now.get() + [1, 5, 30, 130][detail % 4]),
+            12 => self.world.0.now.set(self.world.0.now.get() + [1_000, 5_000, 30_000, 130_000][detail % 4]),
             13 => self.world.0.put_fault.set(Some(fault)),
             14 => self.world.0.publish_fault.set(Some(fault)),
             15 if detail == 0 => self.world.0.read_fault.set(true),
@@ -246,13 +315,15 @@ impl Stage {
 
     /// Runs without faults until two in a row had nothing to say.
     fn until_quiet(&mut self) {
-        self.alive.clear();
+        for _ in self.alive.drain(..) {
+            self.world.0.excuse();
+        }
         self.world.0.put_fault.set(None);
         self.world.0.publish_fault.set(None);
         self.world.0.read_fault.set(false);
         let mut quiet = 0;
         for _ in 0..8 {
-            self.world.0.now.set(self.world.0.now.get() + 3_600);
+            self.world.0.now.set(self.world.0.now.get() + 3_600_000);
             let before = self.world.0.sent.borrow().len();
             self.start(false);
             for _ in 0..200 {
@@ -278,12 +349,14 @@ impl Stage {
         }
         let mut believed: BTreeSet<String> = BTreeSet::new();
         let mut seen: BTreeMap<String, Message> = BTreeMap::new();
+        let mut again = 0;
         for (_, message) in self.world.0.sent.borrow().iter().filter(|(topic, _)| topic.as_str() == TOPIC) {
             let body: Value = serde_json::from_str(&message.body).expect("JSON");
             let digest: Value = serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
             let id = digest["digest_id"].as_str().expect("an id").to_owned();
             if let Some(first) = seen.insert(id, message.clone()) {
                 assert_eq!(&first, message, "one id, one message");
+                again += 1;
                 continue;
             }
             for key in keys(&digest["appeared"]) {
@@ -307,6 +380,17 @@ impl Stage {
             .map(|(_, message)| message.deduplication_id.clone())
             .collect();
         assert!(!chats.is_empty(), "chat is told too");
+        let excuses = self.world.0.excuses.get();
+        assert!(again <= excuses, "{again} digests were sent again, and {excuses} things had gone wrong");
+        let mut runs = self.committed.clone();
+        runs.sort_unstable();
+        runs.dedup();
+        assert_eq!(runs.len(), self.committed.len(), "two executions say that they committed one run");
+        let readings = self.world.0.readings.borrow();
+        let in_order: Vec<(i64, i64)> = self.commits.values().map(|execution| readings[execution]).collect();
+        for pair in in_order.windows(2) {
+            assert!(pair[1].0 >= pair[0].1, "a reading was committed over one that ended after it began: {pair:?}");
+        }
         self.check_chain();
     }
 
@@ -316,11 +400,13 @@ impl Stage {
         let objects = self.world.0.objects.borrow();
         let mut number = ledger["sequence"].as_u64().expect("a number");
         let mut next = ledger["snapshot"].as_str().map(str::to_owned);
+        let mut runs = BTreeSet::new();
         let latest: Value = serde_json::from_slice(&objects["latest.json"].0).expect("JSON");
         assert_eq!(latest["run"]["sequence"], number, "the latest is the last");
         while let Some(key) = next {
             let snapshot: Value = serde_json::from_slice(&objects[&key].0).expect("JSON");
             assert_eq!(snapshot["run"]["sequence"], number, "{key}");
+            assert!(runs.insert(snapshot["run"]["id"].to_string()), "a run was committed twice: {key}");
             number -= 1;
             next = snapshot["run"]["previous"].as_str().map(str::to_owned);
         }
