@@ -175,6 +175,11 @@ impl Archive for Shared {
 impl Notifier for Shared {
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
         turn().await;
+        let ledger: Value = serde_json::from_slice(&self.0.objects.borrow()["ledger.json"].0).expect("JSON");
+        let head = &ledger["audiences"][topic.as_str()]["head"];
+        let owner = format!("execution-{}", self.0.turn.get());
+        assert_eq!(head["owner"]["execution"], owner, "who sends is the owner");
+        assert_eq!(head["id"], message.deduplication_id, "of what is to be sent");
         let fault = self.0.publish_fault.take();
         fault.iter().for_each(|_| self.0.excuse());
         if matches!(fault, None | Some(Fault::LostAfter)) {
