@@ -41,8 +41,10 @@ pub struct Listing {
 pub struct PackReading {
     /// The pack's own row. It proves nothing about the members.
     pub row: Row,
-    /// The rows of the members.
-    pub members: BTreeMap<AccountId, Row>,
+    /// The members that are settled. Of those there are many, and their rows say nothing more.
+    pub settled: BTreeSet<AccountId>,
+    /// The rows of the others.
+    pub unsettled: BTreeMap<AccountId, Row>,
     /// How far the members were read.
     pub coverage: Coverage,
     /// Members that AWS Config, asked by name, does not have in this pack.
@@ -70,19 +72,55 @@ impl PackReading {
         self.coverage >= Coverage::Pages
     }
 
-    /// The row of a member that is there.
-    pub fn member(&self, account: &AccountId) -> Option<&Row> {
-        self.members.get(account).filter(|row| row.standing() != Standing::Absent)
+    /// Whether a member is there.
+    pub fn has(&self, account: &AccountId) -> bool {
+        self.settled.contains(account) || self.unsettled_row(account).is_some()
+    }
+
+    /// The row of a member that is there and is not settled.
+    pub fn unsettled_row(&self, account: &AccountId) -> Option<&Row> {
+        self.unsettled.get(account).filter(|row| row.standing() != Standing::Absent)
     }
 
     /// Whether a member is absent beyond the shifting of pages.
     pub fn lacks(&self, account: &AccountId) -> bool {
-        self.member(account).is_none() && (self.coverage == Coverage::OnePage || self.absent.contains(account))
+        !self.has(account) && (self.coverage == Coverage::OnePage || self.absent.contains(account))
     }
 
     /// How many members have this standing.
     pub fn count(&self, standing: Standing) -> usize {
-        self.members.values().filter(|row| row.standing() == standing).count()
+        match standing {
+            Standing::Settled => self.settled.len(),
+            _ => self.unsettled.values().filter(|row| row.standing() == standing).count(),
+        }
+    }
+
+    /// How many members are there.
+    pub fn present(&self) -> usize {
+        self.settled.len() + self.unsettled.len() - self.count(Standing::Absent)
+    }
+
+    /// Of two rows of one member the worse is kept.
+    fn found(&mut self, account: &AccountId, row: Row) {
+        let known = self.unsettled.get_mut(account);
+        match (row.standing(), known) {
+            (Standing::Settled, None) => {
+                self.settled.insert(account.clone());
+            }
+            (Standing::Settled, Some(known)) => {
+                if known.standing() < Standing::Settled {
+                    self.unsettled.remove(account);
+                    self.settled.insert(account.clone());
+                }
+            }
+            (_, Some(known)) => keep_worse(known, &row),
+            (standing, None) => {
+                if !self.settled.contains(account) || standing > Standing::Settled {
+                    self.settled.remove(account);
+                    self.unsettled.insert(account.clone(), row);
+                }
+            }
+        }
     }
 }
 
@@ -140,7 +178,8 @@ impl Builder {
             .and_modify(|reading| keep_worse(&mut reading.row, &row))
             .or_insert_with(|| PackReading {
                 row,
-                members: BTreeMap::new(),
+                settled: BTreeSet::new(),
+                unsettled: BTreeMap::new(),
                 coverage: Coverage::Untried,
                 absent: BTreeSet::new(),
                 status_after: None,
@@ -150,12 +189,7 @@ impl Builder {
     /// A member's row. Pages shift, so a member can be seen twice in one reading.
     pub fn found_member(&mut self, pack: &PackKey, account: &AccountId, row: Row) {
         if let Some(reading) = self.observation.packs.get_mut(pack) {
-            match reading.members.get_mut(account) {
-                Some(known) => keep_worse(known, &row),
-                None => {
-                    reading.members.insert(account.clone(), row);
-                }
-            }
+            reading.found(account, row);
         }
     }
 

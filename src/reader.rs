@@ -206,7 +206,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
                 return Ok(());
             };
             let open = ledger.open.keys().filter(|key| key.pack == *pack && self.scope.covers(key));
-            open.filter_map(|key| key.account_id.clone()).filter(|account| reading.member(account).is_none()).collect()
+            open.filter_map(|key| key.account_id.clone()).filter(|account| !reading.has(account)).collect()
         };
         if unseen.is_empty() {
             return Ok(());

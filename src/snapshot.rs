@@ -365,7 +365,6 @@ impl Findings<'_> {
         let itself = open.iter().find(|(key, _)| key.is_pack()).map(|(key, open)| state(key, open));
         let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } = reading.row.clone();
         let whole = reading.is_whole();
-        let present = reading.members.len() - reading.count(Standing::Absent);
         PackRecord {
             key: pack.clone(),
             status,
@@ -376,7 +375,7 @@ impl Findings<'_> {
             change: itself.as_ref().map(|state| state.change),
             reading: if whole { "whole" } else { "partial" },
             members: Members {
-                total: whole.then_some(present),
+                total: whole.then(|| reading.present()),
                 failing: reading.count(Standing::Failing),
                 moving: whole.then(|| reading.count(Standing::Moving)),
                 settled: whole.then(|| reading.count(Standing::Settled)),

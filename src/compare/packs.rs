@@ -47,8 +47,8 @@ pub(super) fn follow_open(next: &mut Ledger, observation: &Observation, scope: &
 }
 
 fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Timestamp) -> Verdict {
-    match reading.member(account) {
-        Some(row) if row.standing() == Standing::Settled => Verdict::Closes(How::Recovered),
+    match reading.unsettled_row(account) {
+        None if reading.settled.contains(account) => Verdict::Closes(How::Recovered),
         Some(row) => {
             open.follow(row, now);
             Verdict::StaysOpen
@@ -75,8 +75,7 @@ fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdic
         Standing::Settled => return Verdict::Closes(How::Recovered),
         Standing::Moving if reading.is_whole() => {
             let settled = reading.count(Standing::Settled);
-            let present = reading.members.len() - reading.count(Standing::Absent);
-            if settled == 0 || settled < present {
+            if settled == 0 || settled < reading.present() {
                 open.settled_since = None;
             } else if now.duration_since(*open.settled_since.get_or_insert(now)) >= SETTLES_AFTER {
                 return Verdict::Closes(How::Recovered);
@@ -103,7 +102,7 @@ pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
 pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Terms<'_>) {
     let now = observation.ended_at;
     for (pack, reading) in observation.packs.iter().filter(|(pack, _)| terms.scope.covers_pack(pack)) {
-        for (account, row) in &reading.members {
+        for (account, row) in &reading.unsettled {
             if row.standing() == Standing::Failing && terms.scope.covers_account(Some(account)) {
                 let key = FailureKey::member(pack, account);
                 see(next, key, || Open::first_seen(row, terms.run_id, now), terms.run_id);

@@ -447,7 +447,8 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
     };
     let standing = |row: &Row| row.status.standing();
     match &key.account_id {
-        Some(account) => match reading.members.get(account).map(standing) {
+        Some(account) if reading.settled.contains(account) => true,
+        Some(account) => match reading.unsettled.get(account).map(standing) {
             Some(Standing::Settled) => true,
             Some(Standing::Failing | Standing::Moving) => false,
             None | Some(Standing::Absent) => {
@@ -457,12 +458,8 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
             }
         },
         None => {
-            let failing = reading.members.values().any(|row| standing(row) == Standing::Failing);
-            let settled = reading
-                .members
-                .values()
-                .filter(|row| standing(row) != Standing::Absent)
-                .all(|row| standing(row) == Standing::Settled);
+            let failing = reading.unsettled.values().any(|row| standing(row) == Standing::Failing);
+            let settled = reading.unsettled.values().all(|row| standing(row) == Standing::Absent);
             let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
             let explained = || run.comparison.ledger.open.keys().any(|open| open.pack == key.pack && !open.is_pack());
             failing
