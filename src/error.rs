@@ -112,10 +112,12 @@ impl RunError {
     /// The whole story on one page: what, the chain of causes, what to do.
     pub fn story(&self) -> String {
         let mut story = with_causes(self);
+        // A story of several lines, one for each wrong variable, keeps its lines whole.
+        let (stop, gap) = if story.contains('\n') { ("", '\n') } else { (".", ' ') };
         if !story.ends_with(['.', '!', '?']) {
-            story.push('.');
+            story.push_str(stop);
         }
-        let _ = write!(story, " {}", self.advice());
+        let _ = write!(story, "{gap}{}", self.advice());
         story
     }
 }

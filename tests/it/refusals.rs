@@ -133,6 +133,15 @@ fn all_wrong_variables_are_named_at_once() {
 }
 
 #[test]
+fn the_story_of_wrong_settings_keeps_a_line_for_each() {
+    let wrong = Settings::read(|name| (name == "CONCURRENCY").then(|| "0".to_owned())).expect_err("wrong");
+    let story = packwatch::error::RunError::InvalidSettings(wrong).story();
+    let lines: Vec<&str> = story.lines().collect();
+    assert_eq!(lines.len(), 6, "{story}");
+    assert_eq!(lines[4], "CONCURRENCY is \"0\"; accepted is a whole number from 1 to 64");
+}
+
+#[test]
 fn empty_variables_are_not_set_and_right_ones_are_read() {
     let all = ["CHAT_TOPIC_ARN", "REGIONS", "ROLE_ARNS", "INCLUDE_PACKS", "LABEL", "CONCURRENCY", "SNAPSHOT_PREFIX"];
     assert_eq!(faults(&all.map(|name| (name, ""))), Vec::<String>::new());
