@@ -22,7 +22,7 @@ pub struct Difference {
     pub reminded: BTreeSet<FailureKey>,
     /// Not read in two runs, and not told.
     pub gaps_lasting: BTreeSet<GapKey>,
-    /// Told as not read, and read again.
+    /// Told as not read, and no longer so: read again, gone, or no longer watched.
     pub gaps_ended: BTreeSet<GapKey>,
 }
 
@@ -86,7 +86,7 @@ impl Difference {
         }
         for key in self.cleared.iter().chain(&self.unwatched) {
             if let Some(closed) = ledger.closed.get_mut(key) {
-                closed.owed.remove(&audience);
+                closed.told |= closed.owed.remove(&audience).is_some();
             }
         }
         for key in &self.gaps_lasting {

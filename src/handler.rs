@@ -66,7 +66,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
     }
 
     /// What is wrong with the settings only once it is known who the function is. Asked at start-up; where STS does not
-    /// answer, asked again with the first invocation.
+    /// answer, asked again with every invocation until it does.
     pub async fn check(&self) -> Result<(), RunError> {
         let invocation = self.invocation(&Context::default());
         let everything = Trigger::Manual(crate::event::Request::default());

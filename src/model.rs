@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length limit.
-pub const TEXT_LIMIT: usize = 1024;
+pub(crate) const TEXT_LIMIT: usize = 1024;
 
 /// A string with a meaning, cheap to clone and ordered by its bytes.
 macro_rules! word {
@@ -289,12 +289,12 @@ pub struct GapCause {
 }
 
 impl GapCause {
-    /// An answer without the list that was asked for.
+    /// An answer without what was asked for.
     pub fn no_list(operation: &str) -> Self {
         Self {
             operation: operation.to_owned(),
             code: "UnreadableAnswer".to_owned(),
-            message: "AWS Config answered without the list that was asked for".to_owned(),
+            message: "AWS Config answered without what was asked for".to_owned(),
         }
     }
 }

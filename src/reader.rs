@@ -23,9 +23,9 @@ use crate::scope::Scope;
 const IN_FLIGHT: usize = 64;
 
 /// The calls, as they are named to people.
-pub const LIST: &str = "DescribeOrganizationConformancePackStatuses";
+pub(crate) const LIST: &str = "DescribeOrganizationConformancePackStatuses";
 /// See [`LIST`].
-pub const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
+pub(crate) const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
 
 /// One reading of everything in scope.
 pub struct Reader<'a, S> {
@@ -56,6 +56,11 @@ impl<'a, S: StatusSource> Reader<'a, S> {
             each,
             found: RefCell::new(Builder::new(started_at)),
         }
+    }
+
+    /// Notes calls that were made before this reading.
+    pub fn called_before(&self, config_calls: u64) {
+        self.found.borrow_mut().called(config_calls);
     }
 
     /// Notes a source that cannot be called at all.

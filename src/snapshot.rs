@@ -62,7 +62,7 @@ pub struct FailureState {
 }
 
 impl FailureState {
-    /// The state of `open`, towards the audience `told`.
+    /// The state of `open`, towards `audience`.
     pub fn of(key: &FailureKey, open: &Open, policy: &Policy, audience: Option<AudienceId>, at: Timestamp) -> Self {
         let row = &open.row;
         let told = audience.is_some_and(|audience| open.told.contains_key(&audience));
@@ -137,7 +137,7 @@ pub enum GapState {
     Began,
     /// Met by another run before.
     Lasting,
-    /// Read again.
+    /// Read again, gone, or no longer watched.
     Ended,
 }
 
@@ -391,17 +391,17 @@ impl Findings<'_> {
 }
 
 /// How many of a difference's endings got better.
-pub fn clearings(ledger: &Ledger, difference: &Difference) -> usize {
+pub(crate) fn clearings(ledger: &Ledger, difference: &Difference) -> usize {
     let better = |key: &&FailureKey| ledger.closed.get(*key).is_some_and(|closed| closed.how.is_clearing());
     difference.cleared.iter().filter(better).count()
 }
 
 /// How many packs these failures are in.
-pub fn packs_of<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> usize {
+pub(crate) fn packs_of<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> usize {
     failures.into_iter().map(|key| &key.pack).collect::<BTreeSet<_>>().len()
 }
 
 /// The names of the packs that these failures are in.
-pub fn pack_names<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> BTreeSet<&'a PackName> {
+pub(crate) fn pack_names<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> BTreeSet<&'a PackName> {
     failures.into_iter().map(|key| &key.pack.pack).collect()
 }

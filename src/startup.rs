@@ -63,6 +63,10 @@ async fn tell_lambda(diagnostic: &Diagnostic) -> Result<(), Cause> {
         .uri("/2018-06-01/runtime/init/error")
         .header("lambda-runtime-function-error-type", &diagnostic.error_type)
         .body(Body::from(serde_json::to_vec(diagnostic)?))?;
-    PooledClient::builder().build().call(request).await?;
-    Ok(())
+    let answer = PooledClient::builder().build().call(request).await?;
+    if answer.status().is_success() {
+        Ok(())
+    } else {
+        Err(format!("the runtime API answered {}", answer.status()).into())
+    }
 }

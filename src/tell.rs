@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use crate::difference::Difference;
 use crate::digest::Digest;
-use crate::event::Announce;
 use crate::ledger::{Audience, Head, Ledger, Owner};
 use crate::message::Message;
 use crate::model::TopicArn;
@@ -31,16 +30,16 @@ impl Occasion<'_> {
         Difference::of(ledger, audience.id, &self.plan.policy, narrowed, self.due_at)
     }
 
-    /// Gives every audience without a head its next digest, if there is something to tell it, or if it is asked for in any
-    /// case; gives the digests of those that got one.
-    pub fn offer(&self, ledger: &mut Ledger, announce: Announce) -> Vec<(TopicArn, Digest)> {
+    /// Gives every audience without a head its next digest, if there is something to tell it, or if it gets one in any case;
+    /// gives the digests of those that got one.
+    pub fn offer(&self, ledger: &mut Ledger, in_any_case: impl Fn(&TopicArn) -> bool) -> Vec<(TopicArn, Digest)> {
         let mut offered = Vec::new();
         for topic in self.plan.audiences() {
             let Some(audience) = ledger.audiences.get(topic).filter(|audience| audience.head.is_none()) else {
                 continue;
             };
             let difference = self.difference(ledger, audience);
-            if difference.is_empty() && announce != Announce::Always {
+            if difference.is_empty() && !in_any_case(topic) {
                 continue;
             }
             let digest = self.digest(ledger, audience, &difference);

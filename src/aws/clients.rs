@@ -33,7 +33,7 @@ pub struct Patience {
     pub connect: Duration,
     /// For one attempt, from its start to the end of its answer.
     pub attempt: Duration,
-    /// At least, on average, before the first retry; the next ones wait longer.
+    /// At most, before the first retry; the next ones wait longer.
     pub backoff: Duration,
     /// At most, before any retry.
     pub longest_backoff: Duration,
@@ -116,10 +116,11 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) 
             }
         };
         for region in &settings.regions {
-            clients.insert((caller.clone(), region.clone()), config_client(&config, region.as_str(), retries));
+            clients.insert((caller.clone(), region.clone()), config_client(&config, caller, region.as_str(), retries));
         }
     }
-    ConfigStatuses::new(clients, aws_sdk_sts::Client::new(base))
+    let sts = aws_sdk_sts::config::Builder::from(base).retry_partition(quota("sts".to_owned())).build();
+    ConfigStatuses::new(clients, aws_sdk_sts::Client::from_conf(sts))
 }
 
 /// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a service, never refills by
@@ -129,12 +130,12 @@ fn quota(name: String) -> RetryPartition {
 }
 
 /// One client for each source, with a limiter of its own: the limits are those of a caller in a region.
-fn config_client(config: &SdkConfig, region: &str, retries: &RetryConfig) -> aws_sdk_config::Client {
+fn config_client(config: &SdkConfig, caller: &Caller, region: &str, retries: &RetryConfig) -> aws_sdk_config::Client {
     aws_sdk_config::Client::from_conf(
         aws_sdk_config::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
             .retry_config(retries.clone())
-            .retry_partition(quota(format!("config {region}")))
+            .retry_partition(quota(format!("config {caller} {region}")))
             .build(),
     )
 }

@@ -88,7 +88,9 @@ impl StatusSource for ConfigStatuses {
         match answer {
             Ok(answer) => {
                 let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| GapCause::no_list(LIST))?;
-                Ok(rows.into_iter().map(pack).find(|(found, _)| found == name).map(|(_, row)| row))
+                // Who is not there is answered with an error; a list without them answers something else.
+                let row = rows.into_iter().map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
+                row.map(Some).ok_or_else(|| GapCause::no_list(LIST))
             }
             Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
             Err(error) => Err(gap_cause(LIST, &error)),

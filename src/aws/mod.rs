@@ -29,7 +29,7 @@ where
     if let Some(refusal) = refused_role(error) {
         return GapCause {
             operation: "AssumeRole".to_owned(),
-            code: refusal.code().unwrap_or("NoAnswer").to_owned(),
+            code: cut(refusal.code().unwrap_or("NoAnswer").to_owned()),
             message: cut(refusal.message().map_or_else(|| with_causes(refusal), str::to_owned)),
         };
     }
@@ -40,7 +40,7 @@ where
         _ => "NoAnswer",
     });
     let message = error.message().map_or_else(|| with_causes(error), str::to_owned);
-    GapCause { operation: operation.to_owned(), code: code.to_owned(), message: cut(message) }
+    GapCause { operation: operation.to_owned(), code: cut(code.to_owned()), message: cut(message) }
 }
 
 /// A role that could not be assumed shows only deep in the causes of the call that needed it.
@@ -64,7 +64,7 @@ where
 {
     Box::new(match (error.code(), error.message()) {
         (Some(code), message) => {
-            Failure::Said { code: code.to_owned(), message: cut(message.unwrap_or("no message").to_owned()) }
+            Failure::Said { code: cut(code.to_owned()), message: cut(message.unwrap_or("no message").to_owned()) }
         }
         _ => Failure::Silent(with_causes(error)),
     })

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::Terms;
 use crate::ledger::{GapEnd, Ledger, OpenGap};
-use crate::model::{GapCause, GapKey};
+use crate::model::{AccountId, GapCause, GapKey};
 use crate::observation::Observation;
 
 /// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether it had been met
 /// before.
-pub fn compare_gaps(
+pub(crate) fn compare_gaps(
     next: &mut Ledger,
     observation: &Observation,
     terms: Terms<'_>,
@@ -20,7 +20,9 @@ pub fn compare_gaps(
     let mut met = Vec::new();
     for (key, cause) in &observation.gaps {
         if !terms.scope.covers_gap(key) {
-            met.push((key.clone(), cause.clone(), now, false));
+            let known = next.gaps.get(key).filter(|gap| gap.ended.is_none());
+            let (since, before) = known.map_or((now, false), |gap| (gap.since, gap.first_run != terms.run_id));
+            met.push((key.clone(), cause.clone(), since, before));
             continue;
         }
         let gap = next.gaps.entry(key.clone()).or_insert_with(|| OpenGap {
@@ -52,7 +54,9 @@ pub fn compare_gaps(
 /// Whether and how a gap that this run did not meet has ended.
 fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapEnd> {
     if !terms.scope.covers_gap(key) {
-        return (!terms.scope.narrowed && terms.scope.identified).then_some(GapEnd::Unwatched);
+        // Who could not be identified is read under its own name now.
+        let end = if key.source.caller == AccountId::unidentified() { GapEnd::Read } else { GapEnd::Unwatched };
+        return (!terms.scope.narrowed && terms.scope.identified).then_some(end);
     }
     let Some(pack) = key.unread_pack() else {
         return observation.listings.get(&key.source).filter(|listing| listing.complete).map(|_| GapEnd::Read);

@@ -14,7 +14,7 @@ use crate::observation::Observation;
 use crate::plan::Policy;
 use crate::scope::Scope;
 
-pub use gaps::compare_gaps;
+pub(crate) use gaps::compare_gaps;
 
 /// What a comparison is made under.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +88,7 @@ fn ended(open: &Open, how: How, now: Timestamp) -> Closed {
         row: open.cause().clone(),
         failing_since: open.failing_since,
         closed_at: now,
+        told: false,
         owed: open.told.clone(),
     }
 }
@@ -99,7 +100,9 @@ fn restore_what_was_told(next: &mut Ledger, policy: &Policy) {
             && let Some(closed) = next.closed.remove(key)
         {
             open.told.extend(closed.owed);
-            open.failing_since = open.failing_since.min(closed.failing_since);
+            if !closed.told {
+                open.failing_since = open.failing_since.min(closed.failing_since);
+            }
         }
     }
 }

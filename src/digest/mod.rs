@@ -57,7 +57,7 @@ pub struct Digest {
     pub reminded: Vec<FailureRecord>,
     /// Gaps to tell.
     pub gaps: Vec<GapRecord>,
-    /// Open and told before, as counts.
+    /// Open besides what appeared, as counts.
     pub ongoing: BTreeMap<PackName, usize>,
     /// Open and not due yet.
     pub early: usize,
@@ -130,10 +130,11 @@ impl Digest {
         let told_of: Vec<&FailureKey> = ledger.open.keys().filter(|key| !policy.ignores(key)).collect();
         let mut ongoing = BTreeMap::new();
         let mut early = 0;
-        for (key, open) in ledger.open.iter().filter(|(key, _)| !policy.ignores(key)) {
-            if open.told.contains_key(&audience.id) {
+        let besides = |key: &FailureKey| !policy.ignores(key) && !difference.appeared.contains(key);
+        for (key, open) in ledger.open.iter().filter(|(key, _)| besides(key)) {
+            if open.told.contains_key(&audience.id) || open.is_due(key, policy, at) {
                 *ongoing.entry(key.pack.pack.clone()).or_default() += 1;
-            } else if !open.is_due(key, policy, at) {
+            } else {
                 early += 1;
             }
         }

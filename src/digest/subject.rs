@@ -29,9 +29,10 @@ pub(super) fn subject(digest: &Digest) -> String {
         subject = counted;
     }
     let lasting = digest.gaps.iter().filter(|gap| gap.state != crate::snapshot::GapState::Ended).count();
+    let ended = digest.gaps.len() - lasting;
     let extras = [
         (lasting, "not read"),
-        (digest.gaps.len() - lasting, "gaps ended"),
+        (ended, if ended == 1 { "gap ended" } else { "gaps ended" }),
         (digest.unwatched.len(), "no longer watched"),
         (digest.reminded.len(), "still open after a while"),
     ];

@@ -15,8 +15,8 @@ use crate::snapshot::{ClosedRecord, GapRecord};
 const COLUMNS: usize = 72;
 /// The text for people stays under this; what does not fit is in the snapshot.
 const LIMIT: usize = 30_000;
-/// Kept for the lines at the end, which say where the rest is.
-const FOOTER: usize = 1_500;
+/// Kept for the line that says how much was left out.
+const LEFT_OUT: usize = 200;
 /// So many lines of the overview fit into the first ten of the text.
 const OVERVIEW: usize = 6;
 /// So many account ids are written out.
@@ -25,7 +25,8 @@ const ACCOUNTS_SHOWN: usize = 10;
 const MESSAGE_SHOWN: usize = 400;
 
 pub(super) fn text(digest: &Digest) -> String {
-    let mut page = Page { text: String::new(), left_out: 0 };
+    let footer = footer(digest);
+    let mut page = Page { text: String::new(), left_out: 0, limit: LIMIT.saturating_sub(footer.len() + LEFT_OUT) };
     page.line(0, &digest.subject());
     page.blank();
     let groups = group(&digest.appeared);
@@ -39,8 +40,8 @@ pub(super) fn text(digest: &Digest) -> String {
     endings("No longer watched (not cleared)", &digest.unwatched.iter().collect::<Vec<_>>(), &mut page);
     newly_watched(digest, &mut page);
     still_open(digest, &mut page);
-    page.footer(digest);
-    page.text
+    page.end();
+    page.text + &footer
 }
 
 /// The lines that stand for everything below, at most as many as fit into the first ten.
@@ -192,7 +193,7 @@ fn still_open(digest: &Digest, page: &mut Page) {
     page.heading("Open besides");
     for (pack, count) in &digest.ongoing {
         let mut part = Part::new();
-        part.line(2, &format!("{pack}: {count}, told before"));
+        part.line(2, &format!("{pack}: {count}"));
         page.part(&part);
     }
     let mut part = Part::new();
@@ -329,6 +330,7 @@ impl Part {
 struct Page {
     text: String,
     left_out: usize,
+    limit: usize,
 }
 
 impl Page {
@@ -353,7 +355,7 @@ impl Page {
     }
 
     fn heading(&mut self, heading: &str) {
-        if self.text.len() < LIMIT - FOOTER {
+        if self.text.len() < self.limit {
             self.blank();
             self.line(0, heading);
         }
@@ -361,7 +363,7 @@ impl Page {
 
     /// Shows a part if there is room, and says whether.
     fn part(&mut self, part: &Part) -> bool {
-        let fits = self.text.len() + part.0.len() < LIMIT - FOOTER;
+        let fits = self.text.len() + part.0.len() < self.limit;
         if fits {
             self.text.push_str(&part.0);
         } else {
@@ -384,17 +386,25 @@ impl Page {
         }
     }
 
-    fn footer(&mut self, digest: &Digest) {
+    fn end(&mut self) {
         self.blank();
         if self.left_out > 0 {
             self.line(0, &format!("{} more groups are left out here; the snapshot has them all.", self.left_out));
         }
-        if let Some(run_id) = &digest.run_id {
-            self.line(0, &format!("Run {} ({run_id}), as of {}", digest.sequence, moment(digest.as_of)));
-        }
-        if let Some(address) = &digest.snapshot {
-            // Addresses are not wrapped: a broken one cannot be followed.
-            let _ = writeln!(self.text, "Snapshot: {}\nConsole:  {}", address.uri(), address.console());
-        }
     }
+}
+
+/// The last lines, which say of which run this is and where the rest is.
+fn footer(digest: &Digest) -> String {
+    let mut footer = String::new();
+    if let Some(run_id) = &digest.run_id {
+        let line = format!("Run {} ({run_id}), as of {}", digest.sequence, moment(digest.as_of));
+        footer.push_str(&wrapped(0, &line));
+        footer.push('\n');
+    }
+    if let Some(address) = &digest.snapshot {
+        // Addresses are not wrapped: a broken one cannot be followed.
+        let _ = writeln!(footer, "Snapshot: {}\nConsole:  {}", address.uri(), address.console());
+    }
+    footer
 }

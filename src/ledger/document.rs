@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Ledger;
 
 /// The mark by which a ledger is known.
-pub const FORMAT: &str = "packwatch.ledger";
+const FORMAT: &str = "packwatch.ledger";
 /// The newest schema that this version reads, and the one that it writes.
-pub const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 /// Why bytes are not a ledger that can be gone on from.
 #[derive(Debug, thiserror::Error)]

@@ -17,7 +17,7 @@ use crate::plan::Policy;
 use crate::scope::Scope;
 use crate::totals::Totals;
 
-pub use document::{FORMAT, SCHEMA_VERSION, Unreadable};
+pub use document::Unreadable;
 pub use protocol::{Sent, Turn};
 
 /// The number by which the ledger knows an audience: shorter than its ARN, and never given twice.
@@ -201,6 +201,9 @@ pub struct Closed {
     pub failing_since: Timestamp,
     /// When it ended.
     pub closed_at: Timestamp,
+    /// Whether an audience was told of the end. For that one a failure that comes back is another failure.
+    #[serde(default)]
+    pub told: bool,
     /// The audiences that are still to be told, and when they were last told that it was failing.
     pub owed: BTreeMap<AudienceId, Timestamp>,
 }
@@ -243,7 +246,7 @@ pub struct PackHint {
 }
 
 /// How long a committed run id is known: Lambda tries an asynchronous invocation again for up to six hours.
-pub const RUNS_ARE_KNOWN: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const RUNS_ARE_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Ledger {
     /// The ledger of a first run, whose numbers go on after `sequence`.

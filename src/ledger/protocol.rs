@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Head, Ledger, Owner, RecentRun};
+use super::{Head, Ledger, Owner, Reading, RecentRun};
 use crate::model::TopicArn;
 use crate::scope::Scope;
 
@@ -50,12 +50,16 @@ impl Ledger {
             let turn = if run.execution == execution { Turn::Landed } else { Turn::Resume };
             return turn(run.clone());
         }
-        match &self.reading {
-            Some(reading) if reading.until > reading_started && reading.until <= now + CLOCKS_MAY_DIFFER => {
-                Turn::TooOld { covered: reading.scope.contains(scope) }
-            }
-            _ => Turn::Commit,
+        match self.newer_reading(reading_started, now) {
+            Some(reading) => Turn::TooOld { covered: reading.scope.contains(scope) },
+            None => Turn::Commit,
         }
+    }
+
+    /// The last committed reading, if it ended after one that began at `reading_started`.
+    pub fn newer_reading(&self, reading_started: Timestamp, now: Timestamp) -> Option<&Reading> {
+        let newer = |reading: &&Reading| reading.until > reading_started && reading.until <= now + CLOCKS_MAY_DIFFER;
+        self.reading.as_ref().filter(newer)
     }
 
     /// Takes the heads of `topics` that nobody owns, or whose owner's time is over.

@@ -62,7 +62,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             if self.plan.announce == Announce::Never {
                 occasion.keep_silent(&mut next, &current.ledger);
             } else {
-                offered = occasion.offer(&mut next, self.plan.announce);
+                offered = occasion.offer(&mut next, |_| self.plan.announce == Announce::Always);
             }
             next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());
             let digest = offered.into_iter().find(|(topic, _)| *topic == self.plan.topic);

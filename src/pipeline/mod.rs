@@ -109,7 +109,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     try_join(self.recall(), listing).await?.0
                 }
             };
-            self.config_calls.set(self.config_calls.get() + reader.config_calls());
+            self.config_calls.set(reader.config_calls());
             match self.turn(&current.ledger, started_at) {
                 _ if self.plan.dry_run => {}
                 Turn::Resume(run) => return self.resume(current, run).await,
@@ -121,9 +121,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
                 Turn::Commit | Turn::Landed(_) => {}
             }
-            let listing_calls = reader.config_calls();
             let observation = reader.read(&reachable, &current.ledger, || self.now()).await;
-            self.config_calls.set(self.config_calls.get() + observation.config_calls - listing_calls);
+            self.config_calls.set(observation.config_calls);
             if observation.is_nothing() {
                 return self.nothing_read(current, &observation).await;
             }
@@ -170,6 +169,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     fn reader(&self, watched: &[Watched], started_at: Timestamp) -> Reader<'_, S> {
         let until = Instant::now() + until(self.now(), self.plan.read_by);
         let reader = Reader::new(&self.ports.source, &self.scope, watched, self.plan.concurrency, started_at, until);
+        // The calls of a reading that was too old were made too.
+        reader.called_before(self.config_calls.get());
         if let Err(cause) = self.own {
             for watched in watched.iter().filter(|watched| watched.caller == Caller::Own) {
                 reader.cannot_call(&watched.source, cause.clone());
@@ -250,7 +251,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         self.rewrite(&mut current, |ledger| {
             let before = ledger.clone();
             // Who has read more since knows better.
-            if ledger.reading.as_ref().is_none_or(|reading| reading.until <= observation.started_at) {
+            if ledger.newer_reading(observation.started_at, now).is_none() {
                 compare_gaps(ledger, observation, self.terms());
                 ledger.drop_what_nobody_waits_for();
             }
@@ -260,7 +261,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             if self.plan.announce == Announce::Never {
                 occasion.keep_silent(ledger, &before);
             } else {
-                occasion.offer(ledger, Announce::Changes);
+                occasion.offer(ledger, |_| false);
             }
             ledger.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, now);
         })

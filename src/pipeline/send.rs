@@ -1,7 +1,7 @@
 //! Publish and settle: the heads that this execution owns are sent, side by side, and noted as sent; what is left to tell
 //! becomes the next head in the same write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future;
 use tokio::time::{Duration, Instant, timeout_at};
@@ -81,7 +81,13 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     }
                 }
             }
-            if let Err(cause) = self.settle(current, &settled).await {
+            // Who asked for a digest in any case, and so far only got one that an earlier run had left.
+            let of_this_run = format!("{}.", self.plan.run_id);
+            let given =
+                |topic: &TopicArn| outbox.published.get(topic).is_some_and(|head| head.id.starts_with(&of_this_run));
+            let always = self.plan.announce == Announce::Always;
+            let asked = self.plan.audiences().filter(|topic| always && !given(topic)).collect();
+            if let Err(cause) = self.settle(current, &settled, &asked).await {
                 outbox.unsettled = Some((self.address(&self.plan.ledger_key), cause));
                 return outbox;
             }
@@ -96,7 +102,12 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
     }
 
-    async fn settle(&self, current: &mut Recalled, settled: &[(TopicArn, String, Sent)]) -> Result<(), Option<Cause>> {
+    async fn settle(
+        &self,
+        current: &mut Recalled,
+        settled: &[(TopicArn, String, Sent)],
+        asked: &BTreeSet<&TopicArn>,
+    ) -> Result<(), Option<Cause>> {
         let now = self.now();
         self.rewrite(current, |ledger| {
             for (topic, digest_id, sent) in settled {
@@ -105,7 +116,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             if self.plan.announce != Announce::Never
                 && let Some(due_at) = ledger.last.as_ref().map(|last| last.at)
             {
-                self.occasion(due_at, now).offer(ledger, Announce::Changes);
+                self.occasion(due_at, now).offer(ledger, |topic| asked.contains(topic));
             }
         })
         .await

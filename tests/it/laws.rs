@@ -274,7 +274,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
     if run.plan.announce == Announce::Never {
         occasion.keep_silent(&mut next, before);
     } else {
-        offered = occasion.offer(&mut next, run.plan.announce);
+        offered = occasion.offer(&mut next, |_| run.plan.announce == Announce::Always);
     }
     while settled && next.audiences.values().any(|audience| audience.head.is_some()) {
         let heads: Vec<_> =
@@ -283,7 +283,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
             next.settle(&topic, &head.id, &head.owner.expect("owned").execution, Sent::Published);
         }
         if run.plan.announce != Announce::Never {
-            offered.extend(occasion.offer(&mut next, Announce::Changes));
+            offered.extend(occasion.offer(&mut next, |_| false));
         }
     }
     let told = offered.into_iter().map(|(topic, digest)| {

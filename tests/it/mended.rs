@@ -378,3 +378,113 @@ async fn a_refused_digest_hid_that_its_claim_could_not_be_given_back() {
     assert_eq!(error.kind(), "PublishFailed");
     assert!(error.story().contains("AuthorizationError") && error.story().contains("denied here"), "{}", error.story());
 }
+
+#[tokio::test]
+async fn a_dead_topic_made_later_failures_of_an_account_old() {
+    let mut stage = failing().await;
+    stage.set("CHAT_TOPIC_ARN", CHAT);
+    stage.set("ANNOUNCE_AFTER_MINUTES", "60");
+    for status in ["UPDATE_FAILED", "UPDATE_SUCCESSFUL"] {
+        stage.member("baseline", ACCOUNT, status);
+        for _ in 0..6 {
+            let _ = stage.invoke(json!({})).await;
+            stage.pass(15);
+        }
+    }
+    assert_eq!(stage.digests().len(), 2, "told, and told to have ended; chat has heard of neither");
+    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    stage.invoke(json!({})).await.expect_err("chat is dead");
+    assert_eq!(stage.digests().len(), 2, "too new to be told");
+    assert_eq!(stage.latest()["packs"][0]["failing_accounts"][0]["change"], "early");
+}
+
+#[tokio::test]
+async fn an_empty_answer_by_name_was_taken_for_a_pack_that_is_gone() {
+    let stage = failing().await;
+    stage.member("baseline", OTHER, "UPDATE_FAILED");
+    stage.run().await;
+    stage.world.remove_member(OWN, REGION, "baseline", ACCOUNT);
+    let empty = "{\"OrganizationConformancePackStatuses\":[]}".to_owned();
+    let effect = Effect::Raw { status: 200, content_type: "application/x-amz-json-1.1".into(), body: empty };
+    let by_name = Fault::new(effect).service(Service::Config).operation("DescribeOrganizationConformancePackStatuses");
+    stage.world.fault(by_name.nth(2));
+    let answer = stage.run().await;
+    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["gaps"]), (&json!(2), &json!(1)), "{answer}");
+    assert_eq!(stage.digests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_had_been_wrong_kept_a_blackout_from_being_recorded() {
+    let stage = failing().await;
+    stage.pass(2 * 24 * 60);
+    stage.run().await;
+    stage.pass(-2 * 24 * 60);
+    stage.world.deny_caller(OWN);
+    for _ in 0..2 {
+        stage.invoke(json!({})).await.expect_err("nothing read");
+        stage.pass(15);
+    }
+    assert_eq!(stage.digests().len(), 2, "the gap is told in its second run");
+}
+
+#[tokio::test]
+async fn a_source_that_was_not_identified_was_called_unwatched_when_it_was_read() {
+    let stage = failing().await;
+    stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
+    for _ in 0..2 {
+        stage.invoke(json!({})).await.expect_err("nothing read");
+        stage.pass(15);
+    }
+    stage.world.clear_faults();
+    stage.run().await;
+    let publish = stage.publishes(TOPIC).pop().unwrap();
+    assert!(email(&publish).contains("? self eu-west-1 is read again"), "{}", email(&publish));
+    assert!(publish.subject.unwrap().contains(", 1 gap ended"));
+}
+
+#[tokio::test]
+async fn who_asked_for_a_digest_got_only_an_older_one() {
+    let stage = failing().await;
+    stage.world.fault(no_sns());
+    stage.invoke(json!({})).await.expect_err("refused");
+    stage.pass(15);
+    stage.world.clear_faults();
+    let answer = stage.invoke(json!({"announce": "always"})).await.expect("a run");
+    let ids: Vec<String> =
+        stage.digests().iter().map(|digest| digest["digest_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, ["run-1.0.1", "run-2.0.2"]);
+    assert_eq!(answer["digest"]["id"], "run-2.0.2");
+}
+
+#[tokio::test]
+async fn a_lasting_gap_began_anew_in_a_run_of_one_account() {
+    let stage = failing().await;
+    stage.world.fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config).operation(MEMBERS));
+    stage.run().await;
+    let answer = stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
+    let gap = &stage.snapshot(&answer)["gaps"][0];
+    assert_eq!((&gap["state"], &gap["since"]), (&json!("lasting"), &json!("2026-03-01T08:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_narrowed_digest_did_not_account_for_all_that_is_open() {
+    let stage = failing().await;
+    stage.pack("guardrails", "UPDATE_SUCCESSFUL");
+    stage.member("guardrails", ACCOUNT, "UPDATE_FAILED");
+    let mut stage = stage;
+    stage.set("ANNOUNCE_AFTER_MINUTES", "30");
+    stage.run().await;
+    stage.pass(30);
+    stage.invoke(json!({"packs": ["baseline"]})).await.expect("a run");
+    let text = last_text(&stage);
+    assert!(text.contains("2 open in 2 packs") && text.contains("  guardrails: 1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_code_without_an_end_was_stored_whole() {
+    let stage = failing().await;
+    stage.world.fault(Fault::error(400, &"X".repeat(20_000), "no").service(Service::Config).operation(MEMBERS));
+    let answer = stage.run().await;
+    let code = stage.snapshot(&answer)["gaps"][0]["code"].as_str().unwrap().len();
+    assert!(code <= 1_024, "{code}");
+}
