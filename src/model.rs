@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length limit.
-pub(crate) const TEXT_LIMIT: usize = 1024;
+pub const TEXT_LIMIT: usize = 1024;
 
 /// A string with a meaning, cheap to clone and ordered by its bytes.
 macro_rules! word {
