@@ -27,15 +27,15 @@ async fn main() -> ExitCode {
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            startup::report(error).await;
+            startup::report(error, environment).await;
             ExitCode::FAILURE
         }
     }
 }
 
 async fn start() -> Result<(), StartUp> {
-    startup::in_lambda(environment)?;
     let settings = Settings::read(environment).map_err(RunError::InvalidSettings)?;
+    startup::in_lambda(environment)?;
     let aws = aws::connect(aws::environment(), &settings, aws::Patience::default(), environment).await;
     let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: Wall };
     let function = Function::new(settings, ports, token);

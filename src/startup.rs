@@ -44,14 +44,16 @@ where
 
 /// Says why the function cannot serve: in the log, and to Lambda, whose callers then get the error type. The runtime crate
 /// itself reports nothing that happens before its loop.
-pub async fn report(error: StartUp) {
+pub async fn report(error: StartUp, lookup: impl Fn(&str) -> Option<String>) {
     let StartUp::Refused(error) = error else {
         tracing::error!(error = crate::error::with_causes(&error), "the function stops");
         return;
     };
     let diagnostic = Diagnostic::from(error);
     tracing::error!(error_type = diagnostic.error_type, "the function cannot start: {}", diagnostic.error_message);
-    if let Err(cause) = tell_lambda(&diagnostic).await {
+    if in_lambda(lookup).is_ok()
+        && let Err(cause) = tell_lambda(&diagnostic).await
+    {
         tracing::error!(cause = crate::error::with_causes(cause.as_ref()), "Lambda could not be told");
     }
 }
