@@ -5,15 +5,6 @@ use serde_json::json;
 
 use crate::stage::{BUCKET, Stage};
 
-const ACCOUNT: &str = "222233334444";
-
-async fn failing() -> Stage {
-    let stage = Stage::new().await;
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage
-}
-
 async fn fails_with(stage: &Stage, kind: &str) -> String {
     let error = stage.invoke(json!({})).await.expect_err(kind);
     assert_eq!(error.kind(), kind, "{}", error.story());
@@ -31,7 +22,7 @@ async fn a_ledger_that_is_no_ledger_is_left_byte_for_byte() {
         ("{\"format\": \"packwatch.ledger\", \"schema_version\": 1}", "does not parse"),
         ("[]", "no format mark"),
     ] {
-        let stage = failing().await;
+        let stage = Stage::failing().await;
         stage.world.set_object(BUCKET, "ledger.json", bytes);
         let story = fails_with(&stage, "LedgerUnreadable").await;
         assert!(story.contains(said) && story.contains("list-object-versions"), "{bytes}: {story}");
@@ -43,7 +34,7 @@ async fn a_ledger_that_is_no_ledger_is_left_byte_for_byte() {
 
 #[tokio::test]
 async fn a_newer_ledger_is_left_to_the_newer_version() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let newer = "{\"format\": \"packwatch.ledger\", \"schema_version\": 2, \"sequence\": \"seven\"}";
     stage.world.set_object(BUCKET, "ledger.json", newer);
     let story = fails_with(&stage, "LedgerNewer").await;
@@ -53,7 +44,7 @@ async fn a_newer_ledger_is_left_to_the_newer_version() {
 
 #[tokio::test]
 async fn a_denied_ledger_is_no_first_run() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.deny_listing(crate::stage::OWN);
     let story = fails_with(&stage, "LedgerUnreadable").await;
     assert!(story.contains("AccessDenied") && story.contains("s3:ListBucket"), "{story}");
@@ -63,7 +54,7 @@ async fn a_denied_ledger_is_no_first_run() {
 #[tokio::test]
 async fn a_refused_snapshot_or_commit_tells_nothing_and_the_next_run_sees_the_same() {
     for target in ["snapshots/", "ledger.json"] {
-        let stage = failing().await;
+        let stage = Stage::failing().await;
         let refused =
             Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target(target);
         stage.world.fault(refused);
@@ -78,7 +69,7 @@ async fn a_refused_snapshot_or_commit_tells_nothing_and_the_next_run_sees_the_sa
 
 #[tokio::test]
 async fn a_digest_that_could_not_be_noted_as_sent_is_sent_again_under_its_id() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("ledger");
     stage.world.fault(refused.nth(2));
     fails_with(&stage, "SettleFailed").await;
@@ -92,7 +83,7 @@ async fn a_digest_that_could_not_be_noted_as_sent_is_sent_again_under_its_id() {
 
 #[tokio::test]
 async fn a_head_that_another_execution_may_still_send_is_waited_for() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("ledger");
     stage.world.fault(refused.nth(2));
     stage.invoke(json!({})).await.expect_err("the settle is refused");
@@ -108,7 +99,7 @@ async fn a_head_that_another_execution_may_still_send_is_waited_for() {
 
 #[tokio::test]
 async fn a_lost_ledger_goes_on_from_the_latest_snapshot() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     stage.run().await;
     stage.world.remove_object(BUCKET, "ledger.json");
@@ -120,7 +111,7 @@ async fn a_lost_ledger_goes_on_from_the_latest_snapshot() {
 
 #[tokio::test]
 async fn latest_is_never_older_than_it_was_and_a_narrowed_run_leaves_it() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     let narrowed = stage.invoke(json!({"packs": ["baseline"]})).await.expect("a run");
     assert_eq!(narrowed["sequence"], 2);
@@ -132,7 +123,7 @@ async fn latest_is_never_older_than_it_was_and_a_narrowed_run_leaves_it() {
 
 #[tokio::test]
 async fn a_latest_that_cannot_be_written_is_made_good_by_the_next_run() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("latest");
     stage.world.fault(refused.first(1));
     assert_eq!(stage.run().await["outcome"], "committed");
@@ -143,7 +134,7 @@ async fn a_latest_that_cannot_be_written_is_made_good_by_the_next_run() {
 
 #[tokio::test]
 async fn throttling_past_the_retries_is_a_gap() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     let call = "GetOrganizationConformancePackDetailedStatus";
     stage.world.fault(Fault::new(Effect::Malformed).service(Service::Config).operation(call));
@@ -154,7 +145,7 @@ async fn throttling_past_the_retries_is_a_gap() {
 
 #[tokio::test]
 async fn what_is_not_read_in_time_is_a_gap_and_the_rest_is_stored() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.pack("silent", "UPDATE_SUCCESSFUL");
     stage.world.fault(Fault::new(Effect::Silence).service(Service::Config).target("silent"));
     let function = stage.function().await;

@@ -12,13 +12,6 @@ const OTHER: &str = "333344445555";
 const FAR: &str = "us-east-1";
 const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
 
-async fn failing() -> Stage {
-    let stage = Stage::new().await;
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage
-}
-
 /// A run with so many seconds until its deadline.
 async fn in_seconds(stage: &Stage, seconds: i64, event: Value) -> Result<Value, RunError> {
     let function = stage.function().await;
@@ -38,7 +31,7 @@ fn last_text(stage: &Stage) -> String {
 
 #[tokio::test]
 async fn an_answer_without_its_list_hid_the_pages_behind_it() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.member("baseline", "111100002222", "UPDATE_SUCCESSFUL");
     stage.member("baseline", OTHER, "UPDATE_FAILED");
     stage.world.page_size(Some(1));
@@ -51,7 +44,7 @@ async fn an_answer_without_its_list_hid_the_pages_behind_it() {
 
 #[tokio::test]
 async fn a_silent_sts_ate_the_time_of_the_run() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(Fault::new(Effect::Silence).service(Service::Sts));
     let error = in_seconds(&stage, 2, json!({})).await.expect_err("nothing is read");
     assert_eq!(error.kind(), "NothingRead");
@@ -61,7 +54,7 @@ async fn a_silent_sts_ate_the_time_of_the_run() {
 
 #[tokio::test]
 async fn a_silent_run_swallowed_what_other_runs_had_still_to_tell() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(no_sns());
     stage.invoke(json!({})).await.expect_err("refused");
     stage.pass(15);
@@ -80,7 +73,7 @@ async fn a_silent_run_swallowed_what_other_runs_had_still_to_tell() {
 
 #[tokio::test]
 async fn a_silent_run_that_read_nothing_told_of_it() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     stage.world.deny_caller(OWN);
     stage.invoke(json!({})).await.expect_err("nothing read");
@@ -91,7 +84,7 @@ async fn a_silent_run_that_read_nothing_told_of_it() {
 
 #[tokio::test]
 async fn a_digest_after_the_first_run_said_first_run_and_an_old_time() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     stage.world.deny_caller(OWN);
     for _ in 0..2 {
@@ -113,7 +106,7 @@ async fn a_store_that_failed_blamed_other_runs_and_lost_its_cause() {
             .operation("PutObject")
             .target("ledger")
     };
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.patience.backoff = std::time::Duration::from_millis(5);
     stage.world.fault(ledger());
     let story = stage.invoke(json!({})).await.expect_err("no store").story();
@@ -133,7 +126,7 @@ async fn a_store_that_failed_blamed_other_runs_and_lost_its_cause() {
 
 #[tokio::test]
 async fn a_gap_whose_region_was_taken_out_was_called_read_again() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
     stage.world.fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config).region(FAR));
     stage.run().await;
@@ -182,7 +175,7 @@ async fn a_pack_itself_stayed_open_beside_its_open_member() {
 
 #[tokio::test]
 async fn a_narrowed_run_failed_on_a_topic_that_was_no_longer_configured() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.set("CHAT_TOPIC_ARN", CHAT);
     stage.invoke(json!({})).await.expect_err("the chat topic is missing");
     stage.pass(15);
@@ -263,7 +256,7 @@ async fn groups_that_fitted_stood_under_a_pack_that_did_not() {
 
 #[tokio::test]
 async fn a_commit_that_landed_late_was_answered_with_another_snapshot() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.patience.attempt = std::time::Duration::from_millis(300);
     stage.patience.backoff = std::time::Duration::from_millis(1);
     let put = |effect| Fault::new(effect).service(Service::S3).operation("PutObject").target("ledger");
@@ -284,7 +277,7 @@ async fn a_commit_that_landed_late_was_answered_with_another_snapshot() {
 
 #[tokio::test]
 async fn a_gap_that_came_back_was_told_at_first_sight_where_another_topic_lagged() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
     stage.set("CHAT_TOPIC_ARN", CHAT);
     stage.world.create_topic(CHAT);
@@ -309,7 +302,7 @@ async fn a_gap_that_came_back_was_told_at_first_sight_where_another_topic_lagged
 
 #[tokio::test]
 async fn a_dry_run_named_a_snapshot_that_would_never_be_and_hid_behind_a_waiting_digest() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let dry = stage.invoke(json!({"dry_run": true})).await.expect("a run");
     assert!(!dry["digest"]["text"].as_str().unwrap().contains("s3://"), "{dry}");
     stage.world.fault(no_sns());
@@ -322,7 +315,7 @@ async fn a_dry_run_named_a_snapshot_that_would_never_be_and_hid_behind_a_waiting
 
 #[tokio::test]
 async fn a_clearing_that_was_undone_made_the_failure_young() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     stage.world.fault(no_sns());
     for (account, status) in [(OTHER, "UPDATE_FAILED"), (ACCOUNT, "UPDATE_SUCCESSFUL"), (ACCOUNT, "UPDATE_FAILED")] {
@@ -336,7 +329,7 @@ async fn a_clearing_that_was_undone_made_the_failure_young() {
 
 #[tokio::test]
 async fn newly_watched_was_forgotten_before_anybody_heard_of_it() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.run().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
     stage.set("ANNOUNCE_AFTER_MINUTES", "60");
@@ -349,7 +342,7 @@ async fn newly_watched_was_forgotten_before_anybody_heard_of_it() {
 
 #[tokio::test]
 async fn a_link_to_a_key_broke_at_a_space() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.set("SNAPSHOT_PREFIX", "a b&c#d?e)f%20+");
     stage.run().await;
     let text = last_text(&stage);
@@ -369,7 +362,7 @@ async fn a_pack_itself_under_a_gap_was_not_unconfirmed() {
 
 #[tokio::test]
 async fn a_refused_digest_hid_that_its_claim_could_not_be_given_back() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(no_sns());
     let no =
         Fault::error(403, "AccessDenied", "denied here").service(Service::S3).operation("PutObject").target("ledger");
@@ -381,7 +374,7 @@ async fn a_refused_digest_hid_that_its_claim_could_not_be_given_back() {
 
 #[tokio::test]
 async fn a_dead_topic_made_later_failures_of_an_account_old() {
-    let mut stage = failing().await;
+    let mut stage = Stage::failing().await;
     stage.set("CHAT_TOPIC_ARN", CHAT);
     stage.set("ANNOUNCE_AFTER_MINUTES", "60");
     for status in ["UPDATE_FAILED", "UPDATE_SUCCESSFUL"] {
@@ -400,7 +393,7 @@ async fn a_dead_topic_made_later_failures_of_an_account_old() {
 
 #[tokio::test]
 async fn an_empty_answer_by_name_was_taken_for_a_pack_that_is_gone() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.member("baseline", OTHER, "UPDATE_FAILED");
     stage.run().await;
     stage.world.remove_member(OWN, REGION, "baseline", ACCOUNT);
@@ -415,7 +408,7 @@ async fn an_empty_answer_by_name_was_taken_for_a_pack_that_is_gone() {
 
 #[tokio::test]
 async fn a_clock_that_had_been_wrong_kept_a_blackout_from_being_recorded() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.pass(2 * 24 * 60);
     stage.run().await;
     stage.pass(-2 * 24 * 60);
@@ -429,7 +422,7 @@ async fn a_clock_that_had_been_wrong_kept_a_blackout_from_being_recorded() {
 
 #[tokio::test]
 async fn a_source_that_was_not_identified_was_called_unwatched_when_it_was_read() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
     for _ in 0..2 {
         stage.invoke(json!({})).await.expect_err("nothing read");
@@ -444,7 +437,7 @@ async fn a_source_that_was_not_identified_was_called_unwatched_when_it_was_read(
 
 #[tokio::test]
 async fn who_asked_for_a_digest_got_only_an_older_one() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(no_sns());
     stage.invoke(json!({})).await.expect_err("refused");
     stage.pass(15);
@@ -458,7 +451,7 @@ async fn who_asked_for_a_digest_got_only_an_older_one() {
 
 #[tokio::test]
 async fn a_lasting_gap_began_anew_in_a_run_of_one_account() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config).operation(MEMBERS));
     stage.run().await;
     let answer = stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
@@ -468,7 +461,7 @@ async fn a_lasting_gap_began_anew_in_a_run_of_one_account() {
 
 #[tokio::test]
 async fn a_narrowed_digest_did_not_account_for_all_that_is_open() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.pack("guardrails", "UPDATE_SUCCESSFUL");
     stage.member("guardrails", ACCOUNT, "UPDATE_FAILED");
     let mut stage = stage;
@@ -482,7 +475,7 @@ async fn a_narrowed_digest_did_not_account_for_all_that_is_open() {
 
 #[tokio::test]
 async fn a_code_without_an_end_was_stored_whole() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.world.fault(Fault::error(400, &"X".repeat(20_000), "no").service(Service::Config).operation(MEMBERS));
     let answer = stage.run().await;
     let code = stage.snapshot(&answer)["gaps"][0]["code"].as_str().unwrap().len();

@@ -11,17 +11,10 @@ use crate::stage::{BUCKET, Stage};
 
 const ACCOUNT: &str = "222233334444";
 
-async fn failing() -> Stage {
-    let stage = Stage::new().await;
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage
-}
-
 #[tokio::test]
 async fn two_functions_at_once_give_one_digest_for_one_change() {
     for same_run in [false, true] {
-        let stage = failing().await;
+        let stage = Stage::failing().await;
         let (one, other) = (stage.function().await, stage.function().await);
         let ids = if same_run { ["run", "run"] } else { ["one", "other"] };
         let (one, other) = join(
@@ -41,7 +34,7 @@ async fn two_functions_at_once_give_one_digest_for_one_change() {
 
 #[tokio::test]
 async fn many_functions_at_once_tell_one_change_once_and_leave_one_chain_of_snapshots() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let mut functions = Vec::new();
     for _ in 0..5 {
         functions.push(stage.function().await);
@@ -63,7 +56,7 @@ async fn many_functions_at_once_tell_one_change_once_and_leave_one_chain_of_snap
 
 /// An older run whose listing is answered late, and a newer one that commits meanwhile, `seconds` later by the clock.
 async fn overtaken(seconds: i64, older: Value, newer: Value) -> (Stage, Result<Report, RunError>, Report) {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     stage.run().await;
     let (first, second) = (stage.function().await, stage.function().await);
     let slow = packwatch_simulation::Effect::Delay(std::time::Duration::from_millis(400));
@@ -105,7 +98,7 @@ async fn an_older_reading_without_time_to_read_again_fails_where_a_narrower_one_
 
 #[tokio::test]
 async fn the_same_run_id_later_is_resumed_and_reads_nothing_into_the_ledger() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let function = stage.function().await;
     function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.unwrap();
     stage.pass(2);
@@ -122,7 +115,7 @@ async fn the_same_run_id_later_is_resumed_and_reads_nothing_into_the_ledger() {
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_found_and_told_once() {
     use packwatch_simulation::Effect;
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     // The ledger's first write lands and is not answered, three times over, as often as the SDK tries.
     stage
         .world
@@ -135,7 +128,7 @@ async fn a_commit_whose_answer_was_lost_is_found_and_told_once() {
 
 #[tokio::test]
 async fn crossing_writes_are_tried_again() {
-    let stage = failing().await;
+    let stage = Stage::failing().await;
     let conflict =
         Fault::error(409, "ConditionalRequestConflict", "crossed").service(Service::S3).operation("PutObject");
     stage.world.fault(conflict.target("ledger").first(2));

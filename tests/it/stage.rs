@@ -61,6 +61,14 @@ impl Stage {
         }
     }
 
+    /// An organization in which one member of one pack fails.
+    pub async fn failing() -> Self {
+        let stage = Self::new().await;
+        stage.pack("baseline", "UPDATE_SUCCESSFUL");
+        stage.member("baseline", "222233334444", "UPDATE_FAILED");
+        stage
+    }
+
     pub fn set(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());
     }
