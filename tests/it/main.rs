@@ -22,6 +22,7 @@ mod laws;
 mod mended;
 mod narrowed;
 mod overlaps;
+mod protocol;
 mod races;
 mod refusals;
 mod repository;

@@ -1,0 +1,210 @@
+//! The world as one execution meets it: what it asks is noted, and answered from a script as far as that goes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::task::Poll;
+
+use jiff::{SignedDuration, Timestamp};
+use packwatch::message::Message;
+use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
+use packwatch::plan::Watched;
+use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, Page, StatusSource, Unread, Unwritten, Version};
+
+use super::world::{ACCOUNTS, Accounts, Bytes, LEDGER};
+use crate::stage::{OWN, time};
+
+/// Milliseconds since the model's first moment.
+pub type Time = i64;
+
+/// A time of the model's as one of the program's.
+pub fn at(at: Time) -> Timestamp {
+    time("2026-03-01T08:00:00Z") + SignedDuration::from_millis(at)
+}
+
+/// A time of the program's as one of the model's.
+pub fn since_the_first(time: Timestamp) -> Time {
+    time.as_millisecond() - at(0).as_millisecond()
+}
+
+/// What an execution asks the world for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Call {
+    Get { key: String },
+    Put { key: String, bytes: Bytes, expect: Option<String> },
+    Read,
+    Publish { topic: String, digest: String, message: Bytes },
+}
+
+impl Call {
+    pub fn is_recall(&self) -> bool {
+        matches!(self, Self::Get { key } if key == LEDGER)
+    }
+}
+
+/// What the world answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Answer {
+    Object(Option<(Bytes, String)>),
+    Stored(String),
+    Lost,
+    Unanswered,
+    Refused,
+    Failing(Accounts),
+    Sent,
+}
+
+/// The answers so far, by the number of the call, each with the time at which it came.
+pub type Answers = BTreeMap<usize, (Answer, Time)>;
+
+/// What an execution has done and seen so far.
+#[derive(Debug, Clone, Default)]
+pub struct Knows {
+    /// The newest time that it was given.
+    pub now: Time,
+    /// When its last reading began.
+    pub reading_began: Time,
+    /// What its last reading found, and when that ended.
+    pub found: Option<(Accounts, Time)>,
+    /// How often it was shown the ledger.
+    pub recalls: usize,
+    /// Whether the ledger was the last that it was shown.
+    pub just_recalled: bool,
+    /// Whether a topic has refused a digest of its.
+    pub refused: bool,
+    /// The digests that it has asked to publish, by topic.
+    pub published: BTreeMap<String, String>,
+}
+
+/// Gives the turn back once.
+async fn turn() {
+    let mut given = false;
+    std::future::poll_fn(|task| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What was asked and answered so far.
+pub struct Played<'a, F> {
+    pub blind: bool,
+    pub knows: RefCell<Knows>,
+    pub calls: Cell<usize>,
+    pub turns: Cell<usize>,
+    pub answers: &'a Answers,
+    /// What answers where nothing is written.
+    pub answer: RefCell<F>,
+    pub waiting: RefCell<Vec<(usize, Call)>>,
+}
+
+/// The ports of an execution.
+pub struct Script<'a, F>(pub &'a Played<'a, F>);
+
+impl<F> Clone for Script<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Script<'_, F> {}
+
+impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Script<'_, F> {
+    async fn ask(&self, call: Call) -> Answer {
+        let Self(played) = self;
+        let number = played.calls.get();
+        played.calls.set(number + 1);
+        // Whatever is asked at the same time is asked before the answer comes.
+        turn().await;
+        played.turns.set(played.turns.get() + 1);
+        let written = played.answers.get(&number).cloned();
+        let Some((answer, at)) = written.or_else(|| played.answer.borrow_mut()(&call, &played.knows.borrow())) else {
+            played.waiting.borrow_mut().push((number, call));
+            return std::future::pending().await;
+        };
+        let mut knows = played.knows.borrow_mut();
+        knows.now = knows.now.max(at);
+        knows.just_recalled = call.is_recall();
+        knows.recalls += usize::from(call.is_recall());
+        knows.refused |= matches!((&call, &answer), (Call::Publish { .. }, Answer::Refused | Answer::Unanswered));
+        if let Answer::Failing(failing) = &answer {
+            knows.found = Some((*failing, knows.now));
+        }
+        answer
+    }
+}
+
+impl<F> Clock for Script<'_, F> {
+    fn now(&self) -> Timestamp {
+        at(self.0.knows.borrow().now)
+    }
+}
+
+impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<'_, F> {
+    async fn identify(&self) -> Result<AccountId, GapCause> {
+        Ok(OWN.into())
+    }
+
+    async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+        let mut knows = self.0.knows.borrow_mut();
+        knows.reading_began = knows.now;
+        if self.0.blind {
+            return Err(GapCause { operation: "Describe".into(), code: "AccessDenied".into(), message: "no".into() });
+        }
+        Ok(Page { rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))], next: None })
+    }
+
+    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
+        Ok(Some(Row::new("CREATE_IN_PROGRESS")))
+    }
+
+    async fn members(
+        &self,
+        _: &Watched,
+        _: &PackName,
+        _: Option<&AccountId>,
+        _: Option<&str>,
+    ) -> Result<Page<(AccountId, Row)>, Unread> {
+        let Answer::Failing(failing) = self.ask(Call::Read).await else { unreachable!("a reading finds rows") };
+        let row = |(account, fails): (&str, bool)| {
+            (account.into(), Row::new(if fails { "CREATE_FAILED" } else { "CREATE_SUCCESSFUL" }))
+        };
+        Ok(Page { rows: ACCOUNTS.into_iter().zip(failing).map(row).collect(), next: None })
+    }
+}
+
+impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F> {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+        match self.ask(Call::Get { key: key.to_owned() }).await {
+            Answer::Object(object) => Ok(object.map(|(bytes, version)| (bytes.to_vec(), Version(version)))),
+            _ => Err("no answer".into()),
+        }
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+        let expect = match expect {
+            Expect::Absent => None,
+            Expect::Version(Version(version)) => Some(version.clone()),
+        };
+        match self.ask(Call::Put { key: key.to_owned(), bytes: bytes.into(), expect }).await {
+            Answer::Stored(version) => Ok(Version(version)),
+            Answer::Lost => Err(Unwritten::Lost),
+            Answer::Refused => Err(Unwritten::Refused("no".into())),
+            _ => Err(Unwritten::Unknown("no answer".into())),
+        }
+    }
+}
+
+impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Notifier for Script<'_, F> {
+    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
+        let (topic, digest) = (topic.as_str().to_owned(), message.deduplication_id.clone());
+        self.0.knows.borrow_mut().published.insert(topic.clone(), digest.clone());
+        let message = serde_json::to_vec(message).expect("JSON").into();
+        match self.ask(Call::Publish { topic, digest, message }).await {
+            Answer::Sent => Ok(()),
+            _ => Err("no".into()),
+        }
+    }
+}
