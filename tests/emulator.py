@@ -107,28 +107,31 @@ class Organization(Process):
         return json.loads(fetch(f"{self.url}/{BUCKET}/{key}", headers={"Authorization": SIGNED}))
 
 
+def environment(organization, **settings):
+    """The function's environment. Nothing of the machine's own AWS set-up gets in."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_FUNCTION_NAME": "packwatch",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": organization.url,
+        "AWS_ACCESS_KEY_ID": "AKIDOWN",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        **settings,
+    }
+
+
 class Emulator(Process):
     """The binary under the emulator, which starts it with the first invocation."""
 
     def __init__(self, folder, name, binary, organization, **settings):
         port, runtime = free_port(), free_port()
-        # Nothing of the machine's own AWS set-up gets in.
-        environment = {
-            "PATH": os.environ["PATH"],
-            "AWS_LAMBDA_FUNCTION_NAME": "packwatch",
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
-            "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": organization.url,
-            "AWS_ACCESS_KEY_ID": "AKIDOWN",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            **settings,
-        }
         listen = f"127.0.0.1:{port}"
         command = [rie(), "--runtime-interface-emulator-address", listen]
         command += ["--runtime-api-address", f"127.0.0.1:{runtime}", binary]
-        super().__init__(folder, name, command, environment)
+        super().__init__(folder, name, command, environment(organization, **settings))
         self.url = f"http://{listen}/2015-03-31/functions/function/invocations"
         self.wait_for(lambda: self.listens(port), "listening")
 
