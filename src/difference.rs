@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::ledger::{AudienceId, Ledger};
-use crate::model::{FailureKey, GapKey, How};
+use crate::model::{FailureKey, GapKey, How, Source};
 use crate::plan::Policy;
 use crate::scope::Scope;
 
@@ -24,6 +24,10 @@ pub struct Difference {
     pub gaps_lasting: BTreeSet<GapKey>,
     /// Told as not read, and no longer so: read again, gone, or no longer watched.
     pub gaps_ended: BTreeSet<GapKey>,
+    /// Had packs and list none, and not told.
+    pub emptied: BTreeSet<Source>,
+    /// Told to list no packs, and list some again.
+    pub listed_again: BTreeSet<Source>,
 }
 
 impl Difference {
@@ -56,6 +60,14 @@ impl Difference {
                 _ => false,
             };
         }
+        let sees = |source: &Source| scope.is_none_or(|scope| scope.covers_source(source));
+        for (source, emptied) in ledger.emptied.iter().filter(|(source, _)| sees(source)) {
+            match (emptied.told.contains(&audience), emptied.ended) {
+                (true, true) => difference.listed_again.insert(source.clone()),
+                (false, false) => difference.emptied.insert(source.clone()),
+                _ => false,
+            };
+        }
         difference
     }
 
@@ -69,6 +81,8 @@ impl Difference {
             reminded: &self.reminded - &before.reminded,
             gaps_lasting: &self.gaps_lasting - &before.gaps_lasting,
             gaps_ended: &self.gaps_ended - &before.gaps_ended,
+            emptied: &self.emptied - &before.emptied,
+            listed_again: &self.listed_again - &before.listed_again,
         }
     }
 
@@ -97,6 +111,16 @@ impl Difference {
         for key in &self.gaps_ended {
             if let Some(gap) = ledger.gaps.get_mut(key) {
                 gap.told.remove(&audience);
+            }
+        }
+        for source in &self.emptied {
+            if let Some(emptied) = ledger.emptied.get_mut(source) {
+                emptied.told.insert(audience);
+            }
+        }
+        for source in &self.listed_again {
+            if let Some(emptied) = ledger.emptied.get_mut(source) {
+                emptied.told.remove(&audience);
             }
         }
         ledger.drop_what_nobody_waits_for();

@@ -40,6 +40,11 @@ impl Scope {
         self.covers_pack(&key.pack) && self.covers_account(key.account_id.as_ref())
     }
 
+    /// Whether the run sees all packs of a source that are watched, and so whether there are none.
+    pub fn covers_source(&self, source: &Source) -> bool {
+        self.sources.contains(source) && self.packs.is_none() && self.accounts.is_none()
+    }
+
     /// Whether a member account, or with `None` the pack itself, is in it.
     pub fn covers_account(&self, account: Option<&AccountId>) -> bool {
         match (&self.accounts, account) {

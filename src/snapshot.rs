@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
 use crate::difference::Difference;
-use crate::ledger::{AudienceId, Closed, GapEnd, Ledger, Open};
-use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Standing, Status};
+use crate::ledger::{AudienceId, Closed, Emptied, GapEnd, Ledger, Open};
+use crate::model::{
+    AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Source, Standing, Status,
+};
 use crate::observation::{Observation, PackReading};
 use crate::plan::{Plan, Policy};
 use crate::scope::Scope;
@@ -141,6 +143,27 @@ pub enum GapState {
     Ended,
 }
 
+/// A source that had packs and lists none, or lists some again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+pub struct EmptiedRecord {
+    #[serde(flatten)]
+    pub source: Source,
+    pub packs_before: usize,
+    pub since: Timestamp,
+    pub state: EmptiedState,
+}
+
+/// Where a source without packs stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptiedState {
+    /// It lists no packs any more.
+    Began,
+    /// It lists packs again.
+    Ended,
+}
+
 /// The document.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of the document")]
@@ -153,6 +176,7 @@ pub struct Snapshot<'a> {
     pub unwatched: Vec<ClosedRecord>,
     pub unconfirmed: Vec<Unconfirmed>,
     pub gaps: Vec<GapRecord>,
+    pub emptied: Vec<EmptiedRecord>,
     pub digest: Option<DigestName>,
 }
 
@@ -343,6 +367,7 @@ impl Findings<'_> {
                     end: None,
                 })
                 .collect(),
+            emptied: emptied_records(ledger, difference),
             digest,
         };
         serde_json::to_vec(&document)
@@ -394,6 +419,16 @@ impl Findings<'_> {
 pub(crate) fn clearings(ledger: &Ledger, difference: &Difference) -> usize {
     let better = |key: &&FailureKey| ledger.closed.get(*key).is_some_and(|closed| closed.how.is_clearing());
     difference.cleared.iter().filter(better).count()
+}
+
+/// The sources of a difference that list no packs any more, or some again, in the order of the sources.
+pub(crate) fn emptied_records(ledger: &Ledger, difference: &Difference) -> Vec<EmptiedRecord> {
+    let record = |source: &Source| {
+        let Emptied { packs_before, since, ended, told: _ } = *ledger.emptied.get(source)?;
+        let state = if ended { EmptiedState::Ended } else { EmptiedState::Began };
+        Some(EmptiedRecord { source: source.clone(), packs_before, since, state })
+    };
+    (&difference.emptied | &difference.listed_again).iter().filter_map(record).collect()
 }
 
 /// How many packs these failures are in.

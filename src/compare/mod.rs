@@ -1,6 +1,7 @@
 //! The comparison: from what was open and what was seen, to what is open now. One function makes both the changes and the
 //! next ledger, so they cannot disagree, and comparing again with the same observation changes nothing.
 
+mod emptied;
 mod gaps;
 mod packs;
 
@@ -51,6 +52,7 @@ pub fn compare(ledger: &Ledger, observation: &Observation, terms: Terms<'_>) -> 
     packs::explain(&mut next, terms.scope, now);
     unconfirmed.retain(|key| next.open.contains_key(key));
     packs::note_attempts(&mut next, observation, terms.scope);
+    emptied::follow_emptied(&mut next, ledger, observation, terms.scope);
     restore_what_was_told(&mut next, terms.policy);
     let gaps = compare_gaps(&mut next, observation, terms);
     next.drop_what_nobody_waits_for();
@@ -71,6 +73,7 @@ fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
         }
     }
     next.packs.retain(|key, _| terms.scope.covers_pack(key));
+    next.emptied.retain(|source, _| terms.scope.sources.contains(source));
 }
 
 /// Ends an open failure. One that nobody was told of is never told.

@@ -134,9 +134,11 @@ fn a_member_is_open(next: &Ledger, itself: &FailureKey) -> bool {
     next.open.range(itself..).take_while(|(key, _)| key.pack == itself.pack).any(|(key, _)| !key.is_pack())
 }
 
-/// Notes which packs were tried, and forgets those that are not there.
+/// Notes which packs were tried, and forgets those that are not there; unless the run is too narrow to say that a source
+/// is emptied, because who says so later has to know that there were some.
 pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
-    next.packs.retain(|pack, _| !scope.covers_pack(pack) || !observation.lacks(pack));
+    let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
+    next.packs.retain(|pack, _| !may_forget(pack) || !observation.lacks(pack));
     let tried = |reading: &PackReading| reading.coverage != Coverage::Untried;
     for (pack, _) in observation.packs.iter().filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading)) {
         next.packs.insert(pack.clone(), PackHint { attempted_at: observation.ended_at });

@@ -24,6 +24,7 @@ struct Document<'a> {
     unwatched: Vec<Box<RawValue>>,
     reminded: Vec<Box<RawValue>>,
     gaps: Vec<Box<RawValue>>,
+    emptied: Vec<Box<RawValue>>,
     truncated: bool,
     snapshot: Option<String>,
 }
@@ -54,6 +55,7 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
         unwatched: Vec::new(),
         reminded: Vec::new(),
         gaps: Vec::new(),
+        emptied: Vec::new(),
         truncated: false,
         snapshot: digest.snapshot.as_ref().map(super::SnapshotAddress::uri),
     };
@@ -66,19 +68,21 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
         left = if fits { left - cost } else { 0 };
         fits.then_some(record)
     };
+    let emptied = records(&digest.emptied);
     let gaps = records(&digest.gaps);
     let appeared = records(&digest.appeared);
     let cleared = records(&digest.cleared);
     let unwatched = records(&digest.unwatched);
     let reminded = records(&digest.reminded);
-    let all = [gaps.len(), appeared.len(), cleared.len(), unwatched.len(), reminded.len()].iter().sum();
+    let all = [&emptied, &gaps, &appeared, &cleared, &unwatched, &reminded].iter().map(|list| list.len()).sum();
+    document.emptied = emptied.into_iter().map_while(&mut fits).collect();
     document.gaps = gaps.into_iter().map_while(&mut fits).collect();
     document.appeared = appeared.into_iter().map_while(&mut fits).collect();
     document.cleared = cleared.into_iter().map_while(&mut fits).collect();
     document.unwatched = unwatched.into_iter().map_while(&mut fits).collect();
     document.reminded = reminded.into_iter().map_while(&mut fits).collect();
-    let kept = [&document.gaps, &document.appeared, &document.cleared, &document.unwatched, &document.reminded];
-    let kept: usize = kept.iter().map(|list| list.len()).sum();
+    let Document { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = &document;
+    let kept: usize = [emptied, gaps, appeared, cleared, unwatched, reminded].iter().map(|list| list.len()).sum();
     document.truncated = kept < all;
     structure(&write(&document))
 }

@@ -2,6 +2,7 @@
 
 mod cause;
 mod chat;
+mod emptied;
 mod inert;
 mod json;
 mod subject;
@@ -18,7 +19,8 @@ use crate::message::{Attribute, Message, SIZE_LIMIT};
 use crate::model::{FailureKey, GapKey, PackName, Region, Row, Source};
 use crate::plan::Plan;
 use crate::snapshot::{
-    ClosedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings, pack_names, packs_of,
+    ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings, emptied_records,
+    pack_names, packs_of,
 };
 use crate::totals::Totals;
 
@@ -57,6 +59,8 @@ pub struct Digest {
     pub reminded: Vec<FailureRecord>,
     /// Gaps to tell.
     pub gaps: Vec<GapRecord>,
+    /// Sources that list no packs any more, or some again.
+    pub emptied: Vec<EmptiedRecord>,
     /// Open besides what appeared, as counts.
     pub ongoing: BTreeMap<PackName, usize>,
     /// Open and not due yet.
@@ -160,6 +164,7 @@ impl Digest {
             unwatched: endings(&difference.unwatched),
             reminded: failures(&difference.reminded),
             gaps: gap_records(ledger, difference),
+            emptied: emptied_records(ledger, difference),
             ongoing,
             early,
             newly_watched: audience.newly_watched.clone(),
@@ -222,6 +227,7 @@ impl Digest {
     fn attributes(&self) -> BTreeMap<String, Attribute> {
         let mut regions: BTreeSet<&Region> = self.failures().map(|key| &key.pack.source.region).collect();
         regions.extend(self.gaps.iter().map(|gap| &gap.key.source.region));
+        regions.extend(self.emptied.iter().map(|emptied| &emptied.source.region));
         let packs = self.packs().into_iter().map(ToString::to_string).collect();
         BTreeMap::from([
             ("appeared".to_owned(), Attribute::Number(self.totals.appeared)),

@@ -12,38 +12,46 @@ pub(super) fn subject(digest: &Digest) -> String {
     } else {
         format!("{} appeared, {} cleared", digest.totals.appeared, digest.totals.cleared)
     };
-    let open = digest.totals.open_all;
-    let packs = match digest.packs_failing {
-        0 => String::new(),
-        1 => " in 1 pack".to_owned(),
-        many => format!(" in {many} packs"),
-    };
-    let counted = format!("packwatch{label}: {changes}, {open} open{packs}");
-    let mut subject = match (digest.packs_failing, digest.packs_open.first()) {
-        (1, Some(pack)) => {
-            format!("packwatch{label}: {changes}, {open} open in {}", ascii(&super::inert(pack.as_str())))
-        }
-        _ => counted.clone(),
-    };
-    if subject.len() > LIMIT {
-        subject = counted;
-    }
     let lasting = digest.gaps.iter().filter(|gap| gap.state != crate::snapshot::GapState::Ended).count();
     let ended = digest.gaps.len() - lasting;
+    let (emptied, listed_again) = super::emptied::counts(digest);
     let extras = [
+        (emptied, if emptied == 1 { "source lists no packs" } else { "sources list no packs" }),
+        (listed_again, if listed_again == 1 { "source lists packs again" } else { "sources list packs again" }),
         (lasting, "not read"),
         (ended, if ended == 1 { "gap ended" } else { "gaps ended" }),
         (digest.unwatched.len(), "no longer watched"),
         (digest.reminded.len(), "still open after a while"),
     ];
-    for (count, words) in extras.into_iter().filter(|(count, _)| *count > 0) {
-        let extra = format!(", {count} {words}");
+    let extras = extras.into_iter().filter(|(count, _)| *count > 0);
+    let extras: Vec<String> = extras.map(|(count, words)| format!(", {count} {words}")).collect();
+    let all = extras.concat();
+    let bare = format!("packwatch{label}: {changes}, {} open", digest.totals.open_all);
+    // Where the packs are gives way to what else is to be said.
+    let longest_first = [packs(digest, true), packs(digest, false), String::new()];
+    for subject in longest_first.into_iter().map(|packs| format!("{bare}{packs}{all}")) {
+        if subject.len() <= LIMIT {
+            return subject;
+        }
+    }
+    let mut subject = bare;
+    for extra in extras {
         if subject.len() + extra.len() <= LIMIT {
             subject.push_str(&extra);
         }
     }
     subject.truncate(LIMIT);
     subject
+}
+
+/// In how many packs something is open; with `by_name`, in which, where it is one.
+fn packs(digest: &Digest, by_name: bool) -> String {
+    match (digest.packs_failing, digest.packs_open.first()) {
+        (0, _) => String::new(),
+        (1, Some(pack)) if by_name => format!(" in {}", ascii(&super::inert(pack.as_str()))),
+        (1, _) => " in 1 pack".to_owned(),
+        (many, _) => format!(" in {many} packs"),
+    }
 }
 
 fn ascii(text: &str) -> String {

@@ -7,7 +7,7 @@ use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::cause::{Group, group};
-use super::{Digest, inert};
+use super::{Digest, emptied, inert};
 use crate::ledger::GapEnd;
 use crate::model::{AccountId, How, PackName, Region};
 use crate::snapshot::{ClosedRecord, GapRecord};
@@ -31,6 +31,7 @@ pub(super) fn text(digest: &Digest) -> String {
     page.blank();
     let groups = group(&digest.appeared);
     overview(digest, &groups, &mut page);
+    emptied::sections(digest, &mut page);
     appeared(digest, &groups, &mut page);
     let (explained, cleared): (Vec<_>, Vec<_>) = digest.cleared.iter().partition(|record| record.how == How::Explained);
     endings("Cleared", &cleared, &mut page);
@@ -46,7 +47,7 @@ pub(super) fn text(digest: &Digest) -> String {
 
 /// The lines that stand for everything below, at most as many as fit into the first ten.
 pub(super) fn summary(digest: &Digest, groups: &[Group<'_>]) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = emptied::summary(digest);
     for group in groups {
         lines.push(format!("+ {}: {}: {}", group.pack, group.size(), group.name()));
     }
@@ -238,12 +239,12 @@ fn words(how: How) -> &'static str {
 }
 
 /// A time to the minute, in UTC.
-fn moment(time: Timestamp) -> String {
+pub(super) fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// How long something lasted, in the two largest units at most.
-fn lasted(since: Timestamp, until: Timestamp) -> String {
+pub(super) fn lasted(since: Timestamp, until: Timestamp) -> String {
     let length = until.duration_since(since);
     if length < SignedDuration::from_mins(1) {
         return "just now".to_owned();
@@ -287,14 +288,14 @@ fn wrapped(indent: usize, line: &str) -> String {
 }
 
 /// Lines that are shown whole or not at all.
-struct Part(String);
+pub(super) struct Part(String);
 
 impl Part {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(String::new())
     }
 
-    fn line(&mut self, indent: usize, line: &str) {
+    pub(super) fn line(&mut self, indent: usize, line: &str) {
         self.0.push_str(&wrapped(indent, line));
         self.0.push('\n');
     }
@@ -327,7 +328,7 @@ impl Part {
 }
 
 /// The text as it grows, up to its limit.
-struct Page {
+pub(super) struct Page {
     text: String,
     left_out: usize,
     limit: usize,
@@ -354,7 +355,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    fn heading(&mut self, heading: &str) {
+    pub(super) fn heading(&mut self, heading: &str) {
         if self.text.len() < self.limit {
             self.blank();
             self.line(0, heading);
@@ -362,7 +363,7 @@ impl Page {
     }
 
     /// Shows a part if there is room, and says whether.
-    fn part(&mut self, part: &Part) -> bool {
+    pub(super) fn part(&mut self, part: &Part) -> bool {
         let fits = self.text.len() + part.0.len() < self.limit;
         if fits {
             self.text.push_str(&part.0);

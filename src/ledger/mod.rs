@@ -55,6 +55,14 @@ pub struct Ledger {
     /// What was not read.
     #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
     pub gaps: BTreeMap<GapKey, OpenGap>,
+    /// Sources that had packs and list none.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        serialize_with = "document::write_pairs",
+        deserialize_with = "document::read_pairs"
+    )]
+    pub emptied: BTreeMap<Source, Emptied>,
     /// Hints for the next reading.
     #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
     pub packs: BTreeMap<PackKey, PackHint>,
@@ -238,6 +246,20 @@ pub enum GapEnd {
     Unwatched,
 }
 
+/// A source that had packs and lists none, or whose packs are back and an audience is still to be told so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emptied {
+    /// How many packs were known there.
+    pub packs_before: usize,
+    /// When it was first seen without any.
+    pub since: Timestamp,
+    /// Whether it lists packs again.
+    #[serde(default)]
+    pub ended: bool,
+    /// The audiences that were told of it, and not of its end.
+    pub told: BTreeSet<AudienceId>,
+}
+
 /// What helps the next run to read a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackHint {
@@ -284,6 +306,9 @@ impl Ledger {
         for gap in self.gaps.values_mut() {
             gap.told.retain(|id| known.contains(id));
         }
+        for emptied in self.emptied.values_mut() {
+            emptied.told.retain(|id| known.contains(id));
+        }
         self.drop_what_nobody_waits_for();
     }
 
@@ -291,5 +316,6 @@ impl Ledger {
     pub fn drop_what_nobody_waits_for(&mut self) {
         self.closed.retain(|_, closed| !closed.owed.is_empty());
         self.gaps.retain(|_, gap| gap.ended.is_none() || !gap.told.is_empty());
+        self.emptied.retain(|_, emptied| !emptied.ended || !emptied.told.is_empty());
     }
 }

@@ -6,10 +6,11 @@ use jiff::SignedDuration;
 use packwatch::digest::{Digest, SnapshotAddress, inert};
 use packwatch::message::SIZE_LIMIT;
 use packwatch::model::{FailureKey, PackKey, Row, Source};
-use packwatch::snapshot::{Change, FailureRecord, FailureState};
+use packwatch::snapshot::{Change, EmptiedRecord, EmptiedState, FailureRecord, FailureState};
 use packwatch::totals::Totals;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::Value;
 
 use crate::stage::time;
@@ -37,6 +38,11 @@ fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: 
         },
         cause,
     }
+}
+
+fn without_packs(number: usize, state: EmptiedState) -> EmptiedRecord {
+    let source = Source { caller: format!("{number:012}").as_str().into(), region: "eu-west-1".into() };
+    EmptiedRecord { source, packs_before: number, since: time("2026-03-01T08:00:00Z"), state }
 }
 
 prop_compose! {
@@ -72,6 +78,7 @@ fn digest(appeared: Vec<FailureRecord>, label: Option<String>, first_run: bool, 
         unwatched: vec![],
         reminded: vec![],
         gaps: vec![],
+        emptied: vec![],
         ongoing: BTreeMap::new(),
         early: 0,
         newly_watched: BTreeSet::new(),
@@ -88,11 +95,15 @@ proptest! {
 
     #[test]
     fn every_form_keeps_its_limits(
-        records in records(), label in proptest::option::of("[a-zA-Z0-9._-]{1,24}"), first_run: bool, prefix in "[a-z/(é]{0,511}"
+        records in records(), label in proptest::option::of("[a-zA-Z0-9._-]{1,24}"), first_run: bool, prefix in "[a-z/(é]{0,511}",
+        emptied in vec(select(vec![EmptiedState::Began, EmptiedState::Ended]), 0..60)
     ) {
-        let digest = digest(records, label, first_run, &prefix);
+        let mut digest = digest(records, label, first_run, &prefix);
+        digest.emptied = emptied.into_iter().enumerate().map(|(number, state)| without_packs(number, state)).collect();
         let subject = digest.subject();
         prop_assert!(subject.len() <= 99 && subject.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", subject);
+        let began = digest.emptied.iter().filter(|record| record.state == EmptiedState::Began).count();
+        prop_assert!(began == 0 || subject.contains(&format!("{began} source")), "{}", subject);
         let open = format!("{} open", digest.totals.open_all);
         prop_assert!(subject.contains(&open), "exact numbers: {}", subject);
         prop_assert!(digest.text().len() <= 30_000);
@@ -104,6 +115,7 @@ proptest! {
         let program: Value = serde_json::from_str(body["default"].as_str().expect("a default")).expect("JSON");
         let kept = program["appeared"].as_array().expect("a list").len();
         prop_assert_eq!(program["truncated"].as_bool(), Some(kept < digest.appeared.len()));
+        prop_assert_eq!(program["emptied"].as_array().map(Vec::len), Some(digest.emptied.len()));
         prop_assert_eq!(program["totals"]["appeared"].as_u64(), Some(digest.appeared.len() as u64));
     }
 

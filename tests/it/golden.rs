@@ -89,6 +89,31 @@ async fn the_digest_of_changes() {
 }
 
 #[tokio::test]
+async fn the_digest_of_a_source_without_packs() {
+    let mut stage = Stage::new().await;
+    stage.set("CHAT_TOPIC_ARN", CHAT);
+    stage.world.create_topic(CHAT);
+    for pack in ["baseline", "guardrails", "operations"] {
+        stage.pack(pack, "UPDATE_SUCCESSFUL");
+        stage.member(pack, "222233334444", "UPDATE_SUCCESSFUL");
+    }
+    stage.run().await;
+    for pack in ["baseline", "guardrails", "operations"] {
+        stage.world.remove_pack(OWN, "eu-west-1", pack);
+    }
+    stage.run().await;
+    let publish = stage.publishes(TOPIC).pop().expect("a digest");
+    insta::assert_snapshot!("emptied-subject", publish.subject.as_deref().unwrap_or_default());
+    insta::assert_snapshot!("emptied-email", email(&publish));
+    insta::assert_snapshot!("emptied-json", pretty(&program_json(&publish)));
+    let chat: Value = serde_json::from_str(&stage.publishes(CHAT)[0].message).expect("JSON");
+    insta::assert_snapshot!("emptied-chat", chat["content"]["description"].as_str().unwrap_or_default());
+    stage.pack("baseline", "CREATE_IN_PROGRESS");
+    stage.run().await;
+    insta::assert_snapshot!("refilled-email", email(&stage.publishes(TOPIC).pop().expect("a digest")));
+}
+
+#[tokio::test]
 async fn the_objects() {
     let stage = Stage::new().await;
     stage.world.put_pack(OWN, "eu-west-1", "baseline", Row::new("UPDATE_FAILED").updated("2026-02-01T00:00:00Z"));

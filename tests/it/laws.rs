@@ -105,8 +105,9 @@ fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
         2 => Just(Listing { pages: 2, complete: true }),
         1 => Just(Listing { pages: 1, complete: false }),
     ];
-    (listing, proptest::bool::weighted(0.15), found_of_pack(r, 0), found_of_pack(r, 1)).prop_map(
-        move |(listing, dark, one, two)| {
+    let rarely = || proptest::bool::weighted(0.15);
+    (listing, rarely(), rarely(), found_of_pack(r, 0), found_of_pack(r, 1)).prop_map(
+        move |(listing, dark, bare, one, two)| {
             if dark {
                 return vec![Found::SourceGap(r)];
             }
@@ -114,7 +115,9 @@ fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
             if !listing.complete {
                 found.push(Found::SourceGap(r));
             }
-            found.extend(one.into_iter().chain(two));
+            if !bare {
+                found.extend(one.into_iter().chain(two));
+            }
             found
         },
     )
@@ -352,6 +355,26 @@ proptest! {
     }
 
     #[test]
+    fn a_source_is_emptied_only_by_a_complete_listing_without_packs_where_some_were_known(history in history()) {
+        play(&history, |before, run, _| {
+            let is_empty = |ledger: &Ledger, source: &Source| ledger.emptied.get(source).is_some_and(|emptied| !emptied.ended);
+            for source in run.comparison.ledger.emptied.keys().filter(|source| is_empty(&run.comparison.ledger, source)) {
+                if is_empty(before, source) {
+                    continue;
+                }
+                let seen = &run.observation;
+                assert!(run.scope.packs.is_none() && run.scope.accounts.is_none(), "a run that saw less");
+                assert!(seen.listings[source].complete, "{source} was not listed whole");
+                assert!(seen.packs.keys().all(|pack| pack.source != *source), "{source} has packs");
+                let known = before.packs.keys().chain(before.open.keys().map(|key| &key.pack));
+                let known: Vec<_> = known.filter(|pack| pack.source == *source).collect();
+                assert!(!known.is_empty() || before.emptied.contains_key(source), "{source} had no packs");
+                assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(*pack)), "a pack may be hidden");
+            }
+        });
+    }
+
+    #[test]
     fn a_narrowed_run_changes_nothing_outside_its_scope(history in history()) {
         play(&history, |before, run, _| {
             if run.scope.narrowed {
@@ -359,7 +382,8 @@ proptest! {
                     let open: Vec<_> = ledger.open.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, o)| (k.clone(), o.clone())).collect();
                     let closed: Vec<_> = ledger.closed.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, c)| (k.clone(), c.clone())).collect();
                     let gaps: Vec<_> = ledger.gaps.iter().filter(|(key, _)| !run.scope.covers_gap(key)).map(|(k, g)| (k.clone(), g.clone())).collect();
-                    (open, closed, gaps)
+                    let emptied: Vec<_> = ledger.emptied.iter().filter(|(source, _)| !run.scope.covers_source(source)).map(|(s, e)| (s.clone(), e.clone())).collect();
+                    (open, closed, gaps, emptied)
                 };
                 assert_eq!(outside(before), outside(&run.comparison.ledger));
             }
@@ -371,6 +395,7 @@ proptest! {
         let topic = TopicArn::from(TOPIC);
         let mut ledger = Ledger::default();
         let mut believed: BTreeSet<FailureKey> = BTreeSet::new();
+        let mut believed_empty: BTreeSet<Source> = BTreeSet::new();
         let mut now = time("2026-03-01T08:00:00Z");
         for (number, step) in history.iter().enumerate() {
             let run = run(&ledger, step, number, now);
@@ -387,12 +412,22 @@ proptest! {
                 for gone in cleared.iter().chain(&keys(&digest["unwatched"])) {
                     believed.remove(gone);
                 }
+                for record in digest["emptied"].as_array().expect("a list") {
+                    let source: Source = serde_json::from_value(record.clone()).expect("a source");
+                    let changed = if record["state"] == "began" { believed_empty.insert(source) } else { believed_empty.remove(&source) };
+                    prop_assert!(changed, "nothing is told twice: {}", record);
+                }
+            }
+            if !run.scope.narrowed {
+                // What is no longer watched is dropped without a word.
+                believed_empty.retain(|source| run.scope.sources.contains(source));
             }
             if run.plan.announce == Announce::Never {
                 // What was silently told is believed too.
                 let id = next.audience_id(&topic).expect("known");
                 believed = next.open.iter().filter(|(_, open)| open.told.contains_key(&id)).map(|(key, _)| key.clone()).collect();
                 believed.extend(next.closed.iter().filter(|(_, c)| c.owed.contains_key(&id)).map(|(key, _)| key.clone()));
+                believed_empty = next.emptied.iter().filter(|(_, e)| e.told.contains(&id)).map(|(source, _)| source.clone()).collect();
             }
             let id = next.audience_id(&topic).expect("known");
             let at = run.observation.ended_at;
@@ -404,6 +439,8 @@ proptest! {
                     .map(|(key, _)| key.clone())
                     .collect();
                 prop_assert_eq!(&believed, &expected);
+                let empty: BTreeSet<_> = next.emptied.iter().filter(|(_, e)| !e.ended).map(|(source, _)| source.clone()).collect();
+                prop_assert_eq!(&believed_empty, &empty);
             }
             ledger = next;
             now += SignedDuration::from_mins(step.minutes);
@@ -426,6 +463,11 @@ proptest! {
         }
         for (key, gap) in &ledger.gaps {
             prop_assert!(gap.ended.is_none() || !gap.told.is_empty(), "{key:?} is waited for by nobody");
+        }
+        let known: BTreeSet<_> = ledger.audiences.values().map(|audience| audience.id).collect();
+        for (source, emptied) in &ledger.emptied {
+            prop_assert!(emptied.told.is_subset(&known), "{source} is waited for by who is forgotten");
+            prop_assert!(!emptied.ended || !emptied.told.is_empty(), "{source} is waited for by nobody");
         }
     }
 }

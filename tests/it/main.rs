@@ -14,6 +14,7 @@
 mod clearing;
 mod deployment;
 mod digest;
+mod emptied;
 mod failures;
 mod forms;
 mod golden;
