@@ -70,10 +70,8 @@ impl StatusSource for ConfigStatuses {
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_statuses
-                .ok_or_else(|| GapCause::no_list(LIST))?
-                .into_iter()
-                .map(pack)
-                .collect(),
+                .and_then(|rows| rows.into_iter().map(pack).collect())
+                .ok_or_else(|| GapCause::no_list(LIST))?,
             next: answer.next_token,
         })
     }
@@ -89,7 +87,7 @@ impl StatusSource for ConfigStatuses {
             Ok(answer) => {
                 let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| GapCause::no_list(LIST))?;
                 // Who is not there is answered with an error; a list without them answers something else.
-                let row = rows.into_iter().map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
+                let row = rows.into_iter().filter_map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
                 row.map(Some).ok_or_else(|| GapCause::no_list(LIST))
             }
             Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
@@ -125,23 +123,26 @@ impl StatusSource for ConfigStatuses {
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_detailed_statuses
-                .ok_or_else(|| Unread::Failed(GapCause::no_list(MEMBERS)))?
-                .into_iter()
-                .map(member)
-                .collect(),
+                .and_then(|rows| rows.into_iter().map(member).collect())
+                .ok_or_else(|| Unread::Failed(GapCause::no_list(MEMBERS)))?,
             next: answer.next_token,
         })
     }
 }
 
-fn pack(row: OrganizationConformancePackStatus) -> (PackName, Row) {
+/// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is missing from a list for it
+/// would look absent.
+fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, Row)> {
     let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
-    (row.organization_conformance_pack_name.into(), said)
+    let name = row.organization_conformance_pack_name;
+    (!name.is_empty()).then(|| (name.into(), said))
 }
 
-fn member(row: OrganizationConformancePackDetailedStatus) -> (AccountId, Row) {
+/// See [`pack`].
+fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, Row)> {
     let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
-    (row.account_id.into(), Row { conformance_pack_name: Some(cut(row.conformance_pack_name)), ..said })
+    let row_of_member = Row { conformance_pack_name: Some(cut(row.conformance_pack_name)), ..said };
+    (!row.account_id.is_empty()).then(|| (row.account_id.into(), row_of_member))
 }
 
 fn said(status: &str, code: Option<String>, message: Option<String>, updated: Option<DateTime>) -> Row {

@@ -36,7 +36,7 @@ impl Archive for S3Archive {
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
             Err(error) => return Err(sdk_failure(&error)),
         };
-        let version = Version(object.e_tag.ok_or(NoVersion)?);
+        let version = version(object.e_tag)?;
         let bytes = object.body.collect().await?.to_vec();
         Ok(Some((bytes, version)))
     }
@@ -56,10 +56,15 @@ impl Archive for S3Archive {
         let answer: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
         match answer {
             // An answer without an ETag is one that cannot be gone on from: as good as none.
-            Ok(stored) => stored.e_tag.map(Version).ok_or_else(|| Unwritten::Unknown(Box::new(NoVersion))),
+            Ok(stored) => version(stored.e_tag).map_err(|missing| Unwritten::Unknown(Box::new(missing))),
             Err(error) => Err(unwritten(&error, expect)),
         }
     }
+}
+
+/// An empty entity tag is none: a condition on it would hold for anything, or for nothing.
+fn version(e_tag: Option<String>) -> Result<Version, NoVersion> {
+    e_tag.filter(|tag| !tag.is_empty()).map(Version).ok_or(NoVersion)
 }
 
 /// [Conditional writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when the

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// JSON of any shape, often with the keys that mean something.
-fn document() -> impl Strategy<Value = Value> {
+pub fn document() -> impl Strategy<Value = Value> {
     let key = prop_oneof![
         prop::sample::select(vec![
             "packs",
@@ -51,7 +51,7 @@ fn document() -> impl Strategy<Value = Value> {
 }
 
 /// A real document with one part of it replaced by something else.
-fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
+pub fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
     let Some((step, rest)) = path.split_first() else { return part };
     let mut document = document.clone();
     let below = match &mut document {
@@ -72,7 +72,7 @@ fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
 }
 
 /// A ledger with something of everything in it, as the golden file shows it.
-fn stored_ledger() -> Value {
+pub fn stored_ledger() -> Value {
     let golden = include_str!("snapshots/it__golden__ledger.snap");
     serde_json::from_str(golden.splitn(3, "---\n").nth(2).expect("after the head")).expect("JSON")
 }

@@ -11,6 +11,7 @@
     reason = "a test that cannot go on says so by ending; what it shares, its other files see"
 )]
 
+mod answers;
 mod clearing;
 mod deployment;
 mod digest;
@@ -20,6 +21,7 @@ mod forms;
 mod golden;
 mod inputs;
 mod laws;
+mod lies;
 mod mended;
 mod narrowed;
 mod overlaps;

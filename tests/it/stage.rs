@@ -91,7 +91,7 @@ impl Stage {
         let loader = aws::environment()
             .endpoint_url(self.server.url())
             .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "stage"));
-        let aws = aws::connect(loader, &settings, self.patience, |_| None).await;
+        let aws = aws::connect(loader, &settings, self.patience, |name| self.env.get(name).cloned()).await;
         let ports =
             Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: self.clock.clone() };
         Function::new(settings, ports, token)
