@@ -10,6 +10,7 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use super::silence::OnceMore;
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
 use crate::model::TopicArn;
 use crate::settings::{Caller, Settings};
@@ -119,7 +120,8 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) 
             clients.insert((caller.clone(), region.clone()), config_client(&config, caller, region.as_str(), retries));
         }
     }
-    let sts = aws_sdk_sts::config::Builder::from(base).retry_partition(quota("sts".to_owned())).build();
+    let sts =
+        aws_sdk_sts::config::Builder::from(base).retry_partition(quota("sts".to_owned())).interceptor(OnceMore).build();
     ConfigStatuses::new(clients, aws_sdk_sts::Client::from_conf(sts))
 }
 
@@ -136,6 +138,7 @@ fn config_client(config: &SdkConfig, caller: &Caller, region: &str, retries: &Re
             .region(Region::new(region.to_owned()))
             .retry_config(retries.clone())
             .retry_partition(quota(format!("config {caller} {region}")))
+            .interceptor(OnceMore)
             .build(),
     )
 }
@@ -147,6 +150,7 @@ fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws
         aws_sdk_s3::config::Builder::from(config)
             .force_path_style(by_hand)
             .retry_partition(quota("s3".to_owned()))
+            .interceptor(OnceMore)
             .build(),
     )
 }
@@ -158,6 +162,7 @@ fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
         aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(region))
             .retry_partition(quota(format!("sns {topic}")))
+            .interceptor(OnceMore)
             .build(),
     )
 }

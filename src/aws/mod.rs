@@ -3,6 +3,7 @@
 mod clients;
 mod config;
 mod s3;
+mod silence;
 mod sns;
 
 use std::error::Error;

@@ -30,6 +30,7 @@ mod races;
 mod refusals;
 mod repository;
 mod scale;
+mod silence;
 mod sources;
 mod stage;
 mod story;
