@@ -19,6 +19,8 @@ const NEW: &str = "444455556666";
 /// An organization in which something was told and something has changed since.
 async fn changed() -> Stage {
     let mut stage = Stage::new().await;
+    // Three attempts: what lasts outlasts ten as well.
+    stage.set("AWS_MAX_ATTEMPTS", "3");
     stage.patience = Patience {
         connect: Duration::from_millis(200),
         attempt: Duration::from_millis(200),
@@ -196,6 +198,11 @@ async fn a_lasting_fault_at_any_call_of_s3_loses_nothing() {
 async fn a_fault_at_any_call_of_sns_loses_nothing() {
     sweep(Service::Sns, false).await;
     sweep(Service::Sns, true).await;
+}
+
+#[tokio::test]
+async fn a_lasting_fault_at_any_call_of_config_closes_nothing_and_loses_nothing() {
+    sweep(Service::Config, true).await;
 }
 
 #[tokio::test]
