@@ -35,6 +35,7 @@ mod sources;
 mod stage;
 mod story;
 mod sweep;
+mod theatre;
 mod throttle;
 mod time;
 mod wire;
