@@ -1,0 +1,269 @@
+//! Whole histories: random worlds, changes, faults, crashes and overlaps, thirty runs each, of the real pipeline. Beside it
+//! goes a small reference that knows only what is true and what was told; after every fault-free run they agree.
+
+mod checks;
+mod reference;
+mod script;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use packwatch::error::RunError;
+use packwatch::message::Message;
+use packwatch::model::TopicArn;
+use packwatch::report::{Outcome, Report};
+use packwatch::settings::Settings;
+use proptest::prelude::*;
+
+use crate::stage::{CHAT, TOPIC};
+use crate::theatre::{House, Theatre, perform};
+use checks::Before;
+use reference::Reference;
+use script::{History, Request, Scope, Step, Trouble, history};
+use world::{Change, Statuses, World};
+
+struct Play<'a> {
+    history: &'a History,
+    theatre: Theatre<Statuses>,
+    house: House,
+    world: Rc<World>,
+    reference: Reference,
+    /// How much of what was sent is read.
+    replayed: usize,
+    messages: BTreeMap<(TopicArn, String), Message>,
+    /// How many of them came again.
+    again: usize,
+    /// What was told as not read, by region and pack.
+    gaps: BTreeSet<(String, String)>,
+    /// What each run was asked.
+    requests: Vec<Request>,
+    /// What happened, and how often.
+    happened: BTreeMap<String, u32>,
+}
+
+impl<'a> Play<'a> {
+    fn new(history: &'a History) -> Self {
+        let (house, world) = (House::default(), Rc::new(World::default()));
+        world.dated.set(history.dated);
+        Self {
+            history,
+            theatre: Theatre::new(house.clone(), Statuses { house: house.clone(), world: world.clone() }),
+            house,
+            world,
+            reference: Reference::new(60_000 * history.announce_after),
+            replayed: 0,
+            messages: BTreeMap::new(),
+            again: 0,
+            gaps: BTreeSet::new(),
+            requests: Vec::new(),
+            happened: BTreeMap::new(),
+        }
+    }
+
+    fn note(&mut self, what: &str) {
+        *self.happened.entry(what.to_owned()).or_default() += 1;
+    }
+
+    fn look(&mut self) {
+        self.reference.look(&self.world, self.house.now.get());
+    }
+
+    fn change(&mut self, change: &Change) {
+        self.note(format!("{change:?}").split('(').next().expect("a name"));
+        self.look();
+        self.world.change(change, self.house.now.get());
+        self.look();
+    }
+
+    /// Starts an execution, of the last run where nothing else is asked.
+    fn start(&mut self, request: Option<Request>) {
+        if let Some(request) = request.or_else(|| self.requests.is_empty().then_some(Request::FULL)) {
+            self.requests.push(request);
+            self.reference.runs += 1;
+        }
+        let settings = Settings::read(|name| {
+            let value = match name {
+                "AWS_REGION" => world::REGIONS[0],
+                "REGIONS" => return Some(world::REGIONS.join(",")),
+                "SNAPSHOT_BUCKET" => "bucket",
+                "TOPIC_ARN" => TOPIC,
+                "CHAT_TOPIC_ARN" => CHAT,
+                "IGNORE_ACCOUNTS" => world::IGNORED,
+                "ANNOUNCE_AFTER_MINUTES" => return Some(self.history.announce_after.to_string()),
+                "REMIND_AFTER_HOURS" => return Some(self.history.remind_after.to_string()),
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let event = self.requests.last().expect("a request").event();
+        let run = u32::try_from(self.requests.len()).expect("not so many");
+        self.theatre.start(run, settings.expect("right settings"), event);
+        self.look();
+    }
+
+    /// Polls until every execution has ended; gives how the last one did.
+    fn finish(&mut self, during: &[(usize, Trouble)], turns: u64) -> Option<Result<Report, RunError>> {
+        let mut last = None;
+        for poll in 0..1_000 {
+            if self.theatre.alive.is_empty() {
+                break;
+            }
+            for (_, trouble) in during.iter().filter(|(at, _)| *at == poll) {
+                self.happen(trouble);
+            }
+            let which = usize::from(turns >> (poll % 64) & 1 == 1);
+            if let Some((_, result)) = self.theatre.poll(which) {
+                match &result {
+                    Ok(report) => self.note(&format!("{:?}", report.outcome)),
+                    Err(error) => self.note(error.kind()),
+                }
+                last = Some(result);
+            }
+        }
+        assert!(self.theatre.alive.is_empty(), "a run ends");
+        self.look();
+        self.reference.over = self.reference.runs;
+        self.reference.shifting = false;
+        last
+    }
+
+    fn happen(&mut self, trouble: &Trouble) {
+        self.note(format!("{trouble:?}").split('(').next().expect("a name"));
+        match trouble {
+            Trouble::Change(change) => self.change(change),
+            Trouble::Seconds(seconds) => self.house.pass(1_000 * seconds),
+            Trouble::Crash(which) => self.theatre.kill(*which),
+            Trouble::Overlap(request) => self.start(*request),
+            Trouble::Read(fault) => self.world.read_fault.set(Some(*fault)),
+            Trouble::Get => self.house.get_fault.set(true),
+            Trouble::Put(fault) => self.house.put_fault.set(Some(*fault)),
+            Trouble::Publish(fault) => self.house.publish_fault.set(Some(*fault)),
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let silent = step.request.announce == "never" && !step.request.dry_run && !step.again;
+        if silent {
+            // What such a run changed is known only where nothing else was left to tell.
+            self.until_quiet();
+        }
+        self.house.pass(60_000 * step.minutes);
+        for change in &step.before {
+            self.change(change);
+        }
+        let (before, during) = (self.before(), if silent { &[] } else { &step.during[..] });
+        self.reference.shifting = !during.is_empty();
+        self.reference.over -= u32::from(step.again && self.reference.over > 0);
+        self.world.denied.set(step.denied.filter(|_| !silent));
+        self.start((!step.again).then_some(step.request));
+        let result = self.finish(during, step.turns);
+        self.world.denied.set(None);
+        self.world.read_fault.set(None);
+        self.house.forget_faults();
+        self.replay();
+        let misread = self.world.misread.take();
+        let alone = !step.again && during.iter().all(|(_, trouble)| matches!(trouble, Trouble::Read(_)));
+        if let Some(result) = result.filter(|_| alone) {
+            self.undisturbed(step.request, result, misread, &before);
+        }
+    }
+
+    /// A run that had the world for itself.
+    fn undisturbed(&mut self, request: Request, result: Result<Report, RunError>, misread: bool, before: &Before) {
+        self.stays_in_scope(request, before, &result);
+        if misread {
+            return Self::admits_it(result);
+        }
+        let report = result.unwrap_or_else(|error| panic!("without faults: {}", error.story()));
+        assert!(report.complete);
+        if request.dry_run {
+            return;
+        }
+        assert_eq!(report.outcome, Outcome::Committed);
+        let sent = self.house.sent.borrow().len() - before.sent;
+        match request.announce {
+            "never" => {
+                assert_eq!(sent, 0, "who asks for silence gets it");
+                return self.believe_in_silence(request.scope);
+            }
+            "always" => assert!(sent > 0 || self.heads_are_left(), "who asks for a digest gets one"),
+            _ => {}
+        }
+        match (request.scope, self.heads_are_left()) {
+            (scope, false) => self.agree(scope),
+            (Scope::Everything, true) => self.until_quiet(),
+            (_, true) => {}
+        }
+    }
+
+    fn until_quiet(&mut self) {
+        for _ in 0..3 {
+            self.look();
+            self.house.pass(180_000);
+            self.start(Some(Request::FULL));
+            let result = self.finish(&[], 0).expect("it ends");
+            self.replay();
+            assert_eq!(result.map(|report| report.outcome).ok(), Some(Outcome::Committed), "a run without faults");
+            if !self.heads_are_left() {
+                return self.agree(Scope::Everything);
+            }
+        }
+        panic!("digests are left");
+    }
+
+    fn heads_are_left(&self) -> bool {
+        let ledger = self.house.ledger();
+        ledger["audiences"].as_object().expect("audiences").values().any(|audience| !audience["head"].is_null())
+    }
+}
+
+fn play(history: &History) -> BTreeMap<String, u32> {
+    perform(|| {
+        let mut play = Play::new(history);
+        for change in &history.first {
+            play.change(change);
+        }
+        for step in &history.steps {
+            play.step(step);
+        }
+        play.until_quiet();
+        let excuses = play.house.excuses.get();
+        assert!(play.again <= excuses, "{} digests were sent again, and {excuses} things had gone wrong", play.again);
+        play.happened
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_told_is_what_is_true_after_every_fault_free_run(history in history()) {
+        play(&history);
+    }
+}
+
+#[test]
+fn the_histories_reach_what_they_are_meant_to_reach() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut happened: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..40 {
+        for (what, times) in play(&history().new_tree(&mut runner).expect("a history").current()) {
+            *happened.entry(what).or_default() += times;
+        }
+    }
+    println!("{happened:#?}");
+    let changes = ["Create", "Delete", "Status", "Member", "Leave", "Recover", "Pages"];
+    let troubles = ["Change", "Seconds", "Crash", "Overlap", "Read", "Get", "Put", "Publish"];
+    let outcomes = ["Committed", "Resumed", "Superseded", "DryRun"];
+    let errors = ["NothingRead", "LedgerUnreadable", "StoreFailed", "PublishFailed", "SettleFailed"];
+    let told =
+        ["appeared", "reminded", "recovered", "account_removed", "pack_removed", "explained", "lasting", "ended"];
+    let agreed = ["agreed to the letter", "agreed within bounds"];
+    for what in changes.iter().chain(&troubles).chain(&outcomes).chain(&errors).chain(&told).chain(&agreed) {
+        assert!(happened.contains_key(*what), "{what} never happens");
+    }
+}
