@@ -19,6 +19,7 @@ mod emptied;
 mod failures;
 mod forms;
 mod golden;
+mod heads;
 mod histories;
 mod inputs;
 mod laws;

@@ -1,9 +1,14 @@
 //! AWS Config under a limit: nothing is lost to throttling, in the first run of a process or in the next.
 
-use packwatch_simulation::{RateLimit, Service};
+use std::time::Duration;
+
+use packwatch::aws::Patience;
+use packwatch_simulation::{Effect, Fault, RateLimit, Service};
 use serde_json::json;
 
 use crate::stage::{OWN, REGION, Stage};
+
+const SHORT: Duration = Duration::from_millis(1);
 
 #[tokio::test]
 async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_process() {
@@ -20,4 +25,22 @@ async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_pro
         println!("run {run}: 151 calls, {attempts} attempts");
         stage.pass(15);
     }
+}
+
+#[tokio::test]
+async fn a_run_that_spent_its_retries_leaves_the_next_one_in_its_process_its_own() {
+    let mut stage = Stage::new().await;
+    stage.world.fill(OWN, REGION, 20, 1, 1);
+    stage.patience = Patience { backoff: SHORT, longest_backoff: SHORT, ..Patience::default() };
+    // Without the limiter, which would slow the retries down and spend them all the same.
+    stage.set("AWS_RETRY_MODE", "standard");
+    let function = stage.function().await;
+    let members = Fault::new(Effect::Throttle).operation("GetOrganizationConformancePackDetailedStatus");
+    stage.world.fault(members.clone());
+    let answer = stage.invoke_in(&function, json!({})).await.expect("a run");
+    assert_eq!(answer["totals"]["gaps"], 20, "every retry of every call was in vain");
+    stage.world.clear_faults();
+    stage.world.fault(members.first(20));
+    let answer = stage.invoke_in(&function, json!({})).await.expect("a run");
+    assert_eq!((&answer["complete"], &answer["totals"]["gaps"]), (&json!(true), &json!(0)));
 }

@@ -1,0 +1,62 @@
+//! The steps of the commit protocol on a ledger alone, where no run can be made to come to them.
+
+use jiff::SignedDuration;
+use packwatch::ledger::{Audience, Head, Ledger, Owner, Sent};
+use packwatch::message::Message;
+use packwatch::model::TopicArn;
+
+use crate::stage::{TOPIC, time};
+
+const OURS: &str = "execution-1";
+
+/// A ledger with a head that `execution` may send for a minute.
+fn owned_by(execution: &str) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.welcome([&TopicArn::from(TOPIC)]);
+    audience(&mut ledger).head = Some(Head {
+        id: "run-1.0.1".to_owned(),
+        message: Message {
+            subject: String::new(),
+            body: String::new(),
+            structured: true,
+            attributes: [].into(),
+            deduplication_id: "run-1.0.1".to_owned(),
+        },
+        owner: Some(Owner { execution: execution.to_owned(), until: time("2026-03-01T08:01:00Z") }),
+    });
+    ledger
+}
+
+fn audience(ledger: &mut Ledger) -> &mut Audience {
+    ledger.audiences.get_mut(&TopicArn::from(TOPIC)).expect("it is welcome")
+}
+
+#[test]
+fn a_head_is_settled_by_its_owner_alone() {
+    for sent in [Sent::Published, Sent::Failed] {
+        for (owner, id) in [("execution-2", "run-1.0.1"), (OURS, "run-1.0.0")] {
+            let mut ledger = owned_by(owner);
+            ledger.settle(&TopicArn::from(TOPIC), id, OURS, sent);
+            assert_eq!(ledger, owned_by(owner), "{sent:?}: neither what another may send nor what was not sent");
+        }
+        let mut ledger = owned_by(OURS);
+        ledger.settle(&TopicArn::from(TOPIC), "run-1.0.1", OURS, sent);
+        let head = &audience(&mut ledger).head;
+        let right = match sent {
+            Sent::Published => head.is_none(),
+            Sent::Failed => head.as_ref().is_some_and(|head| head.owner.is_none()),
+        };
+        assert!(right, "{sent:?}: {head:?}");
+    }
+}
+
+#[test]
+fn a_head_is_taken_over_only_when_its_owners_time_is_over() {
+    let end = time("2026-03-01T08:01:00Z");
+    for (milliseconds, owner) in [(0, "execution-2"), (1, OURS)] {
+        let mut ledger = owned_by("execution-2");
+        let now = end + SignedDuration::from_millis(milliseconds);
+        ledger.claim([&TopicArn::from(TOPIC)], OURS, end + SignedDuration::from_mins(2), now);
+        assert_eq!(ledger.owned(owner).len(), 1, "{milliseconds} ms after the end of its time");
+    }
+}
