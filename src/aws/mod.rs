@@ -30,18 +30,23 @@ where
     if let Some(refusal) = refused_role(error) {
         return GapCause {
             operation: "AssumeRole".to_owned(),
-            code: cut(refusal.code().unwrap_or("NoAnswer").to_owned()),
-            message: cut(refusal.message().map_or_else(|| with_causes(refusal), str::to_owned)),
+            code: cut(words(refusal.code()).unwrap_or("NoAnswer").to_owned()),
+            message: cut(words(refusal.message()).map_or_else(|| with_causes(refusal), str::to_owned)),
         };
     }
-    let code = error.code().unwrap_or(match error {
+    let code = words(error.code()).unwrap_or(match error {
         SdkError::ConstructionFailure(_) => "NoRequest",
         SdkError::TimeoutError(_) => "TimedOut",
         SdkError::ResponseError(_) => "UnreadableAnswer",
         _ => "NoAnswer",
     });
-    let message = error.message().map_or_else(|| with_causes(error), str::to_owned);
+    let message = words(error.message()).map_or_else(|| with_causes(error), str::to_owned);
     GapCause { operation: operation.to_owned(), code: cut(code.to_owned()), message: cut(message) }
+}
+
+/// What the service said, if that is anything: an answer that was cut can have a code without a letter.
+fn words(said: Option<&str>) -> Option<&str> {
+    said.filter(|text| !text.trim().is_empty())
 }
 
 /// A role that could not be assumed shows only deep in the causes of the call that needed it.
@@ -63,7 +68,7 @@ fn sdk_failure<E>(error: &SdkError<E>) -> Cause
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    Box::new(match (error.code(), error.message()) {
+    Box::new(match (words(error.code()), words(error.message())) {
         (Some(code), message) => {
             Failure::Said { code: cut(code.to_owned()), message: cut(message.unwrap_or("no message").to_owned()) }
         }

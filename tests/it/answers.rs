@@ -168,7 +168,8 @@ fn wait<T>(call: impl Future<Output = T>) -> T {
 
 fn is_clear(gap: &GapCause, operation: &str) -> bool {
     gap.operation == operation
-        && !gap.code.is_empty()
+        && !gap.code.trim().is_empty()
+        && !gap.message.trim().is_empty()
         && gap.code.len() <= 4_096
         && gap.message.chars().count() <= 1_024
 }
@@ -198,6 +199,18 @@ fn a_row_that_does_not_say_whose_it_is_makes_its_answer_a_gap() {
         let answer = ok(json!({"OrganizationConformancePackDetailedStatuses": [row]}));
         let answer = wait(statuses(&answer).members(&watched(), &"baseline".into(), None, None));
         assert!(matches!(answer, Err(Unread::Failed(gap)) if gap.code == "UnreadableAnswer"), "{row}");
+    }
+}
+
+#[test]
+fn an_error_without_a_word_gets_one_of_ours() {
+    for body in
+        ["<ErrorResponse><Error><Code></Code><Message> </Message></Error></ErrorResponse>", "{\"__type\":\"\"}", ""]
+    {
+        let answer = Answer { status: 400, etag: None, body: body.into() };
+        let identity = wait(statuses(&answer).identify()).expect_err("an error");
+        let listing = wait(statuses(&answer).packs(&watched(), None)).expect_err("an error");
+        assert!(is_clear(&identity, "GetCallerIdentity") && is_clear(&listing, LIST), "{identity:?} {listing:?}");
     }
 }
 
