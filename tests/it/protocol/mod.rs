@@ -15,7 +15,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use execution::{End, Ending};
-use model::{OWNED, Protocol, READ, SILENT, STORED, State, Step, UNHINDERED};
+use model::{Beginning, OWNED, Protocol, READ, SILENT, STORED, State, Step, UNHINDERED};
 use mutant::Mutant;
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
@@ -48,7 +48,7 @@ fn story(path: Path<State, Step>) -> String {
 
 #[test]
 fn two_executions_and_one_fault_keep_every_promise() {
-    let (states, ends) = holds(&Protocol::new(&TWO, 1, 1));
+    let (states, ends) = holds(&Protocol::new(&[Beginning::First, Beginning::Told], &TWO, 1, 1));
     assert!(states > 100_000, "{states} states are too few to be all");
     let failures = ["LedgerUnreadable", "NothingRead", "PublishFailed", "SettleFailed", "StoreFailed"].map(End::Failed);
     let answers = [Ending::Committed, Ending::Resumed, Ending::Superseded].map(End::Answered);
@@ -58,18 +58,18 @@ fn two_executions_and_one_fault_keep_every_promise() {
 #[test]
 #[ignore = "a quarter of an hour"]
 fn two_executions_and_two_faults_keep_every_promise() {
-    holds(&Protocol::new(&TWO, 2, 1));
+    holds(&Protocol::new(&[Beginning::First, Beginning::Told], &TWO, 2, 1));
 }
 
 #[test]
 #[ignore = "a quarter of an hour"]
 fn three_executions_and_one_fault_keep_every_promise() {
-    holds(&Protocol::new(&THREE, 1, 1));
+    holds(&Protocol::new(&[Beginning::First, Beginning::Changed], &THREE, 1, 0));
 }
 
 /// A program with this mistake is found to break this promise, when these executions run.
 fn breaks(promise: &'static str, mutant: Mutant, cast: &[&'static str], faults: u8) {
-    let protocol = Protocol::new(&[cast], faults, 1).with(mutant);
+    let protocol = Protocol::new(&[Beginning::First, Beginning::Told], &[cast], faults, 1).with(mutant);
     let found = HasDiscoveries::AnyOf([promise].into());
     let checker = protocol.checker().threads(2).finish_when(found).spawn_bfs().join();
     let path = checker.discovery(promise).unwrap_or_else(|| panic!("{mutant:?} is not found to break: {promise}"));

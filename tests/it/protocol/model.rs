@@ -27,7 +27,8 @@ pub const UNHINDERED: &str = "a topic that refuses everything holds up no other"
 /// How much may happen.
 #[derive(Clone)]
 pub struct Protocol {
-    /// For each beginning, the run ids of its executions: Lambda may run one event twice.
+    pub beginnings: Vec<Beginning>,
+    /// The run ids of the executions, from each beginning: Lambda may run one event twice.
     pub casts: Vec<Vec<&'static str>>,
     /// Deaths, conflicts, refusals and lost answers, of any kind and at any step.
     pub faults: u8,
@@ -39,6 +40,17 @@ pub struct Protocol {
     ends: Arc<Mutex<BTreeSet<End>>>,
     /// Whether runs without faults fall silent, by the world that they begin in.
     pub silence: Arc<Mutex<BTreeMap<u64, Option<Unrest>>>>,
+}
+
+/// What was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// Nothing: the first run is to come, and one account fails.
+    First,
+    /// A run that found one account failing, and told it.
+    Told,
+    /// The same, and then that account recovered, and the other one failed.
+    Changed,
 }
 
 /// One of the executions.
@@ -90,8 +102,9 @@ pub enum Step {
 }
 
 impl Protocol {
-    pub fn new(casts: &[&[&'static str]], faults: u8, changes: u8) -> Self {
+    pub fn new(beginnings: &[Beginning], casts: &[&[&'static str]], faults: u8, changes: u8) -> Self {
         Self {
+            beginnings: beginnings.to_vec(),
             casts: casts.iter().map(|cast| cast.to_vec()).collect(),
             faults,
             changes,
@@ -114,6 +127,21 @@ impl Protocol {
     /// The ends that executions have come to.
     pub fn ends(&self) -> BTreeSet<End> {
         self.ends.lock().expect("nobody died").clone()
+    }
+
+    fn begin(&self, beginning: Beginning) -> World {
+        let mut world = World::new([true, false]);
+        if beginning == Beginning::First {
+            return world;
+        }
+        let run = "before".to_owned();
+        let identity = Identity { token: run.clone(), run, started: -INVOCATION, deadline: -1, blind: false };
+        self.executions
+            .run(&identity, |call, knows| Some((world.perform(&identity, knows, call, Effect::Done), knows.now)));
+        if beginning == Beginning::Changed {
+            world.failing = [false, true];
+        }
+        world
     }
 
     fn identity(&self, actor: usize, run: &str, started: Time, blind: bool) -> Identity {
@@ -211,28 +239,17 @@ impl Model for Protocol {
     type State = State;
     type Action = Step;
 
-    /// A first run to come, and an organization in which one account failed and was told.
     fn init_states(&self) -> Vec<State> {
-        let first = World::new([true, false]);
-        let mut told = first.clone();
-        let identity =
-            Identity { run: "before".into(), token: "before".into(), started: -INVOCATION, deadline: -1, blind: false };
-        self.executions
-            .run(&identity, |call, knows| Some((told.perform(&identity, knows, call, Effect::Done), knows.now)));
-        let mut states = Vec::new();
-        for cast in &self.casts {
-            for world in [&first, &told] {
-                states.push(State {
-                    world: world.clone(),
-                    actors: cast.iter().map(|run| Actor::ToCome(run)).collect(),
-                    clock: 0,
-                    passed: 0,
-                    faults: self.faults,
-                    changes: self.changes,
-                });
-            }
-        }
-        states
+        let beginnings: Vec<World> = self.beginnings.iter().map(|beginning| self.begin(*beginning)).collect();
+        let state = |world: &World, cast: &Vec<&'static str>| State {
+            world: world.clone(),
+            actors: cast.iter().map(|run| Actor::ToCome(run)).collect(),
+            clock: 0,
+            passed: 0,
+            faults: self.faults,
+            changes: self.changes,
+        };
+        self.casts.iter().flat_map(|cast| beginnings.iter().map(|world| state(world, cast))).collect()
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
