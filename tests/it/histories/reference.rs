@@ -68,6 +68,9 @@ impl Reference {
         };
         let moves = pack.status.0.ends_with("_IN_PROGRESS");
         let there = || pack.members.values().filter(|(status, _)| *status != "DELETE_SUCCESSFUL");
+        let member = |is: fn(&Failure) -> bool| {
+            ACCOUNTS.iter().any(|account| self.failures.get(&(region, name, Some(account))).is_some_and(is))
+        };
         match account {
             Some(account) => match pack.members.get(account).filter(|(status, _)| *status != "DELETE_SUCCESSFUL") {
                 Some((status, since)) if ends(status, "_FAILED") => Truth::Failing(*since),
@@ -77,12 +80,8 @@ impl Reference {
                 None => Truth::Over,
             },
             None if ends(pack.status.0, "_SUCCESSFUL") || there().any(|(s, _)| ends(s, "_FAILED")) => Truth::Over,
-            None if ACCOUNTS
-                .iter()
-                .any(|a| self.failures.get(&(region, name, Some(a))).is_some_and(|f| f.maybe.is_some())) =>
-            {
-                Truth::Unclear((!moves).then_some(pack.status.1))
-            }
+            None if member(|member| member.surely.is_some()) => Truth::Over,
+            None if member(|member| member.maybe.is_some()) => Truth::Unclear((!moves).then_some(pack.status.1)),
             None if !moves => Truth::Failing(pack.status.1),
             None if there().next().is_some() && there().all(|(s, _)| ends(s, "_SUCCESSFUL")) => Truth::Leaving,
             None => Truth::Moving,

@@ -151,7 +151,9 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn trouble() -> impl Strategy<Value = Trouble> {
     prop_oneof![
-        4 => change().prop_map(Trouble::Change),
+        3 => change().prop_map(Trouble::Change),
+        // Pages shift when one goes from those that were read.
+        2 => (place(), select(&ACCOUNTS[..])).prop_map(|(place, account)| Trouble::Change(Change::Leave(place, account))),
         2 => select(vec![5, 60, 60, 130]).prop_map(Trouble::Seconds),
         2 => (0..2_usize).prop_map(Trouble::Crash),
         3 => proptest::option::weighted(0.7, request()).prop_map(|other| Trouble::Overlap(other.map(Request::aloud))),
@@ -164,7 +166,15 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 
 fn step() -> impl Strategy<Value = Step> {
     let minutes = prop_oneof![2 => Just(1), 6 => 5..70_i64, 1 => 600..4_000_i64];
-    let during = prop_oneof![3 => Just(vec![]), 2 => vec((0..14_usize, trouble()), 1..5)];
+    // Now and then SNS takes nothing, or one is overtaken too late to read again.
+    let refused = (0..30).map(|at| (at, Trouble::Publish(Fault::Refused))).collect::<Vec<_>>();
+    let late = |at| vec![(at, Trouble::Overlap(Some(Request::FULL))), (at + 2, Trouble::Seconds(60))];
+    let during = prop_oneof![
+        12 => Just(vec![]),
+        8 => vec((0..14_usize, trouble()), 1..5),
+        2 => Just(refused),
+        1 => (0..4_usize).prop_map(late),
+    ];
     let rarely = |chance| proptest::bool::weighted(chance);
     let denied = proptest::option::weighted(0.15, select(&REGIONS[..]));
     (minutes, vec(change(), 0..4), request(), rarely(0.05), denied, during, any::<u64>()).prop_map(
@@ -182,7 +192,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub fn history() -> impl Strategy<Value = History> {
     let (announce_after, remind_after) = (select(vec![0, 0, 60]), select(vec![0, 24]));
-    (announce_after, remind_after, any::<bool>(), vec(create(), 2..6), vec(step(), RUNS)).prop_map(
+    let first = (vec(create(), 2..6), 0..3_usize).prop_map(|(mut first, page)| {
+        first.push(Change::Pages(page));
+        first
+    });
+    (announce_after, remind_after, any::<bool>(), first, vec(step(), RUNS)).prop_map(
         |(announce_after, remind_after, dated, first, steps)| History {
             announce_after,
             remind_after,
