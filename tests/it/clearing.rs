@@ -181,6 +181,18 @@ async fn a_failing_pack_is_cleared_by_its_own_settled_status() {
 }
 
 #[tokio::test]
+async fn a_failing_pack_that_is_settled_while_a_member_fails_is_explained_and_has_not_recovered() {
+    let stage = Stage::new().await;
+    stage.pack("baseline", "CREATE_FAILED");
+    stage.run().await;
+    stage.run().await;
+    stage.pack("baseline", "UPDATE_SUCCESSFUL");
+    stage.member("baseline", ACCOUNT, "CREATE_FAILED");
+    stage.run().await;
+    assert_eq!(how(&stage.digests()[1]), one("baseline/-", "explained"));
+}
+
+#[tokio::test]
 async fn a_failure_that_comes_back_before_its_end_was_told_is_never_told_to_have_ended() {
     let stage = told().await;
     stage.world.fault(

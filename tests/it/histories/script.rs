@@ -151,9 +151,7 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn trouble() -> impl Strategy<Value = Trouble> {
     prop_oneof![
-        3 => change().prop_map(Trouble::Change),
-        // Pages shift when one goes from those that were read.
-        2 => (place(), select(&ACCOUNTS[..])).prop_map(|(place, account)| Trouble::Change(Change::Leave(place, account))),
+        4 => change().prop_map(Trouble::Change),
         2 => select(vec![5, 60, 60, 130]).prop_map(Trouble::Seconds),
         2 => (0..2_usize).prop_map(Trouble::Crash),
         3 => proptest::option::weighted(0.7, request()).prop_map(|other| Trouble::Overlap(other.map(Request::aloud))),
@@ -166,14 +164,14 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 
 fn step() -> impl Strategy<Value = Step> {
     let minutes = prop_oneof![2 => Just(1), 6 => 5..70_i64, 1 => 600..4_000_i64];
-    // Now and then SNS takes nothing, or one is overtaken too late to read again.
-    let refused = (0..30).map(|at| (at, Trouble::Publish(Fault::Refused))).collect::<Vec<_>>();
+    // Now and then one is overtaken too late to read again, and pages shift because one goes from those that were read.
     let late = |at| vec![(at, Trouble::Overlap(Some(Request::FULL))), (at + 2, Trouble::Seconds(60))];
+    let shift = |(at, place, account)| vec![(at, Trouble::Change(Change::Leave(place, account)))];
     let during = prop_oneof![
         12 => Just(vec![]),
         8 => vec((0..14_usize, trouble()), 1..5),
-        2 => Just(refused),
         1 => (0..4_usize).prop_map(late),
+        2 => (2..9_usize, place(), select(&ACCOUNTS[..])).prop_map(shift),
     ];
     let rarely = |chance| proptest::bool::weighted(chance);
     let denied = proptest::option::weighted(0.15, select(&REGIONS[..]));
@@ -196,13 +194,14 @@ pub fn history() -> impl Strategy<Value = History> {
         first.push(Change::Pages(page));
         first
     });
-    (announce_after, remind_after, any::<bool>(), first, vec(step(), RUNS)).prop_map(
-        |(announce_after, remind_after, dated, first, steps)| History {
-            announce_after,
-            remind_after,
-            dated,
-            first,
-            steps,
+    // For some runs on end SNS takes nothing.
+    let outage = (0..RUNS, 0..5_usize).prop_map(|(from, runs)| from..(from + runs).min(RUNS));
+    (announce_after, remind_after, any::<bool>(), first, vec(step(), RUNS), outage).prop_map(
+        |(announce_after, remind_after, dated, first, mut steps, outage)| {
+            for step in &mut steps[outage] {
+                step.during = (0..30).map(|at| (at, Trouble::Publish(Fault::Refused))).collect();
+            }
+            History { announce_after, remind_after, dated, first, steps }
         },
     )
 }
