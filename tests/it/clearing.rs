@@ -1,6 +1,6 @@
 //! What closes a failure, and what does not: each proof by its name.
 
-use packwatch_simulation::Row;
+use packwatch_simulation::{Effect, Fault, Row, Service};
 use serde_json::{Value, json};
 
 use crate::stage::{OWN, REGION, Stage, keys};
@@ -170,6 +170,27 @@ async fn a_failing_pack_that_moves_is_cleared_by_two_whole_readings_an_hour_apar
 }
 
 #[tokio::test]
+async fn a_failing_pack_that_moves_is_not_cleared_by_the_members_before_a_gap() {
+    let stage = Stage::new().await;
+    stage.pack("baseline", "CREATE_FAILED");
+    stage.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
+    stage.member("baseline", "333344445555", "CREATE_SUCCESSFUL");
+    stage.run().await;
+    stage.run().await;
+    stage.pack("baseline", "UPDATE_IN_PROGRESS");
+    stage.run().await;
+    stage.pass(60);
+    stage.world.page_size(Some(1));
+    let members = "GetOrganizationConformancePackDetailedStatus";
+    stage.world.fault(Fault::new(Effect::Denied).operation(members).nth(2));
+    assert_eq!(stage.run().await["totals"]["unconfirmed"], 1);
+    assert_eq!(stage.digests().len(), 1, "only what was read is settled");
+    stage.world.clear_faults();
+    stage.run().await;
+    assert_eq!(how(&stage.digests()[1]), one("baseline/-", "recovered"));
+}
+
+#[tokio::test]
 async fn a_failing_pack_is_cleared_by_its_own_settled_status() {
     let stage = Stage::new().await;
     stage.pack("baseline", "CREATE_FAILED");
@@ -195,9 +216,7 @@ async fn a_failing_pack_that_is_settled_while_a_member_fails_is_explained_and_ha
 #[tokio::test]
 async fn a_failure_that_comes_back_before_its_end_was_told_is_never_told_to_have_ended() {
     let stage = told().await;
-    stage.world.fault(
-        packwatch_simulation::Fault::error(403, "AuthorizationError", "no").service(packwatch_simulation::Service::Sns),
-    );
+    stage.world.fault(Fault::error(403, "AuthorizationError", "no").service(Service::Sns));
     stage.member("baseline", "444455556666", "UPDATE_FAILED");
     let error = stage.invoke(json!({})).await.unwrap_err();
     assert_eq!(error.kind(), "PublishFailed");

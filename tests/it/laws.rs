@@ -391,6 +391,23 @@ proptest! {
     }
 
     #[test]
+    fn a_pack_that_was_tried_is_noted_and_one_that_is_gone_is_forgotten(history in history()) {
+        play(&history, |before, run, _| {
+            let (seen, after) = (&run.observation, &run.comparison.ledger);
+            for pack in before.packs.keys().chain(after.packs.keys()).chain(seen.packs.keys()) {
+                let known = before.packs.get(pack).map(|hint| hint.attempted_at);
+                let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::Untried);
+                let expected = match (run.scope.covers_pack(pack), tried) {
+                    (true, true) => Some(seen.ended_at),
+                    (true, false) => known.filter(|_| !seen.lacks(pack)),
+                    (false, _) => known.filter(|_| run.scope.narrowed),
+                };
+                assert_eq!(after.packs.get(pack).map(|hint| hint.attempted_at), expected, "{pack:?}");
+            }
+        });
+    }
+
+    #[test]
     fn what_an_audience_was_told_replayed_is_what_is_open_and_due(history in history()) {
         let topic = TopicArn::from(TOPIC);
         let mut ledger = Ledger::default();
