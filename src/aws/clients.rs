@@ -32,7 +32,7 @@ pub struct Aws {
 pub struct Patience {
     /// For a connection.
     pub connect: Duration,
-    /// For one attempt, from its start to the end of its answer.
+    /// For one attempt, from its start to its answer; and again for the body of an object.
     pub attempt: Duration,
     /// At most, before the first retry; the next ones wait longer.
     pub backoff: Duration,
@@ -87,7 +87,7 @@ pub async fn connect(
     let base = base.to_builder().retry_config(retries.clone()).build();
     Aws {
         statuses: statuses(&base, settings, &config_retries(retries, &lookup)).await,
-        archive: S3Archive::new(s3_client(&base, &lookup), settings.bucket.clone()),
+        archive: S3Archive::new(s3_client(&base, &lookup), settings.bucket.clone(), patience.attempt),
         notifier: SnsNotifier::new(
             settings.audiences().map(|topic| (topic.clone(), sns_client(&base, topic))).collect(),
         ),

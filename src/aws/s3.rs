@@ -1,11 +1,14 @@
 //! S3: conditional reads and writes of one bucket.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::timeout;
 
 use super::sdk_failure;
 use crate::ports::{Archive, Cause, Expect, Unwritten, Version};
@@ -15,12 +18,23 @@ use crate::ports::{Archive, Cause, Expect, Unwritten, Version};
 pub struct S3Archive {
     client: Client,
     bucket: String,
+    /// How long a body is waited for.
+    patience: Duration,
 }
 
 impl S3Archive {
-    /// The bucket, reached through `client`.
-    pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+    /// The bucket, reached through `client`. A body is waited for as long as `patience`.
+    pub fn new(client: Client, bucket: String, patience: Duration) -> Self {
+        Self { client, bucket, patience }
+    }
+
+    /// Asks for an object, and gives its body, which is still to come.
+    async fn open(&self, key: &str) -> Result<Option<(ByteStream, Version)>, Cause> {
+        match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(object) => Ok(Some((object.body, version(object.e_tag)?))),
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
+            Err(error) => Err(sdk_failure(&error)),
+        }
     }
 }
 
@@ -30,15 +44,15 @@ impl S3Archive {
 struct NoVersion;
 
 impl Archive for S3Archive {
+    /// An object's body comes after its answer, where neither the SDK's time-outs nor its retries reach: one that is cut off
+    /// or stalls is asked for once more.
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
-        let object = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
-            Err(error) => return Err(sdk_failure(&error)),
-        };
-        let version = version(object.e_tag)?;
-        let bytes = object.body.collect().await?.to_vec();
-        Ok(Some((bytes, version)))
+        let Some((body, version)) = self.open(key).await? else { return Ok(None) };
+        if let Ok(Ok(bytes)) = timeout(self.patience, body.collect()).await {
+            return Ok(Some((bytes.to_vec(), version)));
+        }
+        let Some((body, version)) = self.open(key).await? else { return Ok(None) };
+        Ok(Some((timeout(self.patience, body.collect()).await??.to_vec(), version)))
     }
 
     async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 /// Follows the sources that the run sees whole. `before` is the ledger that still knows the packs that are gone.
 pub(super) fn follow_emptied(next: &mut Ledger, before: &Ledger, observation: &Observation, scope: &Scope) {
     for source in scope.sources.iter().filter(|source| scope.covers_source(source)) {
-        let known = packs_known(before, source, scope);
+        let known = packs_known(before, observation, source, scope);
         if observation.packs.keys().any(|pack| pack.source == *source) {
             if let Some(emptied) = next.emptied.get_mut(source) {
                 emptied.ended = true;
@@ -29,14 +29,18 @@ pub(super) fn follow_emptied(next: &mut Ledger, before: &Ledger, observation: &O
     }
 }
 
-fn packs_known<'a>(ledger: &'a Ledger, source: &Source, scope: &Scope) -> BTreeSet<&'a PackKey> {
-    let packs = ledger.packs.keys().chain(ledger.open.keys().map(|key| &key.pack));
-    packs.filter(|pack| pack.source == *source && scope.covers_pack(pack)).collect()
+/// Packs that were tried, that something is open in, or that there was no time to read.
+fn packs_known(ledger: &Ledger, observation: &Observation, source: &Source, scope: &Scope) -> BTreeSet<PackKey> {
+    let packs = ledger.packs.keys().chain(ledger.open.keys().map(|key| &key.pack)).cloned();
+    // One that this run did not read either says nothing new.
+    let unread = ledger.gaps.iter().filter(|(key, gap)| gap.ended.is_none() && !observation.gaps.contains_key(key));
+    let unread = unread.filter_map(|(key, _)| key.unread_pack());
+    packs.chain(unread).filter(|pack| pack.source == *source && scope.covers_pack(pack)).collect()
 }
 
 /// Whether a listing without packs is to be believed: it is complete, and where it has several pages, between which a
 /// pack can hide, every known pack was asked for by name.
-fn lists_none(observation: &Observation, source: &Source, known: &BTreeSet<&PackKey>) -> bool {
+fn lists_none(observation: &Observation, source: &Source, known: &BTreeSet<PackKey>) -> bool {
     let complete = observation.listings.get(source).is_some_and(|listing| listing.complete);
     complete && known.iter().all(|pack| observation.lacks(pack))
 }

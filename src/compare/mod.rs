@@ -53,7 +53,7 @@ pub fn compare(ledger: &Ledger, observation: &Observation, terms: Terms<'_>) -> 
     unconfirmed.retain(|key| next.open.contains_key(key));
     packs::note_attempts(&mut next, observation, terms.scope);
     emptied::follow_emptied(&mut next, ledger, observation, terms.scope);
-    restore_what_was_told(&mut next, terms.policy);
+    restore_what_was_told(&mut next, terms);
     let gaps = compare_gaps(&mut next, observation, terms);
     next.drop_what_nobody_waits_for();
     Comparison { ledger: next, unconfirmed, gaps }
@@ -97,9 +97,10 @@ fn ended(open: &Open, how: How, now: Timestamp) -> Closed {
 }
 
 /// A failure that came back before its end was told has never ended for those who were to be told.
-fn restore_what_was_told(next: &mut Ledger, policy: &Policy) {
+fn restore_what_was_told(next: &mut Ledger, terms: Terms<'_>) {
     for (key, open) in &mut next.open {
-        if !policy.ignores(key)
+        if terms.scope.covers(key)
+            && !terms.policy.ignores(key)
             && let Some(closed) = next.closed.remove(key)
         {
             open.told.extend(closed.owed);

@@ -1,5 +1,7 @@
 //! How it is said that a source lists no packs any more, or lists some again.
 
+use std::collections::BTreeSet;
+
 use super::Digest;
 use super::text::{Page, Part, lasted, moment};
 use crate::snapshot::{EmptiedRecord, EmptiedState};
@@ -28,14 +30,21 @@ pub(super) fn sections(digest: &Digest, page: &mut Page) {
     if !began.is_empty() {
         page.heading(&format!("No packs any more ({})", began.len()));
     }
-    for EmptiedRecord { source, packs_before, since, state: _ } in began {
+    let callers: BTreeSet<&str> = began.iter().map(|record| record.source.caller.as_str()).collect();
+    for EmptiedRecord { source, packs_before, since, state: _ } in &began {
         let mut part = Part::new();
         part.line(2, &format!("{source} lists no pack to watch; before there were {packs_before}"));
         part.line(4, &format!("since {} ({})", moment(*since), lasted(*since, digest.created_at)));
-        part.line(4, "Whatever fails there is not seen.");
+        page.part(&part);
+    }
+    if !began.is_empty() {
+        let mut part = Part::new();
+        let callers: Vec<&str> = callers.into_iter().collect();
+        part.line(2, "Whatever fails there is not seen.");
         let to_do =
             "if they were not deleted on purpose, check that AWS Config still has trusted access in AWS Organizations";
-        part.line(4, &format!("To do: {to_do}, and that {} still administers the packs", source.caller));
+        let administers = if callers.len() == 1 { "still administers" } else { "still administer" };
+        part.line(2, &format!("To do: {to_do}, and that {} {administers} the packs", callers.join(", ")));
         page.part(&part);
     }
     let ended = of(digest, EmptiedState::Ended);

@@ -25,16 +25,17 @@ pub(super) fn subject(digest: &Digest) -> String {
     ];
     let extras = extras.into_iter().filter(|(count, _)| *count > 0);
     let extras: Vec<String> = extras.map(|(count, words)| format!(", {count} {words}")).collect();
-    let all = extras.concat();
     let bare = format!("packwatch{label}: {changes}, {} open", digest.totals.open_all);
-    // Where the packs are gives way to what else is to be said.
-    let longest_first = [packs(digest, true), packs(digest, false), String::new()];
-    for subject in longest_first.into_iter().map(|packs| format!("{bare}{packs}{all}")) {
-        if subject.len() <= LIMIT {
-            return subject;
-        }
-    }
-    let mut subject = bare;
+    let fits = |subject: &String| subject.len() <= LIMIT;
+    let with_packs = [packs(digest, true), packs(digest, false)].map(|packs| format!("{bare}{packs}"));
+    // The name of a pack gives way to what else is to be said, and where the packs are to a source that lists none.
+    let first = if emptied > 0 { extras[0].as_str() } else { "" };
+    let all = extras.concat();
+    let mut subject = match with_packs {
+        [named, _] if fits(&format!("{named}{all}")) => named,
+        [_, counted] if fits(&format!("{counted}{first}")) => counted,
+        _ => bare,
+    };
     for extra in extras {
         if subject.len() + extra.len() <= LIMIT {
             subject.push_str(&extra);

@@ -1,9 +1,16 @@
 //! Sources that list no packs any more: told once in a line of its own, and only when nothing hides them.
 
+use packwatch::compare::{Terms, compare};
+use packwatch::event::{Request, Trigger};
+use packwatch::ledger::Ledger;
+use packwatch::model::{GapCause, GapKey, PackKey, Row as Said, Source};
+use packwatch::observation::{Builder, Listing};
+use packwatch::plan::{Invocation, Plan};
+use packwatch::settings::Settings;
 use packwatch_simulation::{Effect, Fault, Row, Service};
 use serde_json::{Value, json};
 
-use crate::stage::{CHAT, OWN, REGION, Stage, TOPIC, email, keys, program_json};
+use crate::stage::{CHAT, OWN, REGION, Stage, TOPIC, email, keys, program_json, time};
 
 const ACCOUNT: &str = "222233334444";
 const FAR: &str = "us-east-1";
@@ -268,4 +275,38 @@ async fn where_no_pack_was_known_or_none_is_watched_any_more_nothing_is_said() {
     stage.set("REGIONS", FAR);
     stage.run().await;
     assert_eq!((stage.digests().len(), emptied(&stage)), (1, json!([])), "the region is no longer watched");
+}
+
+#[test]
+fn packs_that_there_was_no_time_to_read_were_there() {
+    let now = time("2026-03-01T08:00:00Z");
+    let settings = Settings::read(|name| {
+        let value = match name {
+            "AWS_REGION" => REGION,
+            "SNAPSHOT_BUCKET" => "bucket",
+            "TOPIC_ARN" => TOPIC,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let invocation = Invocation { request_id: "run".into(), execution: "one".into(), deadline: now, now };
+    let plan = Plan::make(Trigger::Manual(Request::default()), &settings.expect("right settings"), invocation);
+    let plan = plan.expect("a plan");
+    let scope = plan.scope(&plan.watched(&OWN.into()).expect("one source"), true);
+    let source = Source { caller: OWN.into(), region: REGION.into() };
+    let pack = PackKey { source: source.clone(), pack: "baseline".into() };
+    let run = |ledger: &Ledger, run_id: &str, found: &dyn Fn(&mut Builder)| {
+        let mut builder = Builder::new(now);
+        builder.found_listing(&source, Listing { pages: 1, complete: true });
+        found(&mut builder);
+        compare(ledger, &builder.build(now), Terms { scope: &scope, policy: &plan.policy, run_id }).ledger
+    };
+    let late = run(&Ledger::default(), "one", &|builder| {
+        let cause = GapCause { operation: LIST.into(), code: "OutOfTime".into(), message: "late".into() };
+        builder.found_pack(&pack, Said::new("UPDATE_SUCCESSFUL"));
+        builder.found_gap(GapKey::pack(&pack), cause);
+    });
+    assert!(late.packs.is_empty() && late.emptied.is_empty());
+    let empty = run(&late, "two", &|_| {});
+    assert_eq!(empty.emptied[&source].packs_before, 1);
 }

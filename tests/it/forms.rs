@@ -158,3 +158,25 @@ fn identifiers_are_masked_so_that_one_cause_is_one_group() {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("role ARN in ACCOUNT (ID), Request ID: ID é"), "{flat}");
 }
+
+#[test]
+fn the_packs_are_said_where_there_is_room_though_not_everything_else_fits() {
+    let appeared: Vec<_> = ["a", "b", "a"].into_iter().zip(100..).map(|(p, a)| record(0, p, a, "C", "m", 5)).collect();
+    let mut digest = digest(appeared.clone(), Some("production".into()), false, "");
+    digest.totals.cleared = 1;
+    digest.reminded = [appeared.clone(), appeared].concat();
+    digest.gaps = Vec::new();
+    digest.emptied = vec![without_packs(1, EmptiedState::Began)];
+    let subject = digest.subject();
+    assert_eq!(subject, "packwatch production: 3 appeared, 1 cleared, 3 open in 2 packs, 1 source lists no packs");
+}
+
+#[test]
+fn many_sources_without_packs_leave_room_for_what_appeared() {
+    let appeared = (100..103).map(|account| record(0, "a", account, "C", "m", 5)).collect();
+    let mut digest = digest(appeared, Some("prod".into()), false, "");
+    digest.emptied = (0..90).map(|number| without_packs(number, EmptiedState::Began)).collect();
+    let text = digest.text();
+    let after = text.split("Appeared (3)").nth(1).expect("what appeared has its section");
+    assert!(after.contains("000000000100"), "and its accounts: {after}");
+}

@@ -142,13 +142,16 @@ proptest! {
     }
 }
 
+/// The file stays as it is, whatever becomes of the ledger: such ledgers are out there.
 #[test]
 fn the_ledger_of_schema_one_is_read() {
-    let ledger = Ledger::from_bytes(stored_ledger().to_string().as_bytes()).expect("the ledger of the golden file");
-    assert_eq!(ledger.sequence, 1);
-    assert_eq!(ledger.open.len(), 1);
+    let kept = include_str!("../ledgers/1.json");
+    let ledger = Ledger::from_bytes(kept.as_bytes()).expect("a ledger of schema 1");
+    assert_eq!((ledger.sequence, ledger.open.len(), ledger.audiences.len()), (1, 1, 1));
+    assert!(ledger.open.values().all(|open| !open.told.is_empty()), "what was told is known");
     let bytes = ledger.to_bytes().expect("bytes");
-    assert_eq!(serde_json::from_slice::<Value>(&bytes).expect("JSON"), stored_ledger());
+    let kept: Value = serde_json::from_str(kept).expect("JSON");
+    assert_eq!(serde_json::from_slice::<Value>(&bytes).expect("JSON"), kept, "nothing of it is lost");
 }
 
 #[test]

@@ -366,10 +366,11 @@ proptest! {
                 assert!(run.scope.packs.is_none() && run.scope.accounts.is_none(), "a run that saw less");
                 assert!(seen.listings[source].complete, "{source} was not listed whole");
                 assert!(seen.packs.keys().all(|pack| pack.source != *source), "{source} has packs");
-                let known = before.packs.keys().chain(before.open.keys().map(|key| &key.pack));
-                let known: Vec<_> = known.filter(|pack| pack.source == *source).collect();
+                let known = before.packs.keys().chain(before.open.keys().map(|key| &key.pack)).cloned();
+                let unread = before.gaps.keys().filter(|key| !seen.gaps.contains_key(*key)).filter_map(GapKey::unread_pack);
+                let known: Vec<_> = known.chain(unread).filter(|pack| pack.source == *source).collect();
                 assert!(!known.is_empty() || before.emptied.contains_key(source), "{source} had no packs");
-                assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(*pack)), "a pack may be hidden");
+                assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(pack)), "a pack may be hidden");
             }
         });
     }
@@ -391,15 +392,17 @@ proptest! {
     }
 
     #[test]
-    fn a_pack_that_was_tried_is_noted_and_one_that_is_gone_is_forgotten(history in history()) {
+    fn a_pack_that_was_tried_is_noted_and_one_that_is_gone_is_forgotten_by_who_sees_its_source_whole(history in history()) {
         play(&history, |before, run, _| {
             let (seen, after) = (&run.observation, &run.comparison.ledger);
             for pack in before.packs.keys().chain(after.packs.keys()).chain(seen.packs.keys()) {
                 let known = before.packs.get(pack).map(|hint| hint.attempted_at);
                 let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::Untried);
+                // Who looks at some packs or accounts only cannot say that a source is emptied, and leaves what tells it.
+                let forgets = run.scope.covers_source(&pack.source) && seen.lacks(pack);
                 let expected = match (run.scope.covers_pack(pack), tried) {
                     (true, true) => Some(seen.ended_at),
-                    (true, false) => known.filter(|_| !seen.lacks(pack)),
+                    (true, false) => known.filter(|_| !forgets),
                     (false, _) => known.filter(|_| run.scope.narrowed),
                 };
                 assert_eq!(after.packs.get(pack).map(|hint| hint.attempted_at), expected, "{pack:?}");
@@ -535,4 +538,46 @@ fn account_ids_have_twelve_digits() {
     for wrong in ["", "12345678901", "1234567890123", "12345678901a", "１２３４５６７８９０１２"] {
         assert!(!AccountId::is_valid(wrong), "{wrong}");
     }
+}
+
+/// A told failure of an account that is then ignored, and no longer so: who looks elsewhere does not take that back.
+#[test]
+fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
+    let failing = |r: usize, p: usize| {
+        let row = Row { last_update_time: Some(time("2026-03-01T06:00:00Z")), ..Row::new("UPDATE_FAILED") };
+        vec![
+            Found::Listing(r, Listing { pages: 1, complete: true }),
+            Found::Pack(r, p, Row::new("UPDATE_SUCCESSFUL")),
+            Found::Coverage(r, p, Coverage::OnePage),
+            Found::Member(r, p, 0, row),
+        ]
+    };
+    let found = [failing(0, 0), failing(1, 1)].concat();
+    let full = Step {
+        minutes: 10,
+        same_run: false,
+        request: Request::default(),
+        one_region: false,
+        ignore: false,
+        chat: false,
+        found,
+        settled: false,
+    };
+    let ignoring = Step { ignore: true, ..full.clone() };
+    let near = Request { regions: Some(vec![REGIONS[0].into()]), ..Request::default() };
+    let narrowed = Step { request: near, ..full.clone() };
+    let mut looked = false;
+    play(&[full, ignoring, narrowed], |before, run, _| {
+        if run.scope.narrowed {
+            let far = |ledger: &Ledger| {
+                let closed = ledger.closed.keys().filter(|key| !run.scope.covers(key)).cloned().collect::<Vec<_>>();
+                let told =
+                    ledger.open.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(_, open)| open.told.clone());
+                (closed, told.collect::<Vec<_>>())
+            };
+            looked = !far(before).0.is_empty();
+            assert_eq!(far(before), far(&run.comparison.ledger));
+        }
+    });
+    assert!(looked, "there is something to leave");
 }

@@ -161,3 +161,27 @@ async fn a_topic_that_never_answers_costs_two_attempts_and_the_other_is_told() {
     stage.run().await;
     assert_eq!(stage.publishes(CHAT).len(), 1, "by the next run, at its second attempt");
 }
+
+/// The body of an object comes after its answer, beyond the SDK's own retries.
+#[tokio::test]
+async fn a_ledger_that_is_cut_off_once_costs_one_attempt_more() {
+    let stage = two_regions().await;
+    stage.run().await;
+    stage.world.forget_calls();
+    stage.world.fault(Fault::new(Effect::CutOff).operation("GetObject").target("ledger.json").first(1));
+    let answer = stage.run().await;
+    assert_eq!((&answer["outcome"], &answer["complete"]), (&json!("committed"), &json!(true)));
+    assert_eq!(stage.digests().len(), 1, "what was told is known");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_cut_off_every_time_is_unreadable_and_not_written() {
+    let stage = two_regions().await;
+    stage.run().await;
+    let before = stage.document("ledger.json");
+    stage.world.fault(Fault::new(Effect::CutOff).operation("GetObject").target("ledger.json"));
+    let error = stage.invoke(json!({})).await.expect_err("no ledger, no run");
+    assert_eq!(error.kind(), "LedgerUnreadable");
+    stage.world.clear_faults();
+    assert_eq!(stage.document("ledger.json"), before);
+}

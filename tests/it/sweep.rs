@@ -58,10 +58,10 @@ fn effects(service: Service) -> Vec<Effect> {
         Effect::ResetAfter,
         Effect::Silence,
         Effect::CutOff,
+        Effect::Malformed,
+        Effect::Empty,
+        Effect::Truncated,
     ];
-    if service != Service::Sns {
-        effects.extend([Effect::Malformed, Effect::Empty, Effect::Truncated]);
-    }
     if service == Service::Config {
         effects.push(Effect::RepeatToken);
         let row = "{\"OrganizationConformancePackStatuses\":[{\"OrganizationConformancePackName\":\"baseline\"}],\

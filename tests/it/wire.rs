@@ -74,7 +74,8 @@ async fn writes_are_conditional() {
         [(Expect::Absent, "if-none-match", "*"), (Expect::Version(Version("\"abc\"".into())), "if-match", "\"abc\"")]
     {
         let (config, requests) = sdk();
-        let archive = S3Archive::new(aws_sdk_s3::Client::new(&config), "bucket".into());
+        let archive =
+            S3Archive::new(aws_sdk_s3::Client::new(&config), "bucket".into(), std::time::Duration::from_secs(10));
         let _ = archive.put("ledger.json", b"{}".to_vec(), &expect).await;
         let request = requests.expect_request();
         assert_eq!(request.method(), "PUT");

@@ -122,6 +122,11 @@ fn a_refused_topic_that_ends_the_sending_is_found() {
 }
 
 #[test]
+fn believing_in_a_snapshot_that_got_no_answer_is_found() {
+    breaks(SILENT, Mutant::BelievesInTheSnapshot, &["a", "b"], 1);
+}
+
+#[test]
 fn a_run_that_read_nothing_and_counts_as_done_is_found() {
     breaks(STORED, Mutant::RecordsNothingRead, &["a", "a"], 1);
 }

@@ -30,6 +30,8 @@ pub enum Mutant {
     ARefusalEndsIt,
     /// A run that read nothing is noted as committed.
     RecordsNothingRead,
+    /// A snapshot that got no answer is taken to be stored.
+    BelievesInTheSnapshot,
 }
 
 impl Mutant {
@@ -64,6 +66,13 @@ impl Mutant {
                 let bytes = changed(bytes, |ledger| mutant.stores(ledger, stored.as_ref(), who, knows));
                 let expect = if mutant == Self::PutsUnconditionally { world.version(LEDGER) } else { expect.clone() };
                 world.perform(who, knows, &Call::Put { key: key.clone(), bytes, expect }, effect)
+            }
+            Call::Put { key, bytes, .. }
+                if mutant == Self::BelievesInTheSnapshot
+                    && effect == Effect::NotLanded
+                    && key.starts_with("snapshots/") =>
+            {
+                Answer::Stored(bytes.version())
             }
             Call::Publish { topic, digest, message } => match mutant {
                 Self::PublishesBeforeTheCommit => Answer::Sent,

@@ -85,6 +85,6 @@ impl Protocol {
                 return Err(Unrest::HeadLeft);
             }
         }
-        if world.chain_is_whole() { Ok(()) } else { Err(Unrest::ChainTorn) }
+        if world.snapshots_are_whole() && world.latest_is_the_last() { Ok(()) } else { Err(Unrest::ChainTorn) }
     }
 }

@@ -164,9 +164,13 @@ impl World {
 
     /// Does what an execution asks, as far as `effect` lets it.
     pub fn perform(&mut self, who: &Identity, knows: &Knows, call: &Call, effect: Effect) -> Answer {
-        if effect != Effect::Done {
-            self.excuses += 1;
-        }
+        // Only what the ledger could not note, or a topic did not say, is sent again.
+        self.excuses += usize::from(match (effect, call) {
+            (Effect::Done | Effect::Conflict, _) => false,
+            (_, Call::Get { key } | Call::Put { key, .. }) => key == LEDGER,
+            (Effect::Landed, Call::Publish { .. }) => true,
+            (_, Call::Publish { .. } | Call::Read) => false,
+        });
         match (effect, call) {
             (Effect::Refused, _) => return Answer::Refused,
             (Effect::Conflict, _) => return Answer::Lost,
@@ -304,13 +308,18 @@ impl World {
                 audience.head.as_ref().is_some_and(|head| self.told[arn.as_str()].digests.contains_key(&head.id))
             })
             .collect();
-        (self.objects.get(LEDGER).cloned(), self.failing, believed, heads, self.broken)
+        (self.objects.get(LEDGER).cloned(), self.failing, believed, heads, self.snapshots_are_whole(), self.broken)
     }
 
-    /// Whether every commit has its snapshot, each names the one before it, and `latest.json` is the newest.
-    pub fn chain_is_whole(&self) -> bool {
-        let Some(ledger) = self.ledger() else { return true };
+    /// Whether `latest.json` is the snapshot of the last commit.
+    pub fn latest_is_the_last(&self) -> bool {
         let latest = self.objects.get(LATEST).map(|latest| latest.json()["run"]["sequence"].clone());
+        latest == self.ledger().map(|ledger| ledger.sequence.into())
+    }
+
+    /// Whether every commit has its snapshot, and each names the one before it.
+    pub fn snapshots_are_whole(&self) -> bool {
+        let Some(ledger) = self.ledger() else { return true };
         let mut next = ledger.last.as_ref().map(|last| last.snapshot.clone());
         for number in (1..=ledger.sequence).rev() {
             let Some(snapshot) = next.and_then(|key| self.objects.get(&key)).map(Bytes::json) else { return false };
@@ -319,7 +328,7 @@ impl World {
             }
             next = snapshot["run"]["previous"].as_str().map(str::to_owned);
         }
-        next.is_none() && latest == Some(ledger.sequence.into())
+        next.is_none()
     }
 
     fn breaks(&mut self, broken: Broken) {
