@@ -11,13 +11,12 @@ use packwatch::model::{AccountId, GapCause, PackName, Row};
 use packwatch::plan::Watched;
 use packwatch::ports::{Page, StatusSource, Unread};
 use packwatch::report::Outcome;
-use packwatch::settings::Settings;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::stage::{CHAT, OWN, TOPIC, keys};
-use crate::theatre::{FAULTS, House, Theatre, perform, turn};
+use crate::theatre::{FAULTS, House, Theatre, perform, turn, two_topics};
 
 /// Failing from the first moment to the last.
 const LASTING: &str = "222233334444";
@@ -109,18 +108,7 @@ impl Play {
         if !same_run || self.started == 0 {
             self.started += 1;
         }
-        let settings = Settings::read(|name| {
-            let value = match name {
-                "AWS_REGION" => "eu-west-1",
-                "SNAPSHOT_BUCKET" => "bucket",
-                "TOPIC_ARN" => TOPIC,
-                "CHAT_TOPIC_ARN" => CHAT,
-                "REMIND_AFTER_HOURS" => "0",
-                _ => return None,
-            };
-            Some(value.to_owned())
-        });
-        self.theatre.start(self.started, settings.expect("right settings"), json!({}));
+        self.theatre.start(self.started, two_topics(), json!({}));
     }
 
     fn poll(&mut self, which: usize) {

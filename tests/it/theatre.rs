@@ -20,7 +20,7 @@ use packwatch::report::Report;
 use packwatch::settings::Settings;
 use serde_json::Value;
 
-use crate::stage::time;
+use crate::stage::{CHAT, TOPIC, time};
 
 /// What goes wrong with the next call of a kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,6 +95,22 @@ thread_local! {
 
 fn token() -> String {
     ASKING.with(|asking| format!("execution-{}", asking.get()))
+}
+
+/// A digest topic and a chat topic, and everything due at once and once.
+pub fn two_topics() -> Settings {
+    let settings = Settings::read(|name| {
+        let value = match name {
+            "AWS_REGION" => "eu-west-1",
+            "SNAPSHOT_BUCKET" => "bucket",
+            "TOPIC_ARN" => TOPIC,
+            "CHAT_TOPIC_ARN" => CHAT,
+            "REMIND_AFTER_HOURS" => "0",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    settings.expect("right settings")
 }
 
 /// Gives the turn back once: what follows happens when the play polls again.

@@ -18,7 +18,8 @@ use packwatch::settings::Settings;
 
 use super::script::{Answer, Answers, Call, Knows, Played, Script, Time, at};
 use super::world::LATEST;
-use crate::stage::{CHAT, OWN, TOPIC};
+use crate::stage::OWN;
+use crate::theatre::two_topics;
 
 /// What one execution is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -95,18 +96,7 @@ pub struct Executions {
 
 impl Executions {
     pub fn new() -> Self {
-        let settings = Settings::read(|name| {
-            let value = match name {
-                "AWS_REGION" => "eu-west-1",
-                "SNAPSHOT_BUCKET" => "bucket",
-                "TOPIC_ARN" => TOPIC,
-                "CHAT_TOPIC_ARN" => CHAT,
-                "REMIND_AFTER_HOURS" => "0",
-                _ => return None,
-            };
-            Some(value.to_owned())
-        });
-        Self { settings: settings.expect("right settings"), moments: Mutex::default() }
+        Self { settings: two_topics(), moments: Mutex::default() }
     }
 
     /// How many different moments there were.

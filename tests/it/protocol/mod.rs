@@ -2,8 +2,8 @@
 //! with everything that can go wrong at each of them.
 //!
 //! In the model are one pack, two member accounts, two audiences, a bucket that keeps its word, and executions that are started,
-//! answered, refused, lied to and killed. An execution is the program itself, which asks for its next step what it was answered so
-//! far; see `execution`.
+//! answered, refused, lied to and killed. An execution is the program itself, begun again and given the answers that
+//! it had so far; see `execution`.
 
 mod execution;
 mod model;

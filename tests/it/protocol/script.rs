@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use packwatch::message::Message;
@@ -12,6 +11,7 @@ use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, Page, StatusSour
 
 use super::world::{ACCOUNTS, Accounts, Bytes, LEDGER};
 use crate::stage::{OWN, time};
+use crate::theatre::turn;
 
 /// Milliseconds since the model's first moment.
 pub type Time = i64;
@@ -73,19 +73,6 @@ pub struct Knows {
     pub refused: bool,
     /// The digests that it has asked to publish, by topic.
     pub published: BTreeMap<String, String>,
-}
-
-/// Gives the turn back once.
-async fn turn() {
-    let mut given = false;
-    std::future::poll_fn(|task| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// What was asked and answered so far.
