@@ -47,6 +47,8 @@ pub struct PackReading {
     pub unsettled: BTreeMap<AccountId, Row>,
     /// How far the members were read.
     pub coverage: Coverage,
+    /// Whether pages of the failing ones came short and went on: the filter saved nothing.
+    pub sparse: bool,
     /// Members that AWS Config, asked by name, does not have in this pack.
     pub absent: BTreeSet<AccountId>,
     /// The pack's own status, asked for by name after the members were read.
@@ -60,6 +62,8 @@ pub enum Coverage {
     Untried,
     /// Not to the end.
     Partial,
+    /// The failing ones, and by name whoever was open and is not among them.
+    Failing,
     /// Every page. Who is missing may have been missed, because pages shift while members change.
     Pages,
     /// Everything in one page: who is missing is absent.
@@ -67,6 +71,12 @@ pub enum Coverage {
 }
 
 impl PackReading {
+    /// Whether it is known who fails: no failing member was passed over but one whose status changed meanwhile, or has a
+    /// name of its own.
+    pub fn is_answered(&self) -> bool {
+        self.coverage >= Coverage::Failing
+    }
+
     /// Whether every member's row was seen.
     pub fn is_whole(&self) -> bool {
         self.coverage >= Coverage::Pages
@@ -181,6 +191,7 @@ impl Builder {
                 settled: BTreeSet::new(),
                 unsettled: BTreeMap::new(),
                 coverage: Coverage::Untried,
+                sparse: false,
                 absent: BTreeSet::new(),
                 status_after: None,
             });
@@ -190,6 +201,20 @@ impl Builder {
     pub fn found_member(&mut self, pack: &PackKey, account: &AccountId, row: Row) {
         if let Some(reading) = self.observation.packs.get_mut(pack) {
             reading.found(account, row);
+        }
+    }
+
+    /// A call for a pack's members is made: from here on the pack was tried.
+    pub fn found_attempt(&mut self, pack: &PackKey) {
+        if let Some(reading) = self.observation.packs.get_mut(pack) {
+            reading.coverage = reading.coverage.max(Coverage::Partial);
+        }
+    }
+
+    /// Pages of a pack's failing members came short and went on.
+    pub fn found_sparse(&mut self, pack: &PackKey) {
+        if let Some(reading) = self.observation.packs.get_mut(pack) {
+            reading.sparse = true;
         }
     }
 

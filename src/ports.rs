@@ -3,11 +3,14 @@
 use std::error::Error;
 
 use crate::message::Message;
-use crate::model::{AccountId, GapCause, PackName, Row, TopicArn};
+use crate::model::{AccountId, GapCause, PackName, Row, Status, TopicArn};
 use crate::plan::Watched;
 
 /// The boxed cause of a failure, kept for the chain that the user reads.
 pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Rows that a page is asked for: the most that the API gives.
+pub const PAGE: u8 = 100;
 
 /// One page of rows and, unless it was the last, the token of the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,15 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// The opaque token of the next page. A page may be empty and still have one.
     pub next: Option<String>,
+}
+
+/// Which members of a pack are asked for, where it is not all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter<'a> {
+    /// This one.
+    Account(&'a AccountId),
+    /// Those with this status, one of the nine that the API knows.
+    Status(&'a Status),
 }
 
 /// Why a reading of members gave no rows.
@@ -42,12 +54,12 @@ pub trait StatusSource {
     /// The row of one pack, asked for by name; `None` when AWS Config says that there is no such pack.
     fn pack(&self, source: &Watched, pack: &PackName) -> impl Future<Output = Result<Option<Row>, GapCause>>;
 
-    /// One page of the members of a pack; with `account`, only of that member.
+    /// One page of the members of a pack. A filtered page may be short, or empty, and still have a token.
     fn members(
         &self,
         source: &Watched,
         pack: &PackName,
-        account: Option<&AccountId>,
+        filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(AccountId, Row)>, Unread>>;
 }

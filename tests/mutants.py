@@ -46,9 +46,9 @@ MUTANTS = [
     (
         "absence from shifted pages closes, as the reader has it",
         "scale::an_account_missing_from_shifted_pages_is_asked_for_by_name",
-        "src/reader.rs",
-        "Ok(if pages == 1 { Coverage::OnePage } else { Coverage::Pages })",
-        "Ok(Coverage::OnePage)",
+        "src/reader/calls.rs",
+        "(true, _) => Coverage::Pages,",
+        "(true, _) => Coverage::OnePage,",
     ),
     (
         "absence from shifted pages closes, as the comparison has it",
@@ -95,10 +95,38 @@ MUTANTS = [
     (
         "the SDK's paginator instead of our loop",
         "scale::a_repeated_page_token_is_a_gap_and_closes_nothing",
-        "src/reader.rs",
+        "src/reader/calls.rs",
         "        if !self.seen.insert(token.clone()) {\n            return Err(GapCause {\n",
         "        if self.seen.contains(&token) {\n            return Ok(false);\n        }\n"
         "        if !self.seen.insert(token.clone()) {\n            return Err(GapCause {\n",
+    ),
+    (
+        "whoever is not among the failing is taken for absent",
+        "calls::proofs_cost_a_call_each_or_the_pages_of_the_whole_pack",
+        "src/reader/pack.rs",
+        "if coverage != Coverage::OnePage {",
+        "if coverage == Coverage::Pages {",
+    ),
+    (
+        "every large pack is counted at once",
+        "calls::whole_readings_are_spread_over_the_day_and_each_pack_has_one",
+        "src/reader/choice.rs",
+        "scatter(pack) % DAY_SECONDS);",
+        "scatter(pack) % 1);",
+    ),
+    (
+        "sparse pages are followed",
+        "calls::filters_that_save_nothing_waste_three_calls_once",
+        "src/reader/pack.rs",
+        "!chain.ended && rows < PAGE.into()",
+        "!chain.ended && rows > PAGE.into()",
+    ),
+    (
+        "a pack that moves recovers by readings of the failing alone",
+        "laws::nothing_closes_without_a_proof",
+        "src/compare/packs.rs",
+        "Standing::Moving if reading.is_whole()",
+        "Standing::Moving if reading.is_answered()",
     ),
     (
         "a retry quota shared with the last invocation",

@@ -6,7 +6,7 @@ use aws_sdk_config::Client;
 use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::DescribeOrganizationConformancePackStatusesError;
 use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
 use aws_sdk_config::types::{
-    OrganizationConformancePackDetailedStatus, OrganizationConformancePackStatus,
+    OrganizationConformancePackDetailedStatus, OrganizationConformancePackStatus, OrganizationResourceDetailedStatus,
     OrganizationResourceDetailedStatusFilters,
 };
 use aws_smithy_types::DateTime;
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::gap_cause;
 use crate::model::{AccountId, GapCause, PackName, Region, Row, cut};
 use crate::plan::Watched;
-use crate::ports::{Page, StatusSource, Unread};
+use crate::ports::{Filter, PAGE, Page, StatusSource, Unread};
 use crate::reader::{LIST, MEMBERS};
 use crate::settings::Caller;
 
@@ -25,9 +25,6 @@ pub struct ConfigStatuses {
     clients: BTreeMap<(Caller, Region), Client>,
     sts: aws_sdk_sts::Client,
 }
-
-/// Rows a page, the most that the API gives.
-const PAGE: i32 = 100;
 
 impl ConfigStatuses {
     /// A client for each source.
@@ -62,7 +59,7 @@ impl StatusSource for ConfigStatuses {
         let answer = self
             .client(source, LIST)?
             .describe_organization_conformance_pack_statuses()
-            .limit(PAGE)
+            .limit(PAGE.into())
             .set_next_token(token.map(str::to_owned))
             .send()
             .await
@@ -99,18 +96,24 @@ impl StatusSource for ConfigStatuses {
         &self,
         source: &Watched,
         pack: &PackName,
-        account: Option<&AccountId>,
+        filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
-        let filters = account
-            .map(|account| OrganizationResourceDetailedStatusFilters::builder().account_id(account.as_str()).build());
+        let filters = filter.map(|filter| {
+            let filters = OrganizationResourceDetailedStatusFilters::builder();
+            match filter {
+                Filter::Account(account) => filters.account_id(account.as_str()),
+                Filter::Status(status) => filters.status(OrganizationResourceDetailedStatus::from(status.as_str())),
+            }
+            .build()
+        });
         let answer = self
             .client(source, MEMBERS)
             .map_err(Unread::Failed)?
             .get_organization_conformance_pack_detailed_status()
             .organization_conformance_pack_name(pack.as_str())
             .set_filters(filters)
-            .limit(PAGE)
+            .limit(PAGE.into())
             .set_next_token(token.map(str::to_owned))
             .send()
             .await

@@ -64,5 +64,5 @@ fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapE
     if observation.lacks(&pack) {
         return Some(GapEnd::Gone);
     }
-    observation.packs.get(&pack).filter(|reading| reading.is_whole()).map(|_| GapEnd::Read)
+    observation.packs.get(&pack).filter(|reading| reading.is_answered()).map(|_| GapEnd::Read)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Terms, close};
-use crate::ledger::{Ledger, Open, PackHint};
+use crate::ledger::{Large, Ledger, Open, PackHint, Whole};
 use crate::model::{AccountId, FailureKey, How, PackKey, Standing};
 use crate::observation::{Coverage, Observation, PackReading};
 use crate::scope::Scope;
@@ -85,14 +85,14 @@ fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdic
         Standing::Failing | Standing::Absent => open.settled_since = None,
     }
     open.follow(&reading.row, now);
-    if reading.is_whole() { Verdict::StaysOpen } else { Verdict::Unread }
+    if reading.is_answered() { Verdict::StaysOpen } else { Verdict::Unread }
 }
 
 /// Ends the failure of a pack itself where one of its members is open: that explains it.
 pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
     let alone: Vec<FailureKey> = next.open.keys().filter(|key| key.is_pack() && scope.covers(key)).cloned().collect();
     for key in alone {
-        if a_member_is_open(next, &key) {
+        if a_member_is_open(next, &key.pack) {
             close(next, &key, How::Explained, now);
         }
     }
@@ -125,13 +125,13 @@ fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: 
     let itself = FailureKey::pack_itself(pack);
     scope.covers(&itself)
         && reading.row.standing() == Standing::Failing
-        && reading.is_whole()
+        && reading.is_answered()
         && reading.count(Standing::Failing) == 0
-        && !a_member_is_open(next, &itself)
+        && !a_member_is_open(next, pack)
 }
 
-fn a_member_is_open(next: &Ledger, itself: &FailureKey) -> bool {
-    next.open.range(itself..).take_while(|(key, _)| key.pack == itself.pack).any(|(key, _)| !key.is_pack())
+fn a_member_is_open(next: &Ledger, pack: &PackKey) -> bool {
+    next.open_in(pack).any(|(key, _)| !key.is_pack())
 }
 
 /// Notes which packs were tried, and forgets those that are not there; unless the run is too narrow to say that a source
@@ -140,7 +140,26 @@ pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope:
     let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
     next.packs.retain(|pack, _| !may_forget(pack) || !observation.lacks(pack));
     let tried = |reading: &PackReading| reading.coverage != Coverage::Untried;
-    for (pack, _) in observation.packs.iter().filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading)) {
-        next.packs.insert(pack.clone(), PackHint { attempted_at: observation.ended_at });
+    for (pack, reading) in observation.packs.iter().filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading))
+    {
+        let before = next.packs.get(pack).and_then(|hint| hint.large);
+        let large = size(reading, before, observation.ended_at);
+        next.packs.insert(pack.clone(), PackHint { attempted_at: observation.ended_at, large });
+    }
+}
+
+/// What is known of the size of a pack after a reading.
+fn size(reading: &PackReading, before: Option<Large>, now: Timestamp) -> Option<Large> {
+    let known = before.unwrap_or(Large { since: now, sparse: false, whole: None });
+    let known = Large { sparse: known.sparse || reading.sparse, ..known };
+    match reading.coverage {
+        Coverage::OnePage => None,
+        Coverage::Untried | Coverage::Partial => (before.is_some() || reading.sparse).then_some(known),
+        Coverage::Failing => Some(known),
+        Coverage::Pages => {
+            let count = |standing| reading.count(standing);
+            let [moving, settled] = [Standing::Moving, Standing::Settled].map(count);
+            Some(Large { whole: Some(Whole { at: now, total: reading.present(), moving, settled }), ..known })
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! can neither pile up nor contradict the rest; see [`difference`](crate::difference).
 
 mod document;
+mod hint;
 mod protocol;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use crate::scope::Scope;
 use crate::totals::Totals;
 
 pub use document::Unreadable;
+pub use hint::{Large, PackHint, Whole};
 pub use protocol::{Sent, Turn};
 
 /// The number by which the ledger knows an audience: shorter than its ARN, and never given twice.
@@ -260,13 +262,6 @@ pub struct Emptied {
     pub told: BTreeSet<AudienceId>,
 }
 
-/// What helps the next run to read a pack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackHint {
-    /// When it was last tried. Packs are read oldest attempt first, so that a run short of time starves none.
-    pub attempted_at: Timestamp,
-}
-
 /// How long a committed run id is known: Lambda tries an asynchronous invocation again for up to six hours.
 pub(crate) const RUNS_ARE_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -274,6 +269,11 @@ impl Ledger {
     /// The ledger of a first run, whose numbers go on after `sequence`.
     pub fn starting_after(sequence: u64) -> Self {
         Self { sequence, ..Self::default() }
+    }
+
+    /// The open failures of a pack: its own first, then its members'.
+    pub fn open_in(&self, pack: &PackKey) -> impl Iterator<Item = (&FailureKey, &Open)> {
+        self.open.range(FailureKey::pack_itself(pack)..).take_while(move |(key, _)| key.pack == *pack)
     }
 
     /// The number of a configured audience.

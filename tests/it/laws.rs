@@ -71,7 +71,8 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn coverage() -> impl Strategy<Value = Coverage> {
-    select(vec![Coverage::OnePage, Coverage::OnePage, Coverage::Pages, Coverage::Partial, Coverage::Untried])
+    use Coverage::{Failing, OnePage, Pages, Partial, Untried};
+    select(vec![OnePage, OnePage, Failing, Pages, Partial, Untried])
 }
 
 /// What a reader could find of one pack.

@@ -12,6 +12,7 @@
 )]
 
 mod answers;
+mod calls;
 mod clearing;
 mod deployment;
 mod digest;

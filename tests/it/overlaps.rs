@@ -9,7 +9,7 @@ use std::rc::Rc;
 use packwatch::message::Message;
 use packwatch::model::{AccountId, GapCause, PackName, Row};
 use packwatch::plan::Watched;
-use packwatch::ports::{Page, StatusSource, Unread};
+use packwatch::ports::{Filter, Page, StatusSource, Unread};
 use packwatch::report::Outcome;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -61,7 +61,7 @@ impl StatusSource for Statuses {
         &self,
         _: &Watched,
         _: &PackName,
-        _: Option<&AccountId>,
+        _: Option<Filter<'_>>,
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         turn().await;

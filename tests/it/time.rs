@@ -12,7 +12,9 @@ use packwatch::message::Message;
 use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
 use packwatch::pipeline::Ports;
 use packwatch::plan::Watched;
-use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, Page, StatusSource, Unread, Unwritten, Version};
+use packwatch::ports::{
+    Archive, Cause, Clock, Expect, Filter, Notifier, Page, StatusSource, Unread, Unwritten, Version,
+};
 use packwatch::report::Report;
 use packwatch::settings::Settings;
 use serde_json::{Value, json};
@@ -44,7 +46,7 @@ impl StatusSource for Slow {
         &self,
         _: &Watched,
         pack: &PackName,
-        _: Option<&AccountId>,
+        _: Option<Filter<'_>>,
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         sleep(Duration::from_secs(1)).await;

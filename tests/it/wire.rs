@@ -8,7 +8,7 @@ use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier};
 use packwatch::message::{Attribute, Message};
 use packwatch::model::Source;
 use packwatch::plan::Watched;
-use packwatch::ports::{Archive, Expect, Notifier, StatusSource, Version};
+use packwatch::ports::{Archive, Expect, Filter, Notifier, StatusSource, Version};
 use packwatch::settings::Caller;
 use serde_json::{Value, json};
 
@@ -58,14 +58,21 @@ async fn a_pack_asked_for_by_name_goes_without_paging() {
 }
 
 #[tokio::test]
-async fn a_member_asked_for_by_name_is_a_filter() {
-    let (config, requests) = sdk();
-    let account = "222233334444".into();
-    let _ = statuses(&config).members(&watched(), &"baseline".into(), Some(&account), None).await;
-    let (target, body) = config_request(requests);
-    assert_eq!(target, "StarlingDoveService.GetOrganizationConformancePackDetailedStatus");
-    let filter = json!({"AccountId": "222233334444"});
-    assert_eq!(body, json!({"OrganizationConformancePackName": "baseline", "Filters": filter, "Limit": 100}));
+async fn members_are_asked_for_all_by_name_or_by_status() {
+    let (account, status) = ("222233334444".into(), "UPDATE_FAILED".into());
+    for (filter, filters) in [
+        (None, json!({})),
+        (Some(Filter::Account(&account)), json!({"Filters": {"AccountId": "222233334444"}})),
+        (Some(Filter::Status(&status)), json!({"Filters": {"Status": "UPDATE_FAILED"}})),
+    ] {
+        let (config, requests) = sdk();
+        let _ = statuses(&config).members(&watched(), &"baseline".into(), filter, Some("token")).await;
+        let (target, body) = config_request(requests);
+        assert_eq!(target, "StarlingDoveService.GetOrganizationConformancePackDetailedStatus");
+        let mut expected = json!({"OrganizationConformancePackName": "baseline", "Limit": 100, "NextToken": "token"});
+        expected.as_object_mut().expect("an object").extend(filters.as_object().expect("an object").clone());
+        assert_eq!(body, expected);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use packwatch::model::{AccountId, GapCause, PackName, Row};
 use packwatch::plan::Watched;
-use packwatch::ports::{Clock, Page, StatusSource, Unread};
+use packwatch::ports::{Clock, Filter, Page, StatusSource, Unread};
 
 use crate::stage::OWN;
 use crate::theatre::{House, turn};
@@ -168,13 +168,17 @@ impl StatusSource for Statuses {
         &self,
         watched: &Watched,
         name: &PackName,
-        account: Option<&AccountId>,
+        filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         let world = self.answer(watched).await.map_err(Unread::Failed)?;
         let packs = world.packs.borrow();
         let pack = packs.get(&(watched.source.region.as_str(), name.as_str())).ok_or(Unread::NoSuchPack)?;
-        let asked = pack.members.iter().filter(|(id, _)| account.is_none_or(|account| account.as_str() == **id));
+        let asked = pack.members.iter().filter(|(id, (status, _))| match filter {
+            None => true,
+            Some(Filter::Account(account)) => account.as_str() == **id,
+            Some(Filter::Status(asked)) => asked.as_str() == *status,
+        });
         Ok(world.page(asked.map(|(id, said)| ((*id).into(), self.row(*said))).collect(), token))
     }
 }

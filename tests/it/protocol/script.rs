@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use packwatch::message::Message;
 use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
 use packwatch::plan::Watched;
-use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, Page, StatusSource, Unread, Unwritten, Version};
+use packwatch::ports::{
+    Archive, Cause, Clock, Expect, Filter, Notifier, Page, StatusSource, Unread, Unwritten, Version,
+};
 
 use super::world::{ACCOUNTS, Accounts, Bytes, LEDGER};
 use crate::stage::{OWN, time};
@@ -151,7 +153,7 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<
         &self,
         _: &Watched,
         _: &PackName,
-        _: Option<&AccountId>,
+        _: Option<Filter<'_>>,
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         let Answer::Failing(failing) = self.ask(Call::Read).await else { unreachable!("a reading finds rows") };

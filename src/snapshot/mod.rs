@@ -2,6 +2,8 @@
 //!
 //! One line of compact JSON, so that a folder of snapshots reads as a table.
 
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -17,6 +19,8 @@ use crate::observation::{Observation, PackReading};
 use crate::plan::{Plan, Policy};
 use crate::scope::Scope;
 use crate::totals::Totals;
+
+pub use members::{AsOf, Members};
 
 /// The schema of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -237,16 +241,6 @@ pub struct PackRecord {
     pub failing_accounts: Vec<FailingAccount>,
 }
 
-/// How many members a pack has.
-#[derive(Debug, Default, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
-pub struct Members {
-    pub total: Option<usize>,
-    pub failing: usize,
-    pub moving: Option<usize>,
-    pub settled: Option<usize>,
-}
-
 /// An open failure of a member account, inside its pack.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of the document")]
@@ -389,7 +383,7 @@ impl Findings<'_> {
         let state = |key: &FailureKey, open: &Open| FailureState::of(key, open, &self.plan.policy, audience, at);
         let itself = open.iter().find(|(key, _)| key.is_pack()).map(|(key, open)| state(key, open));
         let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } = reading.row.clone();
-        let whole = reading.is_whole();
+        let last = self.comparison.ledger.packs.get(pack).and_then(|hint| hint.large?.whole);
         PackRecord {
             key: pack.clone(),
             status,
@@ -398,13 +392,8 @@ impl Findings<'_> {
             last_update_time,
             failing_since: itself.as_ref().map(|state| state.failing_since),
             change: itself.as_ref().map(|state| state.change),
-            reading: if whole { "whole" } else { "partial" },
-            members: Members {
-                total: whole.then(|| reading.present()),
-                failing: reading.count(Standing::Failing),
-                moving: whole.then(|| reading.count(Standing::Moving)),
-                settled: whole.then(|| reading.count(Standing::Settled)),
-            },
+            reading: members::word(reading),
+            members: Members::of(reading, last),
             failing_accounts: open
                 .into_iter()
                 .filter_map(|(key, open)| {

@@ -1,0 +1,173 @@
+//! The reader: asks AWS Config page by page and hands every answer to the observation's builder. It decides what is asked,
+//! in which order and how often; what the answers mean is decided elsewhere.
+
+mod calls;
+mod choice;
+mod pack;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, future, stream};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::ledger::Ledger;
+use crate::model::{GapCause, GapKey, PackKey, Source, Standing};
+use crate::observation::{Builder, Listing, Observation};
+use crate::plan::Watched;
+use crate::ports::StatusSource;
+use crate::scope::Scope;
+
+use calls::Tokens;
+pub(crate) use calls::{LIST, MEMBERS};
+
+/// Config calls in flight, over all sources.
+const IN_FLIGHT: usize = 64;
+
+/// One reading of everything in scope.
+pub struct Reader<'a, S> {
+    source: &'a S,
+    scope: &'a Scope,
+    until: Instant,
+    all: Semaphore,
+    each: BTreeMap<Source, Semaphore>,
+    found: RefCell<Builder>,
+}
+
+impl<'a, S: StatusSource> Reader<'a, S> {
+    /// A reading that begins now and makes no call after `until`.
+    pub fn new(
+        source: &'a S,
+        scope: &'a Scope,
+        watched: &[Watched],
+        concurrency: usize,
+        started_at: Timestamp,
+        until: Instant,
+    ) -> Self {
+        let each = watched.iter().map(|watched| (watched.source.clone(), Semaphore::new(concurrency))).collect();
+        Self {
+            source,
+            scope,
+            until,
+            all: Semaphore::new(IN_FLIGHT),
+            each,
+            found: RefCell::new(Builder::new(started_at)),
+        }
+    }
+
+    /// Notes calls that were made before this reading.
+    pub fn called_before(&self, config_calls: u64) {
+        self.found.borrow_mut().called(config_calls);
+    }
+
+    /// Notes a source that cannot be called at all.
+    pub fn cannot_call(&self, source: &Source, cause: GapCause) {
+        self.found.borrow_mut().found_gap(GapKey::source(source), cause);
+    }
+
+    /// Calls so far, retries not counted.
+    pub fn config_calls(&self) -> u64 {
+        self.found.borrow().so_far().config_calls
+    }
+
+    /// Lists the packs of every source, side by side.
+    pub async fn list(&self, watched: &[Watched]) {
+        future::join_all(watched.iter().map(|watched| self.list_source(watched))).await;
+    }
+
+    /// Reads the members of every pack that was listed, and asks for what the ledger needs proof of.
+    pub async fn read(self, watched: &[Watched], ledger: &Ledger, now: impl Fn() -> Timestamp) -> Observation {
+        future::join_all(watched.iter().map(|watched| self.read_source(watched, ledger))).await;
+        self.found.into_inner().build(now())
+    }
+
+    async fn list_source(&self, watched: &Watched) {
+        let mut tokens = Tokens::default();
+        let mut pages = 0;
+        loop {
+            let answer = self.call(watched, LIST, self.source.packs(watched, tokens.next())).await;
+            let page = match answer.and_then(|page| page) {
+                Ok(page) => page,
+                Err(cause) => {
+                    let mut found = self.found.borrow_mut();
+                    found.found_gap(GapKey::source(&watched.source), cause);
+                    if pages > 0 {
+                        found.found_listing(&watched.source, Listing { pages, complete: false });
+                    }
+                    return;
+                }
+            };
+            pages += 1;
+            for (pack, row) in page.rows {
+                let key = PackKey { source: watched.source.clone(), pack };
+                if self.scope.covers_pack(&key) {
+                    self.found.borrow_mut().found_pack(&key, row);
+                }
+            }
+            match tokens.follow(page.next, LIST) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let listing = Listing { pages, complete: true };
+                    self.found.borrow_mut().found_listing(&watched.source, listing);
+                    return;
+                }
+                Err(cause) => {
+                    let mut found = self.found.borrow_mut();
+                    found.found_gap(GapKey::source(&watched.source), cause);
+                    found.found_listing(&watched.source, Listing { pages, complete: false });
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn read_source(&self, watched: &Watched, ledger: &Ledger) {
+        self.ask_for_missing_packs(watched, ledger).await;
+        let mut packs: Vec<PackKey> = {
+            let found = self.found.borrow();
+            found.so_far().packs.keys().filter(|key| key.source == watched.source).cloned().collect()
+        };
+        // Oldest attempt first, so that a run short of time starves none.
+        packs.sort_by_cached_key(|key| (ledger.packs.get(key).map(|hint| hint.attempted_at), key.clone()));
+        stream::iter(&packs)
+            .map(|pack| self.read_pack(watched, pack, ledger))
+            .buffer_unordered(self.each.get(&watched.source).map_or(1, Semaphore::available_permits).max(1))
+            .collect::<Vec<()>>()
+            .await;
+        self.read_besides(watched, ledger).await;
+    }
+
+    /// Pages shift while packs change, so a pack with something open that a listing of several pages lacks is asked for by
+    /// name.
+    async fn ask_for_missing_packs(&self, watched: &Watched, ledger: &Ledger) {
+        let missing: BTreeSet<PackKey> = {
+            let found = self.found.borrow();
+            let Some(listing) = found.so_far().listings.get(&watched.source) else {
+                return;
+            };
+            if !listing.complete || listing.pages == 1 {
+                return;
+            }
+            let unread = ledger.gaps.keys().filter_map(GapKey::unread_pack);
+            let known =
+                ledger.open.keys().map(|key| key.pack.clone()).chain(ledger.packs.keys().cloned()).chain(unread);
+            let missing = |key: &PackKey| {
+                key.source == watched.source && self.scope.covers_pack(key) && !found.so_far().packs.contains_key(key)
+            };
+            known.filter(missing).collect()
+        };
+        stream::iter(&missing)
+            .map(|key| async move {
+                match self.ask_for_pack(watched, &key.pack).await {
+                    Ok(Some(row)) if row.standing() != Standing::Absent => self.found.borrow_mut().found_pack(key, row),
+                    Ok(_) => self.found.borrow_mut().found_no_pack(key),
+                    Err(cause) => self.found.borrow_mut().found_gap(GapKey::pack(key), cause),
+                }
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .collect::<Vec<()>>()
+            .await;
+    }
+}

@@ -1,0 +1,60 @@
+//! The members of a pack as the snapshot counts them, which depends on how far they were read.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ledger::Whole;
+use crate::model::Standing;
+use crate::observation::{Coverage, PackReading};
+
+/// How a pack was read.
+pub(super) fn word(reading: &PackReading) -> &'static str {
+    match reading.coverage {
+        Coverage::OnePage | Coverage::Pages => "whole",
+        Coverage::Failing => "failing",
+        Coverage::Partial | Coverage::Untried => "partial",
+    }
+}
+
+/// How many members a pack has.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the document")]
+pub struct Members {
+    pub total: Option<usize>,
+    pub failing: usize,
+    pub moving: Option<usize>,
+    pub settled: Option<usize>,
+    /// Where this run counted no more than the failing ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOf>,
+}
+
+/// When the members were last counted; `None` before they ever were.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct AsOf(pub Option<Timestamp>);
+
+impl Members {
+    pub(super) fn of(reading: &PackReading, last: Option<Whole>) -> Self {
+        let failing = reading.count(Standing::Failing);
+        let [moving, settled] = [Standing::Moving, Standing::Settled].map(|standing| reading.count(standing));
+        match reading.coverage {
+            Coverage::OnePage | Coverage::Pages => Self {
+                total: Some(reading.present()),
+                failing,
+                moving: Some(moving),
+                settled: Some(settled),
+                as_of: None,
+            },
+            Coverage::Failing => Self {
+                total: last.map(|last| last.total),
+                failing,
+                moving: last.map(|last| last.moving),
+                settled: last.map(|last| last.settled),
+                as_of: Some(AsOf(last.map(|last| last.at))),
+            },
+            Coverage::Partial | Coverage::Untried => {
+                Self { total: None, failing, moving: None, settled: None, as_of: None }
+            }
+        }
+    }
+}
