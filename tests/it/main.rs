@@ -30,6 +30,7 @@ mod narrowed;
 mod overlaps;
 mod protocol;
 mod races;
+mod readings;
 mod refusals;
 mod repository;
 mod scale;
