@@ -71,8 +71,8 @@ pub enum Coverage {
 }
 
 impl PackReading {
-    /// Whether it is known who fails: no failing member was passed over but one whose status changed meanwhile, or has a
-    /// name of its own.
+    /// Whether it is known who fails. Passed over is at most who changed from one failing status to another meanwhile, or
+    /// has one that no filter names.
     pub fn is_answered(&self) -> bool {
         self.coverage >= Coverage::Failing
     }

@@ -123,7 +123,7 @@ MUTANTS = [
     ),
     (
         "a pack that moves recovers by readings of the failing alone",
-        "laws::nothing_closes_without_a_proof",
+        "calls::a_large_pack_that_fails_by_itself_is_told_and_when_it_moves_read_whole_once_an_hour",
         "src/compare/packs.rs",
         "Standing::Moving if reading.is_whole()",
         "Standing::Moving if reading.is_answered()",
