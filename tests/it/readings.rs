@@ -216,9 +216,9 @@ fn ledger() -> impl Strategy<Value = Ledger> {
     })
 }
 
-fn change(statuses: Vec<Told>) -> impl Strategy<Value = Change> {
+fn change(statuses: &[Told]) -> impl Strategy<Value = Change> + use<> {
     let pack = || select(PACKS.to_vec());
-    let statuses = || select(statuses.clone());
+    let statuses = || select(statuses.to_vec());
     prop_oneof![
         8 => (pack(), NUMBERS, of(statuses())).prop_map(|(pack, number, status)| Change::Member(pack, number, status)),
         // What shifts the pages: members at the very front that come and go.
@@ -230,7 +230,7 @@ fn change(statuses: Vec<Told>) -> impl Strategy<Value = Change> {
 fn moving_world() -> impl Strategy<Value = (Packs, BTreeMap<usize, Vec<Change>>)> {
     let mut statuses = KNOWN.to_vec();
     statuses.push(UNNAMED);
-    (packs(statuses.clone()), vec((0..30_usize, change(statuses)), 0..12)).prop_map(|(packs, changes)| {
+    (packs(statuses.clone()), vec((0..30_usize, change(&statuses)), 0..12)).prop_map(|(packs, changes)| {
         let mut at: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
         for (call, change) in changes {
             at.entry(call).or_default().push(change);
@@ -246,7 +246,7 @@ proptest! {
     fn where_nothing_moves_few_calls_lead_to_what_reading_everything_would(
         packs in packs(KNOWN.to_vec()), ledger in ledger(), sparse in any::<bool>(), packs_a_page in select(vec![1, 100]),
     ) {
-        let organization = Organization { sparse, packs_a_page, ..Organization::still(packs) };
+        let organization = Organization { packs_a_page, sparse, ..Organization::still(packs) };
         let observation = read(&organization, &ledger, now());
         prop_assert_eq!(observation.config_calls, organization.calls.get() as u64);
         let few = compared(&ledger, &observation, 1);
@@ -259,7 +259,7 @@ proptest! {
         (packs, changes) in moving_world(), ledger in ledger(), sparse in proptest::bool::weighted(0.2),
         delays in vec(1..9_u64, 7), packs_a_page in select(vec![1, 100]),
     ) {
-        let organization = Organization { changes, delays, sparse, packs_a_page, ..Organization::still(packs) };
+        let organization = Organization { changes, delays, packs_a_page, sparse, ..Organization::still(packs) };
         let observation = read(&organization, &ledger, now());
         for (pack, reading) in &observation.packs {
             let said = |packs: &Packs, id| row(packs, pack.pack.as_str(), Some(id));
