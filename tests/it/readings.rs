@@ -240,7 +240,7 @@ fn moving_world() -> impl Strategy<Value = (Packs, BTreeMap<usize, Vec<Change>>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn where_nothing_moves_few_calls_lead_to_what_reading_everything_would(
