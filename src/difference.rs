@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::ledger::{AudienceId, Ledger};
+use crate::ledger::{AudienceId, Ledger, Open};
 use crate::model::{FailureKey, GapKey, How, Source};
 use crate::plan::Policy;
 use crate::scope::Scope;
@@ -95,7 +95,7 @@ impl Difference {
     pub fn note_told(&self, ledger: &mut Ledger, audience: AudienceId, at: Timestamp) {
         for key in self.appeared.iter().chain(&self.reminded) {
             if let Some(open) = ledger.open.get_mut(key) {
-                open.told.insert(audience, at);
+                Open::revise(open, |open| open.told.insert(audience, at));
             }
         }
         for key in self.cleared.iter().chain(&self.unwatched) {

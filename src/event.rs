@@ -82,7 +82,7 @@ fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
         }
     }
     if let Some(ours) = keys.keys().find(|key| Request::KEYS.contains(&key.as_str())) {
-        return refuse(format!("\"{ours}\" is not accepted in a scheduled event; send it in a manual request"));
+        return refuse(format!("{} is not accepted in a scheduled event; send it in a manual request", quoted(ours)));
     }
     scheduled("time", keys.get("time"))
 }
@@ -91,7 +91,8 @@ fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
 fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
     if let Some(unknown) = keys.keys().find(|key| !matches!(key.as_str(), "trigger" | "scheduled_at")) {
         return refuse(format!(
-            "\"{unknown}\" is not accepted beside \"trigger\"; a schedule sends \"trigger\" and \"scheduled_at\" alone"
+            "{} is not accepted beside \"trigger\"; a schedule sends \"trigger\" and \"scheduled_at\" alone",
+            quoted(unknown)
         ));
     }
     match keys.get("trigger") {
@@ -113,8 +114,17 @@ fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> 
 
 /// [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) to the letter; the parser takes more than that.
 fn rfc3339(text: &str) -> Option<Timestamp> {
-    let (date, time) = text.split_once('T')?;
-    let plain = date.len() == 10 && date.starts_with(|c: char| c.is_ascii_digit()) && !time.contains('[');
+    let offset = if text.ends_with('Z') { 1 } else { "+00:00".len() };
+    let (moment, offset) = text.split_at_checked(text.len().checked_sub(offset)?)?;
+    let (moment, fraction) = moment.split_once('.').unwrap_or((moment, "0"));
+    let of_form = |text: &str, form: &str| {
+        let same = |(is, wanted): (u8, u8)| if wanted == b'0' { is.is_ascii_digit() } else { is == wanted };
+        text.len() == form.len() && text.bytes().zip(form.bytes()).all(same)
+    };
+    let plain = of_form(moment, "0000-00-00T00:00:00")
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
+        && (offset == "Z" || of_form(offset, "+00:00") || of_form(offset, "-00:00"));
     if plain { text.parse().ok() } else { None }
 }
 
@@ -136,7 +146,8 @@ impl Request {
                 "announce" => request.announce = announce(value)?,
                 unknown => {
                     return refuse(format!(
-                        "\"{unknown}\" is not a key of a manual request; accepted are {REQUEST_KEYS}"
+                        "{} is not a key of a manual request; accepted are {REQUEST_KEYS}",
+                        quoted(unknown)
                     ));
                 }
             }
@@ -196,17 +207,17 @@ fn kind(value: &Value) -> &'static str {
 
 /// A value as a refusal shows it: whole when short.
 fn shown(value: Option<&Value>) -> String {
-    value.map_or_else(|| "missing".to_owned(), |value| shorten(value.to_string()))
+    value.map_or_else(|| "missing".to_owned(), |value| shorten(&value.to_string()))
 }
 
-fn quoted(text: &str) -> String {
-    shorten(Value::from(text).to_string())
+/// A text as a refusal shows it.
+pub(crate) fn quoted(text: &str) -> String {
+    shorten(&Value::from(text).to_string())
 }
 
-fn shorten(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(80) {
-        text.truncate(end);
-        text.push_str("...");
-    }
-    text
+/// On one line, because a refusal is one.
+fn shorten(text: &str) -> String {
+    let shown: String = text.chars().take(80).collect();
+    let ending = if shown.len() < text.len() { "..." } else { "" };
+    shown.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).chain(ending.chars()).collect()
 }

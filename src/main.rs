@@ -23,7 +23,7 @@ impl Clock for Wall {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    startup::log(environment);
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,7 +2,9 @@
 //!
 //! A run's readings are not one instant. Each row was true at some instant of the run, and nothing more is claimed.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -40,11 +42,13 @@ pub struct Listing {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackReading {
     /// The pack's own row. It proves nothing about the members.
-    pub row: Row,
-    /// The members that are settled. Of those there are many, and their rows say nothing more.
+    pub row: Arc<Row>,
+    /// The members that are settled, as far as they are remembered one by one. Their rows say nothing more.
     pub settled: BTreeSet<AccountId>,
+    /// How many more are settled. There can be very many, and only those that were failing matter.
+    pub settled_besides: usize,
     /// The rows of the others.
-    pub unsettled: BTreeMap<AccountId, Row>,
+    pub unsettled: BTreeMap<AccountId, Arc<Row>>,
     /// How far the members were read.
     pub coverage: Coverage,
     /// Whether pages of the failing ones came short and went on: the filter saved nothing.
@@ -71,6 +75,20 @@ pub enum Coverage {
 }
 
 impl PackReading {
+    /// A pack with this row, before its members are read.
+    pub fn of(row: Row) -> Self {
+        Self {
+            row: Arc::new(row),
+            settled: BTreeSet::new(),
+            settled_besides: 0,
+            unsettled: BTreeMap::new(),
+            coverage: Coverage::Untried,
+            sparse: false,
+            absent: BTreeSet::new(),
+            status_after: None,
+        }
+    }
+
     /// Whether it is known who fails. Passed over is at most who changed from one failing status to another meanwhile, or
     /// has one that no filter names.
     pub fn is_answered(&self) -> bool {
@@ -88,7 +106,7 @@ impl PackReading {
     }
 
     /// The row of a member that is there and is not settled.
-    pub fn unsettled_row(&self, account: &AccountId) -> Option<&Row> {
+    pub fn unsettled_row(&self, account: &AccountId) -> Option<&Arc<Row>> {
         self.unsettled.get(account).filter(|row| row.standing() != Standing::Absent)
     }
 
@@ -100,14 +118,14 @@ impl PackReading {
     /// How many members have this standing.
     pub fn count(&self, standing: Standing) -> usize {
         match standing {
-            Standing::Settled => self.settled.len(),
+            Standing::Settled => self.settled.len() + self.settled_besides,
             _ => self.unsettled.values().filter(|row| row.standing() == standing).count(),
         }
     }
 
     /// How many members are there.
     pub fn present(&self) -> usize {
-        self.settled.len() + self.unsettled.len() - self.count(Standing::Absent)
+        self.count(Standing::Settled) + self.unsettled.len() - self.count(Standing::Absent)
     }
 
     /// Of two rows of one member the worse is kept.
@@ -123,11 +141,11 @@ impl PackReading {
                     self.settled.insert(account.clone());
                 }
             }
-            (_, Some(known)) => keep_worse(known, &row),
+            (_, Some(known)) => keep_worse(known, row),
             (standing, None) => {
                 if !self.settled.contains(account) || standing > Standing::Settled {
                     self.settled.remove(account);
-                    self.unsettled.insert(account.clone(), row);
+                    self.unsettled.insert(account.clone(), Arc::new(row));
                 }
             }
         }
@@ -182,19 +200,12 @@ impl Builder {
         if row.standing() == Standing::Absent {
             return;
         }
-        self.observation
-            .packs
-            .entry(key.clone())
-            .and_modify(|reading| keep_worse(&mut reading.row, &row))
-            .or_insert_with(|| PackReading {
-                row,
-                settled: BTreeSet::new(),
-                unsettled: BTreeMap::new(),
-                coverage: Coverage::Untried,
-                sparse: false,
-                absent: BTreeSet::new(),
-                status_after: None,
-            });
+        match self.observation.packs.entry(key.clone()) {
+            Entry::Occupied(mut known) => keep_worse(&mut known.get_mut().row, row),
+            Entry::Vacant(new) => {
+                new.insert(PackReading::of(row));
+            }
+        }
     }
 
     /// A member's row. Pages shift, so a member can be seen twice in one reading.
@@ -218,10 +229,17 @@ impl Builder {
         }
     }
 
-    /// How far a pack's members were read.
-    pub fn found_coverage(&mut self, pack: &PackKey, coverage: Coverage) {
+    /// How far a pack's members were read. Where that was all of them in several pages, only the settled ones that somebody
+    /// will ask for are remembered, and the others counted.
+    pub fn found_coverage(&mut self, pack: &PackKey, coverage: Coverage, is_asked_for: impl Fn(&AccountId) -> bool) {
         if let Some(reading) = self.observation.packs.get_mut(pack) {
             reading.coverage = coverage;
+            // In one page they are few, and who is not remembered would be absent.
+            if coverage == Coverage::Pages {
+                let all = reading.settled.len();
+                reading.settled.retain(is_asked_for);
+                reading.settled_besides += all - reading.settled.len();
+            }
         }
     }
 
@@ -269,9 +287,9 @@ impl Builder {
 
 /// Of two rows of one thing the worse is kept, whichever came first: a failing one is closed only by a run that does
 /// not see it failing.
-fn keep_worse(known: &mut Row, row: &Row) {
+fn keep_worse(known: &mut Arc<Row>, row: Row) {
     let rank = |row: &Row| (row.standing(), row.last_update_time);
-    if (rank(row), row) > (rank(known), known) {
-        *known = row.clone();
+    if (rank(&row), &row) > (rank(known), &**known) {
+        *known = Arc::new(row);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{Announce, InvalidEvent, Request, Trigger};
+use crate::event::{Announce, InvalidEvent, Request, Trigger, quoted};
 use crate::model::{AccountId, Region, Source, TopicArn};
 use crate::scope::Scope;
 use crate::settings::{Caller, Globs, InvalidSettings, Settings};
@@ -219,7 +219,8 @@ fn watched_regions(regions: &[String], settings: &Settings) -> Result<BTreeSet<R
         Some(stranger) => {
             let watched: Vec<_> = settings.regions.iter().map(Region::as_str).collect();
             Err(InvalidEvent(format!(
-                "\"regions\" holds \"{stranger}\", which is not watched; accepted are {}",
+                "\"regions\" holds {}, which is not watched; accepted are {}",
+                quoted(stranger.as_str()),
                 watched.join(", ")
             )))
         }

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use bytes::Bytes;
+
 use crate::message::Message;
 use crate::model::{AccountId, GapCause, PackName, Row, Status, TopicArn};
 use crate::plan::Watched;
@@ -97,7 +99,7 @@ pub trait Archive {
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>>;
 
     /// Stores an object, only if `expect` holds.
-    fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> impl Future<Output = Result<Version, Unwritten>>;
+    fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> impl Future<Output = Result<Version, Unwritten>>;
 }
 
 /// The topics.

@@ -97,7 +97,12 @@ impl Globs {
     pub fn parse<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         globs
             .into_iter()
-            .map(|glob| Pattern::new(glob).map_err(|error| format!("the glob \"{glob}\" is malformed: {}", error.msg)))
+            .map(|glob| {
+                Pattern::new(glob).map_err(|error| {
+                    let shown: String = glob.chars().take(80).collect();
+                    format!("the glob {shown:?} is malformed: {}", error.msg)
+                })
+            })
             .collect::<Result<_, _>>()
             .map(Self)
     }

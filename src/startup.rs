@@ -2,6 +2,7 @@
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::RunError;
 use crate::handler::Function;
@@ -22,6 +23,24 @@ pub enum StartUp {
     /// Lambda's runtime API failed.
     #[error("the Lambda runtime API failed")]
     Runtime(#[source] Cause),
+}
+
+/// Writes the log as Lambda's
+/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html) say: each line is
+/// stamped by Lambda itself. `lookup` answers like the environment.
+pub fn log(lookup: impl Fn(&str) -> Option<String>) {
+    let level = lookup("AWS_LAMBDA_LOG_LEVEL").map(|level| level.to_ascii_uppercase());
+    let level = match level.as_deref() {
+        // Tracing knows nothing worse than an error.
+        Some("FATAL") => LevelFilter::ERROR,
+        level => level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO),
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).without_time();
+    if lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
+        log.json().init();
+    } else {
+        log.init();
+    }
 }
 
 /// Whether there is a Lambda to serve. `lookup` answers like the environment.

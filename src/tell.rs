@@ -1,5 +1,7 @@
 //! Gives digests to audiences, in the ledger: what is here is claimed and counts as told, and is then sent.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::difference::Difference;
@@ -31,9 +33,9 @@ impl Occasion<'_> {
     }
 
     /// Gives every audience without a head its next digest, if there is something to tell it, or if it gets one in any case;
-    /// gives the digests of those that got one.
-    pub fn offer(&self, ledger: &mut Ledger, in_any_case: impl Fn(&TopicArn) -> bool) -> Vec<(TopicArn, Digest)> {
-        let mut offered = Vec::new();
+    /// says who got one.
+    pub fn offer(&self, ledger: &mut Ledger, in_any_case: impl Fn(&TopicArn) -> bool) -> BTreeSet<TopicArn> {
+        let mut offered = BTreeSet::new();
         for topic in self.plan.audiences() {
             let Some(audience) = ledger.audiences.get(topic).filter(|audience| audience.head.is_none()) else {
                 continue;
@@ -42,18 +44,18 @@ impl Occasion<'_> {
             if difference.is_empty() && !in_any_case(topic) {
                 continue;
             }
-            let digest = self.digest(ledger, audience, &difference);
+            let message = self.message(ledger, audience, &difference, topic);
             difference.note_told(ledger, audience.id, self.now);
             if let Some(audience) = ledger.audiences.get_mut(topic) {
                 audience.digests += 1;
                 audience.newly_watched.clear();
                 audience.head = Some(Head {
-                    id: digest.id.clone(),
-                    message: self.message(&digest, topic),
+                    id: message.deduplication_id.clone(),
+                    message,
                     owner: Some(Owner { execution: self.plan.execution.clone(), until: self.plan.ends_at }),
                 });
             }
-            offered.push((topic.clone(), digest));
+            offered.insert(topic.clone());
         }
         offered
     }
@@ -75,7 +77,9 @@ impl Occasion<'_> {
         Digest::of(ledger, audience, difference, self.plan, self.due_at, self.now)
     }
 
-    fn message(&self, digest: &Digest, topic: &TopicArn) -> Message {
+    /// The request that sends a digest. The digest itself can be large, and is not kept.
+    fn message(&self, ledger: &Ledger, audience: &Audience, difference: &Difference, topic: &TopicArn) -> Message {
+        let digest = self.digest(ledger, audience, difference);
         if self.plan.chat_topic.as_ref() == Some(topic) { digest.chat_message() } else { digest.message() }
     }
 }

@@ -13,7 +13,7 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::gap_cause;
-use crate::model::{AccountId, GapCause, PackName, Region, Row, cut};
+use crate::model::{AccountId, GapCause, PackName, Region, Row, Text, cut};
 use crate::plan::Watched;
 use crate::ports::{Filter, PAGE, Page, StatusSource, Unread};
 use crate::reader::{LIST, MEMBERS};
@@ -144,17 +144,21 @@ fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, Row)> {
 /// See [`pack`].
 fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, Row)> {
     let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
-    let row_of_member = Row { conformance_pack_name: Some(cut(row.conformance_pack_name)), ..said };
+    let row_of_member = Row { conformance_pack_name: Some(text(row.conformance_pack_name)), ..said };
     (!row.account_id.is_empty()).then(|| (row.account_id.into(), row_of_member))
 }
 
 fn said(status: &str, code: Option<String>, message: Option<String>, updated: Option<DateTime>) -> Row {
     Row {
-        error_code: code.map(cut),
-        error_message: message.map(cut),
+        error_code: code.map(text),
+        error_message: message.map(text),
         last_update_time: updated.and_then(time),
         ..Row::new(&cut(status.to_owned()))
     }
+}
+
+fn text(said: String) -> Text {
+    cut(said).into()
 }
 
 /// To the millisecond, which is as fine as AWS Config says it.

@@ -7,7 +7,9 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::byte_stream::error::Error as ByteStreamError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::sdk_failure;
@@ -48,14 +50,14 @@ impl Archive for S3Archive {
     /// or stalls is asked for once more.
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
         let Some((body, version)) = self.open(key).await? else { return Ok(None) };
-        if let Ok(Ok(bytes)) = timeout(self.patience, body.collect()).await {
-            return Ok(Some((bytes.to_vec(), version)));
+        if let Ok(Ok(bytes)) = timeout(self.patience, whole(body)).await {
+            return Ok(Some((bytes, version)));
         }
         let Some((body, version)) = self.open(key).await? else { return Ok(None) };
-        Ok(Some((timeout(self.patience, body.collect()).await??.to_vec(), version)))
+        Ok(Some((timeout(self.patience, whole(body)).await??, version)))
     }
 
-    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
         let put = self
             .client
             .put_object()
@@ -74,6 +76,19 @@ impl Archive for S3Archive {
             Err(error) => Err(unwritten(&error, expect)),
         }
     }
+}
+
+/// Room is made at once for a body of the length that was announced, up to this one, in bytes.
+const ROOM: usize = 64 * 1024 * 1024;
+
+/// A body as one piece. Collecting it first and then making it one would keep it twice.
+async fn whole(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
+    let (length, _) = body.size_hint();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default().min(ROOM));
+    while let Some(piece) = body.try_next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 /// An empty entity tag is none: a condition on it would hold for anything, or for nothing.

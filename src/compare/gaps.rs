@@ -21,14 +21,14 @@ pub(crate) fn compare_gaps(
     for (key, cause) in &observation.gaps {
         if !terms.scope.covers_gap(key) {
             let known = next.gaps.get(key).filter(|gap| gap.ended.is_none());
-            let (since, before) = known.map_or((now, false), |gap| (gap.since, gap.first_run != terms.run_id));
+            let (since, before) = known.map_or((now, false), |gap| (gap.since, gap.first_run.as_str() != terms.run_id));
             met.push((key.clone(), cause.clone(), since, before));
             continue;
         }
         let gap = next.gaps.entry(key.clone()).or_insert_with(|| OpenGap {
             cause: cause.clone(),
             since: now,
-            first_run: terms.run_id.to_owned(),
+            first_run: terms.run_id.into(),
             met_again: false,
             ended: None,
             told: BTreeSet::new(),
@@ -37,10 +37,10 @@ pub(crate) fn compare_gaps(
         if gap.ended.take().is_some() {
             gap.since = now;
             gap.met_again = false;
-            terms.run_id.clone_into(&mut gap.first_run);
+            gap.first_run = terms.run_id.into();
         }
         gap.cause = cause.clone();
-        gap.met_again |= gap.first_run != terms.run_id;
+        gap.met_again |= gap.first_run.as_str() != terms.run_id;
         met.push((key.clone(), cause.clone(), gap.since, gap.met_again));
     }
     for (key, gap) in &mut next.gaps {

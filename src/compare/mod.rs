@@ -5,11 +5,12 @@ mod emptied;
 mod gaps;
 mod packs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Closed, Ledger, Open};
+use crate::ledger::{Closed, Ledger, Open, Told};
 use crate::model::{FailureKey, GapCause, GapKey, How, Row, Standing};
 use crate::observation::Observation;
 use crate::plan::Policy;
@@ -68,7 +69,7 @@ fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
     for (key, open) in &mut next.open {
         if terms.policy.ignores(key) && !open.told.is_empty() {
             let ended = ended(open, How::Unwatched, now);
-            open.told.clear();
+            Open::revise(open, |open| open.told.clear());
             next.closed.insert(key.clone(), ended);
         }
     }
@@ -88,7 +89,7 @@ fn close(next: &mut Ledger, key: &FailureKey, how: How, now: Timestamp) {
 fn ended(open: &Open, how: How, now: Timestamp) -> Closed {
     Closed {
         how,
-        row: open.cause().clone(),
+        row: Arc::clone(open.cause()),
         failing_since: open.failing_since,
         closed_at: now,
         told: false,
@@ -103,40 +104,42 @@ fn restore_what_was_told(next: &mut Ledger, terms: Terms<'_>) {
             && !terms.policy.ignores(key)
             && let Some(closed) = next.closed.remove(key)
         {
-            open.told.extend(closed.owed);
-            if !closed.told {
-                open.failing_since = open.failing_since.min(closed.failing_since);
-            }
+            Open::revise(open, |open| {
+                open.told.extend(closed.owed);
+                if !closed.told {
+                    open.failing_since = open.failing_since.min(closed.failing_since);
+                }
+            });
         }
     }
 }
 
 impl Open {
-    fn first_seen(row: &Row, run_id: &str, now: Timestamp) -> Self {
+    fn first_seen(row: &Arc<Row>, run_id: &str, now: Timestamp) -> Self {
         Self {
-            row: row.clone(),
+            row: Arc::clone(row),
             failed: None,
             failing_since: row.last_update_time.map_or(now, |updated| updated.min(now)),
             changed_at: None,
-            first_run: run_id.to_owned(),
+            first_run: run_id.into(),
             seen_again: false,
             absent_since: None,
             settled_since: None,
-            told: BTreeMap::new(),
+            told: Told::new(),
         }
     }
 
     /// Takes the newest row of a failure that stays open.
-    fn follow(&mut self, row: &Row, now: Timestamp) {
+    fn follow(&mut self, row: &Arc<Row>, now: Timestamp) {
         if row.standing() == Standing::Failing {
             self.failed = None;
         } else if self.row.standing() == Standing::Failing {
-            self.failed = Some(self.row.clone());
+            self.failed = Some(Arc::clone(&self.row));
         }
         if !self.row.says_the_same_as(row) {
             self.changed_at = Some(now);
         }
-        self.row = row.clone();
+        self.row = Arc::clone(row);
         self.absent_since = None;
     }
 }

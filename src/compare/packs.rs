@@ -1,12 +1,13 @@
 //! Packs and their members: what stays open, what a proof closes, what opens.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Terms, close};
 use crate::ledger::{Large, Ledger, Open, PackHint, Whole};
-use crate::model::{AccountId, FailureKey, How, PackKey, Standing};
+use crate::model::{AccountId, FailureKey, How, PackKey, Row, Standing};
 use crate::observation::{Coverage, Observation, PackReading};
 use crate::scope::Scope;
 
@@ -29,8 +30,8 @@ pub(super) fn follow_open(next: &mut Ledger, observation: &Observation, scope: &
         let Some(open) = next.open.get_mut(&key) else { continue };
         let verdict = match observation.packs.get(&key.pack) {
             Some(reading) => match &key.account_id {
-                Some(account) => member(open, reading, account, now),
-                None => pack_itself(open, reading, now),
+                Some(account) => Open::revise(open, |open| member(open, reading, account, now)),
+                None => Open::revise(open, |open| pack_itself(open, reading, now)),
             },
             None if observation.lacks(&key.pack) => Verdict::Closes(How::PackRemoved),
             None => Verdict::Unread,
@@ -101,23 +102,23 @@ pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
 /// Opens what fails and was not open, and notes what another run had seen before.
 pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Terms<'_>) {
     let now = observation.ended_at;
+    let mut new = Vec::new();
+    let mut see = |next: &mut Ledger, key: FailureKey, row: &Arc<Row>| match next.open.get_mut(&key) {
+        Some(open) => Open::revise(open, |open| open.seen_again |= open.first_run.as_str() != terms.run_id),
+        None => new.push((key, Arc::new(Open::first_seen(row, terms.run_id, now)))),
+    };
     for (pack, reading) in observation.packs.iter().filter(|(pack, _)| terms.scope.covers_pack(pack)) {
         for (account, row) in &reading.unsettled {
             if row.standing() == Standing::Failing && terms.scope.covers_account(Some(account)) {
-                let key = FailureKey::member(pack, account);
-                see(next, key, || Open::first_seen(row, terms.run_id, now), terms.run_id);
+                see(next, FailureKey::member(pack, account), row);
             }
         }
         if fails_by_itself(next, pack, reading, terms.scope) {
-            let key = FailureKey::pack_itself(pack);
-            see(next, key, || Open::first_seen(&reading.row, terms.run_id, now), terms.run_id);
+            see(next, FailureKey::pack_itself(pack), &reading.row);
         }
     }
-}
-
-fn see(next: &mut Ledger, key: FailureKey, first: impl FnOnce() -> Open, run_id: &str) {
-    let open = next.open.entry(key).or_insert_with(first);
-    open.seen_again |= open.first_run != run_id;
+    // All at once, which leaves the map densely packed.
+    next.open.append(&mut new.into_iter().collect());
 }
 
 /// Whether a pack fails and no member explains it: neither one that this reading found nor one that is open.

@@ -1,12 +1,13 @@
 //! Failures of one cause, together: the same status, code, and message once the identifiers in it are masked.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use regex::Regex;
 
-use crate::model::{AccountId, FailureKey, PackName, Region};
+use crate::model::{AccountId, FailureKey, PackName, Region, Text};
 use crate::snapshot::FailureRecord;
 
 /// Failures of one pack and one cause, in all its regions.
@@ -16,7 +17,7 @@ pub(super) struct Group<'a> {
     pub status: &'a str,
     pub code: Option<&'a str>,
     /// The message, masked where the members' messages differ.
-    pub message: Option<String>,
+    pub message: Option<Cow<'a, str>>,
     pub accounts: BTreeSet<&'a AccountId>,
     pub regions: BTreeSet<&'a Region>,
     pub callers: BTreeSet<&'a AccountId>,
@@ -94,15 +95,16 @@ pub(super) fn mask(message: &str) -> String {
 pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
     for FailureRecord { key, state, cause } in records {
-        let code = cause.error_code.as_deref();
-        let masked = cause.error_message.as_deref().map(mask);
+        let code = cause.error_code.as_ref().map(Text::as_str);
+        let message = cause.error_message.as_ref().map(Text::as_str);
+        let masked = message.map(mask);
         let group = groups
             .entry((&key.pack.pack, cause.status.as_str(), code, masked.clone(), key.is_pack()))
             .or_insert_with(|| Group {
                 pack: &key.pack.pack,
                 status: cause.status.as_str(),
                 code,
-                message: cause.error_message.clone(),
+                message: message.map(Cow::Borrowed),
                 accounts: BTreeSet::new(),
                 regions: BTreeSet::new(),
                 callers: BTreeSet::new(),
@@ -110,8 +112,8 @@ pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
                 since: state.failing_since,
                 latest: state.failing_since,
             });
-        if group.message != cause.error_message {
-            group.message = masked;
+        if group.message.as_deref() != message {
+            group.message = masked.map(Cow::Owned);
         }
         group.accounts.extend(&key.account_id);
         group.regions.insert(&key.pack.source.region);

@@ -68,27 +68,27 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
         left = if fits { left - cost } else { 0 };
         fits.then_some(record)
     };
-    let emptied = records(&digest.emptied);
-    let gaps = records(&digest.gaps);
-    let appeared = records(&digest.appeared);
-    let cleared = records(&digest.cleared);
-    let unwatched = records(&digest.unwatched);
-    let reminded = records(&digest.reminded);
-    let all = [&emptied, &gaps, &appeared, &cleared, &unwatched, &reminded].iter().map(|list| list.len()).sum();
-    document.emptied = emptied.into_iter().map_while(&mut fits).collect();
-    document.gaps = gaps.into_iter().map_while(&mut fits).collect();
-    document.appeared = appeared.into_iter().map_while(&mut fits).collect();
-    document.cleared = cleared.into_iter().map_while(&mut fits).collect();
-    document.unwatched = unwatched.into_iter().map_while(&mut fits).collect();
-    document.reminded = reminded.into_iter().map_while(&mut fits).collect();
+    document.emptied = records(&digest.emptied, &mut fits);
+    document.gaps = records(&digest.gaps, &mut fits);
+    document.appeared = records(&digest.appeared, &mut fits);
+    document.cleared = records(&digest.cleared, &mut fits);
+    document.unwatched = records(&digest.unwatched, &mut fits);
+    document.reminded = records(&digest.reminded, &mut fits);
     let Document { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = &document;
     let kept: usize = [emptied, gaps, appeared, cleared, unwatched, reminded].iter().map(|list| list.len()).sum();
+    let Digest { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = digest;
+    let changed = [appeared.len(), cleared.len(), unwatched.len(), reminded.len()];
+    let all = emptied.len() + gaps.len() + changed.iter().sum::<usize>();
     document.truncated = kept < all;
     structure(&write(&document))
 }
 
-fn records<T: Serialize>(records: &[T]) -> Vec<Box<RawValue>> {
-    records.iter().filter_map(|record| serde_json::value::to_raw_value(record).ok()).collect()
+/// The records that fit, written one at a time: there may be far more of them.
+fn records<T: Serialize>(
+    records: &[T],
+    fits: impl FnMut(Box<RawValue>) -> Option<Box<RawValue>>,
+) -> Vec<Box<RawValue>> {
+    records.iter().filter_map(|record| serde_json::value::to_raw_value(record).ok()).map_while(fits).collect()
 }
 
 /// Documents of strings and numbers with string keys can always be written.

@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::difference::Difference;
 use crate::ledger::{Audience, Committed, Ledger};
 use crate::message::{Attribute, Message, SIZE_LIMIT};
-use crate::model::{FailureKey, GapKey, PackName, Region, Row, Source};
+use crate::model::{FailureKey, GapKey, PackName, Region, Row, Source, Text};
 use crate::plan::Plan;
 use crate::snapshot::{
     ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings, emptied_records,
@@ -123,7 +123,7 @@ impl Digest {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
                 let state = FailureState::of(key, open, policy, Some(audience.id), at).made_inert();
-                Some(FailureRecord { key: key.clone(), state, cause: open.cause().clone().made_inert() })
+                Some(FailureRecord { key: key.clone(), state, cause: Row::clone(open.cause()).made_inert() })
             };
             keys.iter().filter_map(record).collect()
         };
@@ -254,11 +254,16 @@ fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
     gaps
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
+fn calm(text: Text) -> Text {
+    inert(text.as_str()).into()
+}
+
 impl Row {
     fn made_inert(mut self) -> Self {
         self.status = inert(self.status.as_str()).into();
-        self.error_code = self.error_code.map(|text| inert(&text));
-        self.error_message = self.error_message.map(|text| inert(&text));
+        self.error_code = self.error_code.map(calm);
+        self.error_message = self.error_message.map(calm);
         self
     }
 }
@@ -266,9 +271,9 @@ impl Row {
 impl FailureState {
     fn made_inert(mut self) -> Self {
         self.status = inert(self.status.as_str()).into();
-        self.error_code = self.error_code.map(|text| inert(&text));
-        self.error_message = self.error_message.map(|text| inert(&text));
-        self.conformance_pack_name = self.conformance_pack_name.map(|text| inert(&text));
+        self.error_code = self.error_code.map(calm);
+        self.error_message = self.error_message.map(calm);
+        self.conformance_pack_name = self.conformance_pack_name.map(calm);
         self
     }
 }
@@ -276,7 +281,7 @@ impl FailureState {
 impl ClosedRecord {
     fn made_inert(mut self) -> Self {
         self.status_was = inert(self.status_was.as_str()).into();
-        self.error_code_was = self.error_code_was.map(|text| inert(&text));
+        self.error_code_was = self.error_code_was.map(calm);
         self
     }
 }

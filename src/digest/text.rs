@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use super::cause::{Group, group};
 use super::{Digest, emptied, inert};
 use crate::ledger::GapEnd;
-use crate::model::{AccountId, How, PackName, Region};
+use crate::model::{AccountId, How, PackName, Region, Text};
 use crate::snapshot::{ClosedRecord, GapRecord};
 
 const COLUMNS: usize = 72;
@@ -113,7 +113,7 @@ fn endings(title: &str, records: &[&ClosedRecord], page: &mut Page) {
         let regions: BTreeSet<&Region> = records.iter().map(|record| &record.key.pack.source.region).collect();
         let was: BTreeSet<&str> = records
             .iter()
-            .map(|record| record.error_code_was.as_deref().unwrap_or(record.status_was.as_str()))
+            .map(|record| record.error_code_was.as_ref().map_or(record.status_was.as_str(), Text::as_str))
             .collect();
         part.line(4, &format!("was {} in {}", listed(was), listed(regions)));
         if let Some(since) = records.iter().map(|record| record.failing_since).min() {

@@ -1,8 +1,12 @@
 //! The ledger as it is stored: which bytes are one, and of which schema.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::iter;
+use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
+use litemap::LiteMap;
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Ledger;
@@ -47,6 +51,12 @@ struct Document<'a> {
     ledger: &'a Ledger,
 }
 
+/// Room for a document with so many failures. Bytes that grow past their room are copied, and take twice the memory at that
+/// moment; room that is not used takes none.
+pub(crate) fn room_for(failures: usize) -> usize {
+    256 * 1024 + failures * 640
+}
+
 impl Ledger {
     /// Reads a stored ledger.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Unreadable> {
@@ -62,12 +72,15 @@ impl Ledger {
 
     /// The bytes to store. Equal ledgers give equal bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&Document {
+        let document = Document {
             format: FORMAT,
             schema_version: SCHEMA_VERSION,
             snapshot: self.last.as_ref().map(|last| last.snapshot.as_str()),
             ledger: self,
-        })
+        };
+        let mut bytes = Vec::with_capacity(room_for(self.open.len() + self.closed.len()));
+        serde_json::to_writer(&mut bytes, &document)?;
+        Ok(bytes)
     }
 }
 
@@ -79,9 +92,31 @@ pub(super) fn write_pairs<K: Serialize, V: Serialize, S: Serializer>(
     serializer.collect_seq(map)
 }
 
-/// Reads a map from a list of pairs.
+/// Writes a map as an object, also where it is empty.
+pub(super) fn write_map<K: Serialize, V: Serialize, S: Serializer>(
+    map: &LiteMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter())
+}
+
+/// Reads a map from a list of pairs, one after another.
 pub(super) fn read_pairs<'de, K: DeserializeOwned + Ord, V: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<K, V>, D::Error> {
-    Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    deserializer.deserialize_seq(Pairs(PhantomData))
+}
+
+struct Pairs<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K: DeserializeOwned + Ord, V: DeserializeOwned> Visitor<'de> for Pairs<K, V> {
+    type Value = BTreeMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of pairs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
+        iter::from_fn(|| pairs.next_element().transpose()).collect()
+    }
 }

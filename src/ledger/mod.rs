@@ -8,22 +8,28 @@ mod hint;
 mod protocol;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
-use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, Source, TopicArn};
+use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, RunId, Source, TopicArn};
 use crate::plan::Policy;
 use crate::scope::Scope;
 use crate::totals::Totals;
 
 pub use document::Unreadable;
+pub(crate) use document::room_for;
 pub use hint::{Large, PackHint, Whole};
 pub use protocol::{Sent, Turn};
 
 /// The number by which the ledger knows an audience: shorter than its ARN, and never given twice.
 pub type AudienceId = u32;
+
+/// When audiences were told. There are one or two, and as many of these as failures.
+pub type Told = LiteMap<AudienceId, Timestamp>;
 
 /// The ledger.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,7 +56,7 @@ pub struct Ledger {
     pub audiences: BTreeMap<TopicArn, Audience>,
     /// What is failing.
     #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
-    pub open: BTreeMap<FailureKey, Open>,
+    pub open: BTreeMap<FailureKey, Arc<Open>>,
     /// What an audience still believes to be failing, or watched.
     #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
     pub closed: BTreeMap<FailureKey, Closed>,
@@ -152,21 +158,21 @@ pub struct Owner {
     pub until: Timestamp,
 }
 
-/// A failure that is open.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A failure that is open. Ledgers share those that are the same in them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// The newest row.
-    pub row: Row,
+    pub row: Arc<Row>,
     /// The last failing row, where the newest is not failing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Row>,
+    pub failed: Option<Arc<Row>>,
     /// When it was first seen, or the row's own time where that is earlier.
     pub failing_since: Timestamp,
     /// When its status, code or message last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Timestamp>,
     /// The run that saw it first.
-    pub first_run: String,
+    pub first_run: RunId,
     /// Whether another run saw it too.
     pub seen_again: bool,
     /// Since when its account has been absent from the pack, in every reading.
@@ -176,12 +182,23 @@ pub struct Open {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_since: Option<Timestamp>,
     /// Which audiences were told, and when last.
-    pub told: BTreeMap<AudienceId, Timestamp>,
+    #[serde(serialize_with = "document::write_map")]
+    pub told: Told,
 }
 
 impl Open {
+    /// Changes it in one ledger; where nothing changes, it stays shared.
+    pub fn revise<T>(this: &mut Arc<Self>, change: impl FnOnce(&mut Self) -> T) -> T {
+        let mut revised = Self::clone(this);
+        let result = change(&mut revised);
+        if revised != **this {
+            *this = Arc::new(revised);
+        }
+        result
+    }
+
     /// The row that says why it fails.
-    pub fn cause(&self) -> &Row {
+    pub fn cause(&self) -> &Arc<Row> {
         self.failed.as_ref().unwrap_or(&self.row)
     }
 
@@ -206,7 +223,7 @@ pub struct Closed {
     /// The proof.
     pub how: How,
     /// The last failing row.
-    pub row: Row,
+    pub row: Arc<Row>,
     /// Since when it had failed.
     pub failing_since: Timestamp,
     /// When it ended.
@@ -215,7 +232,8 @@ pub struct Closed {
     #[serde(default)]
     pub told: bool,
     /// The audiences that are still to be told, and when they were last told that it was failing.
-    pub owed: BTreeMap<AudienceId, Timestamp>,
+    #[serde(serialize_with = "document::write_map")]
+    pub owed: Told,
 }
 
 /// Something that was not read, or whose end an audience is still to be told.
@@ -226,7 +244,7 @@ pub struct OpenGap {
     /// Since when.
     pub since: Timestamp,
     /// The run that met it first.
-    pub first_run: String,
+    pub first_run: RunId,
     /// Whether another run met it too.
     pub met_again: bool,
     /// How it ended.
@@ -273,7 +291,8 @@ impl Ledger {
 
     /// The open failures of a pack: its own first, then its members'.
     pub fn open_in(&self, pack: &PackKey) -> impl Iterator<Item = (&FailureKey, &Open)> {
-        self.open.range(FailureKey::pack_itself(pack)..).take_while(move |(key, _)| key.pack == *pack)
+        let open = self.open.range(FailureKey::pack_itself(pack)..).take_while(move |(key, _)| key.pack == *pack);
+        open.map(|(key, open)| (key, &**open))
     }
 
     /// The number of a configured audience.
@@ -298,7 +317,7 @@ impl Ledger {
         self.audiences.retain(|topic, _| topics.contains(topic));
         let known: BTreeSet<AudienceId> = self.audiences.values().map(|audience| audience.id).collect();
         for open in self.open.values_mut() {
-            open.told.retain(|id, _| known.contains(id));
+            Open::revise(open, |open| open.told.retain(|id, _| known.contains(id)));
         }
         for closed in self.closed.values_mut() {
             closed.owed.retain(|id, _| known.contains(id));

@@ -1,5 +1,9 @@
 //! The commit: the snapshot first, then the ledger over the version that was read. Whoever loses the race compares again.
 
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
 use super::store::{Latest, Recalled};
 use super::{Run, RunError};
 use crate::event::Announce;
@@ -12,29 +16,28 @@ use crate::totals::Totals;
 
 /// What became of one attempt.
 pub(super) enum Attempt {
-    /// It is committed.
-    Committed(Box<Prepared>),
+    /// It is committed: the ledger as it is now.
+    Committed(Box<(Prepared, Recalled)>),
     /// Another writer was first, or nobody knows.
-    Lost(Box<Prepared>, Option<Cause>),
+    Lost(Prepared, Option<Cause>),
 }
 
 /// A commit as it was prepared.
 pub(super) struct Prepared {
-    current: Recalled,
     sequence: u64,
     snapshot_key: String,
     /// Its bytes, where they are at hand.
-    snapshot: Option<Vec<u8>>,
+    snapshot: Option<Bytes>,
     totals: Totals,
     complete: bool,
 }
 
 impl Prepared {
     /// The commit that was found in the ledger though its write was not answered. It may be an earlier attempt of ours.
-    pub(super) fn landed(self, current: Recalled, run: RecentRun) -> Self {
+    pub(super) fn landed(self, run: RecentRun) -> Self {
         let snapshot = self.snapshot.filter(|_| self.snapshot_key == run.snapshot);
         let RecentRun { sequence, snapshot: snapshot_key, totals, complete, .. } = run;
-        Self { current, sequence, snapshot_key, snapshot, totals, complete }
+        Self { sequence, snapshot_key, snapshot, totals, complete }
     }
 }
 
@@ -43,7 +46,7 @@ const NAMES: u32 = 16;
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Compares, archives and commits, once.
-    pub(super) async fn commit(&self, current: &Recalled, observation: &Observation) -> Result<Attempt, RunError> {
+    pub(super) async fn commit(&self, current: Recalled, observation: &Observation) -> Result<Attempt, RunError> {
         let (comparison, difference) = self.compare(&current.ledger, observation);
         let findings = Findings {
             plan: self.plan,
@@ -55,48 +58,27 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let mut cause = None;
         while self.names_taken.get() < NAMES {
             let key = self.snapshot_name();
-            let mut next = comparison.ledger.clone();
-            self.note_commit(&mut next, &current.ledger, &findings, &key);
-            let occasion = self.occasion(observation.ended_at, observation.ended_at);
-            let mut offered = Vec::new();
-            if self.plan.announce == Announce::Never {
-                occasion.keep_silent(&mut next, &current.ledger);
-            } else {
-                offered = occasion.offer(&mut next, |_| self.plan.announce == Announce::Always);
-            }
-            next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());
-            let digest = offered.into_iter().find(|(topic, _)| *topic == self.plan.topic);
-            let digest = digest.map(|(_, digest)| DigestName { subject: digest.subject(), id: digest.id });
+            let (next, digest) = self.next(&current.ledger, &findings, &key);
             let previous = current.ledger.last.as_ref().map(|last| last.snapshot.as_str());
-            let snapshot = findings
+            let snapshot: Bytes = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
-                .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?;
+                .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
+                .into();
             // A name is used up by trying it: an unanswered write may have landed, and nothing rewrites a snapshot.
             self.names_taken.set(self.names_taken.get() + 1);
             match self.put(&key, snapshot.clone(), &Expect::Absent).await {
                 Ok(_) => {
-                    let prepared = |current| Prepared {
-                        current,
+                    let prepared = Prepared {
                         sequence: next.sequence,
-                        snapshot_key: key.clone(),
+                        snapshot_key: key,
                         snapshot: Some(snapshot),
                         totals: findings.totals(),
                         complete: findings.is_complete(),
                     };
-                    return match self.put_ledger(&next, &current.expect).await {
-                        Ok(version) => {
-                            let current = Recalled { ledger: next.clone(), expect: Expect::Version(version) };
-                            Ok(Attempt::Committed(Box::new(prepared(current))))
-                        }
-                        Err(Unwritten::Refused(cause)) => Err(RunError::StoreFailed {
-                            what: format!("{} could not be stored", self.address(&self.plan.ledger_key)),
-                            source: Some(cause),
-                        }),
-                        Err(Unwritten::Lost) => Ok(Attempt::Lost(Box::new(prepared(current.clone())), None)),
-                        Err(Unwritten::Unknown(cause)) => {
-                            Ok(Attempt::Lost(Box::new(prepared(current.clone())), Some(cause)))
-                        }
-                    };
+                    // What is no longer needed makes room for the bytes of the ledger.
+                    let expect = current.expect;
+                    drop((comparison, difference, current.ledger));
+                    return self.store(prepared, next, &expect).await;
                 }
                 Err(Unwritten::Lost) => {}
                 Err(Unwritten::Refused(refused)) => {
@@ -113,6 +95,39 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
         let what = format!("the snapshot {} could not be stored", self.address(&self.plan.snapshot_key));
         Err(RunError::StoreFailed { what, source: cause })
+    }
+
+    /// The next ledger, with the digests that it gives out claimed, and the name of the one for the digest topic.
+    fn next(&self, before: &Ledger, findings: &Findings<'_>, key: &str) -> (Ledger, Option<DigestName>) {
+        let mut next = findings.comparison.ledger.clone();
+        self.note_commit(&mut next, before, findings, key);
+        let at = findings.observation.ended_at;
+        let occasion = self.occasion(at, at);
+        let mut offered = BTreeSet::new();
+        if self.plan.announce == Announce::Never {
+            occasion.keep_silent(&mut next, before);
+        } else {
+            offered = occasion.offer(&mut next, |_| self.plan.announce == Announce::Always);
+        }
+        next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());
+        let head = offered.get(&self.plan.topic).and_then(|topic| next.audiences.get(topic)?.head.as_ref());
+        let digest = head.map(|head| DigestName { id: head.id.clone(), subject: head.message.subject.clone() });
+        (next, digest)
+    }
+
+    async fn store(&self, prepared: Prepared, next: Ledger, expect: &Expect) -> Result<Attempt, RunError> {
+        match self.put_ledger(&next, expect).await {
+            Ok(version) => {
+                let stored = Recalled { ledger: next, expect: Expect::Version(version) };
+                Ok(Attempt::Committed(Box::new((prepared, stored))))
+            }
+            Err(Unwritten::Refused(cause)) => Err(RunError::StoreFailed {
+                what: format!("{} could not be stored", self.address(&self.plan.ledger_key)),
+                source: Some(cause),
+            }),
+            Err(Unwritten::Lost) => Ok(Attempt::Lost(prepared, None)),
+            Err(Unwritten::Unknown(cause)) => Ok(Attempt::Lost(prepared, Some(cause))),
+        }
     }
 
     /// The planned name, then names of this execution alone.
@@ -164,8 +179,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     /// Tells what was committed.
-    pub(super) async fn finish(&self, committed: Prepared) -> Result<Report, RunError> {
-        let Prepared { mut current, sequence, snapshot_key, snapshot, totals, complete } = committed;
+    pub(super) async fn finish(&self, committed: Prepared, mut current: Recalled) -> Result<Report, RunError> {
+        let Prepared { sequence, snapshot_key, snapshot, totals, complete } = committed;
         let sent = self.send(&mut current).await;
         if !self.scope.narrowed {
             let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);

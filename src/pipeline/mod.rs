@@ -130,8 +130,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 return Ok(self.dry_run(&current, &observation));
             }
             loop {
-                match self.commit(&current, &observation).await? {
-                    Attempt::Committed(committed) => return self.finish(*committed).await,
+                match self.commit(current, &observation).await? {
+                    Attempt::Committed(committed) => {
+                        let (prepared, current) = *committed;
+                        return self.finish(prepared, current).await;
+                    }
                     Attempt::Lost(prepared, cause) => {
                         attempts += 1;
                         current = self.recall().await.map_err(|error| RunError::StoreFailed {
@@ -139,7 +142,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                             source: Some(Box::new(error)),
                         })?;
                         match self.turn(&current.ledger, started_at) {
-                            Turn::Landed(run) => return self.finish(prepared.landed(current, run)).await,
+                            Turn::Landed(run) => return self.finish(prepared.landed(run), current).await,
                             Turn::Resume(run) => return self.resume(current, run).await,
                             Turn::TooOld { .. } if !read_again && self.has_time_to_read_again(started_at) => break,
                             Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),

@@ -1,5 +1,6 @@
 //! What a run does with the bucket: recall the ledger, rewrite it, keep `latest.json` at the newest snapshot.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,7 +20,7 @@ pub(super) struct Recalled {
 /// The bytes for `latest.json`.
 pub(super) enum Latest<'a> {
     /// The snapshot that was just written.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// A snapshot of an earlier execution.
     Stored(&'a str),
 }
@@ -75,14 +76,14 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         recall(self.ports, self.plan, self.ends).await
     }
 
-    pub(super) async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+    pub(super) async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
         let put = self.ports.archive.put(key, bytes, expect);
         timeout_at(self.ends, put).await.unwrap_or_else(|_| Err(Unwritten::Unknown(Box::new(OutOfTime))))
     }
 
     pub(super) async fn put_ledger(&self, ledger: &Ledger, expect: &Expect) -> Result<Version, Unwritten> {
         let bytes = ledger.to_bytes().map_err(|error| Unwritten::Refused(Box::new(error)))?;
-        self.put(&self.plan.ledger_key, bytes, expect).await
+        self.put(&self.plan.ledger_key, bytes.into(), expect).await
     }
 
     /// Changes the stored ledger, again on whatever other writers made of it. `change` must come out the same when it has
@@ -137,7 +138,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 Latest::Bytes(bytes) => bytes.clone(),
                 Latest::Stored(key) => {
                     let stored = timeout_at(self.ends, self.ports.archive.get(key)).await??;
-                    stored.ok_or_else(|| format!("{} is no longer there", self.address(key)))?.0
+                    stored.ok_or_else(|| format!("{} is no longer there", self.address(key)))?.0.into()
                 }
             };
             match self.put(&self.plan.latest_key, bytes, &expect).await {

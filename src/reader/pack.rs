@@ -14,7 +14,7 @@ use crate::ports::{Filter, PAGE, StatusSource, Unread};
 impl<S: StatusSource> Reader<'_, S> {
     pub(super) async fn read_pack(&self, watched: &Watched, pack: &PackKey, ledger: &Ledger) {
         match self.read_members(watched, pack, ledger).await {
-            Ok(coverage) => self.found.borrow_mut().found_coverage(pack, coverage),
+            Ok(coverage) => self.found_coverage(pack, ledger, coverage),
             Err(unread) => self.found_unread(pack, unread),
         }
     }
@@ -115,7 +115,7 @@ impl<S: StatusSource> Reader<'_, S> {
             });
             packs.map(|(pack, _)| pack.clone()).collect()
         };
-        future::join_all(due.iter().map(|pack| self.read_besides_pack(watched, pack))).await;
+        future::join_all(due.iter().map(|pack| self.read_besides_pack(watched, pack, ledger))).await;
     }
 
     fn is_due_besides(&self, pack: &PackKey, standing: Standing, ledger: &Ledger, now: jiff::Timestamp) -> bool {
@@ -126,14 +126,19 @@ impl<S: StatusSource> Reader<'_, S> {
                 || moving.is_some_and(|itself| choice::is_moving_due(itself, large, now)))
     }
 
-    async fn read_besides_pack(&self, watched: &Watched, pack: &PackKey) {
+    async fn read_besides_pack(&self, watched: &Watched, pack: &PackKey, ledger: &Ledger) {
         let mut all = Chain::default();
         match self.read_on(watched, pack, &mut all, usize::MAX).await {
-            Ok(()) => self.found.borrow_mut().found_coverage(pack, all.coverage()),
+            Ok(()) => self.found_coverage(pack, ledger, all.coverage()),
             // What must be known of the pack in every run is known.
             Err(Unread::Failed(cause)) if cause.code == OUT_OF_TIME => {}
             Err(unread) => self.found_unread(pack, unread),
         }
+    }
+
+    fn found_coverage(&self, pack: &PackKey, ledger: &Ledger, coverage: Coverage) {
+        let is_open = |account: &AccountId| ledger.open.contains_key(&FailureKey::member(pack, account));
+        self.found.borrow_mut().found_coverage(pack, coverage, is_open);
     }
 
     fn found_unread(&self, pack: &PackKey, unread: Unread) {

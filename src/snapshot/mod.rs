@@ -4,16 +4,16 @@
 
 mod members;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::compare::Comparison;
 use crate::difference::Difference;
-use crate::ledger::{AudienceId, Closed, Emptied, GapEnd, Ledger, Open};
+use crate::ledger::{AudienceId, Closed, Emptied, GapEnd, Ledger, Open, room_for};
 use crate::model::{
-    AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Source, Standing, Status,
+    AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Source, Standing, Status, Text,
 };
 use crate::observation::{Observation, PackReading};
 use crate::plan::{Plan, Policy};
@@ -56,10 +56,10 @@ pub struct FailureRecord {
 #[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
 pub struct FailureState {
     pub account_name: Option<String>,
-    pub conformance_pack_name: Option<String>,
+    pub conformance_pack_name: Option<Text>,
     pub status: Status,
-    pub error_code: Option<String>,
-    pub error_message: Option<String>,
+    pub error_code: Option<Text>,
+    pub error_message: Option<Text>,
     pub last_update_time: Option<Timestamp>,
     pub failing_since: Timestamp,
     pub changed_at: Option<Timestamp>,
@@ -100,7 +100,7 @@ pub struct ClosedRecord {
     pub account_name: Option<String>,
     pub how: How,
     pub status_was: Status,
-    pub error_code_was: Option<String>,
+    pub error_code_was: Option<Text>,
     pub failing_since: Timestamp,
     pub cleared_at: Timestamp,
 }
@@ -175,7 +175,7 @@ pub struct Snapshot<'a> {
     pub schema_version: u32,
     pub run: Run<'a>,
     pub totals: Totals,
-    pub packs: Vec<PackRecord>,
+    pub packs: Packs<'a>,
     pub cleared: Vec<ClosedRecord>,
     pub unwatched: Vec<ClosedRecord>,
     pub unconfirmed: Vec<Unconfirmed>,
@@ -224,6 +224,17 @@ impl RunScope {
     }
 }
 
+/// The packs that are there, each made when it is written: all their members at once can be a hundred thousand.
+#[derive(Debug)]
+pub struct Packs<'a>(&'a Findings<'a>);
+
+impl Serialize for Packs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let packs = self.0.observation.packs.iter().filter(|(pack, _)| self.0.scope.covers_pack(pack));
+        serializer.collect_seq(packs.map(|(pack, reading)| self.0.pack(pack, reading)))
+    }
+}
+
 /// A pack that is there.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of the document")]
@@ -231,8 +242,8 @@ pub struct PackRecord {
     #[serde(flatten)]
     pub key: PackKey,
     pub status: Status,
-    pub error_code: Option<String>,
-    pub error_message: Option<String>,
+    pub error_code: Option<Text>,
+    pub error_message: Option<Text>,
     pub last_update_time: Option<Timestamp>,
     pub failing_since: Option<Timestamp>,
     pub change: Option<Change>,
@@ -340,7 +351,7 @@ impl Findings<'_> {
                 config_calls: observation.config_calls,
             },
             totals: self.totals(),
-            packs: self.packs(),
+            packs: Packs(self),
             cleared: closed(&difference.cleared),
             unwatched: closed(&difference.unwatched),
             unconfirmed: comparison
@@ -364,26 +375,22 @@ impl Findings<'_> {
             emptied: emptied_records(ledger, difference),
             digest,
         };
-        serde_json::to_vec(&document)
+        let mut bytes = Vec::with_capacity(room_for(ledger.open.len() + ledger.closed.len()));
+        serde_json::to_writer(&mut bytes, &document)?;
+        Ok(bytes)
     }
 
-    fn packs(&self) -> Vec<PackRecord> {
+    fn pack(&self, pack: &PackKey, reading: &PackReading) -> PackRecord {
         let ledger = &self.comparison.ledger;
-        let mut failing: BTreeMap<&PackKey, Vec<(&FailureKey, &Open)>> = BTreeMap::new();
-        for (key, open) in ledger.open.iter().filter(|(key, _)| self.scope.covers(key)) {
-            failing.entry(&key.pack).or_default().push((key, open));
-        }
-        let packs = self.observation.packs.iter().filter(|(pack, _)| self.scope.covers_pack(pack));
-        packs.map(|(pack, reading)| self.pack(pack, reading, failing.remove(pack).unwrap_or_default())).collect()
-    }
-
-    fn pack(&self, pack: &PackKey, reading: &PackReading, open: Vec<(&FailureKey, &Open)>) -> PackRecord {
-        let audience = self.comparison.ledger.audience_id(&self.plan.topic);
+        let audience = ledger.audience_id(&self.plan.topic);
         let at = self.observation.ended_at;
-        let state = |key: &FailureKey, open: &Open| FailureState::of(key, open, &self.plan.policy, audience, at);
-        let itself = open.iter().find(|(key, _)| key.is_pack()).map(|(key, open)| state(key, open));
-        let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } = reading.row.clone();
-        let last = self.comparison.ledger.packs.get(pack).and_then(|hint| hint.large?.whole);
+        let open = ledger.open_in(pack).filter(|(key, _)| self.scope.covers(key));
+        let mut states =
+            open.map(|(key, open)| (key, FailureState::of(key, open, &self.plan.policy, audience, at))).peekable();
+        let itself = states.next_if(|(key, _)| key.is_pack()).map(|(_, state)| state);
+        let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } =
+            Row::clone(&reading.row);
+        let last = ledger.packs.get(pack).and_then(|hint| hint.large?.whole);
         PackRecord {
             key: pack.clone(),
             status,
@@ -394,11 +401,8 @@ impl Findings<'_> {
             change: itself.as_ref().map(|state| state.change),
             reading: members::word(reading),
             members: Members::of(reading, last),
-            failing_accounts: open
-                .into_iter()
-                .filter_map(|(key, open)| {
-                    Some(FailingAccount { account_id: key.account_id.clone()?, state: state(key, open) })
-                })
+            failing_accounts: states
+                .filter_map(|(key, state)| Some(FailingAccount { account_id: key.account_id.clone()?, state }))
                 .collect(),
         }
     }

@@ -275,7 +275,7 @@ proptest! {
     #[test]
     fn a_write_has_landed_only_with_its_version_and_is_refused_only_by_a_client_error(answer in answer()) {
         let archive = S3Archive::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
-        match wait(archive.put("ledger.json", b"{}".to_vec(), &Expect::Version(Version("\"0\"".into())))) {
+        match wait(archive.put("ledger.json", "{}".into(), &Expect::Version(Version("\"0\"".into())))) {
             Ok(Version(version)) => prop_assert!(answer.succeeds() && answer.version() == Some(version)),
             Err(Unwritten::Lost) => prop_assert!([404, 409, 412].contains(&answer.status)),
             Err(Unwritten::Refused(cause)) => prop_assert!((400..500).contains(&answer.status) && says_something(&cause)),

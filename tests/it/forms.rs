@@ -18,7 +18,11 @@ use crate::stage::time;
 fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: i64) -> FailureRecord {
     let source = Source { caller: "111122223333".into(), region: format!("xx-region-{region}").as_str().into() };
     let since = time("2026-03-01T08:00:00Z") - SignedDuration::from_secs(age);
-    let cause = Row { error_code: Some(inert(code)), error_message: Some(inert(message)), ..Row::new("UPDATE_FAILED") };
+    let cause = Row {
+        error_code: Some(inert(code).into()),
+        error_message: Some(inert(message).into()),
+        ..Row::new("UPDATE_FAILED")
+    };
     FailureRecord {
         key: FailureKey {
             pack: PackKey { source, pack: pack.into() },

@@ -23,6 +23,8 @@ pub fn document() -> impl Strategy<Value = Value> {
         ])
         .prop_map(str::to_owned),
         ".{0,8}",
+        "[a\n\u{7f}\u{85}]{1,6}",
+        Just("long".repeat(500)),
     ];
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -104,11 +106,12 @@ proptest! {
         if let Err(refusal) = Trigger::parse(&event) {
             prop_assert!(refusal.0.contains("accepted") || refusal.0.contains("JSON object"), "{}", refusal);
             prop_assert!(refusal.0.len() < 1_000, "{}", refusal);
+            prop_assert!(!refusal.0.contains(char::is_control), "{:?}", refusal);
         }
     }
 
     #[test]
-    fn settings_are_right_or_every_fault_is_a_line_that_begins_with_its_variable(values in vec(proptest::option::of("\\PC{0,30}"), 16)) {
+    fn settings_are_right_or_every_fault_is_a_line_that_begins_with_its_variable(values in vec(proptest::option::of("\\PC{0,30}|[a,\n\\[\\]\u{7f}]{1,9}"), 16)) {
         let lookup = |name: &str| VARIABLES.iter().position(|known| *known == name).and_then(|at| values[at].clone());
         if let Err(faults) = Settings::read(lookup) {
             for line in &faults.0 {

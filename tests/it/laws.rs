@@ -64,7 +64,7 @@ fn cause() -> GapCause {
 fn row() -> impl Strategy<Value = Row> {
     (select(&STATUSES[..]), proptest::option::of(select(vec!["Broken", "Denied"])), proptest::option::of(0..300_i64))
         .prop_map(|(status, code, updated)| Row {
-            error_code: code.map(str::to_owned),
+            error_code: code.map(Into::into),
             last_update_time: updated.map(|minutes| time("2026-03-01T06:00:00Z") + SignedDuration::from_mins(minutes)),
             ..Row::new(status)
         })
@@ -151,7 +151,7 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
                 builder.found_gap(GapKey::source(&source(*r)), cause());
             }
             Found::PackGap(r, p) if covers(*r, *p) => builder.found_gap(GapKey::pack(&pack(*r, *p)), cause()),
-            Found::Coverage(r, p, coverage) => builder.found_coverage(&pack(*r, *p), *coverage),
+            Found::Coverage(r, p, coverage) => builder.found_coverage(&pack(*r, *p), *coverage, |_| true),
             Found::Member(r, p, a, row) => builder.found_member(&pack(*r, *p), &ACCOUNTS[*a].into(), row.clone()),
             Found::NoMember(r, p, a) => builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into()),
             Found::StatusAfter(r, p, status) => builder.found_status_after(&pack(*r, *p), (*status).into()),
@@ -278,7 +278,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
     if run.plan.announce == Announce::Never {
         occasion.keep_silent(&mut next, before);
     } else {
-        offered = occasion.offer(&mut next, |_| run.plan.announce == Announce::Always);
+        offered = offer(&occasion, &mut next, run.plan.announce == Announce::Always);
     }
     while settled && next.audiences.values().any(|audience| audience.head.is_some()) {
         let heads: Vec<_> =
@@ -287,14 +287,24 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
             next.settle(&topic, &head.id, &head.owner.expect("owned").execution, Sent::Published);
         }
         if run.plan.announce != Announce::Never {
-            offered.extend(occasion.offer(&mut next, |_| false));
+            offered.extend(offer(&occasion, &mut next, false));
         }
     }
-    let told = offered.into_iter().map(|(topic, digest)| {
+    (next, offered)
+}
+
+/// Gives digests out; what each says to programs, had it been for the digest topic.
+fn offer(occasion: &Occasion<'_>, ledger: &mut Ledger, in_any_case: bool) -> Vec<(TopicArn, Value)> {
+    let before = ledger.clone();
+    let offered = occasion.offer(ledger, |_| in_any_case);
+    let told = offered.into_iter().map(|topic| {
+        let audience = &before.audiences[&topic];
+        let digest = occasion.digest(&before, audience, &occasion.difference(&before, audience));
+        assert_eq!(Some(&digest.id), ledger.audiences[&topic].head.as_ref().map(|head| &head.id));
         let body: Value = serde_json::from_str(&digest.message().body).expect("JSON");
         (topic, serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON"))
     });
-    (next, told.collect())
+    told.collect()
 }
 
 fn history() -> impl Strategy<Value = Vec<Step>> {
@@ -511,7 +521,7 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
     let standing = |row: &Row| row.status.standing();
     match &key.account_id {
         Some(account) if reading.settled.contains(account) => true,
-        Some(account) => match reading.unsettled.get(account).map(standing) {
+        Some(account) => match reading.unsettled.get(account).map(|row| standing(row)) {
             Some(Standing::Settled) => true,
             Some(Standing::Failing | Standing::Moving) => false,
             None | Some(Standing::Absent) => {

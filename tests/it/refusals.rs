@@ -47,6 +47,13 @@ async fn every_refused_event_names_the_key_and_what_is_accepted() {
         (rule("Scheduled Event", "2026-03-01 08:00:00Z"), "\"time\" is"),
         (rule("Scheduled Event", "-002026-03-01T08:00:00Z"), "\"time\" is"),
         (rule("Scheduled Event", "2026-03-01T08:00:00+01:00[Europe/Paris]"), "\"time\" is"),
+        (rule("Scheduled Event", "2026-03-01T08:15Z"), "\"time\" is"),
+        (rule("Scheduled Event", "2026-03-01T081500Z"), "\"time\" is"),
+        (rule("Scheduled Event", "2026-03-01T08:15:00+0530"), "\"time\" is"),
+        (rule("Scheduled Event", "2026-03-01T08:15:00,5Z"), "\"time\" is"),
+        (json!({"a\nb": 1}), "\"a\\nb\" is not a key"),
+        (json!({"packs": ["[\n"]}), "the glob \"[\\n\" is malformed"),
+        (json!({"regions": ["x\ny"]}), "\"regions\" holds \"x\\ny\""),
         (
             json!({"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "dry_run": true}),
             "\"dry_run\" is not accepted",
@@ -63,7 +70,7 @@ async fn what_is_accepted_runs() {
     for event in [
         json!({}),
         json!({"packs": ["base*"], "accounts": ["222233334444"], "regions": ["eu-west-1"], "dry_run": false, "announce": "changes"}),
-        json!({"trigger": "schedule", "scheduled_at": "2026-03-01T07:59:30Z"}),
+        json!({"trigger": "schedule", "scheduled_at": "2026-03-01T08:59:30.000+01:00"}),
         json!({"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
                "time": "2026-03-01T07:59:00Z", "region": "eu-west-1", "resources": [], "detail": {}}),
     ] {

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use packwatch::error::RunError;
@@ -144,7 +145,7 @@ impl Archive for House {
         Ok(objects.get(key).map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
     }
 
-    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
         turn().await;
         let fault = self.put_fault.take();
         if fault.is_some() {
@@ -165,7 +166,7 @@ impl Archive for House {
             return Err(Unwritten::Lost);
         }
         self.versions.set(self.versions.get() + 1);
-        objects.insert(key.to_owned(), (bytes, self.versions.get()));
+        objects.insert(key.to_owned(), (bytes.into(), self.versions.get()));
         match fault {
             Some(_) => Err(Unwritten::Unknown("no answer".into())),
             None => Ok(Version(self.versions.get().to_string())),

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use packwatch::error::RunError;
@@ -68,7 +69,7 @@ impl Archive for Bucket {
         Ok(objects.get(key).map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
     }
 
-    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
         if self.silent.is_some_and(|part| key.contains(part)) {
             std::future::pending::<()>().await;
         }
@@ -82,7 +83,7 @@ impl Archive for Bucket {
             return Err(Unwritten::Lost);
         }
         let version = there.unwrap_or(0) + 1;
-        objects.insert(key.to_owned(), (bytes, version));
+        objects.insert(key.to_owned(), (bytes.into(), version));
         Ok(Version(version.to_string()))
     }
 }

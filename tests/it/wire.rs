@@ -83,7 +83,7 @@ async fn writes_are_conditional() {
         let (config, requests) = sdk();
         let archive =
             S3Archive::new(aws_sdk_s3::Client::new(&config), "bucket".into(), std::time::Duration::from_secs(10));
-        let _ = archive.put("ledger.json", b"{}".to_vec(), &expect).await;
+        let _ = archive.put("ledger.json", "{}".into(), &expect).await;
         let request = requests.expect_request();
         assert_eq!(request.method(), "PUT");
         assert_eq!(request.headers().get(header), Some(value));

@@ -172,12 +172,12 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F
         }
     }
 
-    async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: bytes::Bytes, expect: &Expect) -> Result<Version, Unwritten> {
         let expect = match expect {
             Expect::Absent => None,
             Expect::Version(Version(version)) => Some(version.clone()),
         };
-        match self.ask(Call::Put { key: key.to_owned(), bytes: bytes.into(), expect }).await {
+        match self.ask(Call::Put { key: key.to_owned(), bytes: bytes.to_vec().into(), expect }).await {
             Answer::Stored(version) => Ok(Version(version)),
             Answer::Lost => Err(Unwritten::Lost),
             Answer::Refused => Err(Unwritten::Refused("no".into())),

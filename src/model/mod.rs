@@ -2,56 +2,17 @@
 //!
 //! Everything here is plain data with an order, so that whatever is made of it can be sorted, compared and replayed.
 
+mod word;
+
 use std::fmt;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use word::word;
+
 /// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length limit.
 pub const TEXT_LIMIT: usize = 1024;
-
-/// A string with a meaning, cheap to clone and ordered by its bytes.
-macro_rules! word {
-    ($(#[$meta:meta])* $name:ident) => {
-        $(#[$meta])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(from = "String", into = "String")]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            /// The word itself.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-        impl From<&str> for $name {
-            fn from(word: &str) -> Self {
-                Self(word.into())
-            }
-        }
-        impl From<String> for $name {
-            fn from(word: String) -> Self {
-                Self(word.into())
-            }
-        }
-        impl From<$name> for String {
-            fn from(word: $name) -> Self {
-                word.0.as_ref().to_owned()
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
-            }
-        }
-    };
-}
 
 word! {
     /// The id of an AWS account: 12 digits, or the word `self` for a caller that could not be identified yet.
@@ -73,6 +34,14 @@ word! {
     /// A status, word for word as AWS Config said it, known to this version or not.
     Status
 }
+word! {
+    /// What AWS Config says of a failure: a code, a message, or the member's own name of its pack.
+    Text
+}
+word! {
+    /// The id of a run.
+    RunId
+}
 
 impl AccountId {
     /// What stands for the function's own account while STS has never said which it is.
@@ -89,7 +58,7 @@ impl AccountId {
 impl TopicArn {
     /// Whether the topic keeps order, which its name says to the letter.
     pub fn is_fifo(&self) -> bool {
-        self.0.rsplit_once('.').is_some_and(|(_, ending)| ending == "fifo")
+        self.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "fifo")
     }
 }
 
@@ -184,16 +153,16 @@ pub struct Row {
     pub status: Status,
     /// The error code, if one is given. There is no official list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<String>,
+    pub error_code: Option<Text>,
     /// The error message, if one is given, cut to [`TEXT_LIMIT`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<String>,
+    pub error_message: Option<Text>,
     /// When AWS Config last changed the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_time: Option<Timestamp>,
     /// The member's own name of the pack, with its random suffix; `None` for the pack's own row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conformance_pack_name: Option<String>,
+    pub conformance_pack_name: Option<Text>,
 }
 
 impl Row {
