@@ -1,0 +1,37 @@
+//! What the targets share: settings and the run that an event makes under them.
+
+use jiff::{SignedDuration, Timestamp};
+use packwatch::event::{InvalidEvent, Trigger};
+use packwatch::plan::{Invocation, Plan};
+use packwatch::settings::Settings;
+
+/// When every run begins.
+pub const NOW: &str = "2026-03-02T08:00:00Z";
+
+/// Settings with both topics, whose audiences are worded differently.
+pub fn settings() -> Settings {
+    Settings::read(|name| {
+        let value = match name {
+            "AWS_REGION" => "eu-west-1",
+            "REGIONS" => "eu-west-1,us-east-1",
+            "SNAPSHOT_BUCKET" => "bucket",
+            "TOPIC_ARN" => "arn:aws:sns:eu-west-1:111122223333:digest",
+            "CHAT_TOPIC_ARN" => "arn:aws:sns:eu-west-1:111122223333:chat",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .expect("right settings")
+}
+
+/// The run that a trigger makes, or why there is none.
+pub fn plan(trigger: Trigger, settings: &Settings) -> Result<Plan, InvalidEvent> {
+    let now: Timestamp = NOW.parse().expect("a time");
+    let invocation = Invocation {
+        request_id: "run-2".to_owned(),
+        execution: "execution-2".to_owned(),
+        deadline: now + SignedDuration::from_mins(5),
+        now,
+    };
+    Plan::make(trigger, settings, invocation)
+}
