@@ -38,6 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn says_what_is_accepted(refusal: &str) {
     assert!(refusal.contains("accepted") || refusal.contains("JSON object"), "{refusal}");
+    assert!(refusal.len() < 1_000 && !refusal.contains(char::is_control), "{refusal:?}");
 }
 
 /// A request as a person would write it: without what is so in any case.

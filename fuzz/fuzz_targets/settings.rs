@@ -15,6 +15,7 @@ fuzz_target!(|environment: &str| {
             for line in &faults.0 {
                 let (name, fault) = line.split_once(' ').expect("words");
                 assert!(name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "{line}");
+                assert!(!line.contains('\n'), "{line:?}");
                 assert!(fault.starts_with("is ") && fault.contains("accepted is"), "{line}");
             }
             return;

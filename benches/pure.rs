@@ -1,0 +1,162 @@
+//! The parts of a run that touch nothing outside, with as many failures as an organization can have: `cargo bench --bench pure`.
+//!
+//! Every message differs, as real ones do: they name their account. Each bench is run with ten times as many failures as the
+//! one before, so that what grows faster than they do can be seen.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up says so")]
+
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use jiff::{SignedDuration, Timestamp};
+use packwatch::compare::{Comparison, Terms, compare};
+use packwatch::difference::Difference;
+use packwatch::event::{Request, Trigger};
+use packwatch::ledger::Ledger;
+use packwatch::model::{AccountId, PackKey, Row, Source, TopicArn};
+use packwatch::observation::{Builder, Coverage, Listing, Observation};
+use packwatch::plan::{Invocation, Plan};
+use packwatch::scope::Scope;
+use packwatch::settings::Settings;
+use packwatch::snapshot::Findings;
+use packwatch::tell::Occasion;
+
+const FAILURES: [usize; 4] = [100, 1_000, 10_000, 100_000];
+const PACKS: usize = 50;
+const OWN: &str = "111122223333";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:digest";
+
+fn main() {
+    divan::main();
+}
+
+/// A run that finds as many failures as it is asked for, from nothing.
+struct Run {
+    plan: Plan,
+    scope: Scope,
+    observation: Observation,
+}
+
+impl Run {
+    fn new(failures: usize) -> Self {
+        let lookup = |name: &str| {
+            let value = match name {
+                "AWS_REGION" => "eu-west-1",
+                "SNAPSHOT_BUCKET" => "bucket",
+                "TOPIC_ARN" => TOPIC,
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let settings = Settings::read(lookup).expect("right settings");
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
+        let invocation = Invocation {
+            request_id: "0f8fad5b-d9cb-469f-a165-70867728950e".to_owned(),
+            execution: "execution".to_owned(),
+            deadline: now + SignedDuration::from_mins(5),
+            now,
+        };
+        let plan = Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
+        let scope = plan.scope(&plan.watched(&OWN.into()).expect("one caller"), true);
+        Self { plan, scope, observation: observe(failures, now) }
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { scope: &self.scope, policy: &self.plan.policy, run_id: &self.plan.run_id }
+    }
+
+    fn compare(&self, ledger: &Ledger) -> Comparison {
+        let mut comparison = compare(ledger, &self.observation, self.terms());
+        comparison.ledger.welcome(self.plan.audiences());
+        comparison
+    }
+
+    fn occasion(&self) -> Occasion<'_> {
+        let at = self.observation.ended_at;
+        Occasion { plan: &self.plan, scope: &self.scope, due_at: at, now: at }
+    }
+
+    fn difference(&self, ledger: &Ledger) -> Difference {
+        self.occasion().difference(ledger, &ledger.audiences[&TopicArn::from(TOPIC)])
+    }
+}
+
+fn observe(failures: usize, now: Timestamp) -> Observation {
+    let source = Source { caller: OWN.into(), region: "eu-west-1".into() };
+    let mut found = Builder::new(now);
+    found.found_listing(&source, Listing { pages: 1, complete: true });
+    for number in 0..PACKS {
+        let pack = PackKey { source: source.clone(), pack: format!("security-baseline-{number:03}").into() };
+        found.found_pack(&pack, Row::new("UPDATE_FAILED"));
+        for member in 0..failures / PACKS {
+            let account = AccountId::from(format!("{}", 200_000_000_001 + 7_919 * member));
+            let row = Row {
+                error_code: Some("AccessDeniedException".into()),
+                error_message: Some(
+                    format!(
+                        "User: arn:aws:sts::{account}:assumed-role/AWSServiceRoleForConfigConforms/AwsConfigConforms is not \
+                         authorized to perform: config:PutConfigRule with an explicit deny in a service control policy"
+                    )
+                    .into(),
+                ),
+                last_update_time: Some(now),
+                conformance_pack_name: Some(format!("OrgConformsPack-{}-{member:08}", pack.pack).into()),
+                ..Row::new("UPDATE_FAILED")
+            };
+            found.found_member(&pack, &account, row);
+        }
+        found.found_coverage(&pack, Coverage::Failing, |_| true);
+    }
+    found.build(now)
+}
+
+#[divan::bench(args = FAILURES)]
+fn compare_when_all_are_new(bencher: Bencher<'_, '_>, failures: usize) {
+    let (run, ledger) = (Run::new(failures), Ledger::default());
+    bencher.counter(ItemsCount::new(failures)).bench_local(|| run.compare(black_box(&ledger)));
+}
+
+#[divan::bench(args = FAILURES)]
+fn compare_when_nothing_changed(bencher: Bencher<'_, '_>, failures: usize) {
+    let run = Run::new(failures);
+    let ledger = run.compare(&Ledger::default()).ledger;
+    bencher.counter(ItemsCount::new(failures)).bench_local(|| run.compare(black_box(&ledger)));
+}
+
+#[divan::bench(args = FAILURES)]
+fn ledger_to_bytes(bencher: Bencher<'_, '_>, failures: usize) {
+    let ledger = Run::new(failures).compare(&Ledger::default()).ledger;
+    bencher.counter(ItemsCount::new(failures)).bench_local(|| black_box(&ledger).to_bytes());
+}
+
+#[divan::bench(args = FAILURES)]
+fn ledger_from_bytes(bencher: Bencher<'_, '_>, failures: usize) {
+    let bytes = Run::new(failures).compare(&Ledger::default()).ledger.to_bytes().expect("bytes");
+    bencher.counter(ItemsCount::new(failures)).bench_local(|| Ledger::from_bytes(black_box(&bytes)));
+}
+
+#[divan::bench(args = FAILURES)]
+fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
+    let run = Run::new(failures);
+    let comparison = run.compare(&Ledger::default());
+    let difference = run.difference(&comparison.ledger);
+    let findings = Findings {
+        plan: &run.plan,
+        scope: &run.scope,
+        observation: &run.observation,
+        comparison: &comparison,
+        difference: &difference,
+    };
+    let now = run.observation.ended_at;
+    bencher.counter(ItemsCount::new(failures)).bench_local(|| black_box(&findings).snapshot(1, None, now, None));
+}
+
+#[divan::bench(args = FAILURES)]
+fn digest(bencher: Bencher<'_, '_>, failures: usize) {
+    let run = Run::new(failures);
+    let ledger = run.compare(&Ledger::default()).ledger;
+    let audience = &ledger.audiences[&TopicArn::from(TOPIC)];
+    bencher.counter(ItemsCount::new(failures)).bench_local(|| {
+        let difference = run.difference(black_box(&ledger));
+        run.occasion().digest(&ledger, audience, &difference).message()
+    });
+}
