@@ -20,6 +20,8 @@ class RuntimeApi(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Exchange)
         self.invocations, self.answers = queue.Queue(), queue.Queue()
+        # When the process asked for an invocation.
+        self.polls = queue.Queue()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self):
@@ -39,6 +41,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
+        self.server.polls.put(time.monotonic())
         invocation = self.server.invocations.get()
         if not invocation:
             self.close_connection = True
@@ -74,10 +77,10 @@ class Exchange(http.server.BaseHTTPRequestHandler):
 class Function:
     """A process of the function. It serves invocations until it is killed."""
 
-    def __init__(self, binary, environment, output):
+    def __init__(self, binary, environment, output, *arguments):
         self.api, self.seconds = RuntimeApi(), 0
         self.process = subprocess.Popen(
-            [binary],
+            [binary, *arguments],
             env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.api.server_port}"},
             stdin=subprocess.DEVNULL,
             stdout=output,

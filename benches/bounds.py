@@ -1,0 +1,87 @@
+"""How near a run comes to what its calls alone would take, and how soon a process is ready for its first event."""
+
+import math
+import statistics
+import tempfile
+
+from measure import machine
+from programs import LATENCY, NAIVE, PACKWATCH, Program, World, pathlib, staged, table
+
+IN_FLIGHT = 8
+MEMBERS = "GetOrganizationConformancePackDetailedStatus"
+# AWS Config calls a second.
+LIMIT = 5
+STARTS = 40
+
+
+def measure(commands, simulation, empty):
+    latency_bound(commands[PACKWATCH], simulation)
+    rate_bound({name: command for name, command in commands.items() if name != NAIVE}, simulation)
+    if empty:
+        starts(commands[PACKWATCH], [empty], simulation)
+    print(f"\n{machine()}.")
+
+
+def least(journal):
+    """Seconds that the calls of a run take when none waits for more than it must: what comes before the members side by
+    side, then the members by how many may be in flight, then the rest one after another."""
+    members = [number for number, call in enumerate(journal) if call["operation"] == MEMBERS]
+    before, after = journal[: members[0]], journal[members[-1] + 1 :]
+    listing = sum(call["service"] == "config" for call in before)
+    chain = max(listing, len(before) - listing) + math.ceil(len(members) / IN_FLIGHT) + len(after)
+    return chain * LATENCY / 1000
+
+
+def latency_bound(command, simulation):
+    rows = []
+    for packs, members in [(10, 100), (50, 1_000), (50, 10_000)]:
+        firsts, nexts = [], []
+        for _ in range(3):
+            with staged(command, simulation, packs, members, members // 100) as program:
+                firsts.append(program.good_run())
+                nexts.extend(program.good_run() for _ in range(3))
+        for what, costs in (("first", firsts), ("next", nexts)):
+            wall, bound = statistics.median(cost.wall for cost in costs), least(costs[0].journal)
+            best = min(cost.wall for cost in costs)
+            rows.append([f"{packs} x {members:,}", what, len(costs[0].journal), f"{bound:.2f}", f"{wall:.2f}"])
+            rows[-1] += [f"{wall / bound:.3f}", f"{best / bound:.3f}"]
+    print(table(["packs x members", "run", "calls", "bound s", "wall s", "ratio", "best ratio"], rows))
+    print(f"\n{LATENCY} ms a call, {IN_FLIGHT} AWS Config calls in flight; S3 and SNS included; goal at most 1.10.\n")
+
+
+def rate_bound(commands, simulation):
+    rows = []
+    for name, command in commands.items():
+        with staged(command, simulation, 50, 200, 2) as program:
+            program.world.limit(LIMIT)
+            for what in ("first", "next"):
+                cost = program.run()
+                calls, attempts = cost.calls(), cost.attempts()
+                failed = cost.answer.get("errorType") or ("" if cost.answer.get("complete", True) else "incomplete")
+                bound = calls / LIMIT
+                row = [name, what, calls, attempts, f"{bound:.1f}", f"{cost.wall:.1f}", f"{cost.wall / bound:.3f}"]
+                rows.append([*row, f"{100 * (attempts / calls - 1):.0f} %", failed or "all succeeded"])
+    print(table(["program", "run", "calls", "attempts", "calls / r", "wall s", "ratio", "wasted", "outcome"], rows))
+    print(f"\nAt most {LIMIT} AWS Config calls a second; goal at most 1.15 of calls / r, and 15 % of attempts wasted.\n")
+
+
+def starts(packwatch, empty, simulation):
+    """From exec to the first poll, the programs in turn."""
+    times = {"packwatch": [], "empty function": []}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        world = World(folder, simulation, 1, 1, 0, latency=0)
+        try:
+            for _ in range(STARTS):
+                for name, command in zip(times, (packwatch, empty)):
+                    program = Program(command, world, folder)
+                    times[name].append(1000 * program.start)
+                    program.close()
+        finally:
+            world.stop()
+    rows = [
+        [name, f"{statistics.median(each):.1f}", f"{min(each):.1f}", f"{sorted(each)[9 * STARTS // 10]:.1f}"]
+        for name, each in times.items()
+    ]
+    print(table(["exec to first poll, ms", "median", "least", "nine of ten"], rows))
+    print("\npackwatch asks STS meanwhile who it is, which answers at once here. Goal: 4 ms above the empty function.")
