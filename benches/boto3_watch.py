@@ -4,10 +4,10 @@
     python benches/boto3_watch.py --threads 8    the failing members by filter, eight calls at a time
     python benches/boto3_watch.py --naive        all members, one call after another
 
-It lists the packs, reads who fails in them, compares that with what the last run left in S3, stores a snapshot and the new
-state, and publishes a digest when failures appeared or cleared. Like packwatch it is a Lambda function, whose clients are
-made before its first invocation, and takes SNAPSHOT_BUCKET and TOPIC_ARN from the environment. Without Lambda's Runtime
-API it runs once and prints its answer.
+It lists the packs, reads who fails in them, compares that with what the last run left in S3, stores a snapshot and the
+new state, and publishes a digest when failures appeared or cleared. Like packwatch it is a Lambda function, whose clients
+are made before its first invocation, and takes SNAPSHOT_BUCKET and TOPIC_ARN from the environment. Without Lambda's
+Runtime API it runs once and prints its answer.
 
 It is good enough for a quiet day: it believes whatever it reads, and asks for no proof before it says that a failure
 cleared; one call that fails ends the run; two runs at once, or one that dies, tell a change twice or never.

@@ -1,11 +1,14 @@
 """How near a run comes to what its calls alone would take, and how soon a process is ready for its first event."""
 
+import http.client
 import math
+import pathlib
 import statistics
 import tempfile
+import time
 
 from measure import machine
-from programs import LATENCY, NAIVE, PACKWATCH, Program, World, pathlib, staged, table
+from programs import BUCKET, LATENCY, NAIVE, PACKWATCH, SIGNED, Program, World, staged, table
 
 IN_FLIGHT = 8
 MEMBERS = "GetOrganizationConformancePackDetailedStatus"
@@ -40,13 +43,27 @@ def latency_bound(command, simulation):
             with staged(command, simulation, packs, members, members // 100) as program:
                 firsts.append(program.good_run())
                 nexts.extend(program.good_run() for _ in range(3))
+                bare = bare_call(program.world)
         for what, costs in (("first", firsts), ("next", nexts)):
             wall, bound = statistics.median(cost.wall for cost in costs), least(costs[0].journal)
             best = min(cost.wall for cost in costs)
             rows.append([f"{packs} x {members:,}", what, len(costs[0].journal), f"{bound:.2f}", f"{wall:.2f}"])
             rows[-1] += [f"{wall / bound:.3f}", f"{best / bound:.3f}"]
     print(table(["packs x members", "run", "calls", "bound s", "wall s", "ratio", "best ratio"], rows))
-    print(f"\n{LATENCY} ms a call, {IN_FLIGHT} AWS Config calls in flight; S3 and SNS included; goal at most 1.10.\n")
+    print(f"\n{LATENCY} ms a call, {IN_FLIGHT} AWS Config calls in flight; S3 and SNS included; goal at most 1.10.")
+    print(f"A single call from Python on an open connection takes {1000 * bare:.1f} ms here.\n")
+
+
+def bare_call(world):
+    """Seconds of a call without any program around it: the latency, and what this machine and the simulation add."""
+    connection, times = http.client.HTTPConnection(world.url.removeprefix("http://")), []
+    for _ in range(20):
+        started = time.monotonic()
+        connection.request("GET", f"/{BUCKET}/none", headers={"Authorization": SIGNED})
+        connection.getresponse().read()
+        times.append(time.monotonic() - started)
+    connection.close()
+    return statistics.median(times)
 
 
 def rate_bound(commands, simulation):

@@ -10,12 +10,12 @@ Each program is one process under Lambda's Runtime API. Its first run finds one 
 finds nothing new. A call takes 40 ms. A share is that part of a core which Lambda gives with so many MB; it begins with
 the first invocation, as Lambda's does.
 
-Instead of the comparison:
-    --svg FILE   calls, time and memory against members, as a plot
+Any of these instead, one after another (with --table the comparison as well):
     --memory     peak memory with up to 200,000 failing: in the run that finds them, the next, and the one that closes them
     --bounds     time against the least that calls in flight, or a limit of AWS Config, allow; with --empty also the start
     --scale      what docs/scale.md says that a run can watch, tried a little below and a little above
-    --shape      a small organization: which calls are made and who is found failing, whatever the time; for CI
+    --svg FILE   calls, time and memory against members, as a plot
+    --shape      small organizations: which calls are made and who is found failing, whatever the time; for CI
 """
 
 import argparse
@@ -97,12 +97,12 @@ def figures(start, costs):
     return [f"{start:.3f}", median("wall", 2), median("processor", 3), f"{peak:.0f}", calls, attempts, others]
 
 
-def compare(binary, simulation, given):
+def compare(programs, simulation, given):
     head = ["packs x members", "processor", "program", "start s", "wall s", "processor s", "peak MB"]
     rows, left_out = [], set()
     for packs, members in given.sizes:
         for share in given.shares:
-            for name, command in commands(binary).items():
+            for name, command in programs.items():
                 try:
                     figured = figures(*several(command, simulation, packs, members, share, given.runs))
                 except PermissionError as error:
@@ -111,18 +111,18 @@ def compare(binary, simulation, given):
                 row = [named(packs, members), f"of {share} MB" if share else "whole", name, *figured]
                 print(*row, sep=", ", file=sys.stderr, flush=True)
                 rows.append(row)
-    print(table([*head, "Config calls", "attempts", "S3, SNS"], rows))
+    print("\n" + table([*head, "Config calls", "attempts", "S3, SNS"], rows))
     print(f"\nThe first run / the next one, {LATENCY} ms a call. Medians of {given.runs}; of one run from {LONG} s on.")
     print(f"boto3 {boto3.__version__}, Python {sys.version.split()[0]}. {machine()}.")
     for text in sorted(left_out):
         print(f"LEFT OUT: {text}")
 
 
-def draw(binary, simulation, file):
+def draw(programs, simulation, file):
     """The next run against members; of the naive loop, whose runs are all alike, the first."""
     lines = {}
     for members in plot.MEMBERS:
-        for name, command in commands(binary).items():
+        for name, command in programs.items():
             with staged(command, simulation, plot.PACKS, members, members // 100) as program:
                 costs = [program.good_run()]
                 if name != NAIVE:
@@ -142,25 +142,24 @@ def main():
     parser.add_argument("--shares", default="full,256,128", help="MB of memory, or full")
     parser.add_argument("--runs", type=int, default=3, help="that the medians are of")
     parser.add_argument("--empty", type=pathlib.Path, help="the example of that name, for --bounds")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--svg", type=pathlib.Path)
-    for name in ("--memory", "--bounds", "--scale", "--shape"):
-        instead.add_argument(name, action="store_true")
+    parser.add_argument("--svg", type=pathlib.Path)
+    for name in ("table", "memory", "bounds", "scale", "shape"):
+        parser.add_argument(f"--{name}", action="store_true")
     given = parser.parse_args()
     given.shares = [0 if share == "full" else int(share) for share in given.shares.split(",")]
-    binary, simulation = given.binary.resolve(), given.simulation.resolve()
+    simulation, programs = given.simulation.resolve(), commands(given.binary.resolve())
+    if given.shape:
+        shape.check(programs, simulation)
+    if given.table or not (given.shape or given.memory or given.bounds or given.scale or given.svg):
+        compare(programs, simulation, given)
+    if given.memory:
+        memory.measure(programs[PACKWATCH], simulation)
+    if given.bounds:
+        bounds.measure(programs, simulation, given.empty and given.empty.resolve())
+    if given.scale:
+        scale.measure(programs[PACKWATCH], simulation)
     if given.svg:
-        draw(binary, simulation, given.svg)
-    elif given.memory:
-        memory.measure(commands(binary)[PACKWATCH], simulation)
-    elif given.bounds:
-        bounds.measure(commands(binary), simulation, given.empty and given.empty.resolve())
-    elif given.scale:
-        scale.measure(commands(binary)[PACKWATCH], simulation)
-    elif given.shape:
-        shape.check(commands(binary), simulation)
-    else:
-        compare(binary, simulation, given)
+        draw(programs, simulation, given.svg)
 
 
 if __name__ == "__main__":

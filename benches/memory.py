@@ -12,6 +12,7 @@ def measure(command, simulation):
     for packs, members, failing in WORLDS:
         with staged(command, simulation, packs, members, failing) as program:
             finds = program.good_run()
+            sizes = [f"{program.world.size(key) / 1_000_000:.1f}" for key in ("latest.json", "ledger.json")]
             after = program.good_run()
             program.world.fill(packs, members, 0)
             closes = program.good_run()
@@ -20,7 +21,9 @@ def measure(command, simulation):
         assert totals == [count, count, 0], f"{totals} failed, not {count}"
         peaks = [f"{cost.peak:.1f}" for cost in (finds, after, closes)]
         calls = " / ".join(f"{cost.calls():,}" for cost in (finds, after, closes))
-        rows.append([f"{packs} x {members:,}", f"{count:,}", *peaks, calls])
+        rows.append([f"{packs} x {members:,}", f"{count:,}", *peaks, *sizes, calls])
         print(*rows[-1], sep=", ", flush=True)
-    print("\n" + table(["packs x members", "failing", "finds them", "the next", "closes them", "Config calls"], rows))
-    print(f"\nPeak MB (1,048,576 bytes) of three runs in one process. {machine()}.")
+    head = ["packs x members", "failing", "finds them", "the next", "closes them", "snapshot", "ledger", "Config calls"]
+    print("\n" + table(head, rows))
+    print("\nPeak MB (of 1,048,576 bytes) of three runs in one process; MB (of 1,000,000 bytes) of the objects in S3.")
+    print(f"{machine()}.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from emulator import BUCKET, OWN, REGION, TOPIC, Organization, environment  # noqa: E402
+from emulator import BUCKET, OWN, REGION, SIGNED, TOPIC, Organization, environment, fetch  # noqa: E402
 from runtime_api import Function  # noqa: E402
 
 from measure import forget_peak, peak, processor  # noqa: E402
@@ -46,6 +46,10 @@ class World(Organization):
 
     def limit(self, per_second):
         self.change({"rate_limit": {"per_second": per_second, "burst": per_second}})
+
+    def size(self, key):
+        """Bytes of an object."""
+        return len(fetch(f"{self.url}/{BUCKET}/{key}", headers={"Authorization": SIGNED}))
 
 
 @dataclass
