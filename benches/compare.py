@@ -123,7 +123,7 @@ def draw(programs, simulation, file):
     lines = {}
     for members in plot.MEMBERS:
         for name, command in programs.items():
-            with staged(command, simulation, plot.PACKS, members, members // 100) as program:
+            with staged(command, simulation, plot.PACKS, members, plot.FAILING) as program:
                 costs = [program.good_run()]
                 if name != NAIVE:
                     costs.append(program.good_run())

@@ -4,7 +4,7 @@ import math
 
 from programs import NAIVE, PACKWATCH, THREADS
 
-PACKS, MEMBERS = 50, [100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+PACKS, MEMBERS, FAILING = 50, [100, 200, 500, 1_000, 2_000, 5_000, 10_000], 10
 # What is measured of each point after its members: title, and the axis from where to where, in decades or even.
 PANELS = [("AWS Config calls", "log", 10, 10_000), ("seconds", "log", 0.1, 1_000), ("peak memory, MB", "even", 0, 80)]
 # Told apart by print and by people who do not see colours, too.
@@ -27,8 +27,8 @@ def drawn(points):
     for number, panel in enumerate(PANELS):
         parts += panel_of(LEFT + number * (WIDTH + GAP), number, panel, points)
     middle = LEFT + len(PANELS) * (WIDTH + GAP) / 2
-    parts += [text(middle, bottom + 40, f"members of each of {PACKS} packs, 1 % failing", "middle"), "</svg>"]
-    return "\n".join(parts) + "\n"
+    parts += [text(middle, bottom + 40, f"members of each of {PACKS} packs, {FAILING} of them failing", "middle")]
+    return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def panel_of(left, number, panel, points):

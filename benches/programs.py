@@ -79,9 +79,9 @@ class Cost:
 class Program:
     """A program in one process under Lambda's Runtime API, as in one execution environment of Lambda."""
 
-    def __init__(self, command, world, folder):
+    def __init__(self, command, world, folder, **settings):
         self.world, self.runs = world, 0
-        settings = {"SNAPSHOT_BUCKET": BUCKET, "TOPIC_ARN": TOPIC}
+        settings = {"SNAPSHOT_BUCKET": BUCKET, "TOPIC_ARN": TOPIC, **settings}
         with open(folder / "program.log", "ab") as output:
             started = time.monotonic()
             self.function = Function(command[0], environment(world, **settings), output, *command[1:])
