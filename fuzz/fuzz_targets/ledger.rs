@@ -31,11 +31,11 @@ fuzz_target!(|bytes: &[u8]| {
     ledger.forget_audiences_but(&topics);
     ledger.welcome(&topics);
     assert!(ledger.audiences.keys().eq(topics.iter().rev()), "the audiences are those of the settings");
-    for (topic, digest) in occasion.offer(&mut ledger, |_| false) {
+    for topic in occasion.offer(&mut ledger, |_| false) {
         let audience = &ledger.audiences[&topic];
         assert!(occasion.difference(&ledger, audience).is_empty(), "what was told is not to be told again");
         let head = audience.head.as_ref().expect("what is offered is to be sent");
-        assert_eq!(head.id, digest.id);
+        assert_eq!(head.id, head.message.deduplication_id);
         is_taken_by_sns(&head.message);
     }
     is_kept(&ledger);

@@ -68,6 +68,32 @@ async fn a_refused_snapshot_or_commit_tells_nothing_and_the_next_run_sees_the_sa
 }
 
 #[tokio::test]
+async fn a_snapshot_whose_write_is_not_answered_is_stored_under_another_name() {
+    let stage = Stage::failing().await;
+    // As often as the SDK tries.
+    let unanswered = Fault::new(Effect::InternalError).service(Service::S3).operation("PutObject");
+    stage.world.fault(unanswered.target("/snapshots/").first(3));
+    let answer = stage.run().await;
+    assert_eq!(answer["outcome"], "committed");
+    let name = answer["snapshot"].as_str().expect("a name");
+    let planned = "s3://packwatch-snapshots/snapshots/dt=2026-03-01/20260301T080000Z_run-1";
+    let token = name.strip_prefix(planned).and_then(|rest| rest.strip_suffix(".json"));
+    assert!(token.is_some_and(|token| token.len() > 1), "{name}");
+}
+
+#[tokio::test]
+async fn a_bucket_where_every_name_is_taken_is_tried_sixteen_times() {
+    let stage = Stage::failing().await;
+    let taken = Fault::error(412, "PreconditionFailed", "there is one").service(Service::S3).operation("PutObject");
+    stage.world.fault(taken.target("/snapshots/"));
+    fails_with(&stage, "StoreFailed").await;
+    let mut names: Vec<_> = stage.world.calls().into_iter().filter(|call| call.operation == "PutObject").collect();
+    assert_eq!(names.len(), 16);
+    names.dedup_by(|one, other| one.target == other.target);
+    assert_eq!(names.len(), 16, "each under another name");
+}
+
+#[tokio::test]
 async fn a_digest_that_could_not_be_noted_as_sent_is_sent_again_under_its_id() {
     let stage = Stage::failing().await;
     let refused = Fault::error(403, "AccessDenied", "no").service(Service::S3).operation("PutObject").target("ledger");

@@ -4,7 +4,7 @@ use futures_util::future::{join, join_all};
 use lambda_runtime::LambdaEvent;
 use packwatch::error::RunError;
 use packwatch::report::Report;
-use packwatch_simulation::{Fault, Service};
+use packwatch_simulation::{Call, Fault, Service};
 use serde_json::{Value, json};
 
 use crate::stage::{BUCKET, Stage};
@@ -113,6 +113,34 @@ async fn the_same_run_id_later_is_resumed_and_reads_nothing_into_the_ledger() {
 }
 
 #[tokio::test]
+async fn a_dry_run_under_the_id_of_a_committed_run_sends_nothing_that_is_left_of_it() {
+    let stage = Stage::failing().await;
+    let function = stage.function().await;
+    stage.world.fault(Fault::error(403, "AuthorizationError", "no").service(Service::Sns));
+    function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.expect_err("SNS refuses");
+    stage.world.clear_faults();
+    let before = stage.world.objects(BUCKET);
+    let dry = function.invoke(LambdaEvent::new(json!({"dry_run": true}), stage.context_of("one"))).await.unwrap();
+    assert_eq!(serde_json::to_value(dry).unwrap()["outcome"], "dry_run");
+    assert!(stage.world.objects(BUCKET) == before && stage.digests().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_id_is_known_for_a_day() {
+    for (minutes, known) in [(24 * 60 - 1, 2), (24 * 60, 1)] {
+        let stage = Stage::failing().await;
+        stage.run().await;
+        stage.pass(minutes - 15);
+        stage.run().await;
+        assert_eq!(
+            stage.document("ledger.json")["runs"].as_array().map(Vec::len),
+            Some(known),
+            "after {minutes} minutes"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_found_and_told_once() {
     use packwatch_simulation::Effect;
     let stage = Stage::failing().await;
@@ -123,6 +151,8 @@ async fn a_commit_whose_answer_was_lost_is_found_and_told_once() {
     let answer = stage.run().await;
     assert_eq!((&answer["outcome"], &answer["sequence"]), (&json!("committed"), &json!(1)));
     assert_eq!(stage.digests().len(), 1);
+    let read_back = |call: &Call| call.operation == "GetObject" && call.target.contains("/snapshots/");
+    assert!(!stage.world.calls().iter().any(read_back), "the snapshot is at hand for latest.json");
     let named = stage.document("ledger.json")["snapshot"].as_str().map(|key| format!("s3://{BUCKET}/{key}"));
     assert_eq!(answer["snapshot"].as_str(), named.as_deref());
     assert_eq!(stage.world.versions(BUCKET, "ledger.json").len(), 2, "the commit once, and its settle");

@@ -58,6 +58,35 @@ async fn a_region_that_is_denied_closes_nothing_and_is_told_once_and_when_it_end
 }
 
 #[tokio::test]
+async fn a_gap_whose_end_waits_to_be_told_stays_ended_while_another_region_is_read() {
+    let stage = two_regions().await;
+    stage.world.fault(denied());
+    stage.run().await;
+    stage.run().await;
+    stage.world.clear_faults();
+    let state = || stage.document("ledger.json")["gaps"][0][1]["ended"].clone();
+    let silent = Fault::error(403, "AuthorizationError", "no").service(Service::Sns);
+    stage.world.fault(silent.clone());
+    stage.world.fault(denied());
+    stage.world.put_member(OWN, "eu-west-1", "baseline", ACCOUNT, Row::new("UPDATE_SUCCESSFUL"));
+    stage.invoke(json!({})).await.expect_err("a digest is left that was not taken");
+    assert_eq!(state(), json!(null));
+    stage.world.clear_faults();
+    stage.world.fault(silent);
+    stage.pass(15);
+    stage.invoke(json!({})).await.expect_err("the end of the gap waits behind it");
+    assert_eq!(state(), "read");
+    stage.pass(15);
+    stage.invoke(json!({"regions": ["eu-west-1"]})).await.expect_err("SNS still refuses");
+    assert_eq!(state(), "read", "who did not look there says nothing of it");
+    stage.world.clear_faults();
+    stage.pass(15);
+    stage.run().await;
+    let told = stage.digests().pop().expect("a digest");
+    assert_eq!((&told["gaps"][0]["region"], &told["gaps"][0]["state"]), (&json!(FAR), &json!("ended")));
+}
+
+#[tokio::test]
 async fn a_gap_that_is_over_in_the_next_run_is_not_told() {
     let stage = two_regions().await;
     stage.world.fault(denied());

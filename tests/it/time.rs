@@ -178,6 +178,7 @@ async fn a_topic_that_never_answers_hides_no_other_and_its_digest_is_kept() {
     let function = function(Bucket::default(), topics);
     let error = invoke(&function, &clock, "one", 50).await.expect_err("one topic is silent");
     assert_eq!(error.kind(), "PublishFailed", "{}", error.story());
+    assert!(clock.now() < time("2026-03-01T08:00:50Z"), "there was time to note it");
     assert_eq!(*function.ports().notifier.sent.borrow(), [TopicArn::from(TOPIC)]);
     let ledger = function.ports().archive.objects.borrow()["ledger.json"].0.clone();
     let ledger: Value = serde_json::from_slice(&ledger).expect("JSON");
