@@ -121,12 +121,34 @@ pub struct PackKey {
 /// The identity of a failure: one member account failing in one pack, or the pack itself. The member's own
 /// conformance pack name carries a random suffix and is no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "FlatKey", into = "FlatKey")]
 pub struct FailureKey {
     /// The pack.
-    #[serde(flatten)]
     pub pack: PackKey,
     /// The member account; `None` is the pack itself.
     pub account_id: Option<AccountId>,
+}
+
+/// A [`FailureKey`] as it is written: without levels. `serde(flatten)` would read each through a buffer of its parts, which
+/// takes most of the time that a large ledger takes.
+#[derive(Serialize, Deserialize)]
+struct FlatKey {
+    caller: AccountId,
+    region: Region,
+    pack: PackName,
+    account_id: Option<AccountId>,
+}
+
+impl From<FlatKey> for FailureKey {
+    fn from(FlatKey { caller, region, pack, account_id }: FlatKey) -> Self {
+        Self { pack: PackKey { source: Source { caller, region }, pack }, account_id }
+    }
+}
+
+impl From<FailureKey> for FlatKey {
+    fn from(FailureKey { pack: PackKey { source, pack }, account_id }: FailureKey) -> Self {
+        Self { caller: source.caller, region: source.region, pack, account_id }
+    }
 }
 
 impl FailureKey {

@@ -67,7 +67,19 @@ macro_rules! word {
         }
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                std::borrow::Cow::<str>::deserialize(deserializer).map(|word| Self::from(&*word))
+                struct Word;
+                impl serde::de::Visitor<'_> for Word {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a string")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<$name, E> {
+                        Ok(word.into())
+                    }
+                }
+                deserializer.deserialize_str(Word)
             }
         }
         impl std::fmt::Display for $name {
@@ -83,3 +95,19 @@ macro_rules! word {
     };
 }
 pub(super) use word;
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, kept};
+
+    #[test]
+    fn equal_words_are_one_and_what_nobody_uses_is_dropped() {
+        let used: Vec<_> = (0..2_000).map(|number| kept(&format!("used {number}"))).collect();
+        for number in 0..100_000 {
+            kept(&format!("not used {number}"));
+        }
+        assert!(std::sync::Arc::ptr_eq(&used[7], &kept("used 7")));
+        let words = KEPT.with_borrow(|kept| kept.words.len());
+        assert!((2_000..=4_000).contains(&words), "{words} are kept of the 2,000 in use");
+    }
+}
