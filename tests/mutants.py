@@ -149,22 +149,36 @@ MUTANTS = [
         "publish before commit",
         "failures::a_refused_snapshot_or_commit_tells_nothing_and_the_next_run_sees_the_same",
         "src/pipeline/commit.rs",
-        "                    return match self.put_ledger(&next, &current.expect).await {\n",
-        "                    for (topic, head) in next.owned(&self.plan.execution) {\n"
-        "                        let _ = self.ports.notifier.publish(&topic, &head.message).await;\n"
-        "                    }\n"
-        "                    return match self.put_ledger(&next, &current.expect).await {\n",
+        "        match self.put_ledger(&next, expect).await {\n",
+        "        for (topic, head) in next.owned(&self.plan.execution) {\n"
+        "            let _ = self.ports.notifier.publish(&topic, &head.message).await;\n"
+        "        }\n"
+        "        match self.put_ledger(&next, expect).await {\n",
     ),
     (
         "a head is taken over without writing so first",
         OVERLAPS,
         "src/pipeline/commit.rs",
-        "            next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());\n",
+        "        next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());\n",
         "",
         "src/pipeline/send.rs",
         "        let mut outbox = Outbox::default();\n",
         "        let mut outbox = Outbox::default();\n"
         "        current.ledger.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());\n",
+    ),
+    (
+        "members of a single page are counted and not remembered",
+        "readings::who_was_not_asked_for_when_it_was_read_is_not_absent",
+        "src/observation.rs",
+        "if coverage == Coverage::Pages {",
+        "if coverage >= Coverage::Pages {",
+    ),
+    (
+        "a dry run resumes",
+        "races::a_dry_run_under_the_id_of_a_committed_run_sends_nothing_that_is_left_of_it",
+        "src/pipeline/mod.rs",
+        "                _ if self.plan.dry_run => {}\n",
+        "",
     ),
     (
         "heads are owned by a run, not by an execution",
