@@ -9,7 +9,6 @@ mod store;
 
 use std::cell::Cell;
 
-use futures_util::future::try_join;
 use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
 
@@ -96,19 +95,15 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             let started_at = self.now();
             let reader = self.reader(watched, started_at);
             let reachable = self.reachable(watched);
-            let mut current = match recalled.take() {
-                Some(recalled) => {
-                    reader.list(&reachable).await;
-                    recalled
-                }
-                None => {
-                    let listing = async {
-                        reader.list(&reachable).await;
-                        Ok(())
-                    };
-                    try_join(self.recall(), listing).await?.0
+            let known = recalled.take();
+            let recall = async {
+                match known {
+                    Some(known) => Ok(known),
+                    None => self.recall().await,
                 }
             };
+            let (current, listings) = reader.list(&reachable, recall).await;
+            let mut current = current?;
             self.config_calls.set(reader.config_calls());
             match self.turn(&current.ledger, started_at) {
                 _ if self.plan.dry_run => {}
@@ -121,7 +116,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
                 Turn::Commit | Turn::Landed(_) => {}
             }
-            let observation = reader.read(&reachable, &current.ledger, || self.now()).await;
+            let observation = reader.read(listings, &current.ledger, || self.now()).await;
             self.config_calls.set(observation.config_calls);
             if observation.is_nothing() {
                 return self.nothing_read(current, &observation).await;

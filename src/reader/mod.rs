@@ -7,8 +7,10 @@ mod pack;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
-use futures_util::{StreamExt, future, stream};
+use futures_util::future::{self, LocalBoxFuture, MaybeDone, maybe_done};
+use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -35,6 +37,9 @@ pub struct Reader<'a, S> {
     each: BTreeMap<Source, Semaphore>,
     found: RefCell<Builder>,
 }
+
+/// Listings that may still be under way.
+pub struct Listings<'a>(Vec<(&'a Watched, MaybeDone<LocalBoxFuture<'a, ()>>)>);
 
 impl<'a, S: StatusSource> Reader<'a, S> {
     /// A reading that begins now and makes no call after `until`.
@@ -72,15 +77,38 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         self.found.borrow().so_far().config_calls
     }
 
-    /// Lists the packs of every source, side by side.
-    pub async fn list(&self, watched: &[Watched]) {
-        future::join_all(watched.iter().map(|watched| self.list_source(watched))).await;
+    /// Begins to list the packs of every source, side by side, and goes on until `meanwhile` is done.
+    pub async fn list<'s, T>(
+        &'s self,
+        watched: &'s [Watched],
+        meanwhile: impl Future<Output = T>,
+    ) -> (T, Listings<'s>) {
+        let listing = |watched| (watched, maybe_done(self.list_source(watched).boxed_local()));
+        let mut listings: Vec<_> = watched.iter().map(listing).collect();
+        let mut meanwhile = pin!(meanwhile);
+        let result = future::poll_fn(|task| {
+            let result = meanwhile.as_mut().poll(task);
+            if result.is_pending() {
+                for (_, listing) in &mut listings {
+                    let _ = listing.poll_unpin(task);
+                }
+            }
+            result
+        })
+        .await;
+        (result, Listings(listings))
     }
 
-    /// Reads the members of every pack that was listed, and asks for what the ledger needs proof of.
-    pub async fn read(self, watched: &[Watched], ledger: &Ledger, now: impl Fn() -> Timestamp) -> Observation {
-        future::join_all(watched.iter().map(|watched| self.read_source(watched, ledger))).await;
-        self.found.into_inner().build(now())
+    /// Reads the members of every pack that is listed, and asks for what the ledger needs proof of. A source is read as soon
+    /// as it is listed: one that is slow keeps no other waiting.
+    pub async fn read(&self, listings: Listings<'_>, ledger: &Ledger, now: impl Fn() -> Timestamp) -> Observation {
+        let sources = listings.0.into_iter().map(|(watched, listing)| async move {
+            listing.await;
+            self.read_source(watched, ledger).await;
+        });
+        future::join_all(sources).await;
+        let nothing = Builder::new(self.found.borrow().so_far().started_at);
+        self.found.replace(nothing).build(now())
     }
 
     async fn list_source(&self, watched: &Watched) {

@@ -18,6 +18,7 @@ mod deployment;
 mod digest;
 mod emptied;
 mod failures;
+mod flight;
 mod forms;
 mod golden;
 mod heads;

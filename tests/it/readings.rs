@@ -82,8 +82,9 @@ fn read(organization: &Organization, ledger: &Ledger, at: Timestamp) -> Observat
         let until = tokio::time::Instant::now() + std::time::Duration::from_secs(500);
         let scope = scope(&plan(at, 1));
         let reader = Reader::new(organization, &scope, &watched(), 4, at, until);
-        reader.list(&watched()).await;
-        reader.read(&watched(), ledger, || at).await
+        let watched = watched();
+        let ((), listings) = reader.list(&watched, async {}).await;
+        reader.read(listings, ledger, || at).await
     })
 }
 

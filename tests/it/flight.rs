@@ -1,0 +1,148 @@
+//! Calls in flight, on a paused clock: as many as may be, no more, and nobody waits for somebody else.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use packwatch::event::{Request, Trigger};
+use packwatch::ledger::{Large, Ledger, PackHint};
+use packwatch::model::{AccountId, GapCause, PackKey, PackName, Region, Row};
+use packwatch::observation::Observation;
+use packwatch::plan::{Invocation, Plan, Watched};
+use packwatch::ports::{Filter, Page, StatusSource, Unread};
+use packwatch::reader::Reader;
+use packwatch::settings::Settings;
+use tokio::time::{Instant, sleep};
+
+use crate::stage::{OWN, TOPIC, time};
+
+const LATENCY: Duration = Duration::from_millis(40);
+const PACKS: usize = 50;
+
+/// Sources of fifty packs. Every call takes its time, in some regions more of it.
+#[derive(Default)]
+struct Sources {
+    slow: Option<(&'static str, Duration)>,
+    flying: RefCell<BTreeMap<Region, usize>>,
+    most: Cell<usize>,
+    most_in_one: Cell<usize>,
+    ended: RefCell<BTreeMap<Region, Instant>>,
+}
+
+impl Sources {
+    async fn call(&self, source: &Watched) {
+        let region = &source.source.region;
+        *self.flying.borrow_mut().entry(region.clone()).or_default() += 1;
+        let (in_one, all) = {
+            let flying = self.flying.borrow();
+            (flying[region], flying.values().sum())
+        };
+        self.most.set(self.most.get().max(all));
+        self.most_in_one.set(self.most_in_one.get().max(in_one));
+        let slow = self.slow.filter(|(slow, _)| *slow == region.as_str());
+        sleep(slow.map_or(LATENCY, |(_, latency)| latency)).await;
+        *self.flying.borrow_mut().get_mut(region).expect("it flies") -= 1;
+        self.ended.borrow_mut().insert(region.clone(), Instant::now());
+    }
+}
+
+impl StatusSource for Sources {
+    async fn identify(&self) -> Result<AccountId, GapCause> {
+        Ok(OWN.into())
+    }
+
+    async fn packs(&self, source: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+        self.call(source).await;
+        Ok(Page { rows: names().map(|name| (name, Row::new("CREATE_SUCCESSFUL"))).collect(), next: None })
+    }
+
+    async fn pack(&self, source: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
+        self.call(source).await;
+        Ok(Some(Row::new("CREATE_SUCCESSFUL")))
+    }
+
+    async fn members(
+        &self,
+        source: &Watched,
+        _: &PackName,
+        _: Option<Filter<'_>>,
+        _: Option<&str>,
+    ) -> Result<Page<(AccountId, Row)>, Unread> {
+        self.call(source).await;
+        Ok(Page { rows: Vec::new(), next: None })
+    }
+}
+
+fn names() -> impl Iterator<Item = PackName> {
+    (0..PACKS).map(|number| format!("pack-{number:02}").into())
+}
+
+/// Reads so many regions, every pack of which is known to be large; gives how long that took.
+async fn read(sources: &Sources, regions: usize, concurrency: usize) -> (Observation, Duration) {
+    let regions: Vec<String> = (0..regions).map(|number| format!("eu-test-{number}")).collect();
+    let lookup = |name: &str| match name {
+        "AWS_REGION" => Some("eu-test-0".to_owned()),
+        "SNAPSHOT_BUCKET" => Some("bucket".to_owned()),
+        "TOPIC_ARN" => Some(TOPIC.to_owned()),
+        "REGIONS" => Some(regions.join(",")),
+        _ => None,
+    };
+    let now: Timestamp = time("2026-03-01T08:00:00Z");
+    let settings = Settings::read(lookup).expect("right settings");
+    let invocation = Invocation { request_id: "run".into(), execution: "execution".into(), deadline: now, now };
+    let plan = Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
+    let watched = plan.watched(&OWN.into()).expect("one caller");
+    let scope = plan.scope(&watched, true);
+    let mut ledger = Ledger::default();
+    for watched in &watched {
+        for pack in names() {
+            let large = Large { since: now, sparse: false, whole: None };
+            let hint = PackHint { attempted_at: now, large: Some(large) };
+            ledger.packs.insert(PackKey { source: watched.source.clone(), pack }, hint);
+        }
+    }
+    let started = Instant::now();
+    let reader = Reader::new(sources, &scope, &watched, concurrency, now, started + Duration::from_mins(5));
+    let ((), listings) = reader.list(&watched, async {}).await;
+    let observation = reader.read(listings, &ledger, || now).await;
+    (observation, started.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_takes_no_longer_than_its_calls_by_those_in_flight() {
+    for concurrency in [1, 4, 8, 16] {
+        let sources = Sources::default();
+        let (observation, took) = read(&sources, 1, concurrency).await;
+        let calls = 3 * PACKS;
+        assert_eq!(observation.config_calls, 1 + calls as u64);
+        let rounds = u32::try_from(1 + calls.div_ceil(concurrency)).expect("few");
+        assert!(
+            took < LATENCY * rounds + LATENCY / 2,
+            "{concurrency} in flight: {took:?}, and not {rounds} times the latency"
+        );
+        assert_eq!(sources.most.get(), concurrency);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_eight_calls_of_a_source_and_sixty_four_of_all_are_in_flight() {
+    let sources = Sources::default();
+    let (observation, _) = read(&sources, 12, 8).await;
+    assert_eq!((sources.most.get(), sources.most_in_one.get()), (64, 8));
+    assert_eq!(observation.gaps.keys().collect::<BTreeSet<_>>(), BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_answers_slowly_slows_no_other() {
+    let alone = Sources::default();
+    let (_, took) = read(&alone, 4, 8).await;
+    let beside = Sources { slow: Some(("eu-test-0", 50 * LATENCY)), ..Sources::default() };
+    let started = Instant::now();
+    let (observation, _) = read(&beside, 4, 8).await;
+    assert!(observation.gaps.is_empty());
+    let ended = beside.ended.borrow();
+    for (region, ended) in ended.iter().filter(|(region, _)| region.as_str() != "eu-test-0") {
+        assert!(*ended - started <= took + LATENCY / 2, "{region} took {:?}, and alone {took:?}", *ended - started);
+    }
+}
