@@ -32,7 +32,7 @@ import plot
 import scale
 import shape
 from measure import Share, machine
-from programs import LATENCY, NAIVE, PACKWATCH, commands, staged, table
+from programs import LATENCY, NAIVE, PACKWATCH, THREADS, commands, staged, table
 
 # Who takes longer than this is run once.
 LONG = 15
@@ -140,6 +140,7 @@ def main():
     parser.add_argument("simulation", type=pathlib.Path)
     parser.add_argument("--sizes", type=sizes, default=sizes("10x100,50x1000,50x10000"))
     parser.add_argument("--shares", default="full,256,128", help="MB of memory, or full")
+    parser.add_argument("--only", choices=[PACKWATCH, THREADS, NAIVE], help="one program in the table")
     parser.add_argument("--runs", type=int, default=3, help="that the medians are of")
     parser.add_argument("--empty", type=pathlib.Path, help="the example of that name, for --bounds")
     parser.add_argument("--svg", type=pathlib.Path)
@@ -151,7 +152,7 @@ def main():
     if given.shape:
         shape.check(programs, simulation)
     if given.table or not (given.shape or given.memory or given.bounds or given.scale or given.svg):
-        compare(programs, simulation, given)
+        compare({given.only: programs[given.only]} if given.only else programs, simulation, given)
     if given.memory:
         memory.measure(programs[PACKWATCH], simulation)
     if given.bounds:

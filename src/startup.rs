@@ -26,20 +26,23 @@ pub enum StartUp {
 }
 
 /// Writes the log as Lambda's
-/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html) say: each line is
-/// stamped by Lambda itself. `lookup` answers like the environment.
+/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html) say. A line of
+/// JSON without its own time would be taken for `INFO`, whatever level it names; text is stamped by Lambda. `lookup` answers
+/// like the environment.
 pub fn log(lookup: impl Fn(&str) -> Option<String>) {
     let level = lookup("AWS_LAMBDA_LOG_LEVEL").map(|level| level.to_ascii_uppercase());
     let level = match level.as_deref() {
         // Tracing knows nothing worse than an error.
         Some("FATAL") => LevelFilter::ERROR,
-        level => level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO),
+        // No level at all would be parsed as the highest.
+        None | Some("") => LevelFilter::INFO,
+        Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).without_time();
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false);
     if lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
         log.json().init();
     } else {
-        log.init();
+        log.without_time().init();
     }
 }
 

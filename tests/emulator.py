@@ -275,6 +275,17 @@ def wrong_settings_are_all_named_at_start_up(folder, binary, organization):
         emulator.stop()
 
 
+def a_line_of_the_log_says_its_time_and_its_level(binary):
+    settings = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "ERROR"}
+    ended = subprocess.run([binary], env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 1, f"without settings it ended with {ended.returncode}"
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert lines, "nothing was logged"
+    for line in lines:
+        assert line["level"] == "ERROR", f"{line}"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line["timestamp"]), f"{line}"
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -310,6 +321,8 @@ def main():
                 attempt(name, lambda: function(emulator, organization), emulator)
             function = wrong_settings_are_all_named_at_start_up
             attempt(function.__name__.replace("_", " "), lambda: function(folder, binary, organization))
+            function = a_line_of_the_log_says_its_time_and_its_level
+            attempt(function.__name__.replace("_", " "), lambda: function(binary))
         finally:
             for process in reversed(processes):
                 process.stop()
