@@ -62,7 +62,7 @@ fn two_executions_and_two_faults_keep_every_promise() {
 }
 
 #[test]
-#[ignore = "a quarter of an hour"]
+#[ignore = "more than an hour, and more than 2 GB"]
 fn three_executions_and_one_fault_keep_every_promise() {
     holds(&Protocol::new(&[Beginning::First, Beginning::Changed], &THREE, 1, 0));
 }
