@@ -206,7 +206,7 @@ async fn function(url: &str, clock: Hands) -> Function<ConfigStatuses, S3Archive
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
     let aws = aws::connect(loader, &settings, aws::Patience::default(), |_| None).await;
     let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock };
-    Function::new(settings, ports, || "demo".to_owned())
+    Function::new(settings, ports, || "demo".to_owned(), None)
 }
 
 fn context(number: usize, now: Timestamp) -> Context {

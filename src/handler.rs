@@ -15,6 +15,7 @@ use crate::plan::{Invocation, Plan};
 use crate::ports::{Archive, Clock, Notifier, StatusSource};
 use crate::report::Report;
 use crate::settings::{Caller, Settings};
+use crate::telemetry::{Measures, Meter};
 
 /// The function, set up once per process.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Function<S, A, N, C> {
     settings: Settings,
     ports: Ports<S, A, N, C>,
     token: fn() -> String,
+    meter: Option<Meter>,
+    dry: bool,
     /// The function's own account, once STS has said it.
     own: RefCell<Option<AccountId>>,
 }
@@ -30,9 +33,15 @@ pub struct Function<S, A, N, C> {
 const START_UP: Duration = Duration::from_secs(4);
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
-    /// A function. `token` gives a word that no other execution has.
-    pub fn new(settings: Settings, ports: Ports<S, A, N, C>, token: fn() -> String) -> Self {
-        Self { settings, ports, token, own: RefCell::new(None) }
+    /// A function. `token` gives a word that no other execution has; `meter`, if there is one, writes the metrics.
+    pub fn new(settings: Settings, ports: Ports<S, A, N, C>, token: fn() -> String, meter: Option<Meter>) -> Self {
+        Self { settings, ports, token, meter, dry: false, own: RefCell::new(None) }
+    }
+
+    /// Makes every run a dry one, whatever its event says.
+    #[must_use]
+    pub fn dry(self) -> Self {
+        Self { dry: true, ..self }
     }
 
     /// What it reaches outside.
@@ -40,15 +49,36 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         &self.ports
     }
 
-    /// Answers an invocation.
+    /// Answers an invocation, and writes its metrics.
     pub async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Report, RunError> {
         let LambdaEvent { payload, context } = event;
         let invocation = self.invocation(&context);
-        let plan = Trigger::parse(&payload)
+        let started_at = invocation.now;
+        let throttles = self.ports.source.throttles();
+        let measures = RefCell::default();
+        let result = self.run(&payload, invocation, &measures).await;
+        if let Some(meter) = &self.meter {
+            let now = self.ports.clock.now();
+            let mut measures = measures.into_inner();
+            measures.config_throttles = self.ports.source.throttles() - throttles;
+            measures.run_time = now.duration_since(started_at);
+            meter.tell(&measures, now);
+        }
+        result
+    }
+
+    async fn run(
+        &self,
+        event: &Value,
+        invocation: Invocation,
+        measures: &RefCell<Measures>,
+    ) -> Result<Report, RunError> {
+        let mut plan = Trigger::parse(event)
             .and_then(|trigger| Plan::make(trigger, &self.settings, invocation))
             .map_err(RunError::InvalidEvent)?;
+        plan.dry_run |= self.dry;
         let own = self.identity_by(plan.read_by).await;
-        let report = pipeline::run(&self.ports, &plan, &own).await?;
+        let report = pipeline::run(&self.ports, &plan, &own, measures).await?;
         tracing::info!(
             run_id = report.run_id,
             sequence = report.sequence,

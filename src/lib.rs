@@ -7,12 +7,13 @@
 //! | --- | --- |
 //! | what arrived, what was set up | [`event`], [`settings`] |
 //! | what this run is | [`plan`], [`scope`] |
-//! | what it sees | [`reader`] → [`observation`] |
+//! | what it sees | [`reader`], [`names`] → [`observation`] |
 //! | what was known before | [`ledger`] |
 //! | what that changes | [`compare`] → [`difference`] |
 //! | what is kept and said | [`snapshot`], [`digest`], [`tell`], [`report`], [`error`] |
 //! | the steps in order | [`pipeline`] |
 //! | the edges | [`ports`], implemented in [`aws`] |
+//! | what it measured | [`telemetry`] |
 //! | Lambda's face | [`handler`], [`startup`] |
 //!
 //! [`model`] has the nouns that all of them share; [`totals`] and [`message`] are what several of them pass on.
@@ -27,6 +28,7 @@ pub mod handler;
 pub mod ledger;
 pub mod message;
 pub mod model;
+pub mod names;
 pub mod observation;
 pub mod pipeline;
 pub mod plan;
@@ -37,5 +39,6 @@ pub mod scope;
 pub mod settings;
 pub mod snapshot;
 pub mod startup;
+pub mod telemetry;
 pub mod tell;
 pub mod totals;

@@ -9,6 +9,7 @@ use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
 use packwatch::settings::Settings;
 use packwatch::startup::{self, StartUp};
+use packwatch::telemetry::Meter;
 
 /// The clock of this machine, to the millisecond.
 struct Wall;
@@ -38,7 +39,7 @@ async fn start() -> Result<(), StartUp> {
     startup::in_lambda(environment)?;
     let aws = aws::connect(aws::environment(), &settings, aws::Patience::default(), environment).await;
     let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: Wall };
-    let function = Function::new(settings, ports, token);
+    let function = Function::new(settings, ports, token, Some(Meter::new(environment, line)));
     function.check().await?;
     startup::serve(function).await
 }
@@ -46,6 +47,11 @@ async fn start() -> Result<(), StartUp> {
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[expect(clippy::print_stdout, reason = "what a function writes there is its log")]
+fn line(text: &str) {
+    print!("{text}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "randomness enters here")]

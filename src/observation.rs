@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{AccountId, GapCause, GapKey, PackKey, Row, Source, Standing, Status};
+use crate::model::{Account, AccountId, GapCause, GapKey, PackKey, Row, Source, Standing, Status};
 
 /// Everything that one run read. Immutable once made.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Observation {
     pub gaps: BTreeMap<GapKey, GapCause>,
     /// Calls to AWS Config, retries not counted.
     pub config_calls: u64,
+    /// Accounts that AWS Organizations was asked about; `None` is that there is no such account.
+    pub accounts: BTreeMap<AccountId, Option<Account>>,
 }
 
 /// A listing of a source's packs.
@@ -186,6 +188,7 @@ impl Builder {
                 gone: BTreeSet::new(),
                 gaps: BTreeMap::new(),
                 config_calls: 0,
+                accounts: BTreeMap::new(),
             },
         }
     }

@@ -97,6 +97,8 @@ pub struct Plan {
     pub concurrency: usize,
     /// A short word for subjects and texts.
     pub label: Option<String>,
+    /// Whether names of failing accounts are looked up.
+    pub account_names: bool,
 }
 
 /// The time kept for storing and publishing: this share of what is left, and at most [`KEPT_AT_MOST`].
@@ -156,6 +158,7 @@ impl Plan {
             chat_topic: settings.chat_topic.clone(),
             concurrency: settings.concurrency,
             label: settings.label.clone(),
+            account_names: settings.account_names,
             run_id: request_id,
             execution,
         })

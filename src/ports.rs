@@ -5,7 +5,7 @@ use std::error::Error;
 use bytes::Bytes;
 
 use crate::message::Message;
-use crate::model::{AccountId, GapCause, PackName, Row, Status, TopicArn};
+use crate::model::{Account, AccountId, GapCause, PackName, Row, Status, TopicArn};
 use crate::plan::Watched;
 
 /// The boxed cause of a failure, kept for the chain that the user reads.
@@ -41,7 +41,7 @@ pub enum Unread {
     Failed(GapCause),
 }
 
-/// AWS Config, one page at a time.
+/// What AWS says of the organization: AWS Config, one page at a time, and who is who.
 pub trait StatusSource {
     /// The account that the function itself runs in, as STS says.
     fn identify(&self) -> impl Future<Output = Result<AccountId, GapCause>>;
@@ -64,6 +64,12 @@ pub trait StatusSource {
         filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(AccountId, Row)>, Unread>>;
+
+    /// What AWS Organizations says of an account, asked as the function itself; `None` when it says that there is none.
+    fn account(&self, account: &AccountId) -> impl Future<Output = Result<Option<Account>, Cause>>;
+
+    /// How many attempts AWS Config throttled so far, since the process began.
+    fn throttles(&self) -> u64;
 }
 
 /// The version of a stored object, opaque.

@@ -52,6 +52,7 @@ impl Occasion<'_> {
                 audience.head = Some(Head {
                     id: message.deduplication_id.clone(),
                     message,
+                    made_at: Some(self.now),
                     owner: Some(Owner { execution: self.plan.execution.clone(), until: self.plan.ends_at }),
                 });
             }

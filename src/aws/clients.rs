@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::silence::OnceMore;
+use super::throttles::Throttles;
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
 use crate::model::TopicArn;
 use crate::settings::{Caller, Settings};
@@ -61,6 +63,15 @@ pub fn environment() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
 }
 
+/// The region that the environment says, or the profile.
+pub async fn region(loader: ConfigLoader) -> Option<String> {
+    loader.http_client(connector()).load().await.region().map(ToString::to_string)
+}
+
+fn connector() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
 /// Makes the clients. Nothing is called. `lookup` answers like the environment.
 pub async fn connect(
     loader: ConfigLoader,
@@ -71,9 +82,7 @@ pub async fn connect(
     let base = loader
         .region(Region::new(settings.home.as_str().to_owned()))
         .app_name(AppName::new("packwatch").unwrap_or_else(|_| unreachable!("a plain word is an app name")))
-        .http_client(
-            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https(),
-        )
+        .http_client(connector())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(patience.connect)
@@ -103,6 +112,7 @@ fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>)
 
 async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) -> ConfigStatuses {
     let mut clients = BTreeMap::new();
+    let throttles = Throttles::default();
     for caller in &settings.callers {
         let config = match caller {
             Caller::Own => base.clone(),
@@ -117,12 +127,22 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) 
             }
         };
         for region in &settings.regions {
-            clients.insert((caller.clone(), region.clone()), config_client(&config, caller, region.as_str(), retries));
+            let client = config_client(&config, caller, region.as_str(), retries, &throttles);
+            clients.insert((caller.clone(), region.clone()), client);
         }
     }
     let sts =
         aws_sdk_sts::config::Builder::from(base).retry_partition(quota("sts".to_owned())).interceptor(OnceMore).build();
-    ConfigStatuses::new(clients, aws_sdk_sts::Client::from_conf(sts))
+    let organizations = aws_sdk_organizations::config::Builder::from(base)
+        .retry_partition(quota("organizations".to_owned()))
+        .interceptor(OnceMore)
+        .build();
+    ConfigStatuses::new(
+        clients,
+        throttles,
+        aws_sdk_sts::Client::from_conf(sts),
+        aws_sdk_organizations::Client::from_conf(organizations),
+    )
 }
 
 /// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a service, never refills by
@@ -132,13 +152,20 @@ fn quota(name: String) -> RetryPartition {
 }
 
 /// One client for each source, with a limiter of its own: the limits are those of a caller in a region.
-fn config_client(config: &SdkConfig, caller: &Caller, region: &str, retries: &RetryConfig) -> aws_sdk_config::Client {
+fn config_client(
+    config: &SdkConfig,
+    caller: &Caller,
+    region: &str,
+    retries: &RetryConfig,
+    throttles: &Throttles,
+) -> aws_sdk_config::Client {
     aws_sdk_config::Client::from_conf(
         aws_sdk_config::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
             .retry_config(retries.clone())
             .retry_partition(quota(format!("config {caller} {region}")))
             .interceptor(OnceMore)
+            .interceptor(throttles.clone())
             .build(),
     )
 }

@@ -12,10 +12,11 @@ use aws_sdk_config::types::{
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-use super::gap_cause;
-use crate::model::{AccountId, GapCause, PackName, Region, Row, Text, cut};
+use super::throttles::Throttles;
+use super::{gap_cause, organizations};
+use crate::model::{Account, AccountId, GapCause, PackName, Region, Row, Text, cut};
 use crate::plan::Watched;
-use crate::ports::{Filter, PAGE, Page, StatusSource, Unread};
+use crate::ports::{Cause, Filter, PAGE, Page, StatusSource, Unread};
 use crate::reader::{LIST, MEMBERS};
 use crate::settings::Caller;
 
@@ -23,13 +24,20 @@ use crate::settings::Caller;
 #[derive(Debug)]
 pub struct ConfigStatuses {
     clients: BTreeMap<(Caller, Region), Client>,
+    throttles: Throttles,
     sts: aws_sdk_sts::Client,
+    organizations: aws_sdk_organizations::Client,
 }
 
 impl ConfigStatuses {
-    /// A client for each source.
-    pub fn new(clients: BTreeMap<(Caller, Region), Client>, sts: aws_sdk_sts::Client) -> Self {
-        Self { clients, sts }
+    /// A client for each source, all counted by `throttles`.
+    pub fn new(
+        clients: BTreeMap<(Caller, Region), Client>,
+        throttles: Throttles,
+        sts: aws_sdk_sts::Client,
+        organizations: aws_sdk_organizations::Client,
+    ) -> Self {
+        Self { clients, throttles, sts, organizations }
     }
 
     fn client(&self, watched: &Watched, operation: &str) -> Result<&Client, GapCause> {
@@ -130,6 +138,14 @@ impl StatusSource for ConfigStatuses {
                 .ok_or_else(|| Unread::Failed(GapCause::no_list(MEMBERS)))?,
             next: answer.next_token,
         })
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, Cause> {
+        organizations::account(&self.organizations, account).await
+    }
+
+    fn throttles(&self) -> u64 {
+        self.throttles.count()
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod clients;
 mod config;
+mod organizations;
 mod s3;
 mod silence;
 mod sns;
+mod throttles;
 
 use std::error::Error;
 
@@ -16,10 +18,11 @@ use crate::error::with_causes;
 use crate::model::{GapCause, cut};
 use crate::ports::Cause;
 
-pub use clients::{Aws, Patience, connect, environment};
+pub use clients::{Aws, Patience, connect, environment, region};
 pub use config::ConfigStatuses;
 pub use s3::S3Archive;
 pub use sns::SnsNotifier;
+pub use throttles::Throttles;
 
 /// An error of the SDK as a gap. Errors that the service's model does not know (throttling, denials) say what they are only
 /// in their metadata; for those that no service said, the word is ours.

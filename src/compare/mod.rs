@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Closed, Ledger, Open, Told};
-use crate::model::{FailureKey, GapCause, GapKey, How, Row, Standing};
+use crate::ledger::{Closed, Ledger, Named, Open, Told};
+use crate::model::{Account, AccountId, FailureKey, GapCause, GapKey, How, Row, Standing};
 use crate::observation::Observation;
 use crate::plan::Policy;
 use crate::scope::Scope;
@@ -57,6 +57,7 @@ pub fn compare(ledger: &Ledger, observation: &Observation, terms: Terms<'_>) -> 
     restore_what_was_told(&mut next, terms);
     let gaps = compare_gaps(&mut next, observation, terms);
     next.drop_what_nobody_waits_for();
+    note_names(&mut next, observation);
     Comparison { ledger: next, unconfirmed, gaps }
 }
 
@@ -75,6 +76,14 @@ fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
     }
     next.packs.retain(|key, _| terms.scope.covers_pack(key));
     next.emptied.retain(|source, _| terms.scope.sources.contains(source));
+}
+
+/// Names are kept for a while, and are no part of what a failure is.
+fn note_names(next: &mut Ledger, observation: &Observation) {
+    let at = observation.ended_at;
+    let named = |(id, account): (&AccountId, &Option<Account>)| (id.clone(), Named { at, account: account.clone() });
+    next.names.extend(observation.accounts.iter().map(named));
+    next.names.retain(|_, named| named.is_good(at));
 }
 
 /// Ends an open failure. One that nobody was told of is never told.

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use regex::Regex;
 
+use super::account::Account;
 use crate::model::{AccountId, FailureKey, PackName, Region, Text};
 use crate::snapshot::FailureRecord;
 
@@ -18,7 +19,7 @@ pub(super) struct Group<'a> {
     pub code: Option<&'a str>,
     /// The message, masked where the members' messages differ.
     pub message: Option<Cow<'a, str>>,
-    pub accounts: BTreeSet<&'a AccountId>,
+    pub accounts: BTreeSet<Account<'a>>,
     pub regions: BTreeSet<&'a Region>,
     pub callers: BTreeSet<&'a AccountId>,
     pub failures: Vec<&'a FailureKey>,
@@ -94,7 +95,7 @@ pub(super) fn mask(message: &str) -> String {
 /// Groups failures by pack and cause, the largest first within a pack.
 pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
-    for FailureRecord { key, state, cause } in records {
+    for record @ FailureRecord { key, state, cause } in records {
         let code = cause.error_code.as_ref().map(Text::as_str);
         let message = cause.error_message.as_ref().map(Text::as_str);
         let masked = message.map(mask);
@@ -115,7 +116,7 @@ pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
         if group.message.as_deref() != message {
             group.message = masked.map(Cow::Owned);
         }
-        group.accounts.extend(&key.account_id);
+        group.accounts.extend(Account::failing(record));
         group.regions.insert(&key.pack.source.region);
         group.callers.insert(&key.pack.source.caller);
         group.failures.push(key);

@@ -1,5 +1,6 @@
 //! The digest: what changed, worded for people and for programs. Pure: a ledger and a difference in, a message out.
 
+mod account;
 mod cause;
 mod chat;
 mod emptied;
@@ -122,13 +123,13 @@ impl Digest {
         let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
-                let state = FailureState::of(key, open, policy, Some(audience.id), at).made_inert();
+                let state = FailureState::of(ledger, key, open, policy, Some(audience.id), at).made_inert();
                 Some(FailureRecord { key: key.clone(), state, cause: Row::clone(open.cause()).made_inert() })
             };
             keys.iter().filter_map(record).collect()
         };
         let endings = |keys: &BTreeSet<FailureKey>| -> Vec<ClosedRecord> {
-            let record = |key: &FailureKey| Some(ClosedRecord::of(key, ledger.closed.get(key)?).made_inert());
+            let record = |key: &FailureKey| Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?).made_inert());
             keys.iter().filter_map(record).collect()
         };
         let told_of: Vec<&FailureKey> = ledger.open.keys().filter(|key| !policy.ignores(key)).collect();
@@ -274,6 +275,8 @@ impl FailureState {
         self.error_code = self.error_code.map(calm);
         self.error_message = self.error_message.map(calm);
         self.conformance_pack_name = self.conformance_pack_name.map(calm);
+        self.account_name = self.account_name.map(calm);
+        self.account_state = self.account_state.map(calm);
         self
     }
 }
@@ -282,6 +285,8 @@ impl ClosedRecord {
     fn made_inert(mut self) -> Self {
         self.status_was = inert(self.status_was.as_str()).into();
         self.error_code_was = self.error_code_was.map(calm);
+        self.account_name = self.account_name.map(calm);
+        self.account_state = self.account_state.map(calm);
         self
     }
 }

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::iter;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use jiff::{SignedDuration, Timestamp, Unit};
+use textwrap::WordSeparator;
+use textwrap::core::Word;
 
+use super::account::Account;
 use super::cause::{Group, group};
 use super::{Digest, emptied, inert};
 use crate::ledger::GapEnd;
@@ -19,8 +23,10 @@ const LIMIT: usize = 30_000;
 const LEFT_OUT: usize = 200;
 /// So many lines of the overview fit into the first ten of the text.
 const OVERVIEW: usize = 6;
-/// So many account ids are written out.
+/// So many accounts are written out.
 const ACCOUNTS_SHOWN: usize = 10;
+/// And so far from the margin.
+const LIST_INDENT: usize = 4;
 /// An error message is cut to this many characters: it is the same for every account of its group.
 const MESSAGE_SHOWN: usize = 400;
 
@@ -108,8 +114,7 @@ fn endings(title: &str, records: &[&ClosedRecord], page: &mut Page) {
     for (pack, how, records) in ended(records.iter().copied()) {
         let mut part = Part::new();
         part.line(2, &format!("{pack}: {} {}", accounts(&records), words(how)));
-        let ids: BTreeSet<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
-        part.accounts(&ids);
+        part.accounts(&records.iter().copied().filter_map(Account::closed).collect());
         let regions: BTreeSet<&Region> = records.iter().map(|record| &record.key.pack.source.region).collect();
         let was: BTreeSet<&str> = records
             .iter()
@@ -257,11 +262,11 @@ pub(super) fn lasted(since: Timestamp, until: Timestamp) -> String {
         .map_or_else(|_| format!("{} s", length.as_secs()), |span| printer.span_to_string(&span))
 }
 
-/// The first account ids, and how many more there are.
-pub(super) fn accounts_listed(ids: &BTreeSet<&AccountId>) -> String {
-    let mut line = listed(ids.iter().take(ACCOUNTS_SHOWN));
-    if ids.len() > ACCOUNTS_SHOWN {
-        let _ = write!(line, " and {} more", ids.len() - ACCOUNTS_SHOWN);
+/// The first accounts, and how many more there are.
+pub(super) fn accounts_listed(accounts: &BTreeSet<Account<'_>>) -> String {
+    let mut line = listed(accounts.iter().take(ACCOUNTS_SHOWN));
+    if accounts.len() > ACCOUNTS_SHOWN {
+        let _ = write!(line, " and {} more", accounts.len() - ACCOUNTS_SHOWN);
     }
     line
 }
@@ -278,13 +283,30 @@ fn shortened(text: &str) -> String {
 }
 
 fn wrapped(indent: usize, line: &str) -> String {
+    wrapped_at(WordSeparator::AsciiSpace, indent, line)
+}
+
+fn wrapped_at(separator: WordSeparator, indent: usize, line: &str) -> String {
     // Whatever a line is made of, names from AWS included, it is shown inert.
     let line = &inert(line);
     let first = " ".repeat(indent);
     let next = " ".repeat(indent + 2);
     let options = textwrap::Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&next);
     // Names and ARNs are not broken: a broken one cannot be searched for.
-    textwrap::fill(line, options.break_words(false).word_splitter(textwrap::WordSplitter::NoHyphenation))
+    let options = options.break_words(false).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(line, options.word_separator(separator))
+}
+
+/// The parts of a list, each with its comma. One that is longer than a line is no part but words.
+fn parts_of_a_list(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let parts = line.split_inclusive(", ");
+    Box::new(parts.flat_map(|part| -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+        if part.chars().count() <= COLUMNS - LIST_INDENT - 2 {
+            Box::new(iter::once(Word::from(part)))
+        } else {
+            WordSeparator::AsciiSpace.find_words(part)
+        }
+    }))
 }
 
 /// Lines that are shown whole or not at all.
@@ -300,11 +322,13 @@ impl Part {
         self.0.push('\n');
     }
 
-    fn accounts(&mut self, ids: &BTreeSet<&AccountId>) {
-        if ids.is_empty() {
+    fn accounts(&mut self, accounts: &BTreeSet<Account<'_>>) {
+        if accounts.is_empty() {
             return;
         }
-        self.line(4, &accounts_listed(ids));
+        let list = WordSeparator::Custom(parts_of_a_list);
+        self.0.push_str(&wrapped_at(list, LIST_INDENT, &accounts_listed(accounts)));
+        self.0.push('\n');
     }
 
     fn group(&mut self, group: &Group<'_>, now: Timestamp) {

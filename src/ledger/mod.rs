@@ -15,7 +15,7 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
-use crate::model::{AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, RunId, Source, TopicArn};
+use crate::model::{Account, AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, RunId, Source, TopicArn};
 use crate::plan::Policy;
 use crate::scope::Scope;
 use crate::totals::Totals;
@@ -74,6 +74,9 @@ pub struct Ledger {
     /// Hints for the next reading.
     #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
     pub packs: BTreeMap<PackKey, PackHint>,
+    /// Who accounts are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<AccountId, Named>,
 }
 
 /// The last commit, as the digests name it.
@@ -144,6 +147,9 @@ pub struct Head {
     pub id: String,
     /// The request, word for word.
     pub message: Message,
+    /// When it was made. One that an earlier version made does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<Timestamp>,
     /// Who sends it; nobody when it failed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -280,6 +286,25 @@ pub struct Emptied {
     pub told: BTreeSet<AudienceId>,
 }
 
+/// What AWS Organizations said of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// What it said; `None` is that there is no such account.
+    pub account: Option<Account>,
+}
+
+/// How long a name is good for.
+const NAMES_ARE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Named {
+    /// Whether it is not to be asked again yet.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) < NAMES_ARE_KEPT
+    }
+}
+
 /// How long a committed run id is known: Lambda tries an asynchronous invocation again for up to six hours.
 pub(crate) const RUNS_ARE_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -293,6 +318,11 @@ impl Ledger {
     pub fn open_in(&self, pack: &PackKey) -> impl Iterator<Item = (&FailureKey, &Open)> {
         let open = self.open.range(FailureKey::pack_itself(pack)..).take_while(move |(key, _)| key.pack == *pack);
         open.map(|(key, open)| (key, &**open))
+    }
+
+    /// What is known of the account of a failure.
+    pub fn account(&self, key: &FailureKey) -> Option<&Account> {
+        self.names.get(key.account_id.as_ref()?)?.account.as_ref()
     }
 
     /// The number of a configured audience.

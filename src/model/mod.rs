@@ -35,7 +35,7 @@ word! {
     Status
 }
 word! {
-    /// What AWS Config says of a failure: a code, a message, or the member's own name of its pack.
+    /// What AWS says of something: an error's code or message, the member's own name of its pack, the name of an account.
     Text
 }
 word! {
@@ -53,6 +53,17 @@ impl AccountId {
     pub fn is_valid(text: &str) -> bool {
         text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
     }
+}
+
+/// What AWS Organizations says of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its name, as people gave it.
+    pub name: Text,
+    /// Its [state](https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html), where it is not
+    /// `ACTIVE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Text>,
 }
 
 impl TopicArn {

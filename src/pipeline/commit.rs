@@ -182,6 +182,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     pub(super) async fn finish(&self, committed: Prepared, mut current: Recalled) -> Result<Report, RunError> {
         let Prepared { sequence, snapshot_key, snapshot, totals, complete } = committed;
         let sent = self.send(&mut current).await;
+        self.measure_stored(&current.ledger, complete, Some(&totals));
         if !self.scope.narrowed {
             let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);
             self.latest(sequence, latest).await;

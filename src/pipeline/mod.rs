@@ -7,7 +7,8 @@ mod commit;
 mod send;
 mod store;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
@@ -18,7 +19,8 @@ use crate::digest::Digest;
 use crate::error::RunError;
 use crate::event::Announce;
 use crate::ledger::{Ledger, RecentRun, Turn};
-use crate::model::{AccountId, GapCause};
+use crate::model::{Account, AccountId, GapCause};
+use crate::names;
 use crate::observation::Observation;
 use crate::plan::{Plan, Watched};
 use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
@@ -27,7 +29,9 @@ use crate::report::{DigestReport, DigestStatus, Outcome, Report};
 use crate::scope::Scope;
 use crate::settings::Caller;
 use crate::snapshot::Findings;
+use crate::telemetry::{Changes, Gauges, Measures};
 use crate::tell::Occasion;
+use crate::totals::Totals;
 
 use commit::Attempt;
 use store::Recalled;
@@ -62,13 +66,18 @@ struct Run<'a, S, A, N, C> {
     names_taken: Cell<u32>,
     /// Calls to AWS Config so far.
     config_calls: Cell<u64>,
+    measures: &'a RefCell<Measures>,
+    /// What AWS Organizations said, once a run.
+    accounts: OnceCell<BTreeMap<AccountId, Option<Account>>>,
 }
 
-/// Runs a plan. `own` is the function's own account, or why STS did not say.
+/// Runs a plan. `own` is the function's own account, or why STS did not say. What is measured on the way is in `measures`,
+/// also where the run fails.
 pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
     plan: &Plan,
     own: &Result<AccountId, GapCause>,
+    measures: &RefCell<Measures>,
 ) -> Result<Report, RunError> {
     let ends = Instant::now() + until(ports.clock.now(), plan.ends_at - ANSWERING);
     let remembered = match own {
@@ -82,9 +91,20 @@ pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     };
     let watched = plan.watched(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&watched, own.is_ok());
-    Run { ports, plan, scope, own, ends, names_taken: Cell::new(0), config_calls: Cell::new(0) }
-        .run(&watched, remembered)
-        .await
+    let run = Run {
+        ports,
+        plan,
+        scope,
+        own,
+        ends,
+        names_taken: Cell::new(0),
+        config_calls: Cell::new(0),
+        measures,
+        accounts: OnceCell::new(),
+    };
+    let result = run.run(&watched, remembered).await;
+    measures.borrow_mut().config_calls = run.config_calls.get();
+    result
 }
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
@@ -116,11 +136,13 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
                 Turn::Commit | Turn::Landed(_) => {}
             }
-            let observation = reader.read(listings, &current.ledger, || self.now()).await;
+            let mut observation = reader.read(listings, &current.ledger, || self.now()).await;
             self.config_calls.set(observation.config_calls);
+            self.measures.borrow_mut().read_time += observation.ended_at.duration_since(observation.started_at);
             if observation.is_nothing() {
                 return self.nothing_read(current, &observation).await;
             }
+            observation.accounts = self.accounts(&observation, &current.ledger).await;
             if self.plan.dry_run {
                 return Ok(self.dry_run(&current, &observation));
             }
@@ -154,6 +176,32 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     fn now(&self) -> Timestamp {
         self.ports.clock.now()
+    }
+
+    async fn accounts(&self, observation: &Observation, ledger: &Ledger) -> BTreeMap<AccountId, Option<Account>> {
+        if !self.plan.account_names {
+            return BTreeMap::new();
+        }
+        if let Some(known) = self.accounts.get() {
+            return known.clone();
+        }
+        let until = Instant::now() + until(self.now(), self.plan.read_by);
+        let found = names::look_up(&self.ports.source, observation, ledger, &self.scope, until).await;
+        self.accounts.get_or_init(|| found).clone()
+    }
+
+    /// Measures a run that is stored; `found` are its totals, where this execution stored it.
+    fn measure_stored(&self, ledger: &Ledger, complete: bool, found: Option<&Totals>) {
+        self.measure_ledger(ledger, complete);
+        let mut measures = self.measures.borrow_mut();
+        measures.committed = true;
+        measures.changes = found.map(|totals| Changes { appeared: totals.appeared, cleared: totals.cleared });
+    }
+
+    fn measure_ledger(&self, ledger: &Ledger, complete: bool) {
+        let mut measures = self.measures.borrow_mut();
+        measures.complete = Some(complete);
+        measures.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
     }
 
     fn turn(&self, ledger: &Ledger, started_at: Timestamp) -> Turn {
@@ -222,6 +270,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             source,
         })?;
         let sent = self.send(&mut current).await;
+        self.measure_stored(&current.ledger, run.complete, None);
         if !run.narrowed {
             self.latest(run.sequence, store::Latest::Stored(&run.snapshot)).await;
         }
@@ -269,6 +318,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             source,
         })?;
         let sent = self.send(&mut current).await;
+        self.measure_ledger(&current.ledger, false);
         if let Err(error) = sent.report(&current.ledger, self.plan) {
             tracing::error!(error = error.story(), "a digest is left to be sent");
         }

@@ -3,170 +3,29 @@
 //! One line of compact JSON, so that a folder of snapshots reads as a table.
 
 mod members;
+mod records;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::compare::Comparison;
 use crate::difference::Difference;
-use crate::ledger::{AudienceId, Closed, Emptied, GapEnd, Ledger, Open, room_for};
-use crate::model::{
-    AccountId, FailureKey, GapCause, GapKey, How, PackKey, PackName, Region, Row, Source, Standing, Status, Text,
-};
+use crate::ledger::{Emptied, Ledger, room_for};
+use crate::model::{AccountId, FailureKey, PackKey, PackName, Region, Row, Source, Standing, Status, Text};
 use crate::observation::{Observation, PackReading};
-use crate::plan::{Plan, Policy};
+use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::totals::Totals;
 
 pub use members::{AsOf, Members};
+pub use records::{
+    Change, ClosedRecord, EmptiedRecord, EmptiedState, FailureRecord, FailureState, GapRecord, GapState,
+};
 
 /// The schema of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// Where a failure stands towards the digest topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// Due and not told.
-    Appeared,
-    /// Open and told.
-    Ongoing,
-    /// Open and not due.
-    Early,
-}
-
-/// An open failure, as the digest lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FailureRecord {
-    /// Which failure.
-    #[serde(flatten)]
-    pub key: FailureKey,
-    /// What is known of it.
-    #[serde(flatten)]
-    pub state: FailureState,
-    /// The row that says why it fails, where the newest is moving.
-    #[serde(skip)]
-    pub cause: Row,
-}
-
-/// What is known of an open failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
-pub struct FailureState {
-    pub account_name: Option<String>,
-    pub conformance_pack_name: Option<Text>,
-    pub status: Status,
-    pub error_code: Option<Text>,
-    pub error_message: Option<Text>,
-    pub last_update_time: Option<Timestamp>,
-    pub failing_since: Timestamp,
-    pub changed_at: Option<Timestamp>,
-    pub change: Change,
-    pub ignored: bool,
-}
-
-impl FailureState {
-    /// The state of `open`, towards `audience`.
-    pub fn of(key: &FailureKey, open: &Open, policy: &Policy, audience: Option<AudienceId>, at: Timestamp) -> Self {
-        let row = &open.row;
-        let told = audience.is_some_and(|audience| open.told.contains_key(&audience));
-        Self {
-            account_name: None,
-            conformance_pack_name: row.conformance_pack_name.clone(),
-            status: row.status.clone(),
-            error_code: row.error_code.clone(),
-            error_message: row.error_message.clone(),
-            last_update_time: row.last_update_time,
-            failing_since: open.failing_since,
-            changed_at: open.changed_at,
-            change: match (told, open.is_due(key, policy, at)) {
-                (true, _) => Change::Ongoing,
-                (false, true) => Change::Appeared,
-                (false, false) => Change::Early,
-            },
-            ignored: policy.ignores(key),
-        }
-    }
-}
-
-/// A failure that ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
-pub struct ClosedRecord {
-    #[serde(flatten)]
-    pub key: FailureKey,
-    pub account_name: Option<String>,
-    pub how: How,
-    pub status_was: Status,
-    pub error_code_was: Option<Text>,
-    pub failing_since: Timestamp,
-    pub cleared_at: Timestamp,
-}
-
-impl ClosedRecord {
-    /// The record of `closed`.
-    pub fn of(key: &FailureKey, closed: &Closed) -> Self {
-        Self {
-            key: key.clone(),
-            account_name: None,
-            how: closed.how,
-            status_was: closed.row.status.clone(),
-            error_code_was: closed.row.error_code.clone(),
-            failing_since: closed.failing_since,
-            cleared_at: closed.closed_at,
-        }
-    }
-}
-
-/// Something that was not read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
-pub struct GapRecord {
-    #[serde(flatten)]
-    pub key: GapKey,
-    #[serde(flatten)]
-    pub cause: GapCause,
-    pub since: Timestamp,
-    pub state: GapState,
-    /// How it ended, for the text.
-    #[serde(skip)]
-    pub end: Option<GapEnd>,
-}
-
-/// Where a gap stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapState {
-    /// Met for the first time.
-    Began,
-    /// Met by another run before.
-    Lasting,
-    /// Read again, gone, or no longer watched.
-    Ended,
-}
-
-/// A source that had packs and lists none, or lists some again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
-pub struct EmptiedRecord {
-    #[serde(flatten)]
-    pub source: Source,
-    pub packs_before: usize,
-    pub since: Timestamp,
-    pub state: EmptiedState,
-}
-
-/// Where a source without packs stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmptiedState {
-    /// It lists no packs any more.
-    Began,
-    /// It lists packs again.
-    Ended,
-}
 
 /// The document.
 #[derive(Debug, Serialize)]
@@ -333,7 +192,7 @@ impl Findings<'_> {
         let Self { plan, scope, observation, comparison, difference } = *self;
         let ledger = &comparison.ledger;
         let closed = |keys: &BTreeSet<FailureKey>| {
-            keys.iter().filter_map(|key| Some(ClosedRecord::of(key, ledger.closed.get(key)?))).collect()
+            keys.iter().filter_map(|key| Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?))).collect()
         };
         let document = Snapshot {
             schema_version: SCHEMA_VERSION,
@@ -385,8 +244,9 @@ impl Findings<'_> {
         let audience = ledger.audience_id(&self.plan.topic);
         let at = self.observation.ended_at;
         let open = ledger.open_in(pack).filter(|(key, _)| self.scope.covers(key));
-        let mut states =
-            open.map(|(key, open)| (key, FailureState::of(key, open, &self.plan.policy, audience, at))).peekable();
+        let mut states = open
+            .map(|(key, open)| (key, FailureState::of(ledger, key, open, &self.plan.policy, audience, at)))
+            .peekable();
         let itself = states.next_if(|(key, _)| key.is_pack()).map(|(_, state)| state);
         let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } =
             Row::clone(&reading.row);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::{Large, Ledger, PackHint};
-use packwatch::model::{AccountId, GapCause, PackKey, PackName, Region, Row};
+use packwatch::model::{Account, AccountId, GapCause, PackKey, PackName, Region, Row};
 use packwatch::observation::Observation;
 use packwatch::plan::{Invocation, Plan, Watched};
-use packwatch::ports::{Filter, Page, StatusSource, Unread};
+use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
 use packwatch::reader::Reader;
 use packwatch::settings::Settings;
 use tokio::time::{Instant, sleep};
@@ -50,6 +50,14 @@ impl Sources {
 impl StatusSource for Sources {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         Ok(OWN.into())
+    }
+
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+        Ok(None)
+    }
+
+    fn throttles(&self) -> u64 {
+        0
     }
 
     async fn packs(&self, source: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {

@@ -30,6 +30,7 @@ fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: 
         },
         state: FailureState {
             account_name: None,
+            account_state: None,
             conformance_pack_name: None,
             status: cause.status.clone(),
             error_code: cause.error_code.clone(),

@@ -22,6 +22,7 @@ fn owned_by(execution: &str) -> Ledger {
             attributes: [].into(),
             deduplication_id: "run-1.0.1".to_owned(),
         },
+        made_at: None,
         owner: Some(Owner { execution: execution.to_owned(), until: time("2026-03-01T08:01:00Z") }),
     });
     ledger

@@ -27,7 +27,11 @@ mod inputs;
 mod laws;
 mod lies;
 mod mended;
+mod metrics;
+mod names;
 mod narrowed;
+#[cfg(feature = "once")]
+mod once;
 mod overlaps;
 mod protocol;
 mod races;

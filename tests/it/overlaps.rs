@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use packwatch::message::Message;
-use packwatch::model::{AccountId, GapCause, PackName, Row};
+use packwatch::model::{Account, AccountId, GapCause, PackName, Row};
 use packwatch::plan::Watched;
-use packwatch::ports::{Filter, Page, StatusSource, Unread};
+use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
 use packwatch::report::Outcome;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -41,6 +41,14 @@ struct Statuses {
 impl StatusSource for Statuses {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         Ok(OWN.into())
+    }
+
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+        Ok(None)
+    }
+
+    fn throttles(&self) -> u64 {
+        0
     }
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {

@@ -32,6 +32,7 @@ impl Clock for Hands {
     }
 }
 
+pub type RealPorts = Ports<ConfigStatuses, S3Archive, SnsNotifier, Hands>;
 pub type RealFunction = Function<ConfigStatuses, S3Archive, SnsNotifier, Hands>;
 
 pub struct Stage {
@@ -87,6 +88,12 @@ impl Stage {
 
     /// A fresh process.
     pub async fn function(&self) -> RealFunction {
+        let (settings, ports) = self.connected().await;
+        Function::new(settings, ports, token, None)
+    }
+
+    /// What a fresh process is made of.
+    pub async fn connected(&self) -> (Settings, RealPorts) {
         let settings = Settings::read(|name| self.env.get(name).cloned()).expect("the stage's settings are right");
         let loader = aws::environment()
             .endpoint_url(self.server.url())
@@ -94,13 +101,18 @@ impl Stage {
         let aws = aws::connect(loader, &settings, self.patience, |name| self.env.get(name).cloned()).await;
         let ports =
             Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: self.clock.clone() };
-        Function::new(settings, ports, token)
+        (settings, ports)
     }
 
     /// The context of the next invocation, under a new request id.
     pub fn context(&self) -> Context {
         self.runs.set(self.runs.get() + 1);
         self.context_of(&format!("run-{}", self.runs.get()))
+    }
+
+    /// The next invocation is the last one, which Lambda tries again.
+    pub fn again(&self) {
+        self.runs.set(self.runs.get() - 1);
     }
 
     pub fn context_of(&self, request_id: &str) -> Context {

@@ -221,7 +221,7 @@ impl<S: StatusSource + Clone + 'static> Theatre<S> {
     pub fn start(&mut self, run: u32, settings: Settings, event: Value) {
         let house = || self.house.clone();
         let ports = Ports { source: self.source.clone(), archive: house(), notifier: house(), clock: house() };
-        let function = Function::new(settings, ports, token);
+        let function = Function::new(settings, ports, token, None);
         let mut context = Context::default();
         context.request_id = format!("run-{run}");
         let deadline = Clock::now(&self.house) + SignedDuration::from_millis(TIME);

@@ -10,7 +10,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use packwatch::error::RunError;
 use packwatch::handler::Function;
 use packwatch::message::Message;
-use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
+use packwatch::model::{Account, AccountId, GapCause, PackName, Row, TopicArn};
 use packwatch::pipeline::Ports;
 use packwatch::plan::Watched;
 use packwatch::ports::{
@@ -32,6 +32,14 @@ struct Slow {
 impl StatusSource for Slow {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         Ok(OWN.into())
+    }
+
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+        Ok(None)
+    }
+
+    fn throttles(&self) -> u64 {
+        0
     }
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
@@ -127,7 +135,7 @@ fn function(bucket: Bucket, topics: Topics) -> Function<Slow, Bucket, Topics, Pa
         Some(value.to_owned())
     });
     let ports = Ports { source: Slow::default(), archive: bucket, notifier: topics, clock: Paused(Instant::now()) };
-    Function::new(settings.expect("right settings"), ports, crate::stage::token)
+    Function::new(settings.expect("right settings"), ports, crate::stage::token, None)
 }
 
 async fn invoke(

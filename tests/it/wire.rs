@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
-use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier};
+use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier, Throttles};
 use packwatch::message::{Attribute, Message};
 use packwatch::model::Source;
 use packwatch::plan::Watched;
@@ -27,7 +27,12 @@ fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
 
 fn statuses(config: &aws_config::SdkConfig) -> ConfigStatuses {
     let clients = BTreeMap::from([((Caller::Own, REGION.into()), aws_sdk_config::Client::new(config))]);
-    ConfigStatuses::new(clients, aws_sdk_sts::Client::new(config))
+    ConfigStatuses::new(
+        clients,
+        Throttles::default(),
+        aws_sdk_sts::Client::new(config),
+        aws_sdk_organizations::Client::new(config),
+    )
 }
 
 fn watched() -> Watched {

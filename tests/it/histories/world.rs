@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use packwatch::model::{AccountId, GapCause, PackName, Row};
+use packwatch::model::{Account, AccountId, GapCause, PackName, Row};
 use packwatch::plan::Watched;
-use packwatch::ports::{Clock, Filter, Page, StatusSource, Unread};
+use packwatch::ports::{Cause, Clock, Filter, Page, StatusSource, Unread};
 
 use crate::stage::OWN;
 use crate::theatre::{House, turn};
@@ -149,6 +149,14 @@ impl Statuses {
 impl StatusSource for Statuses {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         Ok(OWN.into())
+    }
+
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+        Ok(None)
+    }
+
+    fn throttles(&self) -> u64 {
+        0
     }
 
     async fn packs(&self, watched: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {

@@ -166,8 +166,9 @@ impl Executions {
         let script = Script(&played);
         let ports = Ports { source: script, archive: script, notifier: script, clock: script };
         let own = Ok(AccountId::from(OWN));
+        let measures = RefCell::default();
         let end = {
-            let mut run = pin!(pipeline::run(&ports, &plan, &own));
+            let mut run = pin!(pipeline::run(&ports, &plan, &own, &measures));
             let mut before = None;
             loop {
                 if let Poll::Ready(result) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use packwatch::message::Message;
-use packwatch::model::{AccountId, GapCause, PackName, Row, TopicArn};
+use packwatch::model::{Account, AccountId, GapCause, PackName, Row, TopicArn};
 use packwatch::plan::Watched;
 use packwatch::ports::{
     Archive, Cause, Clock, Expect, Filter, Notifier, Page, StatusSource, Unread, Unwritten, Version,
@@ -134,6 +134,14 @@ impl<F> Clock for Script<'_, F> {
 impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<'_, F> {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         Ok(OWN.into())
+    }
+
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+        Ok(None)
+    }
+
+    fn throttles(&self) -> u64 {
+        0
     }
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {

@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use packwatch::model::{AccountId, GapCause, PackName, Row, Standing, Status};
+use packwatch::model::{Account, AccountId, GapCause, PackName, Row, Standing, Status};
 use packwatch::plan::Watched;
-use packwatch::ports::{Filter, Page, StatusSource, Unread};
+use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
 use tokio::time::sleep;
 
 use crate::stage::OWN;
@@ -110,6 +110,14 @@ fn page<T>(rows: Vec<T>, size: usize, token: Option<&str>, sparse: bool, keep: i
 impl StatusSource for Organization {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         Ok(OWN.into())
+    }
+
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+        Ok(None)
+    }
+
+    fn throttles(&self) -> u64 {
+        0
     }
 
     async fn packs(&self, _: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {

@@ -10,6 +10,8 @@ use crate::xml::escape;
 pub enum Service {
     /// AWS Config: JSON 1.1.
     Config,
+    /// AWS Organizations: JSON 1.1.
+    Organizations,
     /// S3: REST with XML errors.
     S3,
     /// SNS: the query protocol.
@@ -61,7 +63,7 @@ impl Service {
     pub(crate) fn refuse(self, refusal: &Refusal, request_id: &str) -> Answer {
         let Refusal { status, code, message } = refusal;
         let mut answer = match self {
-            Self::Config => {
+            Self::Config | Self::Organizations => {
                 let body = serde_json::json!({"__type": code, "message": message});
                 Answer::new(*status, "application/x-amz-json-1.1", body.to_string()).header("x-amzn-errortype", code)
             }
@@ -93,7 +95,7 @@ impl Service {
     /// The XML namespace of the service's answers.
     pub(crate) fn namespace(self) -> &'static str {
         match self {
-            Self::Config => "",
+            Self::Config | Self::Organizations => "",
             Self::S3 => "http://s3.amazonaws.com/doc/2006-03-01/",
             Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
@@ -112,6 +114,11 @@ impl Service {
     pub(crate) fn throttled(self) -> Refusal {
         match self {
             Self::Config => Refusal::new(400, "ThrottlingException", "Rate exceeded"),
+            Self::Organizations => Refusal::new(
+                400,
+                "TooManyRequestsException",
+                "AWS Organizations can't complete your request because another request is already in progress. Try again later.",
+            ),
             Self::S3 => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
             Self::Sns | Self::Sts => Refusal::new(400, "Throttling", "Rate exceeded"),
         }
@@ -122,6 +129,7 @@ impl Service {
         let message = "We encountered an internal error. Please try again.";
         match self {
             Self::Config | Self::Sts => Refusal::new(500, "InternalFailure", message),
+            Self::Organizations => Refusal::new(500, "ServiceException", message),
             Self::S3 | Self::Sns => Refusal::new(500, "InternalError", message),
         }
     }
@@ -136,6 +144,7 @@ impl Service {
         };
         match self {
             Self::Config => Refusal::new(400, "AccessDeniedException", message("config")),
+            Self::Organizations => Refusal::new(400, "AccessDeniedException", message("organizations")),
             Self::S3 => Refusal::new(403, "AccessDenied", "Access Denied"),
             Self::Sns => Refusal::new(403, "AuthorizationError", message("SNS")),
             Self::Sts => Refusal::new(403, "AccessDenied", message("sts")),
@@ -145,7 +154,7 @@ impl Service {
     /// How the service says that a session token has run out.
     pub(crate) fn expired(self) -> Refusal {
         match self {
-            Self::Config => {
+            Self::Config | Self::Organizations => {
                 Refusal::new(400, "ExpiredTokenException", "The security token included in the request is expired")
             }
             Self::S3 => Refusal::new(400, "ExpiredToken", "The provided token has expired."),
@@ -158,7 +167,7 @@ impl Service {
     /// How the service says that it does not know the credentials.
     pub(crate) fn unknown_caller(self) -> Refusal {
         match self {
-            Self::Config => Refusal::new(
+            Self::Config | Self::Organizations => Refusal::new(
                 400,
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
@@ -178,7 +187,7 @@ impl Service {
     pub(crate) fn unsigned(self) -> Refusal {
         let message = "Request is missing Authentication Token";
         match self {
-            Self::Config => Refusal::new(400, "MissingAuthenticationTokenException", message),
+            Self::Config | Self::Organizations => Refusal::new(400, "MissingAuthenticationTokenException", message),
             Self::S3 => Refusal::new(403, "AccessDenied", "Access Denied"),
             Self::Sns | Self::Sts => Refusal::new(403, "MissingAuthenticationToken", message),
         }

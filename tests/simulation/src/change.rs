@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{Armed, Fault};
 use crate::identity::Identity;
+use crate::organizations::Account;
 use crate::pack::Pack;
 use crate::rate::RateLimit;
 use crate::row::Row;
@@ -32,6 +33,14 @@ pub enum Change {
     },
     /// The role is gone, or trusts nobody.
     DenyRole(String),
+    /// The name and state that AWS Organizations gives an account.
+    PutAccount {
+        account: String,
+        name: String,
+        state: String,
+    },
+    /// The account has left the organization.
+    RemoveAccount(String),
     /// Whether the account has `s3:ListBucket`; without it a missing key answers 403 instead of 404.
     Listing {
         account: String,
@@ -124,6 +133,8 @@ impl World {
             | Change::PutMember { .. }
             | Change::RemoveMember { .. }
             | Change::Fill { .. } => self.apply_to_packs(change),
+            Change::PutAccount { account, name, state } => drop(self.accounts.insert(account, Account { name, state })),
+            Change::RemoveAccount(account) => drop(self.accounts.remove(&account)),
             Change::Listing { account, allowed: true } => drop(self.unlisting.remove(&account)),
             Change::Listing { account, allowed: false } => drop(self.unlisting.insert(account)),
             Change::CreateBucket(bucket) => drop(self.buckets.entry(bucket).or_default()),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::change::Change;
 use crate::fault::Fault;
+use crate::organizations::Account;
 use crate::pack::generate_members;
 use crate::rate::RateLimit;
 use crate::row::Row;
@@ -28,6 +29,9 @@ pub(crate) struct Document {
     /// The external id that each role asks for, or null, by ARN.
     #[serde(default)]
     roles: BTreeMap<String, Option<String>>,
+    /// Names and states of accounts, by id.
+    #[serde(default)]
+    accounts: BTreeMap<String, Account>,
     #[serde(default)]
     buckets: Vec<String>,
     #[serde(default)]
@@ -91,6 +95,11 @@ impl Document {
         changes.extend(self.callers.into_iter().map(Change::AllowCaller));
         changes.extend(self.keys.into_iter().map(|(key, account)| Change::AddKey { key, account }));
         changes.extend(self.roles.into_iter().map(|(arn, external_id)| Change::AllowRole { arn, external_id }));
+        changes.extend(self.accounts.into_iter().map(|(account, Account { name, state })| Change::PutAccount {
+            account,
+            name,
+            state,
+        }));
         changes.extend(self.buckets.into_iter().map(Change::CreateBucket));
         changes.extend(self.topics.into_iter().map(Change::CreateTopic));
         changes.extend(self.packs.into_iter().flat_map(PackEntry::changes));

@@ -71,6 +71,15 @@ impl Organization {
         self.apply(Change::DenyRole(arn.to_owned()));
     }
 
+    pub fn put_account(&self, account: &str, name: &str, state: &str) {
+        let [account, name, state] = [account, name, state].map(str::to_owned);
+        self.apply(Change::PutAccount { account, name, state });
+    }
+
+    pub fn remove_account(&self, account: &str) {
+        self.apply(Change::RemoveAccount(account.to_owned()));
+    }
+
     /// Takes `s3:ListBucket` from an account.
     pub fn deny_listing(&self, account: &str) {
         self.apply(Change::Listing { account: account.to_owned(), allowed: false });

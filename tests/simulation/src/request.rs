@@ -58,8 +58,8 @@ impl Request {
 
     /// The service that an unsigned request is meant for, by its form.
     pub fn apparent_service(&self) -> Service {
-        if self.headers.contains_key("x-amz-target") {
-            return Service::Config;
+        if let Some(target) = self.header("x-amz-target") {
+            return if target.starts_with("AWSOrganizations") { Service::Organizations } else { Service::Config };
         }
         match crate::query::Form::of(self).get("Action") {
             Some("Publish") => Service::Sns,
@@ -74,6 +74,7 @@ impl Scope {
     pub fn service(&self) -> Option<Service> {
         match self.service.as_str() {
             "config" => Some(Service::Config),
+            "organizations" => Some(Service::Organizations),
             "s3" => Some(Service::S3),
             "sns" => Some(Service::Sns),
             "sts" => Some(Service::Sts),

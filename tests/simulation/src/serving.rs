@@ -10,7 +10,7 @@ use crate::identity::Identity;
 use crate::rate::TokenBucket;
 use crate::request::{Request, Scope};
 use crate::world::{Source, World};
-use crate::{s3, sns, sts};
+use crate::{organizations, s3, sns, sts};
 
 /// A call that has arrived and is in the journal, but has not happened yet.
 pub(crate) struct Arrival {
@@ -52,6 +52,7 @@ impl World {
 
         let heading = match service {
             Service::Config => config::heading(request),
+            Service::Organizations => organizations::heading(request),
             Service::S3 => s3::heading(request),
             Service::Sns => sns::heading(request),
             Service::Sts => sts::heading(request),
@@ -107,6 +108,7 @@ impl World {
                 };
                 let answer = match service {
                     Service::Config => config::perform(self, &caller, &region, request, tokens),
+                    Service::Organizations => organizations::perform(self, &caller, request),
                     Service::S3 => s3::perform(self, &caller, request),
                     Service::Sns => sns::perform(self, &caller, &region, request, &request_id),
                     Service::Sts => sts::perform(self, &caller, request, &request_id),

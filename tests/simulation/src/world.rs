@@ -11,6 +11,7 @@ use crate::change::Change;
 use crate::config::Paging;
 use crate::fault::Armed;
 use crate::identity::Identity;
+use crate::organizations::Account;
 use crate::pack::Pack;
 use crate::rate::{RateLimit, TokenBucket};
 use crate::s3::Bucket;
@@ -29,6 +30,8 @@ pub(crate) struct World {
     pub roles: BTreeMap<String, Option<String>>,
     /// Accounts without `s3:ListBucket`.
     pub unlisting: BTreeSet<String>,
+    /// The accounts of the organization that have a name, by id.
+    pub accounts: BTreeMap<String, Account>,
     pub packs: BTreeMap<Source, BTreeMap<String, Pack>>,
     pub buckets: BTreeMap<String, Bucket>,
     /// By ARN.

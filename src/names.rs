@@ -1,0 +1,69 @@
+//! Names of failing accounts, asked of AWS Organizations: few in a run, since it answers slowly, and each not again for a
+//! week. A name is a kindness: where it cannot be had, it is missing, and nothing else is different.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::with_causes;
+use crate::ledger::Ledger;
+use crate::model::{Account, AccountId, Standing};
+use crate::observation::Observation;
+use crate::ports::StatusSource;
+use crate::scope::Scope;
+
+/// Accounts that one run asks about.
+const IN_A_RUN: usize = 50;
+/// Calls in flight: all that call AWS Organizations share one small limit.
+const IN_FLIGHT: usize = 4;
+/// How long names are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks about accounts that fail, or failed until now, and have no good name. After the first call that fails no other is
+/// begun: what denies or throttles one does so with the next.
+pub async fn look_up<S: StatusSource>(
+    source: &S,
+    observation: &Observation,
+    ledger: &Ledger,
+    scope: &Scope,
+    until: Instant,
+) -> BTreeMap<AccountId, Option<Account>> {
+    let mut found = BTreeMap::new();
+    let asked = unnamed(observation, ledger, scope, observation.ended_at);
+    let mut answers = stream::iter(&asked).map(|id| async move { (id, source.account(id).await) }).buffered(IN_FLIGHT);
+    let until = until.min(Instant::now() + PATIENCE);
+    let missing = loop {
+        match timeout_at(until, answers.next()).await {
+            Ok(Some((id, Ok(account)))) => {
+                found.insert(id.clone(), account);
+            }
+            Ok(Some((_, Err(cause)))) => break with_causes(cause.as_ref()),
+            Ok(None) => return found,
+            Err(_) => break "AWS Organizations did not answer in time".to_owned(),
+        }
+    };
+    tracing::warn!(
+        cause = missing,
+        "names of accounts are missing; give the function organizations:DescribeAccount in the management account or a \
+         delegated administrator, or set ACCOUNT_NAMES to off"
+    );
+    found
+}
+
+/// Those that were never asked about first, then those whose names are the oldest.
+fn unnamed(observation: &Observation, ledger: &Ledger, scope: &Scope, now: Timestamp) -> Vec<AccountId> {
+    let mut failing: BTreeSet<&AccountId> =
+        ledger.open.keys().filter(|key| scope.covers(key)).filter_map(|key| key.account_id.as_ref()).collect();
+    for (_, reading) in observation.packs.iter().filter(|(pack, _)| scope.covers_pack(pack)) {
+        let rows = reading.unsettled.iter().filter(|(_, row)| row.standing() == Standing::Failing);
+        failing.extend(rows.map(|(account, _)| account).filter(|account| scope.covers_account(Some(account))));
+    }
+    let named = |id: &AccountId| ledger.names.get(id);
+    let mut asked: Vec<_> =
+        failing.into_iter().filter(|id| !named(id).is_some_and(|named| named.is_good(now))).collect();
+    asked.sort_by_key(|id| named(id).map(|named| named.at));
+    asked.into_iter().take(IN_A_RUN).cloned().collect()
+}
