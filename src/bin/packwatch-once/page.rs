@@ -1,0 +1,69 @@
+//! What is printed: the digest or the answer on the standard output, everything about the run on the standard error.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+use std::io;
+
+use packwatch::error::{RunError, with_causes};
+use packwatch::report::{Outcome, Report};
+
+use crate::progress::Seen;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The event is not there, or is no JSON.
+    #[error("{what}")]
+    Event {
+        /// Of which file.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The run failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The answer could not be written as JSON.
+    #[error("the answer could not be written as JSON")]
+    Answer(#[from] serde_json::Error),
+}
+
+/// What failed, why, and what to do.
+pub(crate) fn failure(failure: &Failure) {
+    match failure {
+        Failure::Run(error) => eprintln!("{}: {}", error.kind(), error.story()),
+        other => eprintln!("{}", with_causes(other)),
+    }
+}
+
+/// The answer of the function.
+pub(crate) fn json(report: &Report) -> Result<(), serde_json::Error> {
+    println!("{}", serde_json::to_string_pretty(report)?);
+    Ok(())
+}
+
+/// The digest as a reader gets it. `sent` is its text, where it was published.
+pub(crate) fn digest(report: &Report, sent: Option<&str>) {
+    match report.digest.text.as_deref().or(sent) {
+        Some(text) => println!("{}", text.trim_end()),
+        None => println!("packwatch: nothing to tell, {} open", report.totals.open_all),
+    }
+}
+
+/// What became of the run.
+pub(crate) fn summary(report: &Report, seen: &Seen) {
+    for failure in &seen.failures {
+        eprintln!("? {failure}");
+    }
+    let outcome = match report.outcome {
+        Outcome::DryRun => "Dry run: nothing was written, nothing was published. --commit does both.".to_owned(),
+        Outcome::Committed => format!("Committed as run {}.", report.sequence),
+        Outcome::Resumed => format!("Run {} had been committed; what was left of it was sent.", report.sequence),
+        Outcome::Superseded => "Another run that read later was committed first; nothing was told.".to_owned(),
+    };
+    let packs = match report.totals.packs {
+        1 => "1 pack".to_owned(),
+        packs => format!("{packs} packs"),
+    };
+    eprintln!("{packs}, {} calls to AWS Config, {} throttled. {outcome}", seen.calls, seen.throttles);
+}

@@ -1,0 +1,116 @@
+//! AWS Config as it is read, with its progress on the terminal, if there is one.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use packwatch::model::{Account, AccountId, GapCause, PackName, Row};
+use packwatch::plan::Watched;
+use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
+
+/// A source that shows how far it is read.
+#[derive(Debug)]
+pub(crate) struct Progress<S> {
+    source: S,
+    bar: ProgressBar,
+    seen: RefCell<Seen>,
+}
+
+/// What was seen on the way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    listed: BTreeSet<(Watched, PackName)>,
+    read: BTreeSet<(Watched, PackName)>,
+    /// Calls to AWS Config, retries not counted.
+    pub(crate) calls: u64,
+    /// Attempts that AWS Config throttled.
+    pub(crate) throttles: u64,
+    /// What was not read, and why.
+    pub(crate) failures: BTreeSet<String>,
+}
+
+impl<S: StatusSource> Progress<S> {
+    pub(crate) fn new(source: S) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{spinner} {pos} of {len} packs read, {msg} ({elapsed})");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self { source, bar, seen: RefCell::default() }
+    }
+
+    /// Takes the progress from the terminal; gives what was seen.
+    pub(crate) fn end(&self) -> Seen {
+        self.bar.finish_and_clear();
+        let throttles = self.source.throttles();
+        Seen { throttles, ..self.seen.borrow().clone() }
+    }
+
+    /// Notes an answer, whatever it was, and shows how far it is.
+    fn note(&self, change: impl FnOnce(&mut Seen)) {
+        let mut seen = self.seen.borrow_mut();
+        change(&mut seen);
+        seen.calls += 1;
+        let throttles = match self.source.throttles() {
+            0 => String::new(),
+            throttles => format!(", {throttles} throttled"),
+        };
+        self.bar.set_length(seen.listed.union(&seen.read).count() as u64);
+        self.bar.set_position(seen.read.len() as u64);
+        self.bar.set_message(format!("{} calls{throttles}", seen.calls));
+    }
+}
+
+fn failure(source: &Watched, pack: Option<&PackName>, cause: &GapCause) -> String {
+    let pack = pack.map_or_else(String::new, |pack| format!(", pack {pack}"));
+    let GapCause { operation, code, message } = cause;
+    format!("{}{pack} is not read: {operation}: {code}: {message}", source.source)
+}
+
+impl<S: StatusSource> StatusSource for Progress<S> {
+    async fn identify(&self) -> Result<AccountId, GapCause> {
+        self.source.identify().await
+    }
+
+    async fn packs(&self, source: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+        let answer = self.source.packs(source, token).await;
+        self.note(|seen| match &answer {
+            Ok(page) => seen.listed.extend(page.rows.iter().map(|(pack, _)| (source.clone(), pack.clone()))),
+            Err(cause) => drop(seen.failures.insert(failure(source, None, cause))),
+        });
+        answer
+    }
+
+    async fn pack(&self, source: &Watched, pack: &PackName) -> Result<Option<Row>, GapCause> {
+        let answer = self.source.pack(source, pack).await;
+        self.note(|seen| {
+            if let Err(cause) = &answer {
+                seen.failures.insert(failure(source, Some(pack), cause));
+            }
+        });
+        answer
+    }
+
+    async fn members(
+        &self,
+        source: &Watched,
+        pack: &PackName,
+        filter: Option<Filter<'_>>,
+        token: Option<&str>,
+    ) -> Result<Page<(AccountId, Row)>, Unread> {
+        let answer = self.source.members(source, pack, filter, token).await;
+        self.note(|seen| match &answer {
+            Ok(_) | Err(Unread::NoSuchPack) => drop(seen.read.insert((source.clone(), pack.clone()))),
+            Err(Unread::Failed(cause)) => drop(seen.failures.insert(failure(source, Some(pack), cause))),
+        });
+        answer
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, Cause> {
+        self.source.account(account).await
+    }
+
+    fn throttles(&self) -> u64 {
+        self.source.throttles()
+    }
+}
