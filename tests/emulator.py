@@ -79,12 +79,12 @@ class Process:
 
 
 class Organization(Process):
-    def __init__(self, folder, binary):
+    def __init__(self, folder, binary, address="127.0.0.1"):
         port = folder / "organization.port"
-        world = ROOT / "tests/worlds/emulator.json"
-        super().__init__(folder, "organization", [binary, "--world", world, "--port", "0", "--port-file", port])
+        command = [binary, "--world", ROOT / "tests/worlds/emulator.json", "--port-file", port, "--address", address]
+        super().__init__(folder, "organization", command)
         self.wait_for(port.exists, "listening")
-        self.url = f"http://127.0.0.1:{port.read_text()}"
+        self.url = f"http://{address}:{port.read_text()}"
 
     def calls(self):
         return json.loads(fetch(f"{self.url}/_calls"))

@@ -1,5 +1,6 @@
 //! The organization as a program.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
@@ -7,18 +8,25 @@ use std::{env, fs};
 use crate::organization::Organization;
 use crate::server::Server;
 
-const USAGE: &str = "usage: organization [--port N] [--world FILE] [--port-file FILE]
+const USAGE: &str = "usage: organization [--address IP] [--port N] [--world FILE] [--port-file FILE]
 
-Serves a simulated organization on the loopback interface until it is stopped.
+Serves a simulated organization until it is stopped.
+  --address IP      where it listens; without it, on the loopback interface
   --port N          the port; without it, any free one
   --world FILE      the world, a JSON document; without it, an empty organization of account 111122223333
   --port-file FILE  writes the port there once the server listens";
 
-#[derive(Default)]
 struct Options {
+    address: IpAddr,
     port: u16,
     world: Option<PathBuf>,
     port_file: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, world: None, port_file: None }
+    }
 }
 
 /// Runs the program with the arguments of this process.
@@ -50,9 +58,8 @@ fn run() -> Result<(), String> {
 }
 
 async fn serve(organization: &Organization, options: &Options) -> Result<(), String> {
-    let server = Server::start_on(organization, options.port)
-        .await
-        .map_err(|error| format!("port {}: {error}", options.port))?;
+    let address = SocketAddr::new(options.address, options.port);
+    let server = Server::start_on(organization, address).await.map_err(|error| format!("{address}: {error}"))?;
     if let Some(path) = &options.port_file {
         // Renamed into place, so that whoever waits for the file never reads half a number.
         let draft = path.with_extension("draft");
@@ -73,6 +80,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
         }
         let value = arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
         match argument.as_str() {
+            "--address" => options.address = value?.parse().map_err(|error| format!("--address: {error}\n{USAGE}"))?,
             "--port" => options.port = value?.parse().map_err(|error| format!("--port: {error}\n{USAGE}"))?,
             "--world" => options.world = Some(value?.into()),
             "--port-file" => options.port_file = Some(value?.into()),

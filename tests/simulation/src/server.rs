@@ -1,4 +1,4 @@
-//! The organization on a loopback port.
+//! The organization on a port, of the loopback interface unless it is told otherwise.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,15 +35,15 @@ impl Server {
     /// # Panics
     /// When no port can be had.
     pub async fn start(organization: &Organization) -> Self {
-        Self::start_on(organization, 0).await.expect("a free loopback port")
+        Self::start_on(organization, (Ipv4Addr::LOCALHOST, 0).into()).await.expect("a free loopback port")
     }
 
-    /// Serves an organization on a port of the loopback interface, where 0 means any free one.
+    /// Serves an organization at an address, whose port 0 means any free one.
     ///
     /// # Errors
-    /// When the port cannot be had.
-    pub async fn start_on(organization: &Organization, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    /// When the address cannot be had.
+    pub async fn start_on(organization: &Organization, address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, organization.clone()));
         Ok(Self { address, accepting })
