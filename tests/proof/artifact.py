@@ -27,7 +27,7 @@ LARGEST = 4 * 1024 * 1024
 NEWEST = {"GLIBC": (2, 34), "GCC": (11, 0, 0)}
 # The parts of glibc and libgcc that the runtime has, besides the loader.
 LIBRARIES = {"libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1"}
-MACHINES = {"x86_64": ("EM_X86_64", "ld-linux-x86-64.so.2"), "arm64": ("EM_AARCH64", "ld-linux-aarch64.so.1")}
+MACHINES = {"x86_64": ("EM_X86_64", "/lib64/ld-linux-x86-64.so.2"), "arm64": ("EM_AARCH64", "/lib/ld-linux-aarch64.so.1")}
 
 
 def look(folder: pathlib.Path, architecture: str) -> list[str]:
@@ -59,14 +59,18 @@ def the_binary(file: pathlib.Path, architecture: str) -> list[str]:
     with open(file, "rb") as data:
         elf = ELFFile(data)
         found = elf["e_machine"]
+        started_by = [segment.get_interp_name() for segment in elf.iter_segments("PT_INTERP")]
         needed, versions = libraries(elf), symbol_versions(elf)
     highest = {family: max(numbers) for family, numbers in versions.items()}
-    print(f"binary: {found}, linked with {', '.join(sorted(needed))}")
+    print(f"binary: {found}, started by {', '.join(started_by)}, linked with {', '.join(sorted(needed))}")
     print("newest symbols: " + ", ".join(f"{family}_{dotted(numbers)}" for family, numbers in sorted(highest.items())))
     wrong = []
     if found != machine:
         wrong.append(f"bootstrap is for {found}, and {architecture} is to be deployed")
-    if strange := needed - LIBRARIES - {loader}:
+    if started_by != [loader]:
+        wrong.append(f"bootstrap is to be started by {started_by}, and the runtime has {loader}")
+    # Some linkers name the loader among the libraries too.
+    if strange := needed - LIBRARIES - {pathlib.Path(loader).name}:
         wrong.append(f"bootstrap needs {sorted(strange)}, which the runtime does not have: link it statically, or do without")
     # A Rust program for this system is always linked with glibc: without it the tables were misread.
     if "GLIBC" not in highest:

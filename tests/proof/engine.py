@@ -4,10 +4,13 @@ An engine that already answers is used as it is. Else one is started by hand, wh
 containers live in the folder given, and it changes no rule of the firewall. SAM adds AWS's runtime emulator to the image by itself.
 """
 
+import fcntl
 import io
 import os
 import pathlib
 import shutil
+import socket
+import struct
 import subprocess
 import tarfile
 import time
@@ -17,6 +20,8 @@ import docker
 PACKAGES = {"dockerd": "docker.io", "busybox": "busybox-static", "ldd": "libc-bin"}
 AUTHORITIES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 BRIDGE = "docker0"
+# The system call's number for the address of an interface.
+SIOCGIFADDR = 0x8915
 # What SAM asks for by itself, and what a foreign engine gets instead: there the name may be that of the real image.
 AWS_NAME, OWN_NAME = "public.ecr.aws/lambda/provided", "packwatch-proof/provided"
 
@@ -35,10 +40,10 @@ class Engine:
         if not self.client:
             self.start()
         try:
-            self.gateway = self.client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-        except (docker.errors.APIError, LookupError) as error:
+            self.gateway = address_of(self.client.networks.get("bridge").attrs["Options"]["com.docker.network.bridge.name"])
+        except (docker.errors.APIError, LookupError, OSError) as error:
             self.close()
-            raise Missing(f"the engine names no gateway of its bridge network: {error!r}") from error
+            raise Missing(f"the engine has no bridge on this machine, by which containers could reach it: {error!r}") from error
 
     @property
     def own(self) -> bool:
@@ -48,18 +53,18 @@ class Engine:
         if os.geteuid():
             raise Missing("no Docker engine answers, and starting one takes root: start Docker, or run this as root")
         needs("dockerd")
-        had_bridge = has_bridge()
-        socket, self.log = f"unix://{self.folder}/docker.sock", self.folder / "dockerd.log"
+        self.had_bridge = has_bridge()
+        here, self.log = f"unix://{self.folder}/docker.sock", self.folder / "dockerd.log"
         command = ["dockerd", "--data-root", self.folder / "data", "--exec-root", self.folder / "exec"]
-        command += ["-H", socket, "-p", self.folder / "dockerd.pid", "--iptables=false", "--ip6tables=false"]
+        command += ["-H", here, "-p", self.folder / "dockerd.pid", "--iptables=false", "--ip6tables=false"]
         with open(self.log, "wb") as log:
             # A group of its own: an interrupt at the terminal must not take the engine before its containers.
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self.had_bridge, self.environment = had_bridge, {"DOCKER_HOST": socket}
+        self.environment = {"DOCKER_HOST": here}
         until = time.monotonic() + 60
-        while not (client := answering(base_url=socket)):
+        while not (client := answering(base_url=here)):
             if self.process.poll() is not None or time.monotonic() > until:
                 self.close()
                 wrote = self.log.read_text(errors="replace")[-3000:]
@@ -109,6 +114,13 @@ def answering(**where) -> docker.DockerClient | None:
 
 def has_bridge() -> bool:
     return pathlib.Path("/sys/class/net", BRIDGE).exists()
+
+
+def address_of(interface: str) -> str:
+    """The address of this machine on an interface. The engine names it only sometimes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        answer = fcntl.ioctl(any_socket, SIOCGIFADDR, struct.pack("256s", interface.encode()))
+    return socket.inet_ntoa(answer[20:24])
 
 
 def needs(program: str) -> str:
