@@ -19,14 +19,18 @@ VERSIONS = [("", "", "memory.peak", "memory.max"), ("memory", "memory", "memory.
 
 @dataclasses.dataclass
 class Peak:
-    """In bytes. The container's holds the emulator and cached files too; `function` is the resident set of its process."""
+    """In bytes. `charged` is what counts against the limit, with the emulator; pages of files that were read before are charged
+    to nobody here. `resident` is the function's process alone, with such pages."""
 
     limit: int = 0
-    container: int = 0
-    function: int = 0
+    charged: int = 0
+    resident: int = 0
+
+    def highest(self) -> int:
+        return max(self.charged, self.resident)
 
     def __str__(self):
-        return f"{mb(self.function)} MB for the function, {mb(self.container)} MB with the emulator, of {mb(self.limit)} MB"
+        return f"{mb(self.resident)} MB in the process, {mb(self.charged)} MB charged to the container, limit {mb(self.limit)} MB"
 
 
 def mb(size: int) -> str:
@@ -50,40 +54,41 @@ class Watch:
         self.thread.join()
 
     def watch(self):
-        process = None
-        while not process and not self.ended.is_set():
-            process = self.started()
+        container = None
+        while not container and not self.ended.is_set():
+            container = self.started()
             time.sleep(0.005)
         while not self.ended.is_set():
-            # Files go as the container does.
+            # The files are not there yet, or gone with the container.
             with contextlib.suppress(OSError, ValueError, LookupError):
-                self.read(process)
+                self.read(container)
             time.sleep(0.003)
 
-    def started(self) -> int | None:
-        """The first process of the container that is new, once it runs."""
+    def started(self) -> docker.models.containers.Container | None:
+        """The container that is new, once it runs."""
         with contextlib.suppress(docker.errors.APIError):
             for container in self.client.containers.list(filters={"label": "sam.cli.container.type=lambda"}):
-                if container.id not in self.before:
-                    return container.attrs["State"]["Pid"] or None
+                if container.id not in self.before and container.attrs["State"]["Pid"]:
+                    return container
         return None
 
-    def read(self, process: int):
-        group, peak, limit = group_of(process)
-        self.peak.container = max(self.peak.container, int((group / peak).read_text()))
+    def read(self, container: docker.models.containers.Container):
+        group, peak, limit = group_of(container)
+        self.peak.charged = max(self.peak.charged, int((group / peak).read_text()))
         self.peak.limit = int((group / limit).read_text())
         for member in (group / "cgroup.procs").read_text().split():
             status = dict(line.split(":", 1) for line in pathlib.Path("/proc", member, "status").read_text().splitlines())
             if status["Name"].strip() == "bootstrap":
-                self.peak.function = max(self.peak.function, 1024 * int(status["VmHWM"].split()[0]))
+                self.peak.resident = max(self.peak.resident, 1024 * int(status["VmHWM"].split()[0]))
 
 
-def group_of(process: int) -> tuple[pathlib.Path, str, str]:
-    """The control group of a process that counts its memory, and the names of its peak and its limit."""
-    lines = [line.split(":", 2) for line in pathlib.Path("/proc", str(process), "cgroup").read_text().splitlines()]
-    groups = {controllers: path.lstrip("/") for _, controllers, path in lines}
+def group_of(container: docker.models.containers.Container) -> tuple[pathlib.Path, str, str]:
+    """The control group that counts the container's memory, and the names of its peak and its limit."""
+    text = pathlib.Path("/proc", str(container.attrs["State"]["Pid"]), "cgroup").read_text()
+    groups = {controllers: path.lstrip("/") for _, controllers, path in (line.split(":", 2) for line in text.splitlines())}
     for controllers, folder, peak, limit in VERSIONS:
+        # At first its process is in the engine's own group.
         group = CGROUPS / folder / groups.get(controllers, "")
-        if controllers in groups and (group / peak).exists():
+        if container.id in group.name and (group / peak).exists():
             return group, peak, limit
-    raise LookupError(f"no control group of process {process} counts its memory: {groups}")
+    raise LookupError(f"no control group counts the memory of {container.id}: {groups}")
