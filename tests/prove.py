@@ -6,21 +6,22 @@
     python tests/prove.py
 
 It takes Linux on x86-64 or arm64, Rust, and either root or a Docker engine that runs; `--without-docker` does without both, and leaves
-the third step out. The first failure ends it, with an exit code that is not 0.
+the last step out. The first failure ends it, with an exit code that is not 0.
 
-| step | what is proven | what is not |
-| --- | --- | --- |
-| build | `sam build` makes the artifact for this machine's processor | the other processor |
-| artifact | the zip is small and holds the binary alone; the binary needs nothing that `provided.al2023` does not have | |
-| static | the template, and what SAM makes of it, pass `sam validate --lint`, cfn-lint, checkov and parliament | that AWS takes it |
-| stack | a stack can be made of it in moto; the function's role may do in S3 what the program does, and no more | permissions on SNS and Config beyond `*` |
-| local | `sam local invoke` runs every file in events/: digests reach SQS by SNS, filter policies work, what was told is not told again, what \
-is gone is told as cleared, a wrong event is refused; 50,000 failures fit into the template's memory | see below |
+build     `sam build` makes the artifact, for the processor of this machine.
+artifact  The zip is small and holds the binary alone, which needs nothing of its system that `provided.al2023` does not have.
+static    The template, what SAM makes of it, and its policies pass the tools that judge such.
+stack     The template becomes a stack in moto; the function's role may do in S3 what the program does there, and no more.
+local     `sam local invoke` runs every file in events/, in Docker: digests reach SQS by SNS, filter policies work, nothing is told twice,
+          what is gone is told as cleared, a wrong event is refused, and 50,000 failures at once fit into the template's memory.
 
-In the local step the binary, the template and AWS's runtime emulator are real; AWS Config and STS are the simulated organization; S3, SNS and SQS
-are moto. The image that stands for Lambda's is made of this machine's C library; that the binary also starts with the one of Amazon
-Linux 2023 follows from the artifact step. Lambda's sandbox, its share of a processor, TLS to AWS's endpoints, how real SNS and S3 differ from
-moto's, EventBridge Scheduler, alarms and the dashboard's pictures need an account, and are not proven here.
+In the last step the binary, the template, SAM and AWS's runtime emulator are real; AWS Config, STS and Organizations are the simulated
+organization; S3, SNS and SQS are moto.
+
+Not proven, since it takes an account: that CloudFormation takes the template; permissions on anything but S3; Lambda's own sandbox and
+share of a processor; TLS to AWS's endpoints; what SNS and S3 do otherwise than moto; EventBridge Scheduler; alarms and the dashboard.
+The image that stands for Lambda's has the C library of this machine: that the binary also starts with that of Amazon Linux 2023 is
+concluded from the versions of symbols that it asks for. And the other processor is built, if at all, on another machine.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -84,9 +86,16 @@ class Proof:
         self.run(sys.executable, PROOF / name, *arguments)
 
     def run(self, *command):
-        ended = subprocess.run(command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, check=False)
-        if ended.returncode:
-            raise Failed(f"{' '.join(map(str, command))} ended with {ended.returncode}")
+        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL)
+        try:
+            code = process.wait()
+        except BaseException:
+            # Whoever stops this stops the step too, which has to stop an engine and its containers first.
+            process.terminate()
+            process.wait(60)
+            raise
+        if code:
+            raise Failed(f"{' '.join(map(str, command))} ended with {code}")
 
 
 def target() -> pathlib.Path:
@@ -102,6 +111,7 @@ def main():
     parser.add_argument("--without-docker", action="store_true", help="leave out what takes a Docker engine")
     given = parser.parse_args()
     given.built = given.built.resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not (architecture := ARCHITECTURES.get(platform.machine())):
         sys.exit(f"=== FAILED: the artifact is run here, and Lambda has no {platform.machine()}")
     steps = [step for step in STEPS if step in (given.only or STEPS)]
@@ -119,8 +129,8 @@ def main():
             print(f"\n=== FAILED: {HEADINGS[step]}: {error}")
             sys.exit(1)
         print(f"--- {HEADINGS[step]}: {time.monotonic() - since:.0f} s", flush=True)
-    for step in left_out:
-        print(f"\n!!! NOT PROVEN, since it was left out: {HEADINGS[step]}")
+    if left_out:
+        print("\n!!! LEFT OUT, and so not proven:", *(f"!!! {HEADINGS[step]}" for step in left_out), sep="\n")
     verdict = f"Proven, but for {', '.join(left_out)}" if left_out else "Proven"
     print(f"\n=== {verdict}, on {architecture}, in {time.monotonic() - started:.0f} s")
 

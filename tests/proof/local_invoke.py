@@ -23,6 +23,7 @@ import logging
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,9 +106,10 @@ class Function:
         self.command += ["--env-vars", settings, "--parameter-overrides", f"Architecture={architecture}"]
         self.command += ["--layer-cache-basedir", folder / "layers", *options]
         # SAM lets a variable of the shell replace one of the template's: nothing of the machine's own gets in.
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "DOCKER_HOST") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
         nobody = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "SAM_CLI_TELEMETRY": "0"}
-        self.environment = {**kept, **nobody, **CREDENTIALS, **engine.environment}
+        # SAM leaves its locks behind.
+        self.environment = {**kept, **nobody, "TMPDIR": str(folder), **CREDENTIALS, **engine.environment}
         self.engine, self.memory, self.wrote = engine, memory_size(template), ""
         # The highest of all invocations.
         self.highest = 0
@@ -330,6 +332,8 @@ def main():
     built = given.built.resolve()
     if not own or platform.system() != "Linux":
         sys.exit(f"FAILED: this needs Linux on x86-64 or arm64, and this is {platform.system()} on {platform.machine()}")
+    # Also whoever is told to stop stops the engine.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="packwatch-")))
         try:
@@ -345,7 +349,8 @@ def main():
             options = engine.base_image(own, built / "Function/bootstrap", variables)
         except Missing as missing:
             sys.exit(f"FAILED: nothing was run in Docker.\n{missing}")
-        print(f"engine: {'started for this' if engine.own else 'the one that runs here'}, {engine.client.version()['Version']}")
+        which = "started for this" if engine.own else "the one that runs here"
+        print(f"engine: {which}, {engine.client.version()['Version']}; AWS is {organization.url} and {cloud.url}", flush=True)
         story = Story(Function(folder, built, own, engine, options, cloud), organization, cloud)
         story.fail("baseline")
         passed = told(story)
