@@ -54,14 +54,27 @@ async fn many_functions_at_once_tell_one_change_once_and_leave_one_chain_of_snap
     assert_eq!(length, 0, "every commit is in the chain");
 }
 
-/// An older run whose listing is answered late, and a newer one that commits meanwhile, `seconds` later by the clock.
-async fn overtaken(seconds: i64, older: Value, newer: Value) -> (Stage, Result<Report, RunError>, Report) {
+/// What of the older run comes late: its listing, so that it recalls the ledger before the newer run and commits after it,
+/// or the ledger itself, so that it finds the newer run in it at once.
+#[derive(Debug, Clone, Copy)]
+enum Late {
+    Listing,
+    Ledger,
+}
+
+const EITHER: [Late; 2] = [Late::Listing, Late::Ledger];
+
+/// An older run with something late, and a newer one that commits meanwhile, `seconds` later by the clock.
+async fn overtaken(late: Late, seconds: i64, older: Value, newer: Value) -> (Stage, Result<Report, RunError>, Report) {
     let stage = Stage::failing().await;
     stage.run().await;
     let (first, second) = (stage.function().await, stage.function().await);
-    let slow = packwatch_simulation::Effect::Delay(std::time::Duration::from_millis(400));
-    let listing = "DescribeOrganizationConformancePackStatuses";
-    stage.world.fault(Fault::new(slow).service(Service::Config).operation(listing).first(1));
+    let slow = Fault::new(packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(400))).first(1);
+    stage.world.forget_calls();
+    stage.world.fault(match late {
+        Late::Listing => slow.service(Service::Config).operation("DescribeOrganizationConformancePackStatuses"),
+        Late::Ledger => slow.service(Service::S3).operation("GetObject").target("ledger"),
+    });
     let late = first.invoke(LambdaEvent::new(older, stage.context_of("older")));
     let soon = async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -75,25 +88,45 @@ async fn overtaken(seconds: i64, older: Value, newer: Value) -> (Stage, Result<R
 
 #[tokio::test]
 async fn an_older_reading_is_read_again_when_a_newer_one_was_committed_first() {
-    let (stage, late, soon) = overtaken(1, json!({}), json!({})).await;
-    assert_eq!((soon.sequence, late.expect("the older run").sequence), (2, 3), "it read again and committed after");
-    assert_eq!(stage.digests().len(), 2, "appeared, and cleared once");
+    for what in EITHER {
+        let (stage, late, soon) = overtaken(what, 1, json!({}), json!({})).await;
+        let sequences = (soon.sequence, late.expect("the older run").sequence);
+        assert_eq!(sequences, (2, 3), "it read again and committed after, {what:?}");
+        assert_eq!(stage.digests().len(), 2, "appeared, and cleared once");
+    }
 }
 
 #[tokio::test]
 async fn an_older_reading_without_time_to_read_again_is_superseded_by_one_that_covers_it() {
-    let (stage, late, soon) = overtaken(90, json!({}), json!({})).await;
-    let late = serde_json::to_value(late.expect("no failure")).unwrap();
-    assert_eq!((&late["outcome"], &late["sequence"]), (&json!("superseded"), &json!(soon.sequence)));
-    assert_eq!(late["digest"]["status"], "none");
-    assert_eq!(stage.digests().len(), 2);
+    for what in EITHER {
+        let (stage, late, soon) = overtaken(what, 90, json!({}), json!({})).await;
+        let late = serde_json::to_value(late.expect("no failure")).unwrap();
+        let expected = (&json!("superseded"), &json!(soon.sequence));
+        assert_eq!((&late["outcome"], &late["sequence"]), expected, "{what:?}");
+        assert_eq!(late["digest"]["status"], "none");
+        assert_eq!(stage.digests().len(), 2);
+    }
 }
 
 #[tokio::test]
 async fn an_older_reading_without_time_to_read_again_fails_where_a_narrower_one_was_first() {
-    let (stage, late, soon) = overtaken(90, json!({}), json!({"packs": ["base*"]})).await;
-    assert_eq!(late.expect_err("a part of it was not read by the other").kind(), "StoreFailed");
-    assert_eq!(stage.document("ledger.json")["sequence"], soon.sequence);
+    for what in EITHER {
+        let (stage, late, soon) = overtaken(what, 90, json!({}), json!({"packs": ["base*"]})).await;
+        let refusal = late.expect_err("a part of it was not read by the other");
+        assert_eq!(refusal.kind(), "StoreFailed", "{what:?}");
+        assert_eq!(stage.document("ledger.json")["sequence"], soon.sequence);
+    }
+}
+
+/// Its clock is behind: whatever it reads began before the reading that is committed ended.
+#[tokio::test]
+async fn a_reading_is_read_again_once_and_not_for_ever() {
+    let stage = Stage::failing().await;
+    stage.pass(10);
+    stage.run().await;
+    stage.pass(-20);
+    let answer = stage.invoke(json!({})).await.expect("no failure");
+    assert_eq!(answer["outcome"], "superseded");
 }
 
 #[tokio::test]
@@ -167,4 +200,16 @@ async fn crossing_writes_are_tried_again() {
     let answer = stage.run().await;
     assert_eq!(answer["outcome"], "committed");
     assert_eq!(stage.digests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_always_beaten_is_tried_five_times() {
+    let stage = Stage::failing().await;
+    let conflict =
+        Fault::error(409, "ConditionalRequestConflict", "crossed").service(Service::S3).operation("PutObject");
+    stage.world.fault(conflict.target("ledger"));
+    let refusal = stage.invoke(json!({})).await.expect_err("nobody gets through");
+    assert!(refusal.story().contains("was changed by other runs 5 times in a row"), "{}", refusal.story());
+    let writes = |call: &&Call| call.operation == "PutObject" && call.target.contains("ledger");
+    assert_eq!(stage.world.calls().iter().filter(writes).count(), 5);
 }
