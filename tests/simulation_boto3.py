@@ -832,6 +832,30 @@ def fifo_topics_deliver_once():
     assert late["MessageId"] != first["MessageId"] and len(control("publishes")) == before + 3, "five minutes later it is"
 
 
+# AWS Organizations
+
+
+@check
+def accounts_are_described():
+    account = client("organizations").describe_account(AccountId="222233334444")["Account"]
+    assert (account["Id"], account["Name"], account["State"]) == ("222233334444", "payments-prod", "ACTIVE"), account
+    account = client("organizations", key="AKIDADMIN").describe_account(AccountId="333344445555")["Account"]
+    assert account["State"] == "SUSPENDED" and account["Status"] == "ACTIVE", "the retired status says nothing"
+
+
+@check
+def accounts_are_refused_in_their_own_words():
+    organizations = client("organizations", validate=False)
+    kinds = organizations.exceptions
+    describe = lambda caller, account: lambda: caller.describe_account(AccountId=account)
+    refused(describe(organizations, "999900001111"), "AccountNotFoundException", 400, kinds.AccountNotFoundException)
+    refused(describe(organizations, "1"), "InvalidInputException", 400, kinds.InvalidInputException)
+    member = client("organizations", key="AKIDMEMBER")
+    refused(describe(member, "222233334444"), "AccessDeniedException", 400, kinds.AccessDeniedException)
+    fault("throttle", service="organizations", when={"nth": 1})
+    refused(describe(organizations, "222233334444"), "TooManyRequestsException", 400, kinds.TooManyRequestsException)
+
+
 def raw(method, path, body, headers):
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(BASE).netloc, timeout=10)
     connection.request(method, path, body, headers)

@@ -11,7 +11,13 @@ async fn eventful() -> Stage {
     stage.set("REGIONS", "eu-west-1,us-east-1");
     stage.set("CHAT_TOPIC_ARN", CHAT);
     stage.set("LABEL", "prod");
+    stage.set("ACCOUNT_NAMES", "on");
     stage.world.create_topic(CHAT);
+    for number in 0..27_u64 {
+        stage.world.put_account(&(200_000_000_000 + number).to_string(), &format!("sandbox-{number:02}"), "ACTIVE");
+    }
+    stage.world.put_account("300000000000", "payments-prod", "ACTIVE");
+    stage.world.put_account("300000000001", "identity", "SUSPENDED");
     for region in ["eu-west-1", "us-east-1"] {
         stage.world.put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL").updated("2026-02-01T00:00:00Z"));
         for number in 0..27_u64 {
