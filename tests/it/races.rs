@@ -118,6 +118,15 @@ async fn an_older_reading_without_time_to_read_again_fails_where_a_narrower_one_
     }
 }
 
+/// The stage gives 120 seconds, of which a run keeps 20: what took 49 can be done again, what took 50 cannot.
+#[tokio::test]
+async fn time_to_read_again_is_as_much_as_the_reading_took() {
+    for (seconds, outcome) in [(49, "committed"), (50, "superseded")] {
+        let (_, late, _) = overtaken(Late::Listing, seconds, json!({}), json!({})).await;
+        assert_eq!(serde_json::to_value(late.expect("no failure")).unwrap()["outcome"], outcome, "{seconds} seconds");
+    }
+}
+
 /// Its clock is behind: whatever it reads began before the reading that is committed ended.
 #[tokio::test]
 async fn a_reading_is_read_again_once_and_not_for_ever() {
