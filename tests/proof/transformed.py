@@ -1,5 +1,6 @@
 """The template as CloudFormation gets it, and what its intrinsic functions come to."""
 
+import os
 import pathlib
 import re
 
@@ -38,6 +39,8 @@ class NoManagedPolicies:
 
 def transformed() -> dict:
     """The template without SAM: what `sam deploy` would make of it, its code already in a bucket."""
+    # The translator asks for a region, and calls nothing.
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     template = yaml_parse(TEMPLATE.read_text())
     template["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://code/packwatch.zip"
     return transform(template, {}, NoManagedPolicies())
