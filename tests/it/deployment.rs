@@ -15,16 +15,36 @@ use serde_json::Value;
 use crate::stage::{BUCKET, REGION, TOPIC, time};
 
 /// What the function's role may do, each beside what needs it.
-const ACTIONS: [(&str, &str); 9] = [
+const ACTIONS: [(&str, &str); 15] = [
     ("config:DescribeOrganizationConformancePackStatuses", "the listing of packs"),
     ("config:GetOrganizationConformancePackDetailedStatus", "the readings of members"),
+    ("kms:Decrypt", "KmsKeyArn alone: objects that are read, and the data keys of topic and queue"),
+    ("kms:GenerateDataKey", "KmsKeyArn alone: objects, digests and dead letters that are written"),
     ("logs:CreateLogStream", "Lambda, for each process"),
     ("logs:PutLogEvents", "Lambda, for what the function writes"),
+    ("organizations:DescribeAccount", "AccountNames alone: the names of failing accounts"),
     ("s3:GetObject", "the ledger and latest.json; If-Match asks for it too"),
     ("s3:ListBucket", "the 404 of a missing ledger, which is a 403 without it"),
     ("s3:PutObject", "the snapshot, the ledger and latest.json"),
     ("sns:Publish", "the digest"),
+    ("sqs:SendMessage", "Lambda, for a run that failed for good"),
     ("sts:AssumeRole", "ROLE_ARNS: the roles to read as"),
+    ("xray:PutTelemetryRecords", "Lambda, for active tracing"),
+    ("xray:PutTraceSegments", "Lambda, for active tracing"),
+];
+
+/// What the schedule's role may do.
+const SCHEDULE_ACTIONS: [(&str, &str); 4] = [
+    ("kms:Decrypt", "KmsKeyArn alone: the data key of the queue"),
+    ("kms:GenerateDataKey", "KmsKeyArn alone: dead letters"),
+    ("lambda:InvokeFunction", "starting the function"),
+    ("sqs:SendMessage", "a start that could not be delivered"),
+];
+
+/// What the role of `roles/reader.yaml` may do.
+const READER_ACTIONS: [(&str, &str); 2] = [
+    ("config:DescribeOrganizationConformancePackStatuses", "the listing of packs"),
+    ("config:GetOrganizationConformancePackDetailedStatus", "the readings of members"),
 ];
 
 /// The placeholder that EventBridge Scheduler fills in.
@@ -115,20 +135,71 @@ fn the_templates_defaults_are_settings() {
 }
 
 #[test]
-fn the_role_may_do_what_the_function_does_and_nothing_else() {
-    let template = Template::read();
-    let policies = template.resource("FunctionRole").get("Policies");
-    let mut actions = Vec::new();
-    policies.walk(&mut |key, value| {
-        if key == "Action" {
-            actions.extend(value.texts());
-        }
-        assert!(!["NotAction", "NotResource"].contains(&key), "{key} allows what nobody listed");
-    });
-    actions.sort();
-    assert_eq!(actions, ACTIONS.map(|(action, _)| action));
-    assert!(template.resource("FunctionRole").find("ManagedPolicyArns").is_none(), "a managed policy allows more");
+fn the_roles_may_do_what_is_done_and_nothing_else() {
+    let (template, reader) = (Template::read(), Template::open("roles/reader.yaml"));
+    let roles = [
+        (template.resource("FunctionRole"), &ACTIONS[..]),
+        (template.resource("ScheduleRole"), &SCHEDULE_ACTIONS[..]),
+        (reader.resource("Reader"), &READER_ACTIONS[..]),
+    ];
+    for (role, allowed) in roles {
+        let mut actions = Vec::new();
+        role.get("Policies").walk(&mut |key, value| {
+            if key == "Action" {
+                actions.extend(value.texts());
+            }
+            assert!(!["NotAction", "NotResource"].contains(&key), "{}: {key} allows what nobody listed", role.at);
+        });
+        actions.sort();
+        let allowed: Vec<_> = allowed.iter().map(|(action, _)| *action).collect();
+        assert_eq!(actions, allowed, "{}", role.at);
+        assert!(role.find("ManagedPolicyArns").is_none(), "{}: a managed policy allows more", role.at);
+    }
+    let roles = template.of_type("AWS::IAM::Role");
+    assert_eq!(roles, ["FunctionRole", "ScheduleRole"], "a role that no list is held to");
     assert!(template.resource("Function").find("Policies").is_none(), "the function's role is its own");
+}
+
+#[test]
+fn the_program_accepts_what_the_template_lets_in_and_refuses_what_it_refuses() {
+    let text = fs::read_to_string(path("tests/proof/parameters.json")).expect("the examples are there");
+    let examples: BTreeMap<String, Value> = serde_json::from_str(&text).expect("the examples are JSON");
+    let accepts = |variable: &str, value: &str| {
+        let base = [("AWS_REGION", REGION), ("SNAPSHOT_BUCKET", BUCKET), ("TOPIC_ARN", TOPIC)];
+        let read = Settings::read(|name| {
+            let set = base.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+            if name == variable { Some(value.to_owned()) } else { set.map(str::to_owned) }
+        });
+        read.is_ok()
+    };
+    let mut variables = 0;
+    for (parameter, example) in &examples {
+        let Some(variable) = example.get("variable").and_then(Value::as_str) else { continue };
+        variables += 1;
+        let values = |key: &str| example[key].as_array().cloned().unwrap_or_default();
+        let narrower = example.get("narrower").and_then(Value::as_object);
+        let refused_there_alone = narrower.into_iter().flat_map(|values| values.keys().cloned());
+        for value in values("accepted").iter().filter_map(Value::as_str).map(str::to_owned).chain(refused_there_alone) {
+            assert!(accepts(variable, &value), "{parameter}: the program refuses {value:?}");
+        }
+        for value in values("refused").iter().filter_map(Value::as_str) {
+            assert!(!accepts(variable, value), "{parameter}: the program accepts {value:?}");
+        }
+    }
+    let template = Template::read();
+    let set = template.resource("Function").get("Environment").get("Variables").keys().len();
+    assert_eq!(variables, set, "every variable has examples");
+}
+
+#[test]
+fn the_template_names_the_version_that_it_belongs_to() {
+    let template = Template::read();
+    let application = template.root().get("Metadata").get("AWS::ServerlessRepo::Application");
+    assert_eq!(application.get("SemanticVersion").text(), env!("CARGO_PKG_VERSION"));
+    for file in ["LicenseUrl", "ReadmeUrl"] {
+        let name = application.get(file).text();
+        assert!(path(&name).is_file(), "{file}: there is no {name}");
+    }
 }
 
 #[test]
@@ -170,11 +241,15 @@ fn events() -> BTreeMap<String, Value> {
 }
 
 /// The template, read with CloudFormation's tags kept.
-struct Template(Yaml<'static>);
+pub struct Template(Yaml<'static>);
 
 impl Template {
-    fn read() -> Self {
-        let text: &'static str = fs::read_to_string(path("template.yaml")).expect("the template is there").leak();
+    pub fn read() -> Self {
+        Self::open("template.yaml")
+    }
+
+    fn open(name: &str) -> Self {
+        let text: &'static str = fs::read_to_string(path(name)).expect("the template is there").leak();
         let mut documents = Yaml::load_from_str(text).expect("the template is YAML");
         assert_eq!(documents.len(), 1, "one document");
         Self(documents.remove(0))
@@ -184,25 +259,31 @@ impl Template {
         Node { at: String::new(), yaml: &self.0 }
     }
 
+    /// The names of the resources of a type, sorted.
+    pub fn of_type(&self, kind: &str) -> Vec<String> {
+        let resources = self.root().get("Resources");
+        resources.keys().into_iter().filter(|name| resources.get(name).get("Type").text() == kind).collect()
+    }
+
     /// The properties of a resource.
-    fn resource(&self, name: &str) -> Node<'_> {
+    pub fn resource(&self, name: &str) -> Node<'_> {
         self.root().get("Resources").get(name).get("Properties")
     }
 }
 
 /// A place in the template.
-struct Node<'t> {
+pub struct Node<'t> {
     at: String,
     yaml: &'t Yaml<'static>,
 }
 
 impl<'t> Node<'t> {
-    fn find(&self, key: &str) -> Option<Node<'t>> {
+    pub fn find(&self, key: &str) -> Option<Node<'t>> {
         let yaml = self.yaml.as_mapping_get(key)?;
         Some(Node { at: format!("{}/{key}", self.at), yaml })
     }
 
-    fn get(&self, key: &str) -> Node<'t> {
+    pub fn get(&self, key: &str) -> Node<'t> {
         self.find(key).unwrap_or_else(|| panic!("{} has no {key}", self.at))
     }
 
@@ -215,7 +296,7 @@ impl<'t> Node<'t> {
     }
 
     /// A plain value as CloudFormation passes it on: a string.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let text = self.yaml.as_str().map(str::to_owned);
         text.or_else(|| self.yaml.as_integer().map(|number| number.to_string()))
             .unwrap_or_else(|| panic!("{} is no plain value", self.at))
@@ -230,9 +311,21 @@ impl<'t> Node<'t> {
     }
 
     /// What a `!Ref` refers to.
-    fn reference(&self) -> Option<&'t str> {
+    pub fn reference(&self) -> Option<&'t str> {
         let tag = self.yaml.get_tag()?;
         if tag.suffix == "Ref" { self.yaml.get_tagged_node()?.as_str() } else { None }
+    }
+
+    /// The text of a `!Sub`.
+    pub fn substituted(&self) -> Option<&'t str> {
+        let tag = self.yaml.get_tag()?;
+        if tag.suffix == "Sub" { self.yaml.get_tagged_node()?.as_str() } else { None }
+    }
+
+    /// The nodes of a list.
+    pub fn items(&self) -> Vec<Node<'t>> {
+        let items = self.yaml.as_sequence().unwrap_or_else(|| panic!("{} is no list", self.at));
+        items.iter().enumerate().map(|(place, yaml)| Node { at: format!("{}/{place}", self.at), yaml }).collect()
     }
 
     /// Visits every key below, in tagged nodes too.

@@ -47,4 +47,5 @@ mod sweep;
 mod theatre;
 mod throttle;
 mod time;
+mod watching;
 mod wire;

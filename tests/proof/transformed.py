@@ -1,5 +1,6 @@
 """The template as CloudFormation gets it, and what its intrinsic functions come to."""
 
+import logging
 import os
 import pathlib
 import re
@@ -28,6 +29,8 @@ NAMES = {
     "AWS::Scheduler::ScheduleGroup": ("packwatch-{0}", f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/packwatch-{{0}}"),
 }
 NOTHING = object()
+# It warns that its own statistics go nowhere.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 class NoManagedPolicies:
