@@ -66,7 +66,8 @@ fn the_dashboard_shows_every_metric_of_the_program_in_its_unit_and_no_others() {
     for widget in body["widgets"].as_array().expect("widgets") {
         let properties = &widget["properties"];
         let title = properties["title"].as_str().expect("a title");
-        let axis = properties["yAxis"]["left"]["label"].as_str().unwrap_or_else(|| panic!("{title}: no unit at the axis"));
+        let axis =
+            properties["yAxis"]["left"]["label"].as_str().unwrap_or_else(|| panic!("{title}: no unit at the axis"));
         for metric in properties["metrics"].as_array().expect("metrics") {
             if metric[0] != "packwatch" {
                 continue;
