@@ -287,7 +287,7 @@ def cargo(*arguments):
     }
     # Built sooner matters more here than running faster.
     quick = "profile.dev.package.packwatch.opt-level=0"
-    command = ["cargo", "test", "--config", quick, "--locked", "--test", "it", *arguments]
+    command = ["cargo", "test", "--config", quick, "--locked", "--all-features", "--test", "it", *arguments]
     try:
         done = subprocess.run(
             command, cwd=TREE, env=environment, text=True, timeout=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -2,27 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use packwatch::telemetry::{DIMENSION, METRICS, NAMESPACE};
 use serde_json::Value;
 
 use crate::deployment::Template;
-
-/// The program's metrics, with their units as CloudWatch writes them.
-const METRICS: [(&str, &str); 14] = [
-    ("RunCommitted", "Count"),
-    ("RunIncomplete", "Count"),
-    ("PacksFailing", "Count"),
-    ("AccountsFailing", "Count"),
-    ("FailuresOpen", "Count"),
-    ("Appeared", "Count"),
-    ("Cleared", "Count"),
-    ("Gaps", "Count"),
-    ("OldestFailureAge", "Seconds"),
-    ("OldestUntoldAge", "Seconds"),
-    ("ConfigCalls", "Count"),
-    ("ConfigThrottles", "Count"),
-    ("ReadTime", "Milliseconds"),
-    ("RunTime", "Milliseconds"),
-];
 
 /// What nobody would be told of without an alarm.
 const ALARMED: [&str; 3] = ["OldestUntoldAge", "RunCommitted", "RunIncomplete"];
@@ -42,7 +25,7 @@ fn every_alarm_watches_a_metric_that_the_program_emits_in_its_unit() {
         let about = about.substituted().unwrap_or_else(|| panic!("{name} has no description"));
         assert!(about.contains("First: "), "{name} does not say what to do first");
         assert!(alarm.find("AlarmActions").is_some(), "{name} notifies nobody");
-        if alarm.get("Namespace").text() != "packwatch" {
+        if alarm.get("Namespace").text() != NAMESPACE {
             continue;
         }
         let metric = alarm.get("MetricName").text();
@@ -50,7 +33,7 @@ fn every_alarm_watches_a_metric_that_the_program_emits_in_its_unit() {
         assert_eq!(alarm.get("Unit").text(), unit(&metric), "{name}");
         let dimensions = alarm.get("Dimensions").items();
         let [dimension] = dimensions.as_slice() else { panic!("{name} has {} dimensions", dimensions.len()) };
-        assert_eq!(dimension.get("Name").text(), "FunctionName", "{name}");
+        assert_eq!(dimension.get("Name").text(), DIMENSION, "{name}");
         assert_eq!(dimension.get("Value").reference(), Some("Function"), "{name}");
         alarmed.insert(metric);
     }
@@ -69,11 +52,11 @@ fn the_dashboard_shows_every_metric_of_the_program_in_its_unit_and_no_others() {
         let axis =
             properties["yAxis"]["left"]["label"].as_str().unwrap_or_else(|| panic!("{title}: no unit at the axis"));
         for metric in properties["metrics"].as_array().expect("metrics") {
-            if metric[0] != "packwatch" {
+            if metric[0] != NAMESPACE {
                 continue;
             }
             let name = metric[1].as_str().expect("a name");
-            assert_eq!((&metric[2], &metric[3]), (&"FunctionName".into(), &"${Function}".into()), "{title}: {name}");
+            assert_eq!((&metric[2], &metric[3]), (&DIMENSION.into(), &"${Function}".into()), "{title}: {name}");
             assert_eq!(axis, unit(name), "{title}: {name}");
             assert_eq!(shown.insert(name.to_owned(), axis), None, "{name} is shown twice");
         }
