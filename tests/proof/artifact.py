@@ -22,7 +22,7 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 from samcli.lib.package.utils import make_zip_with_lambda_permissions
 
 # Lambda takes 50 MB. Cold starts grow with the zip, so that a build that lost its optimizations is noticed here.
-LARGEST = 4 * 1024 * 1024
+LARGEST = 4_000_000
 # https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 NEWEST = {"GLIBC": (2, 34), "GCC": (11, 0, 0)}
 # The parts of glibc and libgcc that the runtime has, besides the loader.
