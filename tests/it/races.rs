@@ -155,6 +155,24 @@ async fn the_same_run_id_later_is_resumed_and_reads_nothing_into_the_ledger() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_resumed_makes_latest_good_and_a_narrowed_one_leaves_it() {
+    for (event, latest) in [(json!({}), 2), (json!({"packs": ["base*"]}), 1)] {
+        let stage = Stage::failing().await;
+        stage.run().await;
+        stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+        let function = stage.function().await;
+        stage.world.fault(Fault::error(403, "AuthorizationError", "no").service(Service::Sns));
+        stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::S3).target("latest"));
+        function.invoke(LambdaEvent::new(event.clone(), stage.context_of("one"))).await.expect_err("SNS refuses");
+        assert_eq!(stage.latest()["run"]["sequence"], 1);
+        stage.world.clear_faults();
+        let again = function.invoke(LambdaEvent::new(event.clone(), stage.context_of("one"))).await.expect("a run");
+        assert_eq!(serde_json::to_value(again).unwrap()["outcome"], "resumed");
+        assert_eq!(stage.latest()["run"]["sequence"], latest, "{event}");
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_under_the_id_of_a_committed_run_sends_nothing_that_is_left_of_it() {
     let stage = Stage::failing().await;
     let function = stage.function().await;

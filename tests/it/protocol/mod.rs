@@ -56,7 +56,7 @@ fn two_executions_and_one_fault_keep_every_promise() {
 }
 
 #[test]
-#[ignore = "some minutes, and 4 GB"]
+#[ignore = "13 minutes, and 4 GB"]
 fn two_executions_and_two_faults_keep_every_promise() {
     holds(&Protocol::new(&[Beginning::First, Beginning::Told], &TWO, 2, 1));
 }
