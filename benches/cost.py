@@ -7,7 +7,8 @@
     python benches/cost.py target/release/packwatch target/release/examples/organization
 
 What one run takes is measured on the simulated organization: the time, the calls to S3, the bytes of the log and of the snapshot. What a
-unit costs is AWS's list price in us-east-1, without any free tier; the pages are named beside the prices. Taxes, and emails beyond a few,
+unit costs is AWS's list price in us-east-1, without any free tier and without the cheaper class that larger snapshots move to; the pages
+are named beside the prices. Taxes, and emails beyond a few,
 are not in it. AWS Config's own price is that of its rules and recorders: reading statuses costs nothing.
 """
 
@@ -66,7 +67,7 @@ def measured(command, simulation, packs, members, failing):
 def month(run, minutes, memory, days):
     runs = HOURS * 60 / minutes
     # Versions of the ledger and of latest.json that are 30 days old go.
-    stored = run["snapshot"] * runs * days / 30.4 + (run["ledger"] * 2 + run["snapshot"]) * runs * 30 / 30.4
+    stored = run["snapshot"] * runs * days / 30.4 + (run["ledger"] + run["snapshot"]) * runs * 30 / 30.4
     return {
         "Lambda": runs * (run["seconds"] * memory / 1024 * GB_SECOND + REQUEST),
         "S3: calls": runs * (run["puts"] * PUT + run["gets"] * GET),
