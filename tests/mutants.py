@@ -251,6 +251,38 @@ MUTANTS = [
         "                return outbox;\n            }\n        }\n    }\n",
     ),
     (
+        "a resumed run counts its changes again",
+        "metrics::a_run_that_is_resumed_counts_its_changes_no_second_time",
+        "src/pipeline/mod.rs",
+        "self.measure_stored(&current.ledger, run.complete, None);",
+        "self.measure_stored(&current.ledger, run.complete, Some(&run.totals));",
+    ),
+    (
+        "a dry run counts as committed",
+        "metrics::a_dry_run_measures_its_cost_alone",
+        "src/pipeline/mod.rs",
+        "                return Ok(self.dry_run(&current, &observation));",
+        "                self.measure_stored(&current.ledger, true, None);\n"
+        "                return Ok(self.dry_run(&current, &observation));",
+    ),
+    (
+        "Lambda drops the metrics of a quiet log",
+        "metrics::what_lambda_lets_through_is_the_level_of_the_line",
+        "src/telemetry/mod.rs",
+        'set("AWS_LAMBDA_LOG_LEVEL")',
+        'set("AWS_LAMBDA_NO_SUCH_LEVEL")',
+    ),
+    (
+        "a name that is refused is kept as one that does not exist",
+        "names::whatever_fails_there_gives_no_name_and_changes_nothing_else",
+        "src/aws/organizations.rs",
+        "        Err(error) => Err(sdk_failure(&error)),",
+        "        Err(_) => Ok(None),",
+        "src/aws/organizations.rs",
+        "use super::sdk_failure;\n",
+        "",
+    ),
+    (
         "NothingRead is recorded as done",
         "sources::a_retry_of_the_same_run_is_no_second_run_for_a_gap",
         "src/pipeline/mod.rs",
