@@ -22,8 +22,10 @@ const IN_FLIGHT: usize = 4;
 /// How long names are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks about accounts that fail, or failed until now, and have no good name. After the first call that fails no other is
-/// begun: what denies or throttles one does so with the next.
+/// So many calls may fail: one may be about an odd account, but what denies or throttles three does so with the next.
+const FAILURES: usize = 3;
+
+/// Asks about accounts that fail, or failed until now, and have no good name.
 pub async fn look_up<S: StatusSource>(
     source: &S,
     observation: &Observation,
@@ -35,16 +37,18 @@ pub async fn look_up<S: StatusSource>(
     let asked = unnamed(observation, ledger, scope, observation.ended_at);
     let mut answers = stream::iter(&asked).map(|id| async move { (id, source.account(id).await) }).buffered(IN_FLIGHT);
     let until = until.min(Instant::now() + PATIENCE);
-    let missing = loop {
+    let mut failures = Vec::new();
+    while failures.len() < FAILURES {
         match timeout_at(until, answers.next()).await {
             Ok(Some((id, Ok(account)))) => {
                 found.insert(id.clone(), account);
             }
-            Ok(Some((_, Err(cause)))) => break with_causes(cause.as_ref()),
-            Ok(None) => return found,
-            Err(_) => break "AWS Organizations did not answer in time".to_owned(),
+            Ok(Some((id, Err(cause)))) => failures.push(format!("{id}: {}", with_causes(cause.as_ref()))),
+            Ok(None) => break,
+            Err(_) => failures.resize_with(FAILURES, || "AWS Organizations did not answer in time".to_owned()),
         }
-    };
+    }
+    let Some(missing) = failures.last() else { return found };
     tracing::warn!(
         cause = missing,
         "names of accounts are missing; give the function organizations:DescribeAccount in the management account or a \

@@ -255,7 +255,8 @@ MUTANTS = [
         "metrics::a_run_that_is_resumed_counts_its_changes_no_second_time",
         "src/pipeline/mod.rs",
         "self.measure_stored(&current.ledger, run.complete, None);",
-        "self.measure_stored(&current.ledger, run.complete, Some(&run.totals));",
+        "let found = Changes { appeared: run.totals.appeared, cleared: run.totals.cleared };\n"
+        "        self.measure_stored(&current.ledger, run.complete, Some(found));",
     ),
     (
         "a dry run counts as committed",

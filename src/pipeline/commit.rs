@@ -12,6 +12,7 @@ use crate::observation::Observation;
 use crate::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten};
 use crate::report::{Outcome, Report};
 use crate::snapshot::{DigestName, Findings};
+use crate::telemetry::Changes;
 use crate::totals::Totals;
 
 /// What became of one attempt.
@@ -30,6 +31,7 @@ pub(super) struct Prepared {
     snapshot: Option<Bytes>,
     totals: Totals,
     complete: bool,
+    changes: Changes,
 }
 
 impl Prepared {
@@ -37,7 +39,7 @@ impl Prepared {
     pub(super) fn landed(self, run: RecentRun) -> Self {
         let snapshot = self.snapshot.filter(|_| self.snapshot_key == run.snapshot);
         let RecentRun { sequence, snapshot: snapshot_key, totals, complete, .. } = run;
-        Self { sequence, snapshot_key, snapshot, totals, complete }
+        Self { sequence, snapshot_key, snapshot, totals, complete, changes: self.changes }
     }
 }
 
@@ -74,6 +76,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                         snapshot: Some(snapshot),
                         totals: findings.totals(),
                         complete: findings.is_complete(),
+                        changes: self.changes(&current.ledger, &comparison, &difference),
                     };
                     // What is no longer needed makes room for the bytes of the ledger.
                     let expect = current.expect;
@@ -180,9 +183,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     /// Tells what was committed.
     pub(super) async fn finish(&self, committed: Prepared, mut current: Recalled) -> Result<Report, RunError> {
-        let Prepared { sequence, snapshot_key, snapshot, totals, complete } = committed;
+        let Prepared { sequence, snapshot_key, snapshot, totals, complete, changes } = committed;
         let sent = self.send(&mut current).await;
-        self.measure_stored(&current.ledger, complete, Some(&totals));
+        self.measure_stored(&current.ledger, complete, Some(changes));
         if !self.scope.narrowed {
             let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);
             self.latest(sequence, latest).await;

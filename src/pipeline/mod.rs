@@ -28,10 +28,9 @@ use crate::reader::Reader;
 use crate::report::{DigestReport, DigestStatus, Outcome, Report};
 use crate::scope::Scope;
 use crate::settings::Caller;
-use crate::snapshot::Findings;
+use crate::snapshot::{Findings, clearings};
 use crate::telemetry::{Changes, Gauges, Measures};
 use crate::tell::Occasion;
-use crate::totals::Totals;
 
 use commit::Attempt;
 use store::Recalled;
@@ -123,8 +122,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 }
             };
             let (current, listings) = reader.list(&reachable, recall).await;
-            let mut current = current?;
             self.config_calls.set(reader.config_calls());
+            let mut current = current?;
             match self.turn(&current.ledger, started_at) {
                 _ if self.plan.dry_run => {}
                 Turn::Resume(run) => return self.resume(current, run).await,
@@ -190,17 +189,18 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         self.accounts.get_or_init(|| found).clone()
     }
 
-    /// Measures a run that is stored; `found` are its totals, where this execution stored it.
-    fn measure_stored(&self, ledger: &Ledger, complete: bool, found: Option<&Totals>) {
+    /// Measures a run that is stored; `changes` are what it changed, where this execution stored it.
+    fn measure_stored(&self, ledger: &Ledger, complete: bool, changes: Option<Changes>) {
         self.measure_ledger(ledger, complete);
         let mut measures = self.measures.borrow_mut();
         measures.committed = true;
-        measures.changes = found.map(|totals| Changes { appeared: totals.appeared, cleared: totals.cleared });
+        measures.changes = changes;
     }
 
     fn measure_ledger(&self, ledger: &Ledger, complete: bool) {
         let mut measures = self.measures.borrow_mut();
-        measures.complete = Some(complete);
+        // A narrowed run that reads all of its part says nothing of what another one could not read.
+        measures.complete = (!self.scope.narrowed).then_some(complete);
         measures.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
     }
 
@@ -377,6 +377,15 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let audience = comparison.ledger.audiences.get(&self.plan.topic);
         let difference = audience.map(|audience| occasion.difference(&comparison.ledger, audience)).unwrap_or_default();
         (comparison, difference)
+    }
+
+    /// What a run changed, towards the digest topic. What was still to be told before it is not its own.
+    fn changes(&self, before: &Ledger, comparison: &crate::compare::Comparison, difference: &Difference) -> Changes {
+        let at = before.last.as_ref().map(|last| last.at);
+        let untold = before.audiences.get(&self.plan.topic).zip(at);
+        let untold = untold.map(|(audience, at)| self.occasion(at, at).difference(before, audience));
+        let new = difference.since(&untold.unwrap_or_default());
+        Changes { appeared: new.appeared.len(), cleared: clearings(&comparison.ledger, &new) }
     }
 
     fn address(&self, key: &str) -> String {

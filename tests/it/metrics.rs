@@ -117,6 +117,38 @@ async fn a_narrowed_run_measures_everything_that_is_watched() {
     stage.pack("other", "CREATE_SUCCESSFUL");
     let (_, line) = measured(&stage, json!({"packs": ["other"]})).await;
     assert_eq!((&line["FailuresOpen"], &line["PacksFailing"]), (&json!(1), &json!(1)));
+    assert_eq!(line.get("RunIncomplete"), None, "it says nothing of what it did not look at");
+}
+
+#[tokio::test]
+async fn a_change_is_counted_by_the_run_that_finds_it_while_a_digest_waits() {
+    let stage = Stage::failing().await;
+    stage.world.remove_topic(TOPIC);
+    let mut counted = Vec::new();
+    for run in 0..4 {
+        if run == 1 {
+            stage.member("baseline", "333344445555", "CREATE_FAILED");
+        }
+        if run == 3 {
+            stage.world.create_topic(TOPIC);
+        }
+        let (_, line) = measured(&stage, json!({})).await;
+        counted.push(line["Appeared"].clone());
+        stage.pass(15);
+    }
+    assert_eq!(counted, [1, 1, 0, 0].map(|value| json!(value)));
+}
+
+#[tokio::test]
+async fn calls_are_counted_where_the_ledger_cannot_be_read() {
+    let stage = Stage::failing().await;
+    let late = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(200));
+    for fault in [Fault::new(late), Fault::error(403, "AccessDenied", "no")] {
+        stage.world.fault(fault.service(Service::S3).operation("GetObject"));
+    }
+    let (answer, line) = measured(&stage, json!({})).await;
+    assert_eq!(answer.expect_err("the ledger is denied").kind(), "LedgerUnreadable");
+    assert_eq!(line["ConfigCalls"], 1);
 }
 
 #[tokio::test]
