@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_sts::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -15,6 +18,7 @@ use super::silence::OnceMore;
 use super::throttles::Throttles;
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
 use crate::model::TopicArn;
+use crate::ports::Cause;
 use crate::settings::{Caller, Settings};
 
 /// AWS, connected.
@@ -63,8 +67,22 @@ pub fn environment() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
 }
 
-/// The region that the environment says, or the profile.
-pub async fn region(loader: ConfigLoader) -> Option<String> {
+/// The same as a profile of the user's own files, whatever keys the environment holds: the AWS CLI has it so, and the SDK
+/// the other way round. `region` is where a role of the profile is assumed. Fails where the profile gives no credentials now:
+/// it is not there, or wants a new login.
+pub async fn profile(name: &str, region: Option<String>) -> Result<ConfigLoader, Cause> {
+    let around = ProviderConfig::without_region().with_region(region.map(Region::new)).with_http_client(connector());
+    let keys = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&around).build();
+    keys.provide_credentials().await?;
+    Ok(environment().profile_name(name).credentials_provider(keys))
+}
+
+/// The region that the environment says, or the profile: this one, if it is named.
+pub async fn region(profile: Option<&str>) -> Option<String> {
+    let loader = match profile {
+        Some(name) => environment().profile_name(name),
+        None => environment(),
+    };
     loader.http_client(connector()).load().await.region().map(ToString::to_string)
 }
 

@@ -18,7 +18,7 @@ use crate::error::with_causes;
 use crate::model::{GapCause, cut};
 use crate::ports::Cause;
 
-pub use clients::{Aws, Patience, connect, environment, region};
+pub use clients::{Aws, Patience, connect, environment, profile, region};
 pub use config::ConfigStatuses;
 pub use s3::S3Archive;
 pub use sns::SnsNotifier;

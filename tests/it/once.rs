@@ -88,6 +88,7 @@ async fn an_event_that_asks_for_a_dry_run_stays_one_and_every_event_is_one_witho
         let answer: Value =
             serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", words(&output.stderr)));
         assert_eq!(answer["outcome"], "dry_run", "{arguments:?}");
+        assert_eq!(words(&output.stderr).contains("--commit does both"), !arguments.contains(&"--commit"));
         assert_eq!(answer["totals"]["failures"], 1);
     }
     assert_eq!((stage.world.objects(BUCKET).len(), stage.world.publishes().len()), (0, 0));
@@ -108,10 +109,15 @@ async fn what_could_not_be_read_is_named() {
 #[tokio::test]
 async fn what_is_wrong_is_said_once_and_the_exit_code_tells() {
     let mut stage = Stage::failing().await;
-    let cases: [(&[&str], &str, &str); 4] = [
+    let cases: [(&[&str], &str, &str); 5] = [
         (&["no-such-event.json"], "", "no-such-event.json cannot be read: No such file or directory (os error 2)\n"),
-        (&["-"], "{", "- is no JSON: EOF while parsing an object at line 1 column 1\n"),
+        (&["-"], "{", "- is not JSON: EOF while parsing an object at line 1 column 1\n"),
         (&["-"], "{\"pack\": 1}", "InvalidEvent: the event is refused: "),
+        (
+            &["--function", "-"],
+            "{}",
+            "- is not what `aws lambda get-function-configuration` prints: missing field `FunctionArn`",
+        ),
         (&["--dry-run"], "", "error: unexpected argument '--dry-run' found"),
     ];
     for (arguments, input, expected) in cases {
@@ -125,4 +131,52 @@ async fn what_is_wrong_is_said_once_and_the_exit_code_tells() {
     let output = once(&stage, &["--profile", "audit"], "").await;
     assert!(words(&output.stderr).contains("SNAPSHOT_BUCKET is not set"), "{}", words(&output.stderr));
     assert_eq!(stage.world.calls().len(), 1, "nobody is called but STS, for the event that was JSON");
+}
+
+#[tokio::test]
+async fn as_a_deployed_function_it_has_its_settings_and_its_region_and_none_of_its_own() {
+    let mut stage = Stage::failing().await;
+    let function = json!({
+        "FunctionName": "packwatch",
+        "FunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:packwatch",
+        "Environment": {"Variables": {"SNAPSHOT_BUCKET": BUCKET, "TOPIC_ARN": TOPIC, "REGIONS": "", "LABEL": "prod"}},
+    });
+    stage.env.clear();
+    for (name, value) in [("AWS_DEFAULT_REGION", "us-east-1"), ("LABEL", "mine"), ("IGNORE_ACCOUNTS", "no id")] {
+        stage.set(name, value);
+    }
+    let arguments = ["--profile", "audit", "--function", "-", "--commit"];
+    let output = once(&stage, &arguments, &function.to_string()).await;
+    let (out, err) = (words(&output.stdout), words(&output.stderr));
+    assert!(err.ends_with("Committed as run 1.\n"), "{err}");
+    assert!(out.starts_with("packwatch prod: first run, 1 open in baseline\n"), "{out}");
+    let regions = stage.world.calls().into_iter().map(|call| call.region).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(regions.into_iter().collect::<Vec<_>>(), ["eu-west-1"]);
+
+    let elsewhere = function.to_string().replace("111122223333", "444455556666");
+    let calls = stage.world.calls().len();
+    let output = once(&stage, &arguments, &elsewhere).await;
+    assert_eq!(
+        words(&output.stderr),
+        "the function runs in account 444455556666 and these credentials are of 111122223333: as another caller, AWS Config \
+         would answer for other packs. Take a profile of 444455556666\n"
+    );
+    assert!(!output.status.success());
+    assert_eq!(stage.world.calls().len(), calls + 1, "nobody is called but STS");
+}
+
+#[tokio::test]
+async fn a_profile_that_is_named_goes_before_keys_in_the_environment() {
+    let mut stage = Stage::failing().await;
+    stage.set("AWS_ACCESS_KEY_ID", "AKIDOTHER");
+    stage.set("AWS_SECRET_ACCESS_KEY", "any");
+    let output = once(&stage, &["--profile", "audit"], "").await;
+    assert!(output.status.success(), "{}", words(&output.stderr));
+    assert!(stage.world.calls().iter().all(|call| call.caller == "111122223333"), "the account of the profile");
+    stage.set("AWS_DEFAULT_REGION", "eu-west-1");
+    let calls = stage.world.calls().len();
+    let output = once(&stage, &["--profile", "nobody"], "").await;
+    let err = words(&output.stderr);
+    assert!(!output.status.success() && err.starts_with("the profile nobody gives no credentials; "), "{err}");
+    assert_eq!(stage.world.calls().len(), calls, "nobody is called");
 }

@@ -40,7 +40,7 @@ fn may_use(room: &str) -> &'static [&'static str] {
     match room {
         "model" | "message" | "totals" | "lib" | "main" => &[],
         // Each binary is a crate of its own.
-        "bin" => &["arguments", "overheard", "page", "progress"],
+        "bin" => &["arguments", "deployed", "overheard", "page", "progress"],
         "event" | "settings" | "observation" => &["model"],
         "scope" => &["model", "settings"],
         "plan" => &["event", "model", "scope", "settings"],

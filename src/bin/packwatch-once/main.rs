@@ -1,6 +1,7 @@
 //! packwatch by hand: one event, outside Lambda, with the user's own AWS profile. Wiring; what it decides is in its rooms.
 
 mod arguments;
+mod deployed;
 mod overheard;
 mod page;
 mod progress;
@@ -57,18 +58,25 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<(), page::Failure> {
     let event = arguments.event()?;
-    let loader = || match &arguments.profile {
-        Some(profile) => aws::environment().profile_name(profile),
-        None => aws::environment(),
-    };
+    let deployed = arguments.deployed()?;
     // Outside Lambda the region is usually the profile's.
-    let home = aws::region(loader()).await;
-    let lookup = |name: &str| match name {
-        "AWS_REGION" => home.clone(),
-        name => environment(name),
+    let region = aws::region(arguments.profile.as_deref()).await;
+    let lookup = |name: &str| match (&deployed, name) {
+        (Some(deployed), name) => deployed.variable(name),
+        (None, "AWS_REGION") => region.clone(),
+        (None, name) => environment(name),
     };
     let settings = Settings::read(lookup).map_err(RunError::InvalidSettings)?;
-    let aws = aws::connect(loader(), &settings, Patience::default(), environment).await;
+    let loader = match &arguments.profile {
+        Some(name) => aws::profile(name, region.clone())
+            .await
+            .map_err(|source| page::Failure::Profile { name: name.clone(), source })?,
+        None => aws::environment(),
+    };
+    let aws = aws::connect(loader, &settings, Patience::default(), environment).await;
+    if let Some(deployed) = &deployed {
+        deployed.admit(&settings, &aws.statuses).await?;
+    }
     let source = Progress::new(aws.statuses);
     let ports = Ports { source, archive: aws.archive, notifier: Overheard::new(aws.notifier), clock: Wall };
     let function = Function::new(settings, ports, token, None);
@@ -86,7 +94,7 @@ async fn run(arguments: &Arguments) -> Result<(), page::Failure> {
     } else {
         page::digest(&report, notifier.text().as_deref());
     }
-    page::summary(&report, &seen);
+    page::summary(&report, &seen, arguments.commit);
     Ok(())
 }
 

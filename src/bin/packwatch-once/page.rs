@@ -5,21 +5,34 @@
 use std::io;
 
 use packwatch::error::{RunError, with_causes};
+use packwatch::ports::Cause;
 use packwatch::report::{Outcome, Report};
 
+use crate::deployed::Elsewhere;
 use crate::progress::Seen;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The event is not there, or is no JSON.
+    /// A file is not there, or not what it should be.
     #[error("{what}")]
-    Event {
+    File {
         /// Of which file.
         what: String,
         /// Why.
         source: io::Error,
     },
+    /// The profile that was named gives no credentials.
+    #[error("the profile {name} gives no credentials; `aws sts get-caller-identity --profile {name}` should say why")]
+    Profile {
+        /// Its name.
+        name: String,
+        /// What the SDK says.
+        source: Cause,
+    },
+    /// The credentials are of another account than the function.
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -50,12 +63,15 @@ pub(crate) fn digest(report: &Report, sent: Option<&str>) {
     }
 }
 
-/// What became of the run.
-pub(crate) fn summary(report: &Report, seen: &Seen) {
+/// What became of the run. `asked` to commit, only the event can have made it dry.
+pub(crate) fn summary(report: &Report, seen: &Seen, asked: bool) {
     for failure in &seen.failures {
         eprintln!("? {failure}");
     }
     let outcome = match report.outcome {
+        Outcome::DryRun if asked => {
+            "A dry run, as the event asks: nothing was written, nothing was published.".to_owned()
+        }
         Outcome::DryRun => "Dry run: nothing was written, nothing was published. --commit does both.".to_owned(),
         Outcome::Committed => format!("Committed as run {}.", report.sequence),
         Outcome::Resumed => format!("Run {} had been committed; what was left of it was sent.", report.sequence),
