@@ -8,8 +8,8 @@
 
 What one run takes is measured on the simulated organization: the time, the calls to S3, the bytes of the log and of the snapshot. What a
 unit costs is AWS's list price in us-east-1, without any free tier and without the cheaper class that larger snapshots move to; the pages
-are named beside the prices. Taxes, and emails beyond a few,
-are not in it. AWS Config's own price is that of its rules and recorders: reading statuses costs nothing.
+are named beside the prices. Taxes, and emails beyond a few, are not in it. AWS Config's own price is that of its rules and recorders:
+reading statuses costs nothing.
 """
 
 import argparse
@@ -66,8 +66,8 @@ def measured(command, simulation, packs, members, failing):
 
 def month(run, minutes, memory, days):
     runs = HOURS * 60 / minutes
-    # Versions of the ledger and of latest.json that are 30 days old go.
-    stored = run["snapshot"] * runs * days / 30.4 + (run["ledger"] + run["snapshot"]) * runs * 30 / 30.4
+    # What expired, and the versions of the ledger and of latest.json that were written over, stay for 30 days more.
+    stored = run["snapshot"] * runs * (days + 30) / 30.4 + (run["ledger"] + run["snapshot"]) * runs * 30 / 30.4
     return {
         "Lambda": runs * (run["seconds"] * memory / 1024 * GB_SECOND + REQUEST),
         "S3: calls": runs * (run["puts"] * PUT + run["gets"] * GET),

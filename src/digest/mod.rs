@@ -100,6 +100,8 @@ impl SnapshotAddress {
             "console.amazonaws.cn"
         } else if region.starts_with("us-gov-") {
             "console.amazonaws-us-gov.com"
+        } else if region.starts_with("eusc-") {
+            "console.amazonaws-eusc.eu"
         } else {
             "console.aws.amazon.com"
         };

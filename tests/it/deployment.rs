@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
+use packwatch::digest::SnapshotAddress;
 use packwatch::event::Trigger;
+use packwatch::model::Region;
 use packwatch::plan::{Invocation, Plan};
 use packwatch::settings::Settings;
 use saphyr::{LoadableYamlNode, Yaml};
@@ -199,6 +201,27 @@ fn the_template_names_the_version_that_it_belongs_to() {
     for file in ["LicenseUrl", "ReadmeUrl"] {
         let name = application.get(file).text();
         assert!(path(&name).is_file(), "{file}: there is no {name}");
+    }
+}
+
+#[test]
+fn the_template_and_the_digest_know_the_same_consoles() {
+    let template = Template::read();
+    let consoles = template.root().get("Mappings").get("Console");
+    let regions = [
+        ("aws", "eu-west-1"),
+        ("aws-cn", "cn-north-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+    ];
+    let mut partitions = consoles.keys();
+    partitions.sort();
+    assert_eq!(partitions, regions.map(|(partition, _)| partition));
+    for (partition, region) in regions {
+        let region = Region::from(region);
+        let link = SnapshotAddress { bucket: BUCKET.to_owned(), key: "key".to_owned(), region }.console();
+        let host = consoles.get(partition).get("Host").text();
+        assert!(link.starts_with(&format!("https://{host}/s3/")), "{partition}: {link}");
     }
 }
 

@@ -64,3 +64,11 @@ fn the_dashboard_shows_every_metric_of_the_program_in_its_unit_and_no_others() {
     let emitted: BTreeMap<_, _> = METRICS.iter().map(|(name, unit)| ((*name).to_owned(), *unit)).collect();
     assert_eq!(shown, emitted);
 }
+
+#[test]
+fn the_computed_cost_counts_the_metrics_and_the_alarms_that_there_are() {
+    let cost = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.py")).expect("a script");
+    let alarms = Template::read().of_type("AWS::CloudWatch::Alarm").len();
+    let counted = format!("\nMETRICS, ALARMS = {}, {alarms}\n", METRICS.len());
+    assert!(cost.contains(&counted), "benches/cost.py has no line{counted}");
+}
