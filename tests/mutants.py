@@ -151,7 +151,7 @@ MUTANTS = [
         "src/pipeline/commit.rs",
         "        match self.put_ledger(&next, expect).await {\n",
         "        for (topic, head) in next.owned(&self.plan.execution) {\n"
-        "            let _ = self.ports.notifier.publish(&topic, &head.message).await;\n"
+        "            let _ = self.ports.notifier.publish(topic, &head.message).await;\n"
         "        }\n"
         "        match self.put_ledger(&next, expect).await {\n",
     ),

@@ -80,12 +80,9 @@ impl Ledger {
     }
 
     /// The heads that this execution may send.
-    pub fn owned(&self, execution: &str) -> Vec<(TopicArn, Head)> {
-        self.audiences
-            .iter()
-            .filter_map(|(topic, audience)| Some((topic.clone(), audience.head.clone()?)))
-            .filter(|(_, head)| head.is_owned_by(execution))
-            .collect()
+    pub fn owned(&self, execution: &str) -> impl Iterator<Item = (&TopicArn, &Head)> {
+        let heads = self.audiences.iter().filter_map(|(topic, audience)| Some((topic, audience.head.as_ref()?)));
+        heads.filter(move |(_, head)| head.is_owned_by(execution))
     }
 
     /// Notes what became of a head, if it is still the one that this execution owned: one that was published goes, one

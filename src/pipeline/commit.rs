@@ -114,7 +114,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
         next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());
         let head = offered.get(&self.plan.topic).and_then(|topic| next.audiences.get(topic)?.head.as_ref());
-        let digest = head.map(|head| DigestName { id: head.id.clone(), subject: head.message.subject.clone() });
+        let digest = head.map(DigestName::from);
         (next, digest)
     }
 

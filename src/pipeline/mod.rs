@@ -148,6 +148,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             loop {
                 match self.commit(current, &observation).await? {
                     Attempt::Committed(committed) => {
+                        // The digest is largest where most failed, and takes the room of what was read.
+                        drop(observation);
                         let (prepared, current) = *committed;
                         return self.finish(prepared, current).await;
                     }

@@ -14,6 +14,7 @@ use crate::model::TopicArn;
 use crate::plan::Plan;
 use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
 use crate::report::{DigestReport, DigestStatus};
+use crate::snapshot::DigestName;
 
 /// Kept for noting in the ledger what was sent, where there is as much.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// The last digest that each topic took.
-    published: BTreeMap<TopicArn, Head>,
+    published: BTreeMap<TopicArn, DigestName>,
     failed: Vec<(TopicArn, Cause)>,
     unsettled: Option<(String, Option<Cause>)>,
 }
@@ -30,29 +31,26 @@ pub(super) struct Outbox {
 impl Outbox {
     /// What became of the digest, or how sending it failed.
     pub(super) fn report(self, ledger: &Ledger, plan: &Plan) -> Result<DigestReport, RunError> {
-        match (self.failed.is_empty(), self.unsettled) {
+        let Self { mut published, failed, unsettled } = self;
+        match (failed.is_empty(), unsettled) {
             (true, None) => {}
             (true, Some((object, source))) => return Err(RunError::SettleFailed { object, source }),
-            (false, None) => return Err(RunError::PublishFailed { topics: self.failed, unsettled: None }),
+            (false, None) => return Err(RunError::PublishFailed { topics: failed, unsettled: None }),
             (false, Some((object, source))) => {
                 let unsettled = Some(Box::new(RunError::SettleFailed { object, source }));
-                return Err(RunError::PublishFailed { topics: self.failed, unsettled });
+                return Err(RunError::PublishFailed { topics: failed, unsettled });
             }
         }
         let waiting = ledger.audiences.get(&plan.topic).and_then(|audience| audience.head.as_ref());
-        Ok(match (self.published.get(&plan.topic), waiting) {
-            (Some(head), _) => DigestReport {
-                status: DigestStatus::Published,
-                id: Some(head.id.clone()),
-                subject: Some(head.message.subject.clone()),
-                text: None,
-            },
-            (None, Some(head)) => DigestReport {
-                status: DigestStatus::Waiting,
-                id: Some(head.id.clone()),
-                subject: Some(head.message.subject.clone()),
-                text: None,
-            },
+        let named = |status, name: DigestName| DigestReport {
+            status,
+            id: Some(name.id),
+            subject: Some(name.subject),
+            text: None,
+        };
+        Ok(match (published.remove(&plan.topic), waiting) {
+            (Some(name), _) => named(DigestStatus::Published, name),
+            (None, Some(head)) => named(DigestStatus::Waiting, DigestName::from(head)),
             (None, None) => DigestReport::only(DigestStatus::None),
         })
     }
@@ -63,20 +61,21 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     pub(super) async fn send(&self, current: &mut Recalled) -> Outbox {
         let mut outbox = Outbox::default();
         loop {
-            let heads = current.ledger.owned(&self.plan.execution);
+            let heads: Vec<_> = current.ledger.owned(&self.plan.execution).collect();
             if heads.is_empty() {
                 return outbox;
             }
             let answers = future::join_all(heads.iter().map(|(topic, head)| self.publish(topic, head))).await;
             let mut settled = Vec::new();
             for ((topic, head), answer) in heads.into_iter().zip(answers) {
+                let (topic, name) = (topic.clone(), DigestName::from(head));
                 match answer {
                     Ok(()) => {
-                        settled.push((topic.clone(), head.id.clone(), Sent::Published));
-                        outbox.published.insert(topic, head);
+                        settled.push((topic.clone(), name.id.clone(), Sent::Published));
+                        outbox.published.insert(topic, name);
                     }
                     Err(cause) => {
-                        settled.push((topic.clone(), head.id, Sent::Failed));
+                        settled.push((topic.clone(), name.id, Sent::Failed));
                         outbox.failed.push((topic, cause));
                     }
                 }
@@ -84,7 +83,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             // Who asked for a digest in any case, and so far only got one that an earlier run had left.
             let of_this_run = format!("{}.", self.plan.run_id);
             let given =
-                |topic: &TopicArn| outbox.published.get(topic).is_some_and(|head| head.id.starts_with(&of_this_run));
+                |topic: &TopicArn| outbox.published.get(topic).is_some_and(|name| name.id.starts_with(&of_this_run));
             let always = self.plan.announce == Announce::Always;
             let asked = self.plan.audiences().filter(|topic| always && !given(topic)).collect();
             if let Err(cause) = self.settle(current, &settled, &asked).await {

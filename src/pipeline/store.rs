@@ -131,7 +131,10 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             let there = timeout_at(self.ends, self.ports.archive.get(&self.plan.latest_key)).await??;
             let expect = match there {
                 Some((latest, _)) if sequence(&latest).is_some_and(|latest| latest >= number) => return Ok(()),
-                Some((_, version)) => Expect::Version(version),
+                Some((latest, version)) => {
+                    drop(latest);
+                    Expect::Version(version)
+                }
                 None => Expect::Absent,
             };
             let bytes = match &snapshot {

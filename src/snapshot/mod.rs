@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::compare::Comparison;
 use crate::difference::Difference;
-use crate::ledger::{Emptied, Ledger, room_for};
+use crate::ledger::{Emptied, Head, Ledger, room_for};
 use crate::model::{AccountId, FailureKey, PackKey, PackName, Region, Row, Source, Standing, Status, Text};
 use crate::observation::{Observation, PackReading};
 use crate::plan::Plan;
@@ -135,6 +135,12 @@ pub struct Unconfirmed {
 pub struct DigestName {
     pub id: String,
     pub subject: String,
+}
+
+impl From<&Head> for DigestName {
+    fn from(head: &Head) -> Self {
+        Self { id: head.id.clone(), subject: head.message.subject.clone() }
+    }
 }
 
 /// All that a run found out, before it is told to anybody.

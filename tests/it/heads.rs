@@ -58,6 +58,6 @@ fn a_head_is_taken_over_only_when_its_owners_time_is_over() {
         let mut ledger = owned_by("execution-2");
         let now = end + SignedDuration::from_millis(milliseconds);
         ledger.claim([&TopicArn::from(TOPIC)], OURS, end + SignedDuration::from_mins(2), now);
-        assert_eq!(ledger.owned(owner).len(), 1, "{milliseconds} ms after the end of its time");
+        assert_eq!(ledger.owned(owner).count(), 1, "{milliseconds} ms after the end of its time");
     }
 }

@@ -231,7 +231,7 @@ impl State {
 
     /// Whether the ledger names this execution as the owner of a head.
     fn owns(&self, actor: usize) -> bool {
-        self.world.ledger().is_some_and(|ledger| !ledger.owned(&token(actor)).is_empty())
+        self.world.ledger().is_some_and(|ledger| ledger.owned(&token(actor)).next().is_some())
     }
 }
 

@@ -275,11 +275,12 @@ impl World {
 
     /// What an execution has settled and not sent.
     pub fn take_postponed(&mut self, token: &str) -> Vec<(String, String, Bytes)> {
-        let heads: Vec<_> = self.ledger().into_iter().flat_map(|ledger| ledger.owned(token)).collect();
+        let postponed = std::mem::take(&mut self.postponed);
+        let owned = || self.ledger().into_iter().flat_map(|ledger| ledger.owned(token));
         let settled = |(of, topic, digest, _): &(String, String, String, Bytes)| {
-            of == token && heads.iter().all(|(arn, head)| arn.as_str() != topic || head.id != *digest)
+            of == token && owned().all(|(arn, head)| arn.as_str() != topic || head.id != *digest)
         };
-        let (settled, kept) = self.postponed.drain(..).partition(settled);
+        let (settled, kept) = postponed.into_iter().partition(settled);
         self.postponed = kept;
         settled.into_iter().map(|(_, topic, digest, message)| (topic, digest, message)).collect()
     }
