@@ -182,6 +182,22 @@ async fn an_audience_that_is_new_starts_with_nothing_told_and_one_that_left_is_f
 }
 
 #[tokio::test]
+async fn the_snapshot_says_what_is_new_to_the_digest_topic_whatever_another_one_was_told() {
+    let mut stage = Stage::new().await;
+    stage.pack("baseline", "CREATE_SUCCESSFUL");
+    stage.member("baseline", ACCOUNT, "CREATE_FAILED");
+    stage.run().await;
+    let other = "arn:aws:sns:eu-west-1:111122223333:other";
+    stage.world.create_topic(other);
+    stage.set("TOPIC_ARN", other);
+    stage.set("CHAT_TOPIC_ARN", TOPIC);
+    for change in ["appeared", "ongoing"] {
+        stage.run().await;
+        assert_eq!(stage.latest()["packs"][0]["failing_accounts"][0]["change"], change);
+    }
+}
+
+#[tokio::test]
 async fn a_digest_that_sns_refused_is_sent_by_the_retry_as_it_was() {
     let stage = Stage::new().await;
     stage.pack("baseline", "CREATE_SUCCESSFUL");

@@ -78,6 +78,9 @@ async fn names_are_asked_for_once_in_seven_days() {
     stage.run().await;
     assert_eq!(asked(&stage), [id(0)], "and then again");
     assert_eq!(names(&stage), ["billing"]);
+    stage.pass(7 * 24 * 60 - 15);
+    stage.run().await;
+    assert_eq!(asked(&stage), [id(0)], "to the minute");
 }
 
 #[tokio::test]
