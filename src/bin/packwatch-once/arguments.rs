@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     /// --function too: what the settings of this run leave out, other regions or topics, would count as no longer watched.
     #[arg(long)]
     pub(crate) commit: bool,
-    /// Run as this function: a file with what `aws lambda get-function-configuration --function-name ...` prints. Its settings
-    /// and its region are taken, none of the environment's.
+    /// Run as this function: a file with what `aws lambda get-function-configuration --function-name ... --output json`
+    /// prints. Its settings and its region are taken, none of the environment's.
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
     /// Print the answer of the function as JSON, in place of the digest.
