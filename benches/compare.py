@@ -13,6 +13,7 @@ the first invocation, as Lambda's does.
 Any of these instead, one after another (with --table the comparison as well):
     --memory     peak memory with up to 200,000 failing: in the run that finds them, the next, and the one that closes them
     --bounds     time against the least that calls in flight, or a limit of AWS Config, allow; with --empty also the start
+    --tls        the first invocation over TLS beside the next ones
     --scale      what docs/scale.md says that a run can watch, tried a little below and a little above
     --svg FILE   calls, time and memory against members, as a plot
     --shape      small organizations: which calls are made and who is found failing, whatever the time; for CI
@@ -31,6 +32,7 @@ import memory
 import plot
 import scale
 import shape
+import tls
 from measure import Share, machine
 from programs import LATENCY, NAIVE, PACKWATCH, THREADS, commands, staged, table
 
@@ -144,19 +146,21 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="that the medians are of")
     parser.add_argument("--empty", type=pathlib.Path, help="the example of that name, for --bounds")
     parser.add_argument("--svg", type=pathlib.Path)
-    for name in ("table", "memory", "bounds", "scale", "shape"):
+    for name in ("table", "memory", "bounds", "scale", "shape", "tls"):
         parser.add_argument(f"--{name}", action="store_true")
     given = parser.parse_args()
     given.shares = [0 if share == "full" else int(share) for share in given.shares.split(",")]
     simulation, programs = given.simulation.resolve(), commands(given.binary.resolve())
     if given.shape:
         shape.check(programs, simulation)
-    if given.table or not (given.shape or given.memory or given.bounds or given.scale or given.svg):
+    if given.table or not (given.shape or given.memory or given.bounds or given.scale or given.svg or given.tls):
         compare({given.only: programs[given.only]} if given.only else programs, simulation, given)
     if given.memory:
         memory.measure(programs[PACKWATCH], simulation)
     if given.bounds:
         bounds.measure(programs, simulation, given.empty and given.empty.resolve())
+    if given.tls:
+        tls.measure(programs[PACKWATCH], simulation)
     if given.scale:
         scale.measure(programs[PACKWATCH], simulation)
     if given.svg:

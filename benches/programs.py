@@ -89,21 +89,21 @@ class Program:
         # Lambda gives a whole core to what comes before the first invocation.
         self.start = self.function.api.polls.get(timeout=60) - started
 
-    def run(self, seconds=LONGEST):
+    def run(self, seconds=LONGEST, event={}):
         """A run, and what it cost; its answer may be an error."""
         self.runs += 1
         self.world.change("forget_calls")
         forget_peak(self.pid)
         before, started = processor(self.pid), time.monotonic()
-        self.function.invoke(f"run-{self.runs}", seconds)
+        self.function.invoke(f"run-{self.runs}", seconds, event)
         answer = self.function.answer()
         wall = time.monotonic() - started
         assert answer, f"no answer after {wall:.0f} s"
         return Cost(wall, processor(self.pid) - before, peak(self.pid), answer, self.world.calls())
 
-    def good_run(self, seconds=LONGEST):
+    def good_run(self, seconds=LONGEST, event={}):
         """A run that must end well."""
-        cost = self.run(seconds)
+        cost = self.run(seconds, event)
         assert "errorType" not in cost.answer, f"the run failed: {cost.answer}"
         return cost
 
