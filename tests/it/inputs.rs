@@ -158,6 +158,15 @@ fn the_ledger_of_schema_one_is_read() {
 }
 
 #[test]
+fn what_is_not_a_list_of_pairs_in_a_ledger_is_said_to_be_none() {
+    let mut ledger: Value = serde_json::from_str(include_str!("../ledgers/1.json")).expect("JSON");
+    ledger["open"] = json!({"baseline": {}});
+    let error = Ledger::from_bytes(ledger.to_string().as_bytes()).expect_err("no ledger");
+    let why = std::error::Error::source(&error).expect("a cause").to_string();
+    assert!(why.contains("expected a list of pairs"), "{why}");
+}
+
+#[test]
 fn a_trigger_is_as_strict_as_it_says() {
     assert!(Trigger::parse(&json!({"packs": ["a"], "packs ": ["b"]})).is_err());
 }
