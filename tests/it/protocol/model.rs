@@ -61,12 +61,36 @@ pub enum Actor {
     Over,
 }
 
+/// Readings are told apart by whether one began after another one ended: so much does the clock show, and no more. Those that begin
+/// with none ending in between begin at one time, and so do those that end, and states that differ in their order are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Clock {
+    time: Time,
+    /// Whether a reading has begun at this time; or else one has ended.
+    beginning: bool,
+}
+
+impl Clock {
+    const FIRST: Self = Self { time: 0, beginning: true };
+
+    /// The time of a beginning, or of an end, that comes now.
+    fn tick(&mut self, beginning: bool) -> Time {
+        self.time += Time::from(self.beginning != beginning);
+        self.beginning = beginning;
+        self.time
+    }
+
+    fn pass(&mut self, time: Time) {
+        *self = Self { time: self.time.max(time), beginning: true };
+    }
+}
+
 /// What is, between two steps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     pub world: World,
     pub actors: Vec<Actor>,
-    clock: Time,
+    clock: Clock,
     /// The newest time that every clock shows.
     passed: Time,
     faults: u8,
@@ -158,9 +182,10 @@ impl Protocol {
         // Clocks are only looked at where it matters, so that states which differ in nothing else are one.
         let newer = state.world.ledger().and_then(|ledger| ledger.reading.as_ref());
         let newer = newer.is_some_and(|reading| since_the_first(reading.until) > moment.knows.now);
-        let at = if *call == Call::Read || (call.is_recall() && newer) {
-            state.clock += 1;
-            state.clock
+        let at = if *call == Call::Read {
+            state.clock.tick(false)
+        } else if call.is_recall() && newer {
+            state.clock.tick(true)
         } else {
             moment.knows.now.max(state.passed)
         };
@@ -244,7 +269,7 @@ impl Model for Protocol {
         let state = |world: &World, cast: &Vec<&'static str>| State {
             world: world.clone(),
             actors: cast.iter().map(|run| Actor::ToCome(run)).collect(),
-            clock: 0,
+            clock: Clock::FIRST,
             passed: 0,
             faults: self.faults,
             changes: self.changes,
@@ -290,8 +315,8 @@ impl Model for Protocol {
             Step::Start { actor, blind } => {
                 let Actor::ToCome(run) = state.actors[actor] else { return None };
                 next.faults -= u8::from(blind);
-                next.clock += 1;
-                next.actors[actor] = Actor::Alive(self.executions.start(self.identity(actor, run, next.clock, blind)));
+                let identity = self.identity(actor, run, next.clock.tick(true), blind);
+                next.actors[actor] = Actor::Alive(self.executions.start(identity));
             }
             Step::Read { actor, number, failing } => {
                 next.changes -= flips(failing, state.world.failing);
@@ -309,10 +334,10 @@ impl Model for Protocol {
             }
             Step::TimePasses { actor } => {
                 next.faults -= u8::from(matches!(state.actors[actor], Actor::Alive(_)));
-                next.clock = next.clock.max(deadline(actor) + 1);
-                next.passed = next.clock;
+                next.clock.pass(deadline(actor) + 1);
+                next.passed = next.clock.time;
                 for (actor, stands) in next.actors.iter_mut().enumerate() {
-                    if deadline(actor) < next.clock && matches!(stands, Actor::Alive(_)) {
+                    if deadline(actor) < next.clock.time && matches!(stands, Actor::Alive(_)) {
                         next.world.excuses += 1;
                         *stands = Actor::Over;
                     }

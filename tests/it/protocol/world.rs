@@ -63,38 +63,59 @@ pub enum Effect {
 
 /// Bytes that are told apart by their print, as S3 does by `ETag`.
 #[derive(Clone)]
-pub struct Bytes(Arc<(Vec<u8>, u64, OnceLock<Ledger>)>);
+pub struct Bytes(Arc<Kept>);
+
+/// Bytes, and what they say, which is read once: every state looks at it.
+struct Kept {
+    bytes: Vec<u8>,
+    print: u64,
+    ledger: OnceLock<Ledger>,
+    link: OnceLock<Link>,
+}
+
+/// The place of a snapshot in the chain.
+struct Link {
+    sequence: Value,
+    previous: Option<String>,
+}
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let print = hasher.finish();
-        Self(Arc::new((bytes, print, OnceLock::new())))
+        Self(Arc::new(Kept { bytes, print, ledger: OnceLock::new(), link: OnceLock::new() }))
     }
 }
 
 impl Bytes {
     pub fn to_vec(&self) -> Vec<u8> {
-        self.0.0.clone()
+        self.0.bytes.clone()
     }
 
     pub fn version(&self) -> String {
-        format!("{:016x}", self.0.1)
+        format!("{:016x}", self.0.print)
     }
 
     pub fn ledger(&self) -> &Ledger {
-        self.0.2.get_or_init(|| Ledger::from_bytes(&self.0.0).expect("a ledger"))
+        self.0.ledger.get_or_init(|| Ledger::from_bytes(&self.0.bytes).expect("a ledger"))
+    }
+
+    fn link(&self) -> &Link {
+        self.0.link.get_or_init(|| {
+            let run = &self.json()["run"];
+            Link { sequence: run["sequence"].clone(), previous: run["previous"].as_str().map(str::to_owned) }
+        })
     }
 
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.0.0).expect("JSON")
+        serde_json::from_slice(&self.0.bytes).expect("JSON")
     }
 }
 
 impl PartialEq for Bytes {
     fn eq(&self, other: &Self) -> bool {
-        self.0.1 == other.0.1
+        self.0.print == other.0.print
     }
 }
 
@@ -102,7 +123,7 @@ impl Eq for Bytes {}
 
 impl Hash for Bytes {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.1.hash(state);
+        self.0.print.hash(state);
     }
 }
 
@@ -314,20 +335,20 @@ impl World {
 
     /// Whether `latest.json` is the snapshot of the last commit.
     pub fn latest_is_the_last(&self) -> bool {
-        let latest = self.objects.get(LATEST).map(|latest| latest.json()["run"]["sequence"].clone());
-        latest == self.ledger().map(|ledger| ledger.sequence.into())
+        let latest = self.objects.get(LATEST).map(|latest| &latest.link().sequence);
+        latest.cloned() == self.ledger().map(|ledger| ledger.sequence.into())
     }
 
     /// Whether every commit has its snapshot, and each names the one before it.
     pub fn snapshots_are_whole(&self) -> bool {
         let Some(ledger) = self.ledger() else { return true };
-        let mut next = ledger.last.as_ref().map(|last| last.snapshot.clone());
+        let mut next = ledger.last.as_ref().map(|last| last.snapshot.as_str());
         for number in (1..=ledger.sequence).rev() {
-            let Some(snapshot) = next.and_then(|key| self.objects.get(&key)).map(Bytes::json) else { return false };
-            if snapshot["run"]["sequence"] != number {
+            let Some(snapshot) = next.and_then(|key| self.objects.get(key)).map(Bytes::link) else { return false };
+            if snapshot.sequence != number {
                 return false;
             }
-            next = snapshot["run"]["previous"].as_str().map(str::to_owned);
+            next = snapshot.previous.as_deref();
         }
         next.is_none()
     }
