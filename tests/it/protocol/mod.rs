@@ -56,13 +56,13 @@ fn two_executions_and_one_fault_keep_every_promise() {
 }
 
 #[test]
-#[ignore = "minutes, and gigabytes"]
+#[ignore = "three minutes, and three gigabytes"]
 fn two_executions_and_two_faults_keep_every_promise() {
     holds(&Protocol::new(&[Beginning::First, Beginning::Told], &TWO, 2, 1));
 }
 
 #[test]
-#[ignore = "half an hour, and gigabytes"]
+#[ignore = "twenty minutes, and three gigabytes"]
 fn three_executions_and_one_fault_keep_every_promise() {
     // One after another: what one has looked at makes room for the next.
     for cast in THREE {
