@@ -69,7 +69,7 @@ MUTANTS = [
         "story::a_failure_that_is_gone_before_it_is_due_gives_no_digest",
         "src/compare/mod.rs",
         "    if let Some(open) = next.open.remove(key)\n        && !open.told.is_empty()\n    {\n",
-        "    if let Some(mut open) = next.open.remove(key) {\n        open.told.entry(0).or_insert(now);\n",
+        "    if let Some(mut open) = next.open.remove(key) {\n        std::sync::Arc::make_mut(&mut open).told.entry(0).or_insert(now);\n",
     ),
     (
         "a narrowed run closes outside its scope",
@@ -228,9 +228,9 @@ MUTANTS = [
         "digest::a_digest_that_sns_refused_is_sent_by_the_retry_as_it_was",
         "src/pipeline/send.rs",
         "            let answers = future::join_all",
-        "            let early: Vec<_> =\n"
-        "                heads.iter().map(|(topic, head)| (topic.clone(), head.id.clone(), Sent::Published)).collect();\n"
-        "            let _ = self.settle(current, &early, &BTreeSet::new()).await;\n"
+        "            let sent = |topic: &TopicArn, head: &Head| (topic.clone(), head.id.clone(), Sent::Published);\n"
+        "            let early: Vec<_> = heads.iter().map(|(topic, head)| sent(topic, head)).collect();\n"
+        "            let _ = self.settle(&mut current.clone(), &early, &BTreeSet::new()).await;\n"
         "            let answers = future::join_all",
     ),
     (
