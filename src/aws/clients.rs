@@ -155,12 +155,7 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) 
         .retry_partition(quota("organizations".to_owned()))
         .interceptor(OnceMore)
         .build();
-    ConfigStatuses::new(
-        clients,
-        throttles,
-        aws_sdk_sts::Client::from_conf(sts),
-        aws_sdk_organizations::Client::from_conf(organizations),
-    )
+    ConfigStatuses::new(clients, throttles, aws_sdk_sts::Client::from_conf(sts), organizations)
 }
 
 /// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a service, never refills by

@@ -12,8 +12,9 @@ use aws_sdk_config::types::{
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
+use super::gap_cause;
+use super::organizations::Organizations;
 use super::throttles::Throttles;
-use super::{gap_cause, organizations};
 use crate::model::{Account, AccountId, GapCause, PackName, Region, Row, Text, cut};
 use crate::plan::Watched;
 use crate::ports::{Cause, Filter, PAGE, Page, StatusSource, Unread};
@@ -26,7 +27,7 @@ pub struct ConfigStatuses {
     clients: BTreeMap<(Caller, Region), Client>,
     throttles: Throttles,
     sts: aws_sdk_sts::Client,
-    organizations: aws_sdk_organizations::Client,
+    organizations: Organizations,
 }
 
 impl ConfigStatuses {
@@ -35,9 +36,9 @@ impl ConfigStatuses {
         clients: BTreeMap<(Caller, Region), Client>,
         throttles: Throttles,
         sts: aws_sdk_sts::Client,
-        organizations: aws_sdk_organizations::Client,
+        organizations: aws_sdk_organizations::Config,
     ) -> Self {
-        Self { clients, throttles, sts, organizations }
+        Self { clients, throttles, sts, organizations: Organizations::new(organizations) }
     }
 
     fn client(&self, watched: &Watched, operation: &str) -> Result<&Client, GapCause> {
@@ -141,7 +142,7 @@ impl StatusSource for ConfigStatuses {
     }
 
     async fn account(&self, account: &AccountId) -> Result<Option<Account>, Cause> {
-        organizations::account(&self.organizations, account).await
+        self.organizations.account(account).await
     }
 
     fn throttles(&self) -> u64 {

@@ -157,7 +157,7 @@ fn statuses(answer: &Answer) -> ConfigStatuses {
         clients,
         Throttles::default(),
         aws_sdk_sts::Client::new(&config),
-        aws_sdk_organizations::Client::new(&config),
+        aws_sdk_organizations::Config::new(&config),
     )
 }
 

@@ -31,7 +31,7 @@ fn statuses(config: &aws_config::SdkConfig) -> ConfigStatuses {
         clients,
         Throttles::default(),
         aws_sdk_sts::Client::new(config),
-        aws_sdk_organizations::Client::new(config),
+        aws_sdk_organizations::Config::new(config),
     )
 }
 
