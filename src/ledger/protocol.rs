@@ -35,6 +35,8 @@ pub enum Sent {
 
 /// A clock that is this far ahead of ours is wrong, and what it says is not waited for.
 const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_mins(15);
+/// The [longest time](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) that Lambda gives an invocation.
+const LONGEST_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 
 impl Ledger {
     /// Whose turn it is. `reading_started` is the start of the reading that is to be committed.
@@ -62,7 +64,8 @@ impl Ledger {
         self.reading.as_ref().filter(newer)
     }
 
-    /// Takes the heads of `topics` that nobody owns, or whose owner's time is over.
+    /// Takes the heads of `topics` that nobody owns, whose owner's time is over, or whose owner's clock was so wrong that a
+    /// digest would wait for the end of a time that nobody has.
     pub fn claim<'a>(
         &mut self,
         topics: impl IntoIterator<Item = &'a TopicArn>,
@@ -70,9 +73,10 @@ impl Ledger {
         until: Timestamp,
         now: Timestamp,
     ) {
+        let honest = now..=now + LONGEST_INVOCATION + CLOCKS_MAY_DIFFER;
         for topic in topics {
             if let Some(head) = self.audiences.get_mut(topic).and_then(|audience| audience.head.as_mut())
-                && head.owner.as_ref().is_none_or(|owner| owner.until < now)
+                && head.owner.as_ref().is_none_or(|owner| !honest.contains(&owner.until))
             {
                 head.owner = Some(Owner { execution: execution.to_owned(), until });
             }

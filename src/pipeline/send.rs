@@ -80,12 +80,13 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     }
                 }
             }
-            // Who asked for a digest in any case, and so far only got one that an earlier run had left.
+            // Who asked for a digest in any case, and only got one that an earlier run had left, still gets its own. Who got
+            // none here may have got its own from an earlier execution of this run.
             let of_this_run = format!("{}.", self.plan.run_id);
-            let given =
-                |topic: &TopicArn| outbox.published.get(topic).is_some_and(|name| name.id.starts_with(&of_this_run));
+            let left_over =
+                |topic: &&TopicArn| outbox.published.get(topic).is_some_and(|name| !name.id.starts_with(&of_this_run));
             let always = self.plan.announce == Announce::Always;
-            let asked = self.plan.audiences().filter(|topic| always && !given(topic)).collect();
+            let asked = self.plan.audiences().filter(|topic| always && left_over(topic)).collect();
             if let Err(cause) = self.settle(current, &settled, &asked).await {
                 outbox.unsettled = Some((self.address(&self.plan.ledger_key), cause));
                 return outbox;

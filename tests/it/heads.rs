@@ -61,3 +61,14 @@ fn a_head_is_taken_over_only_when_its_owners_time_is_over() {
         assert_eq!(ledger.owned(owner).count(), 1, "{milliseconds} ms after the end of its time");
     }
 }
+
+#[test]
+fn a_head_whose_owners_time_is_longer_than_any_is_taken_over() {
+    let end = time("2026-03-01T08:01:00Z");
+    for (minutes, owner) in [(30, "execution-2"), (31, OURS)] {
+        let mut ledger = owned_by("execution-2");
+        let now = end - SignedDuration::from_mins(minutes);
+        ledger.claim([&TopicArn::from(TOPIC)], OURS, now + SignedDuration::from_mins(2), now);
+        assert_eq!(ledger.owned(owner).count(), 1, "{minutes} minutes before the end of its time");
+    }
+}

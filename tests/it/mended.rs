@@ -450,6 +450,22 @@ async fn who_asked_for_a_digest_got_only_an_older_one() {
 }
 
 #[tokio::test]
+async fn each_retry_gave_one_topic_the_digest_it_had_asked_for_while_the_other_refused() {
+    let mut stage = Stage::new().await;
+    stage.set("CHAT_TOPIC_ARN", CHAT);
+    stage.world.create_topic(CHAT);
+    stage.world.fault(no_sns().target(CHAT));
+    let function = stage.function().await;
+    let retry = || lambda_runtime::LambdaEvent::new(json!({"announce": "always"}), stage.context_of("one"));
+    for _ in 0..2 {
+        assert_eq!(function.invoke(retry()).await.unwrap_err().kind(), "PublishFailed");
+    }
+    stage.world.clear_faults();
+    function.invoke(retry()).await.expect("what was left is sent");
+    assert_eq!((stage.publishes(TOPIC).len(), stage.publishes(CHAT).len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_lasting_gap_began_anew_in_a_run_of_one_account() {
     let stage = Stage::failing().await;
     stage.world.fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config).operation(MEMBERS));
