@@ -19,7 +19,7 @@ In the last step the binary, the template, SAM and AWS's runtime emulator are re
 organization; S3, SNS and SQS are moto.
 
 Not proven, since it takes an account: that CloudFormation takes the template; permissions on anything but S3; Lambda's own sandbox and
-share of a processor; TLS to AWS's endpoints; what SNS and S3 do otherwise than moto; EventBridge Scheduler; alarms and the dashboard.
+share of a processor; TLS to AWS's endpoints; what SNS and S3 do otherwise than moto (filter policies on attributes, for one); EventBridge Scheduler; alarms and the dashboard.
 The image that stands for Lambda's has the C library of this machine: that the binary also starts with that of Amazon Linux 2023 is
 concluded from the versions of symbols that it asks for. And the other processor is built, if at all, on another machine.
 """

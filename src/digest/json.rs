@@ -8,7 +8,9 @@ use super::Digest;
 use crate::snapshot::SCHEMA_VERSION;
 use crate::totals::Totals;
 
-/// The JSON for programs. Records are cut where they do not fit, whole ones; the counts stay true.
+/// The JSON for programs. Records are cut where they do not fit, whole ones; the counts stay true. `packs` and `regions` are
+/// those of the attributes, which by [AWS's word](https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html) do not
+/// go with a message that has a structure.
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
@@ -19,6 +21,8 @@ struct Document<'a> {
     label: Option<&'a str>,
     first_run: bool,
     totals: Totals,
+    packs: Vec<Box<RawValue>>,
+    regions: Vec<Box<RawValue>>,
     appeared: Vec<Box<RawValue>>,
     cleared: Vec<Box<RawValue>>,
     unwatched: Vec<Box<RawValue>>,
@@ -50,6 +54,8 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
         label: digest.label.as_deref(),
         first_run: digest.first_run,
         totals: digest.totals,
+        packs: Vec::new(),
+        regions: Vec::new(),
         appeared: Vec::new(),
         cleared: Vec::new(),
         unwatched: Vec::new(),
@@ -68,6 +74,9 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
         left = if fits { left - cost } else { 0 };
         fits.then_some(record)
     };
+    let (packs, regions) = (digest.packs(), digest.regions());
+    document.packs = records(&packs, &mut fits);
+    document.regions = records(&regions, &mut fits);
     document.emptied = records(&digest.emptied, &mut fits);
     document.gaps = records(&digest.gaps, &mut fits);
     document.appeared = records(&digest.appeared, &mut fits);
@@ -75,20 +84,21 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
     document.unwatched = records(&digest.unwatched, &mut fits);
     document.reminded = records(&digest.reminded, &mut fits);
     let Document { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = &document;
-    let kept: usize = [emptied, gaps, appeared, cleared, unwatched, reminded].iter().map(|list| list.len()).sum();
+    let lists = [&document.packs, &document.regions, emptied, gaps, appeared, cleared, unwatched, reminded];
+    let kept: usize = lists.iter().map(|list| list.len()).sum();
     let Digest { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = digest;
     let changed = [appeared.len(), cleared.len(), unwatched.len(), reminded.len()];
-    let all = emptied.len() + gaps.len() + changed.iter().sum::<usize>();
+    let all = packs.len() + regions.len() + emptied.len() + gaps.len() + changed.iter().sum::<usize>();
     document.truncated = kept < all;
     structure(&write(&document))
 }
 
 /// The records that fit, written one at a time: there may be far more of them.
-fn records<T: Serialize>(
-    records: &[T],
+fn records(
+    records: impl IntoIterator<Item: Serialize>,
     fits: impl FnMut(Box<RawValue>) -> Option<Box<RawValue>>,
 ) -> Vec<Box<RawValue>> {
-    records.iter().filter_map(|record| serde_json::value::to_raw_value(record).ok()).map_while(fits).collect()
+    records.into_iter().filter_map(|record| serde_json::value::to_raw_value(&record).ok()).map_while(fits).collect()
 }
 
 /// Documents of strings and numbers with string keys can always be written.

@@ -227,17 +227,22 @@ impl Digest {
         packs
     }
 
-    fn attributes(&self) -> BTreeMap<String, Attribute> {
-        let mut regions: BTreeSet<&Region> = self.failures().map(|key| &key.pack.source.region).collect();
+    /// The regions that the digest is about.
+    fn regions(&self) -> BTreeSet<&Region> {
+        let mut regions: BTreeSet<_> = self.failures().map(|key| &key.pack.source.region).collect();
         regions.extend(self.gaps.iter().map(|gap| &gap.key.source.region));
         regions.extend(self.emptied.iter().map(|emptied| &emptied.source.region));
+        regions
+    }
+
+    fn attributes(&self) -> BTreeMap<String, Attribute> {
         let packs = self.packs().into_iter().map(ToString::to_string).collect();
         BTreeMap::from([
             ("appeared".to_owned(), Attribute::Number(self.totals.appeared)),
             ("cleared".to_owned(), Attribute::Number(self.totals.cleared)),
             ("open".to_owned(), Attribute::Number(self.totals.open_all)),
             ("packs".to_owned(), Attribute::Strings(packs)),
-            ("regions".to_owned(), Attribute::Strings(regions.into_iter().map(ToString::to_string).collect())),
+            ("regions".to_owned(), Attribute::Strings(self.regions().into_iter().map(ToString::to_string).collect())),
         ])
     }
 }

@@ -116,10 +116,14 @@ proptest! {
             let attributes = message.attributes.iter().map(|(name, value)| name.len() + value.data_type().len() + value.value().len());
             prop_assert!(message.body.len() + message.subject.len() + attributes.sum::<usize>() < SIZE_LIMIT);
         }
-        let body: Value = serde_json::from_str(&digest.message().body).expect("JSON");
+        let message = digest.message();
+        let body: Value = serde_json::from_str(&message.body).expect("JSON");
         let program: Value = serde_json::from_str(body["default"].as_str().expect("a default")).expect("JSON");
         let kept = program["appeared"].as_array().expect("a list").len();
         prop_assert_eq!(program["truncated"].as_bool(), Some(kept < digest.appeared.len()));
+        for list in ["packs", "regions"] {
+            prop_assert_eq!(&program[list].to_string(), &message.attributes[list].value());
+        }
         prop_assert_eq!(program["emptied"].as_array().map(Vec::len), Some(digest.emptied.len()));
         prop_assert_eq!(program["totals"]["appeared"].as_u64(), Some(digest.appeared.len() as u64));
     }

@@ -456,7 +456,7 @@ async fn each_retry_gave_one_topic_the_digest_it_had_asked_for_while_the_other_r
     stage.world.create_topic(CHAT);
     stage.world.fault(no_sns().target(CHAT));
     let function = stage.function().await;
-    let retry = || lambda_runtime::LambdaEvent::new(json!({"announce": "always"}), stage.context_of("one"));
+    let retry = || LambdaEvent::new(json!({"announce": "always"}), stage.context_of("one"));
     for _ in 0..2 {
         assert_eq!(function.invoke(retry()).await.unwrap_err().kind(), "PublishFailed");
     }
