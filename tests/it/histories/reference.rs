@@ -56,6 +56,12 @@ fn ends(status: &str, ending: &str) -> bool {
     status.ends_with(ending) && status != "DELETE_SUCCESSFUL"
 }
 
+/// Since when a member fails, whatever the pack's own row says.
+fn fails(packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Option<i64> {
+    let (status, since) = packs.get(&(region, name))?.members.get(account?)?;
+    ends(status, "_FAILED").then_some(*since)
+}
+
 impl Reference {
     pub fn new(announce_after: i64) -> Self {
         let failures = BTreeMap::new();
@@ -95,11 +101,12 @@ impl Reference {
             let truth = self.truth(&world.packs.borrow(), key);
             let failure = self.failures.entry(key).or_default();
             let since = match truth {
-                Truth::Failing(since) | Truth::Unclear(Some(since)) => {
-                    Some(if world.dated.get() { since } else { now })
-                }
+                Truth::Failing(since) | Truth::Unclear(Some(since)) => Some(since),
+                // A run may have listed the pack before it went, and read its members after.
+                Truth::Over => fails(&world.packs.borrow(), key),
                 _ => None,
             };
+            let since = since.map(|since| if world.dated.get() { since } else { now });
             if failure.maybe.is_none() && running && since.is_some() {
                 (failure.maybe, failure.unseen) = (since, self.over);
             }
