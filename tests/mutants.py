@@ -220,8 +220,8 @@ MUTANTS = [
         "a head is taken from an owner whose time is not over",
         "failures::a_head_that_another_execution_may_still_send_is_waited_for",
         "src/ledger/protocol.rs",
-        "owner.until < now)",
-        "owner.until < now || owner.until >= now)",
+        "!honest.contains(&owner.until)",
+        "!honest.is_empty()",
     ),
     (
         "settle before publish",
