@@ -169,6 +169,22 @@ fn identifiers_are_masked_so_that_one_cause_is_one_group() {
 }
 
 #[test]
+fn request_ids_are_masked_however_a_service_writes_them() {
+    for form in [
+        "(Request ID: A000000000000#; S3 Extended Request ID: vlR7+/x#==)",
+        "x-amz-request-id: ABCDEF0123456#",
+        "{\"requestId\":\"ABCDEF0123456#\"}",
+        "request_id: ABCDEF0123456#",
+        "RequestId=ABCDEF0123456#",
+    ] {
+        let records =
+            (0..3).map(|n| record(0, "baseline", n, "Broken", &form.replace('#', &n.to_string()), 0)).collect();
+        let text = digest(records, None, false, "").text();
+        assert!(text.contains("3 accounts: Broken"), "{form}: {text}");
+    }
+}
+
+#[test]
 fn the_packs_are_said_where_there_is_room_though_not_everything_else_fits() {
     let appeared: Vec<_> = ["a", "b", "a"].into_iter().zip(100..).map(|(p, a)| record(0, p, a, "C", "m", 5)).collect();
     let mut digest = digest(appeared.clone(), Some("production".into()), false, "");
