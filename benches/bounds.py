@@ -28,11 +28,14 @@ def measure(commands, simulation, empty):
 
 def least(journal):
     """Seconds that the calls of a run take when none waits for more than it must: what comes before the members side by
-    side, then the members by how many may be in flight, then the rest one after another."""
+    side, then the members by how many may be in flight, then the snapshot and the commit, then the digest beside `latest.json`."""
     members = [number for number, call in enumerate(journal) if call["operation"] == MEMBERS]
     before, after = journal[: members[0]], journal[members[-1] + 1 :]
     listing = sum(call["service"] == "config" for call in before)
-    chain = max(listing, len(before) - listing) + math.ceil(len(members) / IN_FLIGHT) + len(after)
+    latest = sum(call["target"].endswith("latest.json") for call in after)
+    commit = sum(call["target"].startswith(f"{BUCKET}/snapshots/") for call in after) + 1
+    told = max(latest, len(after) - latest - commit)
+    chain = max(listing, len(before) - listing) + math.ceil(len(members) / IN_FLIGHT) + commit + told
     return chain * LATENCY / 1000
 
 

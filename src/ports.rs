@@ -104,6 +104,12 @@ pub trait Archive {
     /// The bytes and version of an object; `None` when there is none.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>>;
 
+    /// The same of the beginning of an object, of at least so many bytes if it has them. An archive that gives no parts gives
+    /// the whole.
+    fn beginning(&self, key: &str, _bytes: u16) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>> {
+        self.get(key)
+    }
+
     /// Stores an object, only if `expect` holds.
     fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> impl Future<Output = Result<Version, Unwritten>>;
 }

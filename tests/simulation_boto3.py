@@ -602,6 +602,17 @@ def streams_and_large_bodies_arrive():
 
 
 @check
+def a_part_of_an_object_comes_alone():
+    s3 = client("s3")
+    put = s3.put_object(Bucket=BUCKET, Key="part", Body=b"0123456789")
+    part = s3.get_object(Bucket=BUCKET, Key="part", Range="bytes=2-4")
+    assert part["Body"].read() == b"234" and part["ResponseMetadata"]["HTTPStatusCode"] == 206 and part["ETag"] == put["ETag"]
+    assert s3.get_object(Bucket=BUCKET, Key="part", Range="bytes=8-99")["Body"].read() == b"89", "the end ends it"
+    s3.put_object(Bucket=BUCKET, Key="empty", Body=b"")
+    refused(lambda: s3.get_object(Bucket=BUCKET, Key="empty", Range="bytes=0-9"), "InvalidRange", 416)
+
+
+@check
 def chunked_bodies_are_decoded():
     body = b"one two three"
     trailer = base64.b64encode(zlib.crc32(body).to_bytes(4, "big"))

@@ -30,13 +30,29 @@ impl S3Archive {
         Self { client, bucket, patience }
     }
 
-    /// Asks for an object, and gives its body, which is still to come.
-    async fn open(&self, key: &str) -> Result<Option<(ByteStream, Version)>, Cause> {
-        match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+    /// Asks for an object, or these bytes of it, and gives its body, which is still to come.
+    async fn open(&self, key: &str, range: Option<&str>) -> Result<Option<(ByteStream, Version)>, Cause> {
+        let get = self.client.get_object().bucket(&self.bucket).key(key);
+        match get.set_range(range.map(str::to_owned)).send().await {
             Ok(object) => Ok(Some((object.body, version(object.e_tag)?))),
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
+            // Of an empty object there are no bytes to be had.
+            Err(error) if range.is_some() && error.code() == Some("InvalidRange") => {
+                Box::pin(self.open(key, None)).await
+            }
             Err(error) => Err(sdk_failure(&error)),
         }
+    }
+
+    /// A body comes after its answer, where neither the SDK's time-outs nor its retries reach: one that is cut off or stalls
+    /// is asked for once more.
+    async fn read(&self, key: &str, range: Option<&str>) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+        let Some((body, version)) = self.open(key, range).await? else { return Ok(None) };
+        if let Ok(Ok(bytes)) = timeout(self.patience, whole(body)).await {
+            return Ok(Some((bytes, version)));
+        }
+        let Some((body, version)) = self.open(key, range).await? else { return Ok(None) };
+        Ok(Some((timeout(self.patience, whole(body)).await??, version)))
     }
 }
 
@@ -46,15 +62,12 @@ impl S3Archive {
 struct NoVersion;
 
 impl Archive for S3Archive {
-    /// An object's body comes after its answer, where neither the SDK's time-outs nor its retries reach: one that is cut off
-    /// or stalls is asked for once more.
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
-        let Some((body, version)) = self.open(key).await? else { return Ok(None) };
-        if let Ok(Ok(bytes)) = timeout(self.patience, whole(body)).await {
-            return Ok(Some((bytes, version)));
-        }
-        let Some((body, version)) = self.open(key).await? else { return Ok(None) };
-        Ok(Some((timeout(self.patience, whole(body)).await??, version)))
+        self.read(key, None).await
+    }
+
+    async fn beginning(&self, key: &str, bytes: u16) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+        self.read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1)))).await
     }
 
     async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {

@@ -184,12 +184,10 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Tells what was committed.
     pub(super) async fn finish(&self, committed: Prepared, mut current: Recalled) -> Result<Report, RunError> {
         let Prepared { sequence, snapshot_key, snapshot, totals, complete, changes } = committed;
-        let sent = self.send(&mut current).await;
+        let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);
+        let latest = (!self.scope.narrowed).then_some((sequence, latest));
+        let sent = self.tell(&mut current, latest).await;
         self.measure_stored(&current.ledger, complete, Some(changes));
-        if !self.scope.narrowed {
-            let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);
-            self.latest(sequence, latest).await;
-        }
         Ok(Report {
             run_id: self.plan.run_id.clone(),
             sequence,

@@ -271,11 +271,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             what: "this run is committed, but the claim on its digest could not be stored".to_owned(),
             source,
         })?;
-        let sent = self.send(&mut current).await;
+        let latest = (!run.narrowed).then_some((run.sequence, store::Latest::Stored(&run.snapshot)));
+        let sent = self.tell(&mut current, latest).await;
         self.measure_stored(&current.ledger, run.complete, None);
-        if !run.narrowed {
-            self.latest(run.sequence, store::Latest::Stored(&run.snapshot)).await;
-        }
         let digest = sent.report(&current.ledger, self.plan)?;
         Ok(Report {
             run_id: run.run_id,

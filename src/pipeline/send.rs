@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::store::Recalled;
+use super::store::{Latest, Recalled};
 use super::{Run, RunError};
 use crate::event::Announce;
 use crate::ledger::{Head, Ledger, Sent};
@@ -57,6 +57,17 @@ impl Outbox {
 }
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+    /// Sends what is owned, and keeps `latest.json` at the snapshot of a full run. Neither waits for the other: a digest names
+    /// its own snapshot.
+    pub(super) async fn tell(&self, current: &mut Recalled, latest: Option<(u64, Latest<'_>)>) -> Outbox {
+        let keep_latest = async {
+            if let Some((sequence, snapshot)) = latest {
+                self.keep_latest(sequence, snapshot).await;
+            }
+        };
+        future::join(Box::pin(self.send(current)), Box::pin(keep_latest)).await.0
+    }
+
     /// Sends until nothing is owned. Every digest of an audience waits for the one before it.
     pub(super) async fn send(&self, current: &mut Recalled) -> Outbox {
         let mut outbox = Outbox::default();

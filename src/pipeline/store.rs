@@ -1,7 +1,6 @@
 //! What a run does with the bucket: recall the ledger, rewrite it, keep `latest.json` at the newest snapshot.
 
 use bytes::Bytes;
-use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::{ATTEMPTS, Ports, Run};
@@ -9,6 +8,7 @@ use crate::error::RunError;
 use crate::ledger::{Ledger, Unreadable};
 use crate::plan::Plan;
 use crate::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten, Version};
+use crate::snapshot::sequence_of;
 
 /// The ledger as it was read, and what the next write expects to find.
 #[derive(Debug, Clone)]
@@ -38,11 +38,9 @@ pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
 ) -> Result<Recalled, RunError> {
     let unreadable =
         |key: &str, source: Cause| RunError::LedgerUnreadable { object: format!("s3://{}/{key}", plan.bucket), source };
-    let get = |key: String| async move {
-        let stored = timeout_at(ends, ports.archive.get(&key)).await.unwrap_or_else(|_| Err(Box::new(OutOfTime)));
-        stored.map_err(|cause| unreadable(&key, cause))
-    };
-    match get(plan.ledger_key.clone()).await? {
+    let stored = timeout_at(ends, ports.archive.get(&plan.ledger_key)).await;
+    let stored = stored.unwrap_or_else(|_| Err(Box::new(OutOfTime)));
+    match stored.map_err(|cause| unreadable(&plan.ledger_key, cause))? {
         Some((bytes, version)) => match Ledger::from_bytes(&bytes) {
             Ok(ledger) => Ok(Recalled { ledger, expect: Expect::Version(version) }),
             Err(source @ Unreadable::Newer { .. }) => {
@@ -51,24 +49,32 @@ pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
             Err(error) => Err(unreadable(&plan.ledger_key, Box::new(error))),
         },
         None => {
-            let latest = get(plan.latest_key.clone()).await?;
-            let sequence = latest.and_then(|(bytes, _)| sequence(&bytes)).unwrap_or(0);
+            let latest = latest(ports, plan, ends).await.map_err(|cause| unreadable(&plan.latest_key, cause))?;
+            let sequence = latest.and_then(|(sequence, _)| sequence).unwrap_or(0);
             Ok(Recalled { ledger: Ledger::starting_after(sequence), expect: Expect::Absent })
         }
     }
 }
 
-/// The number of a snapshot; `None` where the bytes are none.
-fn sequence(snapshot: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Snapshot {
-        run: Run,
+/// So much of a snapshot holds its number, unless somebody else wrote it.
+const NUMBERED: u16 = 512;
+
+/// The number of `latest.json`, if it has one, and its version. The snapshot itself can be as large as all that fails, and is
+/// not read for that.
+async fn latest<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
+    ports: &Ports<S, A, N, C>,
+    plan: &Plan,
+    ends: Instant,
+) -> Result<Option<(Option<u64>, Version)>, Cause> {
+    let beginning = timeout_at(ends, ports.archive.beginning(&plan.latest_key, NUMBERED));
+    match beginning.await.unwrap_or_else(|_| Err(Box::new(OutOfTime)))? {
+        Some((bytes, _)) if sequence_of(&bytes).is_none() => {
+            let whole = timeout_at(ends, ports.archive.get(&plan.latest_key));
+            let whole = whole.await.unwrap_or_else(|_| Err(Box::new(OutOfTime)))?;
+            Ok(whole.map(|(bytes, version)| (sequence_of(&bytes), version)))
+        }
+        beginning => Ok(beginning.map(|(bytes, version)| (sequence_of(&bytes), version))),
     }
-    #[derive(Deserialize)]
-    struct Run {
-        sequence: u64,
-    }
-    serde_json::from_slice::<Snapshot>(snapshot).ok().map(|snapshot| snapshot.run.sequence)
 }
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
@@ -116,7 +122,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     /// Puts the snapshot numbered `sequence` under `latest.json`, unless a newer one is there. It is a copy for readers: where
     /// it fails, the next full run makes it good.
-    pub(super) async fn latest(&self, sequence: u64, snapshot: Latest<'_>) {
+    pub(super) async fn keep_latest(&self, sequence: u64, snapshot: Latest<'_>) {
         if let Err(cause) = self.try_latest(sequence, snapshot).await {
             tracing::warn!(
                 object = self.address(&self.plan.latest_key),
@@ -128,13 +134,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     async fn try_latest(&self, number: u64, snapshot: Latest<'_>) -> Result<(), Cause> {
         for _ in 0..ATTEMPTS {
-            let there = timeout_at(self.ends, self.ports.archive.get(&self.plan.latest_key)).await??;
-            let expect = match there {
-                Some((latest, _)) if sequence(&latest).is_some_and(|latest| latest >= number) => return Ok(()),
-                Some((latest, version)) => {
-                    drop(latest);
-                    Expect::Version(version)
-                }
+            let expect = match latest(self.ports, self.plan, self.ends).await? {
+                Some((Some(latest), _)) if latest >= number => return Ok(()),
+                Some((_, version)) => Expect::Version(version),
                 None => Expect::Absent,
             };
             let bytes = match &snapshot {

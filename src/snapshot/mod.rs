@@ -4,6 +4,7 @@
 
 mod members;
 mod records;
+mod sequence;
 
 use std::collections::BTreeSet;
 
@@ -23,6 +24,7 @@ pub use members::{AsOf, Members};
 pub use records::{
     Change, ClosedRecord, EmptiedRecord, EmptiedState, FailureRecord, FailureState, GapRecord, GapState,
 };
+pub use sequence::sequence_of;
 
 /// The schema of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;

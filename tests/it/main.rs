@@ -24,6 +24,7 @@ mod golden;
 mod heads;
 mod histories;
 mod inputs;
+mod latest;
 mod laws;
 mod lies;
 mod mended;

@@ -17,7 +17,6 @@ use packwatch::report::{Outcome, Report};
 use packwatch::settings::Settings;
 
 use super::script::{Answer, Answers, Call, Knows, Played, Script, Time, at};
-use super::world::LATEST;
 use crate::stage::OWN;
 use crate::theatre::two_topics;
 
@@ -62,9 +61,8 @@ pub struct Moment {
 impl Moment {
     /// Whether it has done all but keep `latest.json` at the newest snapshot.
     pub fn only_latest_is_left(&self) -> bool {
-        let latest = |call: &Call| matches!(call, Call::Get { key } | Call::Put { key, .. } if key == LATEST);
         // Where there is no ledger, `latest.json` is looked at for the number to go on from.
-        self.waiting.iter().all(|(_, call)| latest(call)) && !self.knows.just_recalled
+        self.waiting.iter().all(|(_, call)| call.is_for_latest()) && !self.knows.just_recalled
     }
 }
 
@@ -158,6 +156,7 @@ impl Executions {
             blind: identity.blind,
             knows: RefCell::new(Knows { now: identity.started, ..Knows::default() }),
             calls: Cell::new(0),
+            calls_for_latest: Cell::new(0),
             turns: Cell::new(0),
             answers,
             answer: RefCell::new(answer),
@@ -174,7 +173,7 @@ impl Executions {
                 if let Poll::Ready(result) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     break Some(end(result));
                 }
-                let now = Some((played.calls.get(), played.turns.get()));
+                let now = Some((played.calls.get() + played.calls_for_latest.get(), played.turns.get()));
                 if std::mem::replace(&mut before, now) == now {
                     break None;
                 }

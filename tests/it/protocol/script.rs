@@ -11,7 +11,7 @@ use packwatch::ports::{
     Archive, Cause, Clock, Expect, Filter, Notifier, Page, StatusSource, Unread, Unwritten, Version,
 };
 
-use super::world::{ACCOUNTS, Accounts, Bytes, LEDGER};
+use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER};
 use crate::stage::{OWN, time};
 use crate::theatre::turn;
 
@@ -41,6 +41,15 @@ impl Call {
     pub fn is_recall(&self) -> bool {
         matches!(self, Self::Get { key } if key == LEDGER)
     }
+
+    /// Whether it is made to keep `latest.json` at the newest snapshot, beside everything else.
+    pub fn is_for_latest(&self) -> bool {
+        match self {
+            Self::Get { key } => key == LATEST || key.starts_with("snapshots/"),
+            Self::Put { key, .. } => key == LATEST,
+            Self::Read | Self::Publish { .. } => false,
+        }
+    }
 }
 
 /// What the world answers.
@@ -57,6 +66,9 @@ pub enum Answer {
 
 /// The answers so far, by the number of the call, each with the time at which it came.
 pub type Answers = BTreeMap<usize, (Answer, Time)>;
+
+/// The number of the first call for `latest.json`.
+const FOR_LATEST: usize = 1_000;
 
 /// What an execution has done and seen so far.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +94,8 @@ pub struct Played<'a, F> {
     pub blind: bool,
     pub knows: RefCell<Knows>,
     pub calls: Cell<usize>,
+    /// Those for `latest.json`, which are counted apart: what is made beside them does not change their numbers.
+    pub calls_for_latest: Cell<usize>,
     pub turns: Cell<usize>,
     pub answers: &'a Answers,
     /// What answers where nothing is written.
@@ -103,8 +117,10 @@ impl<F> Copy for Script<'_, F> {}
 impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Script<'_, F> {
     async fn ask(&self, call: Call) -> Answer {
         let Self(played) = self;
-        let number = played.calls.get();
-        played.calls.set(number + 1);
+        let (calls, first) =
+            if call.is_for_latest() { (&played.calls_for_latest, FOR_LATEST) } else { (&played.calls, 0) };
+        let number = first + calls.get();
+        calls.set(calls.get() + 1);
         // Whatever is asked at the same time is asked before the answer comes.
         turn().await;
         played.turns.set(played.turns.get() + 1);

@@ -5,6 +5,7 @@
 
 mod chunked;
 mod listing;
+mod range;
 
 use std::collections::BTreeMap;
 
@@ -35,8 +36,9 @@ pub(crate) type Bucket = BTreeMap<String, Vec<Version>>;
 /// What the call is about.
 pub(crate) fn heading(request: &Request) -> Heading {
     let (bucket, key) = request.bucket_and_key();
-    let condition =
-        ["If-Match", "If-None-Match"].into_iter().find_map(|name| Some(format!("{name}: {}", request.header(name)?)));
+    let condition = ["If-Match", "If-None-Match", "Range"]
+        .into_iter()
+        .find_map(|name| Some(format!("{name}: {}", request.header(name)?)));
     let target = if key.is_empty() { bucket } else { format!("{bucket}/{key}") };
     let token = request.parameter("continuation-token");
     Heading { operation: operation(request).to_owned(), target, token, filter: request.parameter("prefix"), condition }
@@ -106,7 +108,11 @@ fn read(version: &Version, request: &Request) -> Result<Answer, Refusal> {
         return Err(precondition_failed());
     }
     let unchanged = request.header("if-none-match").is_some_and(|condition| names(condition, &version.etag));
-    let (status, body) = if unchanged { (304, Vec::new()) } else { (200, version.body.clone()) };
+    let (status, body) = match range::part(&version.body, request)? {
+        _ if unchanged => (304, Vec::new()),
+        Some(part) => (206, part.to_vec()),
+        None => (200, version.body.clone()),
+    };
     Ok(Answer::new(status, &version.content_type, body)
         .header("etag", &version.etag)
         .header("last-modified", version.last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
