@@ -53,10 +53,12 @@ impl Difference {
                 list.insert(key.clone());
             }
         }
-        for (key, gap) in ledger.gaps.iter().filter(|(key, _)| scope.is_none_or(|scope| scope.covers_gap(key))) {
+        for (key, gap) in &ledger.gaps {
+            let (covered, ends) =
+                scope.map_or((true, true), |scope| (scope.covers_gap(key), scope.sees_the_end_of(key)));
             match (gap.told.contains(&audience), gap.ended) {
-                (true, Some(_)) => difference.gaps_ended.insert(key.clone()),
-                (false, None) if gap.met_again => difference.gaps_lasting.insert(key.clone()),
+                (true, Some(_)) if ends => difference.gaps_ended.insert(key.clone()),
+                (false, None) if covered && gap.met_again => difference.gaps_lasting.insert(key.clone()),
                 _ => false,
             };
         }

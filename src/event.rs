@@ -1,7 +1,10 @@
 //! The trigger as it arrives: a scheduled event or a manual request. Strict, because a misspelt key would silently
 //! widen what a run does.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::model::AccountId;
@@ -54,7 +57,20 @@ pub struct InvalidEvent(pub String);
 const REQUEST_KEYS: &str = "\"packs\", \"accounts\", \"regions\", \"dry_run\" and \"announce\"";
 
 impl Trigger {
-    /// Reads an event, or says what is wrong with it.
+    /// Reads an event from its JSON, or says what is wrong with it. A key that is given twice is refused: one of the two would
+    /// count, and nobody could tell which.
+    pub fn read(event: &str) -> Result<Self, InvalidEvent> {
+        let unreadable = |error| InvalidEvent(format!("the event cannot be read as JSON: {error}"));
+        let value: Value = serde_json::from_str(event).map_err(unreadable)?;
+        if value.is_object()
+            && let KeyTwice(Some(key)) = serde_json::from_str(event).map_err(unreadable)?
+        {
+            return refuse(format!("{} is there twice; accepted is each key once", quoted(&key)));
+        }
+        Self::parse(&value)
+    }
+
+    /// Makes sense of an event, or says what is wrong with it.
     pub fn parse(event: &Value) -> Result<Self, InvalidEvent> {
         let Value::Object(keys) = event else {
             return refuse(format!("the event must be a JSON object such as {{}}, but is {}", kind(event)));
@@ -66,6 +82,36 @@ impl Trigger {
             return schedule_input(keys);
         }
         Request::parse(keys).map(Self::Manual)
+    }
+}
+
+/// The first key that an object has twice.
+struct KeyTwice(Option<String>);
+
+impl<'de> Deserialize<'de> for KeyTwice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+/// Looks at the keys of an object.
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = KeyTwice;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeyTwice, A::Error> {
+        let (mut seen, mut twice) = (BTreeSet::new(), None);
+        while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
+            if let Some(again) = seen.replace(key) {
+                twice.get_or_insert(again);
+            }
+        }
+        Ok(KeyTwice(twice))
     }
 }
 

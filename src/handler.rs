@@ -4,8 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use serde_json::Value;
+use lambda_runtime::{Context, Diagnostic};
 
 use crate::error::RunError;
 use crate::event::Trigger;
@@ -49,14 +48,13 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         &self.ports
     }
 
-    /// Answers an invocation, and writes its metrics.
-    pub async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Report, RunError> {
-        let LambdaEvent { payload, context } = event;
+    /// Answers an invocation with this JSON for its event, and writes its metrics.
+    pub async fn invoke(&self, event: &str, context: Context) -> Result<Report, RunError> {
         let invocation = self.invocation(&context);
         let started_at = invocation.now;
         let throttles = self.ports.source.throttles();
         let measures = RefCell::default();
-        let result = self.run(&payload, invocation, &measures).await;
+        let result = self.run(event, invocation, &measures).await;
         if let Some(meter) = &self.meter {
             let now = self.ports.clock.now();
             let mut measures = measures.into_inner();
@@ -67,13 +65,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         result
     }
 
-    async fn run(
-        &self,
-        event: &Value,
-        invocation: Invocation,
-        measures: &RefCell<Measures>,
-    ) -> Result<Report, RunError> {
-        let mut plan = Trigger::parse(event)
+    async fn run(&self, event: &str, invocation: Invocation, measures: &RefCell<Measures>) -> Result<Report, RunError> {
+        let mut plan = Trigger::read(event)
             .and_then(|trigger| Plan::make(trigger, &self.settings, invocation))
             .map_err(RunError::InvalidEvent)?;
         plan.dry_run |= self.dry;

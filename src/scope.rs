@@ -54,14 +54,18 @@ impl Scope {
         }
     }
 
-    /// Whether the run would have met this gap again: a pack that is read for a few accounts only is not read.
+    /// Whether the run may meet this gap.
     pub fn covers_gap(&self, key: &GapKey) -> bool {
         match &key.pack {
             None => self.sources.contains(&key.source),
-            Some(pack) => {
-                self.accounts.is_none() && self.covers_pack(&PackKey { source: key.source.clone(), pack: pack.clone() })
-            }
+            Some(pack) => self.covers_pack(&PackKey { source: key.source.clone(), pack: pack.clone() }),
         }
+    }
+
+    /// Whether the run would have met this gap again, and so says that it has ended: a pack that is read for a few accounts
+    /// only is not read.
+    pub fn sees_the_end_of(&self, key: &GapKey) -> bool {
+        self.covers_gap(key) && (key.pack.is_none() || self.accounts.is_none())
     }
 
     /// Whether all that `other` looks at is in it too; in doubt, not.

@@ -2,6 +2,7 @@
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
+use serde_json::value::RawValue;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::RunError;
@@ -60,7 +61,10 @@ where
     C: Clock,
 {
     let function = &function;
-    let answer = async move |event: LambdaEvent<_>| function.invoke(event).await.map_err(Diagnostic::from);
+    // As it came: what the runtime crate cannot read would fail under a type of its own, and be measured by nobody.
+    let answer = async move |event: LambdaEvent<Box<RawValue>>| {
+        function.invoke(event.payload.get(), event.context).await.map_err(Diagnostic::from)
+    };
     lambda_runtime::run(service_fn(answer)).await.map_err(StartUp::Runtime)
 }
 

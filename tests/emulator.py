@@ -247,6 +247,13 @@ def a_misspelt_key_is_refused_before_anything_is_called(emulator, organization):
 
 
 @check
+def an_event_that_is_no_value_is_refused_like_any_other(emulator, organization):
+    for event, named in ((b'{"dry_run": 1e999}', "out of range"), (b'{"dry_run": true, "dry_run": false}', "there twice")):
+        answer = emulator.invoke(event)
+        assert answer.get("errorType") == "InvalidEvent" and named in answer["errorMessage"], f"{answer}"
+
+
+@check
 def a_failure_that_ends_is_told(emulator, organization):
     organization.member("UPDATE_SUCCESSFUL")
     committed(organization, emulator.run({}), 6, "published")

@@ -19,12 +19,6 @@ pub(crate) fn compare_gaps(
     let now = observation.ended_at;
     let mut met = Vec::new();
     for (key, cause) in &observation.gaps {
-        if !terms.scope.covers_gap(key) {
-            let known = next.gaps.get(key).filter(|gap| gap.ended.is_none());
-            let (since, before) = known.map_or((now, false), |gap| (gap.since, gap.first_run.as_str() != terms.run_id));
-            met.push((key.clone(), cause.clone(), since, before));
-            continue;
-        }
         let gap = next.gaps.entry(key.clone()).or_insert_with(|| OpenGap {
             cause: cause.clone(),
             since: now,
@@ -53,7 +47,7 @@ pub(crate) fn compare_gaps(
 
 /// Whether and how a gap that this run did not meet has ended.
 fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapEnd> {
-    if !terms.scope.covers_gap(key) {
+    if !terms.scope.sees_the_end_of(key) {
         // Who could not be identified is read under its own name now.
         let end = if key.source.caller == AccountId::unidentified() { GapEnd::Read } else { GapEnd::Unwatched };
         return (!terms.scope.narrowed && terms.scope.identified).then_some(end);

@@ -80,7 +80,7 @@ static IDENTIFIERS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
         (r"(?-u)arn:aws[a-z-]*:[!#-&(*+\--:<-~]+", "ARN"),
         (r"(?-u)\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "ID"),
         (r#"(?i-u)\brequest[ _-]?id"?[:= ]+"?[0-9a-z+/=_-]{8,}"#, "Request ID: ID"),
-        (r"(?-u)\b[0-9]{12}\b", "ACCOUNT"),
+        (r"(?-u)(?:\b|_)[0-9]{12}(?:\b|_)", "ACCOUNT"),
     ]
     .map(|(pattern, mask)| (Regex::new(pattern).unwrap(), mask))
 });

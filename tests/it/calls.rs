@@ -321,7 +321,7 @@ async fn a_daily_reading_that_there_is_no_time_for_is_no_gap_and_is_tried_again(
     let soon = stage.now() + jiff::SignedDuration::from_secs(3);
     context.deadline = u64::try_from(soon.as_millisecond()).expect("after 1970");
     let function = stage.function().await;
-    let report = function.invoke(lambda_runtime::LambdaEvent::new(json!({}), context)).await.expect("a run");
+    let report = function.invoke("{}", context).await.expect("a run");
     let answer = serde_json::to_value(report).expect("JSON");
     assert_eq!((&answer["complete"], &answer["config_calls"]), (&json!(true), &json!(1 + 3 + 1)));
     let pack = &stage.snapshot(&answer)["packs"][0];

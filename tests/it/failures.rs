@@ -177,7 +177,7 @@ async fn what_is_not_read_in_time_is_a_gap_and_the_rest_is_stored() {
     let function = stage.function().await;
     let mut context = stage.context();
     context.deadline = u64::try_from(stage.now().as_millisecond()).unwrap() + 2_000;
-    let report = function.invoke(lambda_runtime::LambdaEvent::new(json!({}), context)).await.expect("a run");
+    let report = function.invoke("{}", context).await.expect("a run");
     assert!(!report.complete);
     assert_eq!(stage.latest()["gaps"][0]["code"], "OutOfTime");
     assert_eq!(stage.latest()["gaps"][0]["pack"], "silent");

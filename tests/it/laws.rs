@@ -398,6 +398,12 @@ proptest! {
                     (open, closed, gaps, emptied)
                 };
                 assert_eq!(outside(before), outside(&run.comparison.ledger));
+                for (key, _) in before.gaps.iter().filter(|(key, gap)| gap.ended.is_none() && !run.scope.sees_the_end_of(key)) {
+                    assert_eq!(run.comparison.ledger.gaps[key].ended, None, "{key:?} was not looked at whole");
+                }
+            }
+            for key in run.observation.gaps.keys() {
+                assert_eq!(run.comparison.ledger.gaps[key].ended, None, "{key:?} is not read, and recorded so");
             }
         });
     }

@@ -1,6 +1,6 @@
 //! Runs that look at a part: what is outside says nothing, and settings that cover less.
 
-use packwatch_simulation::Row;
+use packwatch_simulation::{Fault, Row, Service};
 use serde_json::json;
 
 use crate::stage::{OWN, REGION, Stage, keys};
@@ -52,6 +52,27 @@ async fn a_run_of_one_account_says_nothing_of_packs_themselves() {
     }
     assert_eq!(stage.digests().len(), 1);
     assert_eq!(keys(&stage.digests()[0]["appeared"]), ["baseline/222233334444", "guardrails/222233334444"]);
+}
+
+#[tokio::test]
+async fn what_runs_of_one_account_cannot_read_is_told_and_ends_with_a_reading_of_all() {
+    let stage = two_packs().await;
+    stage.run().await;
+    let fault = Fault::error(400, "AccessDeniedException", "no").service(Service::Config);
+    stage.world.fault(fault.operation("GetOrganizationConformancePackDetailedStatus").target("guardrails"));
+    for (state, told) in [("began", 1), ("lasting", 2), ("lasting", 2)] {
+        let answer = stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
+        assert_eq!(stage.snapshot(&answer)["gaps"][0]["state"], state);
+        assert_eq!(stage.digests().len(), told, "{state}");
+        stage.pass(15);
+    }
+    assert_eq!(stage.digests()[1]["gaps"][0]["pack"], "guardrails");
+    stage.world.clear_faults();
+    stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
+    assert_eq!(stage.digests().len(), 2, "what is read for one account is not read whole");
+    stage.pass(15);
+    stage.run().await;
+    assert_eq!(stage.digests()[2]["gaps"][0]["state"], "ended");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Two functions at once, and one run id twice.
 
 use futures_util::future::{join, join_all};
-use lambda_runtime::LambdaEvent;
 use packwatch::error::RunError;
 use packwatch::report::Report;
 use packwatch_simulation::{Call, Fault, Service};
@@ -17,11 +16,8 @@ async fn two_functions_at_once_give_one_digest_for_one_change() {
         let stage = Stage::failing().await;
         let (one, other) = (stage.function().await, stage.function().await);
         let ids = if same_run { ["run", "run"] } else { ["one", "other"] };
-        let (one, other) = join(
-            one.invoke(LambdaEvent::new(json!({}), stage.context_of(ids[0]))),
-            other.invoke(LambdaEvent::new(json!({}), stage.context_of(ids[1]))),
-        )
-        .await;
+        let (one, other) =
+            join(one.invoke("{}", stage.context_of(ids[0])), other.invoke("{}", stage.context_of(ids[1]))).await;
         let outcomes = [one, other].map(|report| serde_json::to_value(report.expect("both end well")).unwrap());
         assert_eq!(stage.digests().len(), 1, "same run: {same_run}: {outcomes:?}");
         let committed = outcomes.iter().filter(|report| report["outcome"] == "committed").count();
@@ -39,7 +35,7 @@ async fn many_functions_at_once_tell_one_change_once_and_leave_one_chain_of_snap
     for _ in 0..5 {
         functions.push(stage.function().await);
     }
-    let runs = functions.iter().map(|function| function.invoke(LambdaEvent::new(json!({}), stage.context())));
+    let runs = functions.iter().map(|function| function.invoke("{}", stage.context()));
     let reports = join_all(runs).await;
     assert_eq!(stage.digests().len(), 1);
     assert!(reports.iter().any(Result::is_ok));
@@ -75,12 +71,13 @@ async fn overtaken(late: Late, seconds: i64, older: Value, newer: Value) -> (Sta
         Late::Listing => slow.service(Service::Config).operation("DescribeOrganizationConformancePackStatuses"),
         Late::Ledger => slow.service(Service::S3).operation("GetObject").target("ledger"),
     });
-    let late = first.invoke(LambdaEvent::new(older, stage.context_of("older")));
+    let (older, newer) = (older.to_string(), newer.to_string());
+    let late = first.invoke(&older, stage.context_of("older"));
     let soon = async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
         stage.pass_seconds(seconds);
-        second.invoke(LambdaEvent::new(newer, stage.context_of("newer"))).await
+        second.invoke(&newer, stage.context_of("newer")).await
     };
     let (late, soon) = join(late, soon).await;
     (stage, late, soon.expect("the newer run"))
@@ -142,11 +139,11 @@ async fn a_reading_is_read_again_once_and_not_for_ever() {
 async fn the_same_run_id_later_is_resumed_and_reads_nothing_into_the_ledger() {
     let stage = Stage::failing().await;
     let function = stage.function().await;
-    function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.unwrap();
+    function.invoke("{}", stage.context_of("one")).await.unwrap();
     stage.pass(2);
     stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
     let before = stage.world.object(BUCKET, "ledger.json");
-    let again = function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.unwrap();
+    let again = function.invoke("{}", stage.context_of("one")).await.unwrap();
     let again: Value = serde_json::to_value(again).unwrap();
     assert_eq!((&again["outcome"], &again["totals"]["failures"]), (&json!("resumed"), &json!(1)));
     assert_eq!(stage.world.object(BUCKET, "ledger.json"), before);
@@ -163,10 +160,10 @@ async fn a_run_that_is_resumed_makes_latest_good_and_a_narrowed_one_leaves_it() 
         let function = stage.function().await;
         stage.world.fault(Fault::error(403, "AuthorizationError", "no").service(Service::Sns));
         stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::S3).target("latest"));
-        function.invoke(LambdaEvent::new(event.clone(), stage.context_of("one"))).await.expect_err("SNS refuses");
+        function.invoke(&event.to_string(), stage.context_of("one")).await.expect_err("SNS refuses");
         assert_eq!(stage.latest()["run"]["sequence"], 1);
         stage.world.clear_faults();
-        let again = function.invoke(LambdaEvent::new(event.clone(), stage.context_of("one"))).await.expect("a run");
+        let again = function.invoke(&event.to_string(), stage.context_of("one")).await.expect("a run");
         assert_eq!(serde_json::to_value(again).unwrap()["outcome"], "resumed");
         assert_eq!(stage.latest()["run"]["sequence"], latest, "{event}");
     }
@@ -177,10 +174,10 @@ async fn a_dry_run_under_the_id_of_a_committed_run_sends_nothing_that_is_left_of
     let stage = Stage::failing().await;
     let function = stage.function().await;
     stage.world.fault(Fault::error(403, "AuthorizationError", "no").service(Service::Sns));
-    function.invoke(LambdaEvent::new(json!({}), stage.context_of("one"))).await.expect_err("SNS refuses");
+    function.invoke("{}", stage.context_of("one")).await.expect_err("SNS refuses");
     stage.world.clear_faults();
     let before = stage.world.objects(BUCKET);
-    let dry = function.invoke(LambdaEvent::new(json!({"dry_run": true}), stage.context_of("one"))).await.unwrap();
+    let dry = function.invoke(r#"{"dry_run": true}"#, stage.context_of("one")).await.unwrap();
     assert_eq!(serde_json::to_value(dry).unwrap()["outcome"], "dry_run");
     assert!(stage.world.objects(BUCKET) == before && stage.digests().is_empty());
 }

@@ -65,6 +65,34 @@ async fn every_refused_event_names_the_key_and_what_is_accepted() {
 }
 
 #[tokio::test]
+async fn what_is_no_value_and_what_is_said_twice_are_refused_as_well() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let deep = format!("{{\"packs\": {}{}}}", "[".repeat(200), "]".repeat(200));
+    for (event, named) in [
+        (r#"{"dry_run": 1e999}"#, "cannot be read as JSON: number out of range at line 1 column 17"),
+        (r#"{"packs": ["\ud800"]}"#, "cannot be read as JSON: "),
+        (deep.as_str(), "cannot be read as JSON: recursion limit exceeded"),
+        (r#"{"dry_run": true"#, "cannot be read as JSON: EOF"),
+        ("", "cannot be read as JSON: EOF"),
+        (
+            r#"{"dry_run": true, "announce": "never", "dry_run": false}"#,
+            "\"dry_run\" is there twice; accepted is each key once",
+        ),
+        (r#"{"packs": ["a"], "p\u0061cks": ["b"]}"#, "\"packs\" is there twice"),
+        (
+            r#"{"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "time": "2026-03-01T09:00:00Z"}"#,
+            "\"time\" is there twice",
+        ),
+    ] {
+        let error = function.invoke(event, stage.context()).await.expect_err(event);
+        assert_eq!(error.kind(), "InvalidEvent", "{event}");
+        assert!(error.story().contains(named), "{event}: {}", error.story());
+    }
+    assert_eq!(stage.world.calls().len(), 0);
+}
+
+#[tokio::test]
 async fn what_is_accepted_runs() {
     let stage = Stage::new().await;
     for event in [

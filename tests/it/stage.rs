@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::Context;
 use packwatch::aws::{self, ConfigStatuses, Patience, S3Archive, SnsNotifier};
 use packwatch::error::RunError;
 use packwatch::handler::Function;
@@ -130,7 +130,7 @@ impl Stage {
     }
 
     pub async fn invoke_in(&self, function: &RealFunction, event: Value) -> Result<Value, RunError> {
-        let report = function.invoke(LambdaEvent::new(event, self.context())).await?;
+        let report = function.invoke(&event.to_string(), self.context()).await?;
         Ok(serde_json::to_value(report).expect("an answer is JSON"))
     }
 

@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
 use packwatch::message::Message;
@@ -227,7 +227,7 @@ impl<S: StatusSource + Clone + 'static> Theatre<S> {
         let deadline = Clock::now(&self.house) + SignedDuration::from_millis(TIME);
         context.deadline = u64::try_from(deadline.as_millisecond()).expect("after 1970");
         self.executions += 1;
-        let future = Box::pin(async move { function.invoke(LambdaEvent::new(event, context)).await });
+        let future = Box::pin(async move { function.invoke(&event.to_string(), context).await });
         let deadline = self.house.now.get() + TIME;
         self.alive.push(Execution { number: self.executions, run, future, deadline });
     }

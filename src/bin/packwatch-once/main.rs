@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::Context;
 use packwatch::aws::{self, Patience};
 use packwatch::error::RunError;
 use packwatch::handler::Function;
@@ -85,7 +85,7 @@ async fn run(arguments: &Arguments) -> Result<(), page::Failure> {
     let mut context = Context::default();
     context.request_id = format!("by-hand-{}", token());
     context.deadline = (Wall.now() + TIME).as_millisecond().unsigned_abs();
-    let result = function.invoke(LambdaEvent::new(event, context)).await;
+    let result = function.invoke(&event.to_string(), context).await;
     let Ports { source, notifier, .. } = function.ports();
     let seen = source.end();
     let report = result?;
