@@ -60,7 +60,8 @@ impl Trigger {
     /// Reads an event from its JSON, or says what is wrong with it. A key that is given twice is refused: one of the two would
     /// count, and nobody could tell which.
     pub fn read(event: &str) -> Result<Self, InvalidEvent> {
-        let unreadable = |error| InvalidEvent(format!("the event cannot be read as JSON: {error}"));
+        let unreadable =
+            |error| InvalidEvent(format!("the event cannot be read: {error}; accepted is a JSON object such as {{}}"));
         let value: Value = serde_json::from_str(event).map_err(unreadable)?;
         if value.is_object()
             && let KeyTwice(Some(key)) = serde_json::from_str(event).map_err(unreadable)?

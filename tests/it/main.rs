@@ -20,6 +20,8 @@ mod emptied;
 mod failures;
 mod flight;
 mod forms;
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz;
 mod golden;
 mod heads;
 mod histories;

@@ -70,11 +70,11 @@ async fn what_is_no_value_and_what_is_said_twice_are_refused_as_well() {
     let function = stage.function().await;
     let deep = format!("{{\"packs\": {}{}}}", "[".repeat(200), "]".repeat(200));
     for (event, named) in [
-        (r#"{"dry_run": 1e999}"#, "cannot be read as JSON: number out of range at line 1 column 17"),
-        (r#"{"packs": ["\ud800"]}"#, "cannot be read as JSON: "),
-        (deep.as_str(), "cannot be read as JSON: recursion limit exceeded"),
-        (r#"{"dry_run": true"#, "cannot be read as JSON: EOF"),
-        ("", "cannot be read as JSON: EOF"),
+        (r#"{"dry_run": 1e999}"#, "cannot be read: number out of range at line 1 column 17"),
+        (r#"{"packs": ["\ud800"]}"#, "cannot be read: "),
+        (deep.as_str(), "cannot be read: recursion limit exceeded"),
+        (r#"{"dry_run": true"#, "cannot be read: EOF"),
+        ("", "cannot be read: EOF"),
         (
             r#"{"dry_run": true, "announce": "never", "dry_run": false}"#,
             "\"dry_run\" is there twice; accepted is each key once",
