@@ -36,10 +36,6 @@ impl S3Archive {
         match get.set_range(range.map(str::to_owned)).send().await {
             Ok(object) => Ok(Some((object.body, version(object.e_tag)?))),
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
-            // Of an empty object there are no bytes to be had.
-            Err(error) if range.is_some() && error.code() == Some("InvalidRange") => {
-                Box::pin(self.open(key, None)).await
-            }
             Err(error) => Err(sdk_failure(&error)),
         }
     }
@@ -67,7 +63,11 @@ impl Archive for S3Archive {
     }
 
     async fn beginning(&self, key: &str, bytes: u16) -> Result<Option<(Vec<u8>, Version)>, Cause> {
-        self.read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1)))).await
+        match self.read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1)))).await {
+            // An empty object has no beginning, and what speaks S3 need not give parts.
+            Err(_) => self.read(key, None).await,
+            found => found,
+        }
     }
 
     async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {

@@ -1,7 +1,7 @@
 //! `latest.json`: a copy of the newest snapshot, kept beside everything else and at the cost of its beginning.
 
 use packwatch::snapshot::sequence_of;
-use packwatch_simulation::Call;
+use packwatch_simulation::{Call, Fault, Service};
 use serde_json::json;
 
 use crate::stage::{BUCKET, Stage};
@@ -60,6 +60,19 @@ async fn a_latest_that_is_none_is_written_over() {
         stage.run().await;
         assert_eq!(stage.latest()["run"]["sequence"], 2, "{bytes:?}");
     }
+}
+
+#[tokio::test]
+async fn where_no_parts_are_given_the_whole_is_read() {
+    let stage = Stage::failing().await;
+    stage.run().await;
+    stage.world.forget_calls();
+    let refused = Fault::error(501, "NotImplemented", "no ranges here").service(Service::S3).operation("GetObject");
+    stage.world.fault(refused.target("latest").first(1));
+    stage.run().await;
+    let read = stage.world.calls().into_iter().filter(|call| is(call, "GetObject", "latest.json"));
+    let ranges: Vec<bool> = read.map(|call| call.condition.is_some()).collect();
+    assert_eq!((ranges.as_slice(), &stage.latest()["run"]["sequence"]), ([true, false].as_slice(), &json!(2)));
 }
 
 #[tokio::test]
