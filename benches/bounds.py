@@ -13,8 +13,8 @@ from programs import BUCKET, LATENCY, NAIVE, PACKWATCH, SIGNED, Program, World, 
 
 IN_FLIGHT = 8
 MEMBERS = "GetOrganizationConformancePackDetailedStatus"
-# AWS Config calls a second.
-LIMIT = 5
+# AWS Config calls a second: what a source may answer is not published, so a slow, a middling and a fast one.
+LIMITS = [2, 5, 25]
 STARTS = 40
 
 
@@ -73,18 +73,21 @@ def bare_call(world):
 
 def rate_bound(commands, simulation):
     rows = []
-    for name, command in commands.items():
-        with staged(command, simulation, 50, 200, 2) as program:
-            program.world.limit(LIMIT)
-            for what in ("first", "next"):
-                cost = program.run()
-                calls, attempts = cost.calls(), cost.attempts()
-                failed = cost.answer.get("errorType") or ("" if cost.answer.get("complete", True) else "incomplete")
-                bound = calls / LIMIT
-                row = [name, what, calls, attempts, f"{bound:.1f}", f"{cost.wall:.1f}", f"{cost.wall / bound:.3f}"]
-                rows.append([*row, f"{100 * (attempts / calls - 1):.0f} %", failed or "all succeeded"])
-    print(table(["program", "run", "calls", "attempts", "calls / r", "wall s", "ratio", "wasted", "outcome"], rows))
-    print(f"\nAt most {LIMIT} AWS Config calls a second; goal at most 1.15 of calls / r, and 15 % of attempts wasted.\n")
+    for limit in LIMITS:
+        for name, command in commands.items():
+            with staged(command, simulation, 50, 200, 2) as program:
+                program.world.limit(limit)
+                rows += [rate_row(limit, name, what, program.run()) for what in ("first", "next")]
+    head = ["calls a second", "program", "run", "calls", "attempts", "calls / r", "wall s", "ratio", "wasted", "outcome"]
+    print(table(head, rows))
+    print("\nGoal: at most 1.15 of calls / r, and 15 % of attempts wasted.\n")
+
+
+def rate_row(limit, name, what, cost):
+    calls, attempts, bound = cost.calls(), cost.attempts(), cost.calls() / limit
+    failed = cost.answer.get("errorType") or ("" if cost.answer.get("complete", True) else "incomplete")
+    row = [limit, name, what, calls, attempts, f"{bound:.1f}", f"{cost.wall:.1f}", f"{cost.wall / bound:.3f}"]
+    return [*row, f"{100 * (attempts / calls - 1):.0f} %", failed or "all succeeded"]
 
 
 def starts(packwatch, empty, simulation):

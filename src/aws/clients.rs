@@ -11,7 +11,7 @@ use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_sts::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_types::retry::{RetryConfig, RetryMode};
+use aws_smithy_types::retry::{RetryConfig, RetryMode, RetrySpec};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::silence::OnceMore;
@@ -122,8 +122,15 @@ pub async fn connect(
 }
 
 /// What the environment says about retries is said on purpose, and stays.
+///
+/// Retries wait for the limiter's leave as first attempts do, which is what [AWS's SDKs do since November
+/// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/). Before, they passed it
+/// by and came back all at once: a fifth more of them were throttled. A later `BehaviorVersion` has it by itself, and its
+/// backoff of 50 ms after a 5xx with it; here that stays what `Patience` says.
 fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> RetryConfig {
     let said = |name| lookup(name).is_some();
+    let limited = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
+    let retries = if said("AWS_NEW_RETRIES_2026") { retries } else { retries.with_retry_spec(limited) };
     let retries = if said("AWS_RETRY_MODE") { retries } else { retries.with_retry_mode(RetryMode::Adaptive) };
     if said("AWS_MAX_ATTEMPTS") { retries } else { retries.with_max_attempts(CONFIG_ATTEMPTS) }
 }
