@@ -125,7 +125,7 @@ pub async fn connect(
 ///
 /// Retries wait for the limiter's leave as first attempts do, which is what [AWS's SDKs do since November
 /// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/). Before, they passed it
-/// by and came back all at once: a fifth more of them were throttled. A later `BehaviorVersion` has it by itself, and its
+/// by and came back all at once, to be throttled again. A later `BehaviorVersion` has it by itself, and its
 /// backoff of 50 ms after a 5xx with it; here that stays what `Patience` says.
 fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> RetryConfig {
     let said = |name| lookup(name).is_some();

@@ -6,8 +6,6 @@ pub fn inert(text: &str) -> String {
     let mut calm = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
-        let inside_a_word =
-            calm.ends_with(char::is_alphanumeric) && characters.peek().is_some_and(|c| c.is_alphanumeric());
         match c {
             c if c.is_control() || c.is_whitespace() => {
                 if !calm.ends_with(' ') {
@@ -24,11 +22,16 @@ pub fn inert(text: &str) -> String {
             '`' => calm.push('\''),
             '*' => calm.push('∗'),
             '~' => calm.push('∼'),
-            '_' if !inside_a_word => calm.push('＿'),
+            '_' if !inside_a_word(&calm, characters.peek()) => calm.push('＿'),
             c => calm.push(c),
         }
     }
     calm.trim().to_owned()
+}
+
+/// Whether what stands between these two is no mark of emphasis.
+fn inside_a_word(before: &str, after: Option<&char>) -> bool {
+    before.ends_with(char::is_alphanumeric) && after.is_some_and(|c| c.is_alphanumeric())
 }
 
 /// Characters that show nothing themselves and change how others show: zero-width, bidirectional, tags, variation
