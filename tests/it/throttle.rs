@@ -27,6 +27,19 @@ async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_pro
     }
 }
 
+/// About 80 attempts; 114 and more where retries pass the limiter by.
+#[tokio::test]
+async fn retries_wait_for_the_limiters_leave() {
+    let stage = Stage::new().await;
+    stage.world.fill(OWN, REGION, 60, 1, 1);
+    stage.world.rate_limit(Some(RateLimit { per_second: 2.0, burst: 2.0 }));
+    let answer = stage.invoke(json!({})).await.expect("a run");
+    assert_eq!((&answer["complete"], &answer["config_calls"]), (&json!(true), &json!(61)));
+    let attempts = stage.world.calls().into_iter().filter(|call| call.service == Service::Config).count();
+    println!("61 calls, {attempts} attempts");
+    assert!(attempts < 100, "61 calls, {attempts} attempts");
+}
+
 #[tokio::test]
 async fn a_run_that_spent_its_retries_leaves_the_next_one_in_its_process_its_own() {
     let mut stage = Stage::new().await;
