@@ -159,9 +159,11 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         };
         // Oldest attempt first, so that a run short of time starves none.
         packs.sort_by_cached_key(|key| (ledger.packs.get(key).map(|hint| hint.attempted_at), key.clone()));
+        // A quarter more packs than calls: the last to begin are read in two steps, and would leave calls unused beside them.
+        let at_once = self.each.get(&watched.source).map_or(1, Semaphore::available_permits).max(1);
         stream::iter(&packs)
             .map(|pack| self.read_pack(watched, pack, ledger))
-            .buffer_unordered(self.each.get(&watched.source).map_or(1, Semaphore::available_permits).max(1))
+            .buffer_unordered(at_once + at_once / 4)
             .collect::<Vec<()>>()
             .await;
         self.read_besides(watched, ledger).await;
