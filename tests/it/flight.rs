@@ -86,19 +86,8 @@ fn names() -> impl Iterator<Item = PackName> {
     (0..PACKS).map(|number| format!("pack-{number:02}").into())
 }
 
-/// What a ledger knows of packs that were read before: that they are large.
-fn known(now: Timestamp) -> Option<PackHint> {
-    let large = Large { since: now, sparse: false, whole: None };
-    Some(PackHint { attempted_at: now, large: Some(large) })
-}
-
-/// Reads so many regions, of whose packs so much is known; gives how long that took.
-async fn read(
-    sources: &Sources,
-    regions: usize,
-    concurrency: usize,
-    known: fn(Timestamp) -> Option<PackHint>,
-) -> (Observation, Duration) {
+/// Reads so many regions, whose packs are large, which is known of them or not; gives how long that took.
+async fn read(sources: &Sources, regions: usize, concurrency: usize, known: bool) -> (Observation, Duration) {
     let regions: Vec<String> = (0..regions).map(|number| format!("eu-test-{number}")).collect();
     let lookup = |name: &str| match name {
         "AWS_REGION" => Some("eu-test-0".to_owned()),
@@ -116,8 +105,9 @@ async fn read(
     let mut ledger = Ledger::default();
     for watched in &watched {
         for pack in names() {
-            let key = PackKey { source: watched.source.clone(), pack };
-            ledger.packs.extend(known(now).map(|hint| (key, hint)));
+            let large = known.then_some(Large { since: now, sparse: false, whole: None });
+            let hint = PackHint { attempted_at: now, large };
+            ledger.packs.insert(PackKey { source: watched.source.clone(), pack }, hint);
         }
     }
     let started = Instant::now();
@@ -129,7 +119,7 @@ async fn read(
 
 #[tokio::test(start_paused = true)]
 async fn a_reading_takes_no_longer_than_its_calls_by_those_in_flight() {
-    for (calls_of_a_pack, known) in [(3, known as fn(Timestamp) -> Option<PackHint>), (4, |_| None)] {
+    for (calls_of_a_pack, known) in [(3, true), (4, false)] {
         for concurrency in [1, 4, 8, 16] {
             let sources = Sources::default();
             let (observation, took) = read(&sources, 1, concurrency, known).await;
@@ -148,7 +138,7 @@ async fn a_reading_takes_no_longer_than_its_calls_by_those_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn at_most_eight_calls_of_a_source_and_sixty_four_of_all_are_in_flight() {
     let sources = Sources::default();
-    let (observation, _) = read(&sources, 12, 8, known).await;
+    let (observation, _) = read(&sources, 12, 8, true).await;
     assert_eq!((sources.most.get(), sources.most_in_one.get()), (64, 8));
     assert_eq!(observation.gaps.keys().collect::<BTreeSet<_>>(), BTreeSet::new());
 }
@@ -156,10 +146,10 @@ async fn at_most_eight_calls_of_a_source_and_sixty_four_of_all_are_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_answers_slowly_slows_no_other() {
     let alone = Sources::default();
-    let (_, took) = read(&alone, 4, 8, known).await;
+    let (_, took) = read(&alone, 4, 8, true).await;
     let beside = Sources { slow: Some(("eu-test-0", 50 * LATENCY)), ..Sources::default() };
     let started = Instant::now();
-    let (observation, _) = read(&beside, 4, 8, known).await;
+    let (observation, _) = read(&beside, 4, 8, true).await;
     assert!(observation.gaps.is_empty());
     let ended = beside.ended.borrow();
     for (region, ended) in ended.iter().filter(|(region, _)| region.as_str() != "eu-test-0") {
