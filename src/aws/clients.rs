@@ -11,9 +11,10 @@ use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_sts::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_types::retry::{RetryConfig, RetryMode, RetrySpec};
+use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use super::line::{Line, Room};
 use super::silence::OnceMore;
 use super::throttles::Throttles;
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
@@ -57,8 +58,8 @@ impl Default for Patience {
     }
 }
 
-/// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten with the SDK's own
-/// limiter, which slows down to the rate that it meets, lose none and waste few.
+/// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten at the pace that was seen to
+/// be answered lose none.
 const CONFIG_ATTEMPTS: u32 = 10;
 
 /// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the environment, with its behaviour
@@ -112,8 +113,9 @@ pub async fn connect(
     let retries = base.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
     let retries = retries.with_initial_backoff(patience.backoff).with_max_backoff(patience.longest_backoff);
     let base = base.to_builder().retry_config(retries.clone()).build();
+    let (config_retries, paced) = config_retries(retries, &lookup);
     Aws {
-        statuses: statuses(&base, settings, &config_retries(retries, &lookup)).await,
+        statuses: statuses(&base, settings, &config_retries, paced).await,
         archive: S3Archive::new(s3_client(&base, &lookup), settings.bucket.clone(), patience.attempt),
         notifier: SnsNotifier::new(
             settings.audiences().map(|topic| (topic.clone(), sns_client(&base, topic))).collect(),
@@ -121,23 +123,21 @@ pub async fn connect(
     }
 }
 
-/// What the environment says about retries is said on purpose, and stays.
-///
-/// Retries wait for the limiter's leave as first attempts do, which is what [AWS's SDKs do since November
-/// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/). Before, they passed it
-/// by and came back all at once, to be throttled again. A later `BehaviorVersion` has it by itself, and its
-/// backoff of 50 ms after a 5xx with it; here that stays what `Patience` says.
-fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> RetryConfig {
+/// What the environment says about retries is said on purpose, and stays: with `AWS_RETRY_MODE` the SDK itself tries again
+/// what was throttled, at a pace of its own in the mode `adaptive`. Else `line` does, in the order of all calls of its source.
+fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> (RetryConfig, bool) {
     let said = |name| lookup(name).is_some();
-    let limited = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
-    let retries = if said("AWS_NEW_RETRIES_2026") { retries } else { retries.with_retry_spec(limited) };
-    let retries = if said("AWS_RETRY_MODE") { retries } else { retries.with_retry_mode(RetryMode::Adaptive) };
-    if said("AWS_MAX_ATTEMPTS") { retries } else { retries.with_max_attempts(CONFIG_ATTEMPTS) }
+    let paced = !said("AWS_RETRY_MODE");
+    let retries = if paced { retries.with_retry_mode(RetryMode::Standard) } else { retries };
+    let retries = if said("AWS_MAX_ATTEMPTS") { retries } else { retries.with_max_attempts(CONFIG_ATTEMPTS) };
+    (retries, paced)
 }
 
-async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) -> ConfigStatuses {
-    let mut clients = BTreeMap::new();
+async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig, paced: bool) -> ConfigStatuses {
+    let mut sources = BTreeMap::new();
+    let room = Room::default();
     let throttles = Throttles::default();
+    let counting = if paced { throttles.ending() } else { throttles.clone() };
     for caller in &settings.callers {
         let config = match caller {
             Caller::Own => base.clone(),
@@ -152,8 +152,10 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) 
             }
         };
         for region in &settings.regions {
-            let client = config_client(&config, caller, region.as_str(), retries, &throttles);
-            clients.insert((caller.clone(), region.clone()), client);
+            let client = config_client(&config, caller, region.as_str(), retries, &counting);
+            let attempts = paced.then(|| retries.max_attempts());
+            let line = Line::new(room.clone(), attempts);
+            sources.insert((caller.clone(), region.clone()), (client, line));
         }
     }
     let sts =
@@ -162,7 +164,7 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig) 
         .retry_partition(quota("organizations".to_owned()))
         .interceptor(OnceMore)
         .build();
-    ConfigStatuses::new(clients, throttles, aws_sdk_sts::Client::from_conf(sts), organizations)
+    ConfigStatuses::new(sources, throttles, aws_sdk_sts::Client::from_conf(sts), organizations)
 }
 
 /// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a service, never refills by
@@ -171,7 +173,7 @@ fn quota(name: String) -> RetryPartition {
     RetryPartition::custom(name).token_bucket(TokenBucket::unlimited()).build()
 }
 
-/// One client for each source, with a limiter of its own: the limits are those of a caller in a region.
+/// One client for each source: the limits are those of a caller in a region.
 fn config_client(
     config: &SdkConfig,
     caller: &Caller,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_config::Client;
+use aws_sdk_config::error::SdkError;
 use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::DescribeOrganizationConformancePackStatusesError;
 use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
 use aws_sdk_config::types::{
@@ -10,11 +11,13 @@ use aws_sdk_config::types::{
     OrganizationResourceDetailedStatusFilters,
 };
 use aws_smithy_types::DateTime;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
 use super::gap_cause;
+use super::line::Line;
 use super::organizations::Organizations;
-use super::throttles::Throttles;
+use super::throttles::{Throttles, is_throttling};
 use crate::model::{Account, AccountId, GapCause, PackName, Region, Row, Text, cut};
 use crate::plan::Watched;
 use crate::ports::{Cause, Filter, PAGE, Page, StatusSource, Unread};
@@ -24,25 +27,25 @@ use crate::settings::Caller;
 /// AWS Config as every caller in every region.
 #[derive(Debug)]
 pub struct ConfigStatuses {
-    clients: BTreeMap<(Caller, Region), Client>,
+    sources: BTreeMap<(Caller, Region), (Client, Line)>,
     throttles: Throttles,
     sts: aws_sdk_sts::Client,
     organizations: Organizations,
 }
 
 impl ConfigStatuses {
-    /// A client for each source, all counted by `throttles`.
+    /// A client for each source and where its calls stand in line, all counted by `throttles`.
     pub fn new(
-        clients: BTreeMap<(Caller, Region), Client>,
+        sources: BTreeMap<(Caller, Region), (Client, Line)>,
         throttles: Throttles,
         sts: aws_sdk_sts::Client,
         organizations: aws_sdk_organizations::Config,
     ) -> Self {
-        Self { clients, throttles, sts, organizations: Organizations::new(organizations) }
+        Self { sources, throttles, sts, organizations: Organizations::new(organizations) }
     }
 
-    fn client(&self, watched: &Watched, operation: &str) -> Result<&Client, GapCause> {
-        self.clients.get(&(watched.caller.clone(), watched.source.region.clone())).ok_or_else(|| GapCause {
+    fn source(&self, watched: &Watched, operation: &str) -> Result<&(Client, Line), GapCause> {
+        self.sources.get(&(watched.caller.clone(), watched.source.region.clone())).ok_or_else(|| GapCause {
             operation: operation.to_owned(),
             code: "NoClient".to_owned(),
             message: format!("no client was made for {}", watched.source),
@@ -65,14 +68,13 @@ impl StatusSource for ConfigStatuses {
     }
 
     async fn packs(&self, source: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
-        let answer = self
-            .client(source, LIST)?
+        let (client, line) = self.source(source, LIST)?;
+        let request = client
             .describe_organization_conformance_pack_statuses()
             .limit(PAGE.into())
-            .set_next_token(token.map(str::to_owned))
-            .send()
-            .await
-            .map_err(|error| gap_cause(LIST, &error))?;
+            .set_next_token(token.map(str::to_owned));
+        let answer = line.call(async || request.clone().send().await, is_throttled).await;
+        let answer = answer.map_err(|error| gap_cause(LIST, &error))?;
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_statuses
@@ -83,13 +85,10 @@ impl StatusSource for ConfigStatuses {
     }
 
     async fn pack(&self, source: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
-        let answer = self
-            .client(source, LIST)?
-            .describe_organization_conformance_pack_statuses()
-            .organization_conformance_pack_names(name.as_str())
-            .send()
-            .await;
-        match answer {
+        let (client, line) = self.source(source, LIST)?;
+        let request =
+            client.describe_organization_conformance_pack_statuses().organization_conformance_pack_names(name.as_str());
+        match line.call(async || request.clone().send().await, is_throttled).await {
             Ok(answer) => {
                 let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| GapCause::no_list(LIST))?;
                 // Who is not there is answered with an error; a list without them answers something else.
@@ -116,22 +115,20 @@ impl StatusSource for ConfigStatuses {
             }
             .build()
         });
-        let answer = self
-            .client(source, MEMBERS)
-            .map_err(Unread::Failed)?
+        let (client, line) = self.source(source, MEMBERS).map_err(Unread::Failed)?;
+        let request = client
             .get_organization_conformance_pack_detailed_status()
             .organization_conformance_pack_name(pack.as_str())
             .set_filters(filters)
             .limit(PAGE.into())
-            .set_next_token(token.map(str::to_owned))
-            .send()
-            .await
-            .map_err(|error| match error.as_service_error() {
-                Some(
-                    GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_),
-                ) => Unread::NoSuchPack,
-                _ => Unread::Failed(gap_cause(MEMBERS, &error)),
-            })?;
+            .set_next_token(token.map(str::to_owned));
+        let answer = line.call(async || request.clone().send().await, is_throttled).await;
+        let answer = answer.map_err(|error| match error.as_service_error() {
+            Some(GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
+                Unread::NoSuchPack
+            }
+            _ => Unread::Failed(gap_cause(MEMBERS, &error)),
+        })?;
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_detailed_statuses
@@ -148,6 +145,10 @@ impl StatusSource for ConfigStatuses {
     fn throttles(&self) -> u64 {
         self.throttles.count()
     }
+}
+
+fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code().is_some_and(is_throttling)
 }
 
 /// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is missing from a list for it

@@ -2,7 +2,9 @@
 
 mod clients;
 mod config;
+mod line;
 mod organizations;
+mod pace;
 mod s3;
 mod silence;
 mod sns;
@@ -20,6 +22,8 @@ use crate::ports::Cause;
 
 pub use clients::{Aws, Patience, connect, environment, profile, region};
 pub use config::ConfigStatuses;
+pub use line::{Line, Room};
+pub use pace::Pace;
 pub use s3::S3Archive;
 pub use sns::SnsNotifier;
 pub use throttles::Throttles;

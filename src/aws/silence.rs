@@ -22,6 +22,13 @@ impl Storable for Unanswered {
     type Storer = StoreReplace<Self>;
 }
 
+/// Makes an attempt that was made the last one of its call.
+pub(super) fn end(call: &mut ConfigBag) {
+    if let Some(retries) = call.load::<RetryConfig>().cloned() {
+        call.interceptor_state().store_put(retries.with_max_attempts(1));
+    }
+}
+
 impl Intercept for OnceMore {
     fn name(&self) -> &'static str {
         "OnceMore"
@@ -41,10 +48,8 @@ impl Intercept for OnceMore {
         if silent {
             let unanswered = call.load::<Unanswered>().copied().unwrap_or_default().0 + 1;
             call.interceptor_state().store_put(Unanswered(unanswered));
-            if unanswered >= UNANSWERED
-                && let Some(retries) = call.load::<RetryConfig>().cloned()
-            {
-                call.interceptor_state().store_put(retries.with_max_attempts(1));
+            if unanswered >= UNANSWERED {
+                end(call);
             }
         }
         Ok(())

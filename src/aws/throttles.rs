@@ -1,4 +1,4 @@
-//! How often AWS Config throttled: its answers to single attempts, which the SDK tries again without a word.
+//! Attempts that AWS Config throttled: how many there were, and who tries again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,29 @@ use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::
 use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::silence::end;
+
 /// Counts throttled attempts of every client that it is given to.
 #[derive(Debug, Clone, Default)]
-pub struct Throttles(Arc<AtomicU64>);
+pub struct Throttles {
+    count: Arc<AtomicU64>,
+    ends: bool,
+}
+
+/// Whether an error code means throttling.
+pub(super) fn is_throttling(code: &str) -> bool {
+    THROTTLING_ERRORS.contains(&code)
+}
 
 impl Throttles {
     /// How many there were so far.
     pub(super) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The same count, and ends a call at its first throttled attempt: the SDK's own retries would not stand in line.
+    pub(super) fn ending(&self) -> Self {
+        Self { ends: true, ..self.clone() }
     }
 }
 
@@ -31,7 +46,7 @@ impl Intercept for Throttles {
         &self,
         attempt: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        call: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let error = attempt.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
         let code = error.and_then(|error| {
@@ -39,8 +54,11 @@ impl Intercept for Throttles {
             let members = error.downcast_ref::<GetOrganizationConformancePackDetailedStatusError>();
             listing.and_then(ProvideErrorMetadata::code).or_else(|| members.and_then(ProvideErrorMetadata::code))
         });
-        if code.is_some_and(|code| THROTTLING_ERRORS.contains(&code)) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+        if code.is_some_and(is_throttling) {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            if self.ends {
+                end(call);
+            }
         }
         Ok(())
     }

@@ -34,7 +34,6 @@ impl<S: StatusSource> Reader<'_, S> {
                 Some(each) => each.acquire().await.ok(),
                 None => None,
             };
-            let _all = self.all.acquire().await.ok();
             self.found.borrow_mut().called(1);
             call.await
         };

@@ -25,15 +25,12 @@ use crate::scope::Scope;
 use calls::Tokens;
 pub(crate) use calls::{LIST, MEMBERS};
 
-/// Config calls in flight, over all sources.
-const IN_FLIGHT: usize = 64;
-
 /// One reading of everything in scope.
 pub struct Reader<'a, S> {
     source: &'a S,
     scope: &'a Scope,
     until: Instant,
-    all: Semaphore,
+    concurrency: usize,
     each: BTreeMap<Source, Semaphore>,
     found: RefCell<Builder>,
 }
@@ -42,7 +39,7 @@ pub struct Reader<'a, S> {
 pub struct Listings<'a>(Vec<(&'a Watched, MaybeDone<LocalBoxFuture<'a, ()>>)>);
 
 impl<'a, S: StatusSource> Reader<'a, S> {
-    /// A reading that begins now and makes no call after `until`.
+    /// A reading that begins now, has so many calls in flight for each source, and makes none after `until`.
     pub fn new(
         source: &'a S,
         scope: &'a Scope,
@@ -52,14 +49,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         until: Instant,
     ) -> Self {
         let each = watched.iter().map(|watched| (watched.source.clone(), Semaphore::new(concurrency))).collect();
-        Self {
-            source,
-            scope,
-            until,
-            all: Semaphore::new(IN_FLIGHT),
-            each,
-            found: RefCell::new(Builder::new(started_at)),
-        }
+        Self { source, scope, until, concurrency, each, found: RefCell::new(Builder::new(started_at)) }
     }
 
     /// Notes calls that were made before this reading.
@@ -160,10 +150,9 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         // Oldest attempt first, so that a run short of time starves none.
         packs.sort_by_cached_key(|key| (ledger.packs.get(key).map(|hint| hint.attempted_at), key.clone()));
         // A quarter more packs than calls: the last to begin are read in two steps, and would leave calls unused beside them.
-        let at_once = self.each.get(&watched.source).map_or(1, Semaphore::available_permits).max(1);
         stream::iter(&packs)
             .map(|pack| self.read_pack(watched, pack, ledger))
-            .buffer_unordered(at_once + at_once / 4)
+            .buffer_unordered(self.concurrency + self.concurrency / 4)
             .collect::<Vec<()>>()
             .await;
         self.read_besides(watched, ledger).await;
@@ -196,7 +185,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
                     Err(cause) => self.found.borrow_mut().found_gap(GapKey::pack(key), cause),
                 }
             })
-            .buffer_unordered(IN_FLIGHT)
+            .buffer_unordered(self.concurrency)
             .collect::<Vec<()>>()
             .await;
     }

@@ -2,9 +2,9 @@
 
 use futures_util::{StreamExt, future, stream};
 
+use super::Reader;
 use super::calls::{Chain, OUT_OF_TIME};
 use super::choice::{self, FAILING, Reading};
-use super::{IN_FLIGHT, Reader};
 use crate::ledger::{Large, Ledger};
 use crate::model::{AccountId, FailureKey, GapKey, PackKey, Standing, Status};
 use crate::observation::Coverage;
@@ -66,7 +66,7 @@ impl<S: StatusSource> Reader<'_, S> {
         if coverage != Coverage::OnePage {
             stream::iter(&self.unseen(pack, ledger))
                 .map(|account| self.ask_for_member(watched, pack, account))
-                .buffer_unordered(IN_FLIGHT)
+                .buffer_unordered(self.concurrency)
                 .collect::<Vec<_>>()
                 .await
                 .into_iter()

@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::retry::RetryConfig;
-use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier, Throttles};
+use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
 use packwatch::message::Message;
 use packwatch::model::{GapCause, Source};
 use packwatch::plan::Watched;
@@ -152,9 +152,9 @@ fn sdk(answer: &Answer) -> SdkConfig {
 
 fn statuses(answer: &Answer) -> ConfigStatuses {
     let config = sdk(answer);
-    let clients = BTreeMap::from([((Caller::Own, REGION.into()), aws_sdk_config::Client::new(&config))]);
+    let source = (aws_sdk_config::Client::new(&config), Line::new(Room::default(), None));
     ConfigStatuses::new(
-        clients,
+        BTreeMap::from([((Caller::Own, REGION.into()), source)]),
         Throttles::default(),
         aws_sdk_sts::Client::new(&config),
         aws_sdk_organizations::Config::new(&config),

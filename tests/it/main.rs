@@ -36,6 +36,7 @@ mod narrowed;
 #[cfg(feature = "once")]
 mod once;
 mod overlaps;
+mod pace;
 mod protocol;
 mod races;
 mod readings;

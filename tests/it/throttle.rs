@@ -27,9 +27,9 @@ async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_pro
     }
 }
 
-/// About 80 attempts; 114 and more where retries pass the limiter by.
+/// About 73 attempts; 114 and more where retries are made at once.
 #[tokio::test]
-async fn retries_wait_for_the_limiters_leave() {
+async fn retries_wait_for_their_turn() {
     let stage = Stage::new().await;
     stage.world.fill(OWN, REGION, 60, 1, 1);
     stage.world.rate_limit(Some(RateLimit { per_second: 2.0, burst: 2.0 }));
@@ -45,7 +45,7 @@ async fn a_run_that_spent_its_retries_leaves_the_next_one_in_its_process_its_own
     let mut stage = Stage::new().await;
     stage.world.fill(OWN, REGION, 20, 1, 1);
     stage.patience = Patience { backoff: SHORT, longest_backoff: SHORT, ..Patience::default() };
-    // Without the limiter, which would slow the retries down and spend them all the same.
+    // The SDK's own retries, which the environment can ask for.
     stage.set("AWS_RETRY_MODE", "standard");
     let function = stage.function().await;
     let members = Fault::new(Effect::Throttle).operation("GetOrganizationConformancePackDetailedStatus");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
-use packwatch::aws::{ConfigStatuses, S3Archive, SnsNotifier, Throttles};
+use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
 use packwatch::message::{Attribute, Message};
 use packwatch::model::Source;
 use packwatch::plan::Watched;
@@ -26,9 +26,9 @@ fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
 }
 
 fn statuses(config: &aws_config::SdkConfig) -> ConfigStatuses {
-    let clients = BTreeMap::from([((Caller::Own, REGION.into()), aws_sdk_config::Client::new(config))]);
+    let source = (aws_sdk_config::Client::new(config), Line::new(Room::default(), None));
     ConfigStatuses::new(
-        clients,
+        BTreeMap::from([((Caller::Own, REGION.into()), source)]),
         Throttles::default(),
         aws_sdk_sts::Client::new(config),
         aws_sdk_organizations::Config::new(config),

@@ -1,0 +1,146 @@
+//! How fast AWS Config is called in one source: without a limit, until it throttles; from then on as fast as it was seen
+//! to answer, and a little faster, so that a limit that rises is found.
+//!
+//! The limit is not published, but it shows. At a throttled call nothing of it is left; so what was answered between two
+//! throttled calls is what it gave in that time. The limiter of AWS's SDK guesses by the clock instead: it takes seconds to
+//! come up to a high limit, and goes over a low one every few seconds. `docs/scale.md` has this one in figures.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// The least rate that is tried, in calls a second. A source that throttled everything for a while is still asked.
+const LEAST: f64 = 0.5;
+
+/// From so many answers on, what was answered between two throttled calls is a measurement.
+const ENOUGH: u32 = 6;
+
+/// After so many answers without a throttled call the rate has doubled, and after as many again it is ninefold. A limit that
+/// stands still throttles about one call in twenty then.
+const ANSWERS_TO_DOUBLE: f64 = 24.0;
+
+/// The same where the limit is not found yet.
+const ANSWERS_TO_FIND: f64 = 4.0;
+
+/// What a limit is taken to have saved up before it is first met, as time in which it was not used; and the time without a
+/// call after which it is taken to have done so again.
+const SAVED_UP: Duration = Duration::from_secs(1);
+
+/// The pace of one source. What it learned stays for the next runs of the process.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// Who waits, waits in the order of coming.
+    queue: tokio::sync::Mutex<()>,
+    learned: Mutex<Learned>,
+}
+
+impl Pace {
+    /// Waits until it is this call's turn; gives the time of it.
+    pub async fn turn(&self) -> Instant {
+        let _first = self.queue.lock().await;
+        loop {
+            let now = Instant::now();
+            let due = self.learned().due();
+            match due.filter(|due| *due > now) {
+                // The rate can fall meanwhile, so it is asked again.
+                Some(due) => sleep_until(due).await,
+                None => {
+                    self.learned().call(now);
+                    return now;
+                }
+            }
+        }
+    }
+
+    /// A call was not throttled.
+    pub fn answered(&self) {
+        self.learned().answered();
+    }
+
+    /// A call that had its turn at `turn` was throttled.
+    pub fn throttled(&self, turn: Instant) {
+        self.learned().throttled(turn, Instant::now());
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Learned {
+    last_call: Option<Instant>,
+    span: Option<Span>,
+    limit: Option<Limit>,
+}
+
+/// What is counted, and since when.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    since: Instant,
+    answered: u32,
+    /// Whether there may have been something saved up at its beginning; else it began with a throttled call.
+    saved_up: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    rate: f64,
+    found: bool,
+    measured: Option<f64>,
+    throttled_at: Instant,
+    answered: u32,
+}
+impl Limit {
+    fn now(&self) -> f64 {
+        let grown = f64::from(self.answered) / if self.found { ANSWERS_TO_DOUBLE } else { ANSWERS_TO_FIND };
+        self.rate * (1.0 + grown.powi(3))
+    }
+}
+impl Learned {
+    fn due(&self) -> Option<Instant> {
+        Some(self.last_call? + Duration::from_secs_f64(1.0 / self.limit?.now()))
+    }
+    fn call(&mut self, now: Instant) {
+        let pause = self.limit.map_or(SAVED_UP, |limit| SAVED_UP.max(Duration::from_secs_f64(2.0 / limit.now())));
+        if self.last_call.is_none_or(|last| now - last > pause) {
+            self.span = Some(Span { since: now, answered: 0, saved_up: true });
+        }
+        self.last_call = Some(now);
+    }
+    fn answered(&mut self) {
+        if let Some(span) = &mut self.span {
+            span.answered += 1;
+        }
+        if let Some(limit) = &mut self.limit {
+            limit.answered += 1;
+        }
+    }
+    fn throttled(&mut self, sent: Instant, now: Instant) {
+        // Calls that were in flight together say the same once.
+        if self.limit.is_some_and(|limit| sent < limit.throttled_at) {
+            return;
+        }
+        let Some(span) = &mut self.span else { return };
+        let (took, answered) = ((now - span.since).as_secs_f64(), f64::from(span.answered));
+        let (seen, measured) = match (span.saved_up, span.answered) {
+            (true, _) => (answered / (took + SAVED_UP.as_secs_f64()), false),
+            // One more than there were: none at all would be no rate.
+            (false, ..ENOUGH) => ((answered + 1.0) / took, false),
+            (false, _) => (answered / took, true),
+        };
+        if measured || span.saved_up {
+            *span = Span { since: now, answered: 0, saved_up: false };
+        }
+        let rate = self.limit.map_or(seen, |limit| limit.now().min(seen)).max(LEAST);
+        let last = self.limit.and_then(|limit| limit.measured);
+        self.limit = Some(Limit {
+            rate,
+            found: last.is_some_and(|last| rate >= last / 2.0),
+            measured: if measured { Some(rate) } else { last },
+            throttled_at: now,
+            answered: 0,
+        });
+    }
+}
