@@ -3,7 +3,8 @@
 //!
 //! The limit is not published, but it shows. At a throttled call nothing of it is left; so what was answered between two
 //! throttled calls is what it gave in that time. The limiter of AWS's SDK guesses by the clock instead: it takes seconds to
-//! come up to a high limit, and goes over a low one every few seconds. `docs/scale.md` has this one in figures.
+//! come up to a high limit, and goes over a low one every few seconds. Where next to nothing is saved up, what was answered is
+//! less than what was given, and it takes some measurements to come up to it. `docs/scale.md` has figures.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,8 +37,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Waits until it is this call's turn; gives the time of it.
-    pub async fn turn(&self) -> Instant {
+    /// Waits until it is this call's turn.
+    pub async fn turn(&self) {
         let _first = self.queue.lock().await;
         loop {
             let now = Instant::now();
@@ -47,7 +48,7 @@ impl Pace {
                 Some(due) => sleep_until(due).await,
                 None => {
                     self.learned().call(now);
-                    return now;
+                    return;
                 }
             }
         }
@@ -58,9 +59,9 @@ impl Pace {
         self.learned().answered();
     }
 
-    /// A call that had its turn at `turn` was throttled.
-    pub fn throttled(&self, turn: Instant) {
-        self.learned().throttled(turn, Instant::now());
+    /// A call that was sent at `sent` was throttled.
+    pub fn throttled(&self, sent: Instant) {
+        self.learned().throttled(sent, Instant::now());
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
@@ -84,24 +85,34 @@ struct Span {
     saved_up: bool,
 }
 
+/// What is known of a limit that was met.
 #[derive(Debug, Clone, Copy)]
 struct Limit {
+    /// Calls a second, right after the last throttled call.
     rate: f64,
-    found: bool,
+    /// The last rate that was measured. Where calls were too few to use up what was given, it is too low.
     measured: Option<f64>,
+    /// Whether the rate is about the one that was measured before, and so to be believed; else it is searched on from.
+    found: bool,
     throttled_at: Instant,
+    /// Since then.
     answered: u32,
 }
+
 impl Limit {
+    /// Calls a second now: at first hardly more than at the last throttled call, then more and more.
     fn now(&self) -> f64 {
         let grown = f64::from(self.answered) / if self.found { ANSWERS_TO_DOUBLE } else { ANSWERS_TO_FIND };
         self.rate * (1.0 + grown.powi(3))
     }
 }
+
 impl Learned {
+    /// When the next call may be made; `None` as long as no limit was met.
     fn due(&self) -> Option<Instant> {
         Some(self.last_call? + Duration::from_secs_f64(1.0 / self.limit?.now()))
     }
+
     fn call(&mut self, now: Instant) {
         let pause = self.limit.map_or(SAVED_UP, |limit| SAVED_UP.max(Duration::from_secs_f64(2.0 / limit.now())));
         if self.last_call.is_none_or(|last| now - last > pause) {
@@ -109,6 +120,7 @@ impl Learned {
         }
         self.last_call = Some(now);
     }
+
     fn answered(&mut self) {
         if let Some(span) = &mut self.span {
             span.answered += 1;
@@ -117,6 +129,7 @@ impl Learned {
             limit.answered += 1;
         }
     }
+
     fn throttled(&mut self, sent: Instant, now: Instant) {
         // Calls that were in flight together say the same once.
         if self.limit.is_some_and(|limit| sent < limit.throttled_at) {
@@ -137,8 +150,8 @@ impl Learned {
         let last = self.limit.and_then(|limit| limit.measured);
         self.limit = Some(Limit {
             rate,
-            found: last.is_some_and(|last| rate >= last / 2.0),
             measured: if measured { Some(rate) } else { last },
+            found: last.is_some_and(|last| rate >= last / 2.0),
             throttled_at: now,
             answered: 0,
         });
