@@ -136,6 +136,42 @@ MUTANTS = [
         "RetryPartition::custom(name).token_bucket(TokenBucket::default()).build()",
     ),
     (
+        "every throttled call of those in flight together slows down",
+        "pace::a_limit_that_nobody_knows_costs_hardly_more_than_a_known_one",
+        "src/aws/pace.rs",
+        "self.limit.is_some_and(|limit| sent < limit.throttled_at)",
+        "self.limit.is_some_and(|limit| sent > limit.throttled_at + SAVED_UP)",
+    ),
+    (
+        "too few calls are believed to be the limit",
+        "pace::a_limit_that_changes_is_found_again",
+        "src/aws/pace.rs",
+        "last.is_some_and(|last| rate >= last / 2.0)",
+        "measured || last.is_some()",
+    ),
+    (
+        "who waits for a turn takes room",
+        "pace::a_source_that_is_throttled_slows_no_other",
+        "src/aws/line.rs",
+        "            let (room, sent) = pace.turn(self.room.0.acquire()).await;\n",
+        "            let room = self.room.0.acquire().await;\n"
+        "            let ((), sent) = pace.turn(std::future::ready(())).await;\n",
+    ),
+    (
+        "a call that is throttled again and again does not wait",
+        "pace::a_call_that_is_alone_outlasts_a_stop",
+        "src/aws/line.rs",
+        "if attempt >= SURELY {",
+        "if attempt > 1000 * SURELY {",
+    ),
+    (
+        "the SDK tries again what was throttled",
+        "throttle::retries_wait_for_their_turn",
+        "src/aws/throttles.rs",
+        "            if self.ends {\n",
+        "            if false {\n",
+    ),
+    (
         "an unconditional put",
         "races::two_functions_at_once_give_one_digest_for_one_change",
         "src/aws/s3.rs",

@@ -11,7 +11,7 @@ use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_sts::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_types::retry::{RetryConfig, RetryMode};
+use aws_smithy_types::retry::{RetryConfig, RetryMode, RetrySpec};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::line::{Line, Room};
@@ -126,11 +126,19 @@ pub async fn connect(
 /// What the environment says about retries is said on purpose, and stays: with `AWS_RETRY_MODE` the SDK itself tries again
 /// what was throttled, at a pace of its own in the mode `adaptive`. Else `line` does, in the order of all calls of its source.
 fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> (RetryConfig, bool) {
-    let said = |name| lookup(name).is_some();
+    let said = |name: &str| lookup(name).is_some();
     let paced = !said("AWS_RETRY_MODE");
-    let retries = if paced { retries.with_retry_mode(RetryMode::Standard) } else { retries };
+    let retries = if paced { retries.with_retry_mode(RetryMode::Standard) } else { limited(retries, said) };
     let retries = if said("AWS_MAX_ATTEMPTS") { retries } else { retries.with_max_attempts(CONFIG_ATTEMPTS) };
     (retries, paced)
+}
+
+/// Retries that wait for the leave of the SDK's limiter as first attempts do, which is what [AWS's SDKs do since November
+/// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/). A later
+/// `BehaviorVersion` has it by itself, and its backoff of 50 ms after a 5xx with it; here that stays what `Patience` says.
+fn limited(retries: RetryConfig, said: impl Fn(&str) -> bool) -> RetryConfig {
+    let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
+    if said("AWS_NEW_RETRIES_2026") { retries } else { retries.with_retry_spec(spec) }
 }
 
 async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig, paced: bool) -> ConfigStatuses {
@@ -153,8 +161,7 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig, 
         };
         for region in &settings.regions {
             let client = config_client(&config, caller, region.as_str(), retries, &counting);
-            let attempts = paced.then(|| retries.max_attempts());
-            let line = Line::new(room.clone(), attempts);
+            let line = Line::new(room.clone(), paced.then(|| retries.clone()));
             sources.insert((caller.clone(), region.clone()), (client, line));
         }
     }

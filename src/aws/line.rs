@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::sleep;
 
 use super::pace::Pace;
 
@@ -21,6 +22,9 @@ impl Default for Room {
     }
 }
 
+/// A call that is throttled so often is not only too early: its source answers none for a while.
+const SURELY: u32 = 3;
+
 /// Where the calls to one source stand in line.
 #[derive(Debug)]
 pub struct Line {
@@ -31,41 +35,44 @@ pub struct Line {
 #[derive(Debug)]
 struct Paced {
     pace: Pace,
-    attempts: u32,
+    retries: RetryConfig,
 }
 
 impl Line {
-    /// A line that makes so many attempts of a call that is throttled, at a pace that it learns; with none, throttled calls
-    /// are left to who makes them.
-    pub fn new(room: Room, attempts: Option<u32>) -> Self {
-        Self { room, paced: attempts.map(|attempts| Paced { pace: Pace::default(), attempts }) }
+    /// A line that tries a throttled call again, so often and after such waits, at a pace that it learns; with no `retries`,
+    /// throttled calls are left to who makes them.
+    pub fn new(room: Room, retries: Option<RetryConfig>) -> Self {
+        Self { room, paced: retries.map(|retries| Paced { pace: Pace::default(), retries }) }
     }
 
-    /// Makes a call. Who waits for a turn takes no room: a source that is throttled slows no other.
+    /// Makes a call. Who waits for a turn takes no room, and who waits for room no turn: a source that is throttled slows no
+    /// other.
     pub async fn call<T, E>(
         &self,
         call: impl AsyncFn() -> Result<T, E>,
         is_throttled: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
-        let Some(Paced { pace, attempts }) = &self.paced else {
+        let Some(Paced { pace, retries }) = &self.paced else {
             let _room = self.room.0.acquire().await.ok();
             return call().await;
         };
-        let mut attempt = 0;
+        let (mut attempt, mut wait) = (0, retries.initial_backoff());
         loop {
-            pace.turn().await;
-            let room = self.room.0.acquire().await.ok();
-            let sent = Instant::now();
+            let (room, sent) = pace.turn(self.room.0.acquire()).await;
             let answer = call().await;
             drop(room);
             attempt += 1;
             if !answer.as_ref().is_err_and(&is_throttled) {
-                pace.answered();
+                pace.answered(sent);
                 return answer;
             }
             pace.throttled(sent);
-            if attempt >= *attempts {
+            if attempt >= retries.max_attempts() {
                 return answer;
+            }
+            if attempt >= SURELY {
+                sleep(wait).await;
+                wait = (2 * wait).min(retries.max_backoff());
             }
         }
     }

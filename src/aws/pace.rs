@@ -37,29 +37,29 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Waits until it is this call's turn.
-    pub async fn turn(&self) {
+    /// Waits until it is this call's turn and there is room for it; gives the room, and the time of the turn.
+    pub async fn turn<T>(&self, room: impl Future<Output = T>) -> (T, Instant) {
         let _first = self.queue.lock().await;
         loop {
-            let now = Instant::now();
             let due = self.learned().due();
-            match due.filter(|due| *due > now) {
+            match due.filter(|due| *due > Instant::now()) {
                 // The rate can fall meanwhile, so it is asked again.
                 Some(due) => sleep_until(due).await,
-                None => {
-                    self.learned().call(now);
-                    return;
-                }
+                None => break,
             }
         }
+        let room = room.await;
+        let now = Instant::now();
+        self.learned().call(now);
+        (room, now)
     }
 
-    /// A call was not throttled.
-    pub fn answered(&self) {
-        self.learned().answered();
+    /// A call that had its turn at `sent` was not throttled.
+    pub fn answered(&self, sent: Instant) {
+        self.learned().answered(sent);
     }
 
-    /// A call that was sent at `sent` was throttled.
+    /// A call that had its turn at `sent` was throttled.
     pub fn throttled(&self, sent: Instant) {
         self.learned().throttled(sent, Instant::now());
     }
@@ -95,7 +95,7 @@ struct Limit {
     /// Whether the rate is about the one that was measured before, and so to be believed; else it is searched on from.
     found: bool,
     throttled_at: Instant,
-    /// Since then.
+    /// Of the calls that were sent since then.
     answered: u32,
 }
 
@@ -121,11 +121,12 @@ impl Learned {
         self.last_call = Some(now);
     }
 
-    fn answered(&mut self) {
+    fn answered(&mut self, sent: Instant) {
         if let Some(span) = &mut self.span {
             span.answered += 1;
         }
-        if let Some(limit) = &mut self.limit {
+        // What was sent before says nothing of the rate since.
+        if let Some(limit) = self.limit.as_mut().filter(|limit| sent >= limit.throttled_at) {
             limit.answered += 1;
         }
     }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_smithy_types::retry::RetryConfig;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use packwatch::aws::{Line, Room};
@@ -68,8 +69,12 @@ impl Limited {
     }
 }
 
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_secs(5))
+}
+
 fn line() -> Line {
-    Line::new(Room::default(), Some(ATTEMPTS))
+    Line::new(Room::default(), Some(retries()))
 }
 
 fn paused<T>(run: impl Future<Output = T>) -> T {
@@ -138,12 +143,41 @@ async fn a_limit_that_changes_is_found_again() {
     }
 }
 
+/// What is answered between two throttled calls is less than what such a limit gave: it costs time, and no attempts.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_saves_up_next_to_nothing_costs_time_alone() {
+    for saved in [1.0, 2.0] {
+        let (limited, line) = (Limited::new(|_| 5.0, saved, Duration::from_millis(40)), line());
+        for (run, calls_of_a_pack) in [("first", 4), ("next", 3)] {
+            let (took, wasted) = limited.run(&line, calls_of_a_pack).await;
+            let calls = f64::from(50 * calls_of_a_pack);
+            println!(
+                "a bucket of {saved}: the {run} run takes {:.2} of its bound, {wasted} wasted",
+                took * 5.0 / calls
+            );
+            assert!(took * 5.0 / calls < 2.0, "the {run} run took {took} s");
+            assert!(f64::from(wasted) <= 0.15 * calls, "{wasted} of {calls} calls of the {run} run were wasted");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_always_throttled_ends_after_its_attempts() {
     let limited = Limited::new(|_| 0.0, 0.0, Duration::from_millis(40));
     let answer = line().call(async || limited.call().await, |_| true).await;
     assert!(answer.is_err());
     assert_eq!(limited.attempts.get(), ATTEMPTS);
+}
+
+/// A call that waits for no other has its attempts left when a source answers again.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_alone_outlasts_a_stop() {
+    let rate = |second: f64| if (5.0..15.0).contains(&second) { 0.0 } else { 10.0 };
+    let (limited, line) = (Limited::new(rate, 10.0, Duration::from_millis(40)), line());
+    for call in 0..100 {
+        let answer = line.call(async || limited.call().await, |_| true).await;
+        assert!(answer.is_ok(), "call {call}");
+    }
 }
 
 /// How many calls are under way, and were at most.
@@ -165,9 +199,9 @@ impl Flying {
 
 #[tokio::test(start_paused = true)]
 async fn at_most_sixty_four_calls_of_all_sources_are_in_flight() {
-    for attempts in [Some(ATTEMPTS), None] {
+    for retries in [Some(retries()), None] {
         let (room, flying) = (Room::default(), Flying::default());
-        let lines: Vec<Line> = (0..12).map(|_| Line::new(room.clone(), attempts)).collect();
+        let lines: Vec<Line> = (0..12).map(|_| Line::new(room.clone(), retries.clone())).collect();
         let calls = lines.iter().flat_map(|line| (0..20).map(move |_| line));
         let calls = calls.map(|line| line.call(async || flying.call().await, |_| true));
         assert!(join_all(calls).await.iter().all(Result::is_ok));
@@ -178,7 +212,7 @@ async fn at_most_sixty_four_calls_of_all_sources_are_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_throttled_slows_no_other() {
     let room = Room::default();
-    let (slow, quick) = (Line::new(room.clone(), Some(ATTEMPTS)), Line::new(room, Some(ATTEMPTS)));
+    let (slow, quick) = (Line::new(room.clone(), Some(retries())), Line::new(room, Some(retries())));
     let limited = Limited::new(|_| 2.0, 2.0, Duration::from_millis(40));
     let ended = Rc::new(RefCell::new(Vec::new()));
     let end = |which: &'static str| ended.borrow_mut().push((which, Instant::now()));
