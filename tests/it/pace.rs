@@ -217,9 +217,9 @@ async fn a_source_that_is_throttled_slows_no_other() {
     let ended = Rc::new(RefCell::new(Vec::new()));
     let end = |which: &'static str| ended.borrow_mut().push((which, Instant::now()));
     let began = Instant::now();
-    // As many calls as there is room for wait for the turn of the one.
+    // Twice as many calls as there is room for wait for the turn of the one.
     let throttled = async {
-        join_all((0..64).map(|_| slow.call(async || limited.call().await, |_| true))).await;
+        join_all((0..128).map(|_| slow.call(async || limited.call().await, |_| true))).await;
         end("throttled");
     };
     let other = async {
