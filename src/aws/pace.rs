@@ -97,6 +97,8 @@ struct Limit {
     throttled_at: Instant,
     /// Of the calls that were sent since then.
     answered: u32,
+    /// What each answer to a call that was sent before adds to the rate.
+    late: f64,
 }
 
 impl Limit {
@@ -125,9 +127,12 @@ impl Learned {
         if let Some(span) = &mut self.span {
             span.answered += 1;
         }
-        // What was sent before says nothing of the rate since.
-        if let Some(limit) = self.limit.as_mut().filter(|limit| sent >= limit.throttled_at) {
-            limit.answered += 1;
+        if let Some(limit) = &mut self.limit {
+            if sent >= limit.throttled_at {
+                limit.answered += 1;
+            } else {
+                limit.rate += limit.late;
+            }
         }
     }
 
@@ -138,12 +143,15 @@ impl Learned {
         }
         let Some(span) = &mut self.span else { return };
         let (took, answered) = ((now - span.since).as_secs_f64(), f64::from(span.answered));
+        let over = took + SAVED_UP.as_secs_f64();
         let (seen, measured) = match (span.saved_up, span.answered) {
-            (true, _) => (answered / (took + SAVED_UP.as_secs_f64()), false),
+            (true, _) => (answered / over, false),
             // One more than there were: none at all would be no rate.
             (false, ..ENOUGH) => ((answered + 1.0) / took, false),
             (false, _) => (answered / took, true),
         };
+        // Of a first salvo the throttled calls may be answered before the others.
+        let late = if span.saved_up { 1.0 / over } else { 0.0 };
         if measured || span.saved_up {
             *span = Span { since: now, answered: 0, saved_up: false };
         }
@@ -155,6 +163,7 @@ impl Learned {
             found: last.is_some_and(|last| rate >= last / 2.0),
             throttled_at: now,
             answered: 0,
+            late,
         });
     }
 }
