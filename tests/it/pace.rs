@@ -88,7 +88,7 @@ fn paused<T>(run: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Seconds within 1.15 of what the limit or the latency allows, and at most 15 % of attempts wasted, in the first run of
     /// a process and in the next.
