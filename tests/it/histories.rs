@@ -23,6 +23,9 @@ use reference::Reference;
 use script::{History, Request, Scope, Step, Trouble, history};
 use world::{Change, Statuses, World};
 
+/// How long Lambda tries an asynchronous invocation again, in milliseconds.
+const LAMBDA_TRIES_FOR: i64 = 6 * 3_600_000;
+
 struct Play<'a> {
     history: &'a History,
     theatre: Theatre<Statuses>,
@@ -36,8 +39,9 @@ struct Play<'a> {
     again: usize,
     /// What was told as not read, by region and pack.
     gaps: BTreeSet<(String, String)>,
-    /// What each run was asked.
+    /// What each run was asked, and when the last one was.
     requests: Vec<Request>,
+    asked_at: i64,
     /// What happened, and how often.
     happened: BTreeMap<String, u32>,
 }
@@ -57,6 +61,7 @@ impl<'a> Play<'a> {
             again: 0,
             gaps: BTreeSet::new(),
             requests: Vec::new(),
+            asked_at: 0,
             happened: BTreeMap::new(),
         }
     }
@@ -80,6 +85,7 @@ impl<'a> Play<'a> {
     fn start(&mut self, request: Option<Request>) {
         if let Some(request) = request.or_else(|| self.requests.is_empty().then_some(Request::FULL)) {
             self.requests.push(request);
+            self.asked_at = self.house.now.get();
             self.reference.runs += 1;
         }
         let settings = Settings::read(|name| {
@@ -143,7 +149,9 @@ impl<'a> Play<'a> {
     }
 
     fn step(&mut self, step: &Step) {
-        let silent = step.request.announce == "never" && !step.request.dry_run && !step.again;
+        let waited = self.house.now.get() + 60_000 * step.minutes - self.asked_at;
+        let again = step.again && waited <= LAMBDA_TRIES_FOR;
+        let silent = step.request.announce == "never" && !step.request.dry_run && !again;
         if silent {
             // What such a run changed is known only where nothing else was left to tell.
             self.until_quiet();
@@ -154,16 +162,16 @@ impl<'a> Play<'a> {
         }
         let (before, during) = (self.before(), if silent { &[] } else { &step.during[..] });
         self.reference.shifting = !during.is_empty();
-        self.reference.over -= u32::from(step.again && self.reference.over > 0);
+        self.reference.over -= u32::from(again && self.reference.over > 0);
         self.world.denied.set(step.denied.filter(|_| !silent));
-        self.start((!step.again).then_some(step.request));
+        self.start((!again).then_some(step.request));
         let result = self.finish(during, step.turns);
         self.world.denied.set(None);
         self.world.read_fault.set(None);
         self.house.forget_faults();
         self.replay();
         let misread = self.world.misread.take();
-        let alone = !step.again && during.iter().all(|(_, trouble)| matches!(trouble, Trouble::Read(_)));
+        let alone = !again && during.iter().all(|(_, trouble)| matches!(trouble, Trouble::Read(_)));
         if let Some(result) = result.filter(|_| alone) {
             self.undisturbed(step.request, result, misread, &before);
         }

@@ -111,8 +111,10 @@ impl Play<'_> {
     pub fn believe_in_silence(&mut self, scope: Scope) {
         let (now, ledger) = (self.house.now.get(), self.house.ledger());
         self.reference.saw(&self.world, scope, now);
-        let told = |pair: &&Value| !pair[1]["told"].as_object().is_some_and(serde_json::Map::is_empty);
-        let noted = list(&ledger, "open").iter().filter(told).chain(list(&ledger, "closed"));
+        // Who was told of an end that another was not takes what comes back for another failure.
+        let number = ledger["audiences"][TOPIC]["id"].to_string();
+        let told = |pair: &&Value| ["told", "owed"].iter().any(|what| !pair[1][what][&number].is_null());
+        let noted = list(&ledger, "open").iter().chain(list(&ledger, "closed")).filter(told);
         let noted: Vec<Key> = noted.map(|pair| key(&pair[0])).collect();
         for key in keys().filter(|key| scope.covers(*key)) {
             let (must, may) = (self.reference.must_be_told(key, now), self.reference.may_be_told(key, now));

@@ -43,6 +43,8 @@ pub struct Reference {
     pub over: u32,
     /// Whether the world changes during the runs that go on.
     pub shifting: bool,
+    /// Packs that were larger than a page. They are read whole at most once an hour: who moves in between may go unseen.
+    large: BTreeSet<Place>,
     failures: BTreeMap<Key, Failure>,
 }
 
@@ -56,16 +58,17 @@ fn ends(status: &str, ending: &str) -> bool {
     status.ends_with(ending) && status != "DELETE_SUCCESSFUL"
 }
 
-/// Since when a member fails, whatever the pack's own row says.
+/// Since when a row says that it fails, whatever the other rows of its pack say.
 fn fails(packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Option<i64> {
-    let (status, since) = packs.get(&(region, name))?.members.get(account?)?;
+    let pack = packs.get(&(region, name))?;
+    let (status, since) = account.map_or(Some(&pack.status), |account| pack.members.get(account))?;
     ends(status, "_FAILED").then_some(*since)
 }
 
 impl Reference {
     pub fn new(announce_after: i64) -> Self {
-        let failures = BTreeMap::new();
-        Self { announce_after, told: BTreeSet::new(), runs: 0, over: 0, shifting: false, failures }
+        let (told, large, failures) = Default::default();
+        Self { announce_after, told, runs: 0, over: 0, shifting: false, large, failures }
     }
 
     fn truth(&self, packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Truth {
@@ -97,13 +100,15 @@ impl Reference {
     /// Looks at the world, whenever it changes and whenever a run begins or ends.
     pub fn look(&mut self, world: &World, now: i64) {
         let running = self.runs > self.over;
+        self.large.extend(world.larger_than_a_page());
         for key in keys() {
             let truth = self.truth(&world.packs.borrow(), key);
             let failure = self.failures.entry(key).or_default();
             let since = match truth {
                 Truth::Failing(since) | Truth::Unclear(Some(since)) => Some(since),
-                // A run may have listed the pack before it went, and read its members after.
-                Truth::Over => fails(&world.packs.borrow(), key),
+                // A run may have listed the pack before it went, and read its members after; or have listed it failing,
+                // and read its members when none of them failed any more.
+                Truth::Over if key.2.is_some() || self.shifting => fails(&world.packs.borrow(), key),
                 _ => None,
             };
             let since = since.map(|since| if world.dated.get() { since } else { now });
@@ -137,6 +142,7 @@ impl Reference {
                     failure.seen += 1;
                     failure.leaving = None;
                 }
+                Truth::Moving if key.2.is_none() && self.large.contains(&(key.0, key.1)) => {}
                 Truth::Moving => failure.leaving = None,
                 Truth::Leaving if now - *failure.left.get_or_insert(now) < HOUR + SLACK => {}
                 Truth::Leaving | Truth::Over => *failure = Failure::default(),

@@ -101,9 +101,20 @@ impl World {
         }
     }
 
+    fn page_size(&self) -> usize {
+        if self.page.get() == 0 { usize::MAX } else { self.page.get() }
+    }
+
+    /// The packs whose members come in several pages.
+    pub fn larger_than_a_page(&self) -> Vec<Place> {
+        let packs = self.packs.borrow();
+        let large = packs.iter().filter(|(_, pack)| pack.members.len() > self.page_size());
+        large.map(|(place, _)| *place).collect()
+    }
+
     /// Some rows of a list that may have changed since the page before.
     fn page<T>(&self, rows: Vec<T>, token: Option<&str>) -> Page<T> {
-        let size = if self.page.get() == 0 { usize::MAX } else { self.page.get() };
+        let size = self.page_size();
         let from: usize = token.map_or(0, |token| token.parse().expect("a token of ours"));
         let next = from.saturating_add(size);
         let more = next < rows.len();
