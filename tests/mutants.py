@@ -150,6 +150,13 @@ MUTANTS = [
         "measured || last.is_some()",
     ),
     (
+        "late answers of a first salvo are not counted",
+        "pace::a_limit_that_nobody_knows_costs_hardly_more_than_a_known_one",
+        "src/aws/pace.rs",
+        "                limit.rate += limit.late;\n",
+        "",
+    ),
+    (
         "who waits for a turn takes room",
         "pace::a_source_that_is_throttled_slows_no_other",
         "src/aws/line.rs",

@@ -67,7 +67,7 @@ fn fails(packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Option<
 
 impl Reference {
     pub fn new(announce_after: i64) -> Self {
-        let (told, large, failures) = Default::default();
+        let (told, large, failures) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         Self { announce_after, told, runs: 0, over: 0, shifting: false, large, failures }
     }
 
