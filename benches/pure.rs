@@ -1,7 +1,8 @@
-//! The parts of a run that touch nothing outside, with as many failures as an organization can have: `cargo bench --bench pure`.
+//! The parts of a run that touch nothing outside, with as many failures as an organization can
+//! have: `cargo bench --bench pure`.
 //!
-//! Every message differs, as real ones do: they name their account. Each bench is run with ten times as many failures as the
-//! one before, so that what grows faster than they do can be seen.
+//! Every message differs, as real ones do: they name their account. Each bench is run with ten
+//! times as many failures as the one before, so that what grows faster than they do can be seen.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up says so")]
 
@@ -55,13 +56,22 @@ impl Run {
             deadline: now + SignedDuration::from_mins(5),
             now,
         };
-        let plan = Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
+        let plan =
+            Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
         let scope = plan.scope(&plan.watched(&OWN.into()).expect("one caller"), true);
-        Self { plan, scope, observation: observe(failures, now) }
+        Self {
+            plan,
+            scope,
+            observation: observe(failures, now),
+        }
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { scope: &self.scope, policy: &self.plan.policy, run_id: &self.plan.run_id }
+        Terms {
+            scope: &self.scope,
+            policy: &self.plan.policy,
+            run_id: &self.plan.run_id,
+        }
     }
 
     fn compare(&self, ledger: &Ledger) -> Comparison {
@@ -72,20 +82,38 @@ impl Run {
 
     fn occasion(&self) -> Occasion<'_> {
         let at = self.observation.ended_at;
-        Occasion { plan: &self.plan, scope: &self.scope, due_at: at, now: at }
+        Occasion {
+            plan: &self.plan,
+            scope: &self.scope,
+            due_at: at,
+            now: at,
+        }
     }
 
     fn difference(&self, ledger: &Ledger) -> Difference {
-        self.occasion().difference(ledger, &ledger.audiences[&TopicArn::from(TOPIC)])
+        self.occasion()
+            .difference(ledger, &ledger.audiences[&TopicArn::from(TOPIC)])
     }
 }
 
 fn observe(failures: usize, now: Timestamp) -> Observation {
-    let source = Source { caller: OWN.into(), region: "eu-west-1".into() };
+    let source = Source {
+        caller: OWN.into(),
+        region: "eu-west-1".into(),
+    };
     let mut found = Builder::new(now);
-    found.found_listing(&source, Listing { pages: 1, complete: true });
+    found.found_listing(
+        &source,
+        Listing {
+            pages: 1,
+            complete: true,
+        },
+    );
     for number in 0..PACKS {
-        let pack = PackKey { source: source.clone(), pack: format!("security-baseline-{number:03}").into() };
+        let pack = PackKey {
+            source: source.clone(),
+            pack: format!("security-baseline-{number:03}").into(),
+        };
         found.found_pack(&pack, Row::new("UPDATE_FAILED"));
         for member in 0..failures / PACKS {
             let account = AccountId::from(format!("{}", 200_000_000_001 + 7_919 * member));
@@ -112,26 +140,38 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
 #[divan::bench(args = FAILURES)]
 fn compare_when_all_are_new(bencher: Bencher<'_, '_>, failures: usize) {
     let (run, ledger) = (Run::new(failures), Ledger::default());
-    bencher.counter(ItemsCount::new(failures)).bench_local(|| run.compare(black_box(&ledger)));
+    bencher
+        .counter(ItemsCount::new(failures))
+        .bench_local(|| run.compare(black_box(&ledger)));
 }
 
 #[divan::bench(args = FAILURES)]
 fn compare_when_nothing_changed(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
     let ledger = run.compare(&Ledger::default()).ledger;
-    bencher.counter(ItemsCount::new(failures)).bench_local(|| run.compare(black_box(&ledger)));
+    bencher
+        .counter(ItemsCount::new(failures))
+        .bench_local(|| run.compare(black_box(&ledger)));
 }
 
 #[divan::bench(args = FAILURES)]
 fn ledger_to_bytes(bencher: Bencher<'_, '_>, failures: usize) {
     let ledger = Run::new(failures).compare(&Ledger::default()).ledger;
-    bencher.counter(ItemsCount::new(failures)).bench_local(|| black_box(&ledger).to_bytes());
+    bencher
+        .counter(ItemsCount::new(failures))
+        .bench_local(|| black_box(&ledger).to_bytes());
 }
 
 #[divan::bench(args = FAILURES)]
 fn ledger_from_bytes(bencher: Bencher<'_, '_>, failures: usize) {
-    let bytes = Run::new(failures).compare(&Ledger::default()).ledger.to_bytes().expect("bytes");
-    bencher.counter(ItemsCount::new(failures)).bench_local(|| Ledger::from_bytes(black_box(&bytes)));
+    let bytes = Run::new(failures)
+        .compare(&Ledger::default())
+        .ledger
+        .to_bytes()
+        .expect("bytes");
+    bencher
+        .counter(ItemsCount::new(failures))
+        .bench_local(|| Ledger::from_bytes(black_box(&bytes)));
 }
 
 #[divan::bench(args = FAILURES)]
@@ -147,7 +187,9 @@ fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
         difference: &difference,
     };
     let now = run.observation.ended_at;
-    bencher.counter(ItemsCount::new(failures)).bench_local(|| black_box(&findings).snapshot(1, None, now, None));
+    bencher
+        .counter(ItemsCount::new(failures))
+        .bench_local(|| black_box(&findings).snapshot(1, None, now, None));
 }
 
 #[divan::bench(args = FAILURES)]
@@ -157,6 +199,8 @@ fn digest(bencher: Bencher<'_, '_>, failures: usize) {
     let audience = &ledger.audiences[&TopicArn::from(TOPIC)];
     bencher.counter(ItemsCount::new(failures)).bench_local(|| {
         let difference = run.difference(black_box(&ledger));
-        run.occasion().digest(&ledger, audience, &difference).message()
+        run.occasion()
+            .digest(&ledger, audience, &difference)
+            .message()
     });
 }

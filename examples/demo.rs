@@ -1,5 +1,6 @@
-//! A day of an organization, without AWS: the simulated organization stands in for it, and the real function reads it over
-//! the real wire, hour by hour. Prints every digest as a reader gets it; leaves the objects of the bucket in `target/demo/`.
+//! A day of an organization, without AWS: the simulated organization stands in for it, and the real
+//! function reads it over the real wire, hour by hour. Prints every digest as a reader gets it;
+//! leaves the objects of the bucket in `target/demo/`.
 //!
 //! `cargo run --example demo`
 #![allow(
@@ -51,8 +52,16 @@ struct Hour {
 }
 
 const DAY: &[Hour] = &[
-    Hour { at: "08:00", what: "the first run; one account has been failing for days", happens: |_| {} },
-    Hour { at: "09:00", what: "nothing new", happens: |_| {} },
+    Hour {
+        at: "08:00",
+        what: "the first run; one account has been failing for days",
+        happens: |_| {},
+    },
+    Hour {
+        at: "09:00",
+        what: "nothing new",
+        happens: |_| {},
+    },
     Hour {
         at: "10:00",
         what: "accounts that joined yesterday turn out to have no recorder, in both regions",
@@ -61,7 +70,9 @@ const DAY: &[Hour] = &[
                 let account = account(number);
                 let row = Row::new("CREATE_FAILED")
                     .code("NoAvailableConfigurationRecorderException")
-                    .message(format!("There is no configuration recorder available in account {account}."))
+                    .message(format!(
+                        "There is no configuration recorder available in account {account}."
+                    ))
                     .updated("2026-03-01T08:40:00Z");
                 for region in [HOME, FAR] {
                     world.put_member(OWN, region, "security-baseline", &account, row.clone());
@@ -73,9 +84,20 @@ const DAY: &[Hour] = &[
         at: "11:00",
         what: "somebody deploys the pack again: rows move, and moving proves nothing",
         happens: |world| {
-            world.put_pack(OWN, HOME, "security-baseline", Row::new("UPDATE_IN_PROGRESS"));
+            world.put_pack(
+                OWN,
+                HOME,
+                "security-baseline",
+                Row::new("UPDATE_IN_PROGRESS"),
+            );
             for number in 30..35 {
-                world.put_member(OWN, HOME, "security-baseline", &account(number), Row::new("UPDATE_IN_PROGRESS"));
+                world.put_member(
+                    OWN,
+                    HOME,
+                    "security-baseline",
+                    &account(number),
+                    Row::new("UPDATE_IN_PROGRESS"),
+                );
             }
         },
     },
@@ -83,7 +105,12 @@ const DAY: &[Hour] = &[
         at: "12:00",
         what: "two of them have recovered, the others fail as before",
         happens: |world| {
-            world.put_pack(OWN, HOME, "security-baseline", Row::new("UPDATE_SUCCESSFUL"));
+            world.put_pack(
+                OWN,
+                HOME,
+                "security-baseline",
+                Row::new("UPDATE_SUCCESSFUL"),
+            );
             for number in 30..35 {
                 let account = account(number);
                 let row = if number < 32 {
@@ -91,7 +118,9 @@ const DAY: &[Hour] = &[
                 } else {
                     Row::new("UPDATE_FAILED")
                         .code("NoAvailableConfigurationRecorderException")
-                        .message(format!("There is no configuration recorder available in account {account}."))
+                        .message(format!(
+                            "There is no configuration recorder available in account {account}."
+                        ))
                 };
                 world.put_member(OWN, HOME, "security-baseline", &account, row);
             }
@@ -101,24 +130,45 @@ const DAY: &[Hour] = &[
         at: "13:00",
         what: "a new policy denies us-east-1; a gap is told when it lasts",
         happens: |world| {
-            let denied =
-                "User is not authorized to perform this action with an explicit deny in a service control policy";
-            world.fault(Fault::error(400, "AccessDeniedException", denied).service(Service::Config).region(FAR));
+            let denied = "User is not authorized to perform this action with an explicit deny in a service control policy";
+            world.fault(
+                Fault::error(400, "AccessDeniedException", denied)
+                    .service(Service::Config)
+                    .region(FAR),
+            );
         },
     },
-    Hour { at: "14:00", what: "it lasts", happens: |_| {} },
-    Hour { at: "15:00", what: "and is not told again", happens: |_| {} },
+    Hour {
+        at: "14:00",
+        what: "it lasts",
+        happens: |_| {},
+    },
+    Hour {
+        at: "15:00",
+        what: "and is not told again",
+        happens: |_| {},
+    },
     Hour {
         at: "16:00",
         what: "the policy is mended; what recovered meanwhile is proven only now",
         happens: |world| {
             world.clear_faults();
             for number in 30..35 {
-                world.put_member(OWN, FAR, "security-baseline", &account(number), Row::new("CREATE_SUCCESSFUL"));
+                world.put_member(
+                    OWN,
+                    FAR,
+                    "security-baseline",
+                    &account(number),
+                    Row::new("CREATE_SUCCESSFUL"),
+                );
             }
         },
     },
-    Hour { at: "17:00", what: "a quiet end", happens: |_| {} },
+    Hour {
+        at: "17:00",
+        what: "a quiet end",
+        happens: |_| {},
+    },
 ];
 
 #[tokio::main(flavor = "current_thread")]
@@ -127,7 +177,10 @@ async fn main() {
     let server = Server::start(&world).await;
     let clock = Hands(Rc::new(Cell::new(at("08:00"))));
     let function = function(&server.url(), clock.clone()).await;
-    println!("An organization of {ACCOUNTS} accounts with two packs in two regions, at {}.", server.url());
+    println!(
+        "An organization of {ACCOUNTS} accounts with two packs in two regions, at {}.",
+        server.url()
+    );
     for (number, hour) in DAY.iter().enumerate() {
         clock.0.set(at(hour.at));
         (hour.happens)(&world);
@@ -145,7 +198,11 @@ async fn main() {
                     report.config_calls,
                     totals.failures,
                     totals.unconfirmed,
-                    if world.publishes().len() > told { "; a digest:" } else { "; nothing to tell" },
+                    if world.publishes().len() > told {
+                        "; a digest:"
+                    } else {
+                        "; nothing to tell"
+                    },
                 );
             }
             Err(error) => eprintln!("\r      {}: {}", error.kind(), error.story()),
@@ -175,7 +232,13 @@ fn organization() -> Organization {
         for pack in ["operations", "security-baseline"] {
             world.put_pack(OWN, region, pack, Row::new("CREATE_SUCCESSFUL"));
             for number in 0..ACCOUNTS {
-                world.put_member(OWN, region, pack, &account(number), Row::new("CREATE_SUCCESSFUL"));
+                world.put_member(
+                    OWN,
+                    region,
+                    pack,
+                    &account(number),
+                    Row::new("CREATE_SUCCESSFUL"),
+                );
             }
         }
     }
@@ -187,7 +250,10 @@ fn organization() -> Organization {
     world
 }
 
-async fn function(url: &str, clock: Hands) -> Function<ConfigStatuses, S3Archive, SnsNotifier, Hands> {
+async fn function(
+    url: &str,
+    clock: Hands,
+) -> Function<ConfigStatuses, S3Archive, SnsNotifier, Hands> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => HOME,
@@ -205,7 +271,12 @@ async fn function(url: &str, clock: Hands) -> Function<ConfigStatuses, S3Archive
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
     let aws = aws::connect(loader, &settings, aws::Patience::default(), |_| None).await;
-    let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock };
+    let ports = Ports {
+        source: aws.statuses,
+        archive: aws.archive,
+        notifier: aws.notifier,
+        clock,
+    };
     Function::new(settings, ports, || "demo".to_owned(), None)
 }
 
@@ -222,13 +293,18 @@ fn account(number: usize) -> String {
 }
 
 fn at(hour: &str) -> Timestamp {
-    format!("2026-03-01T{hour}:00Z").parse().expect("an hour of the day")
+    format!("2026-03-01T{hour}:00Z")
+        .parse()
+        .expect("an hour of the day")
 }
 
 /// The digest as it lands in an inbox.
 fn show(publish: &Publish) {
     let body: Value = serde_json::from_str(&publish.message).unwrap_or_default();
-    println!("      ┌── Subject: {}", publish.subject.as_deref().unwrap_or_default());
+    println!(
+        "      ┌── Subject: {}",
+        publish.subject.as_deref().unwrap_or_default()
+    );
     for line in body["email"].as_str().unwrap_or_default().lines() {
         println!("      │ {line}");
     }

@@ -31,8 +31,15 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// What `audience` is to be told of the state at the time `at`; with `scope`, only of what is in it.
-    pub fn of(ledger: &Ledger, audience: AudienceId, policy: &Policy, scope: Option<&Scope>, at: Timestamp) -> Self {
+    /// What `audience` is to be told of the state at the time `at`; with `scope`, only of what is
+    /// in it.
+    pub fn of(
+        ledger: &Ledger,
+        audience: AudienceId,
+        policy: &Policy,
+        scope: Option<&Scope>,
+        at: Timestamp,
+    ) -> Self {
         let mut difference = Self::default();
         let in_scope = |key: &FailureKey| scope.is_none_or(|scope| scope.covers(key));
         for (key, open) in ledger.open.iter().filter(|(key, _)| in_scope(key)) {
@@ -54,11 +61,14 @@ impl Difference {
             }
         }
         for (key, gap) in &ledger.gaps {
-            let (covered, ends) =
-                scope.map_or((true, true), |scope| (scope.covers_gap(key), scope.sees_the_end_of(key)));
+            let (covered, ends) = scope.map_or((true, true), |scope| {
+                (scope.covers_gap(key), scope.sees_the_end_of(key))
+            });
             match (gap.told.contains(&audience), gap.ended) {
                 (true, Some(_)) if ends => difference.gaps_ended.insert(key.clone()),
-                (false, None) if covered && gap.met_again => difference.gaps_lasting.insert(key.clone()),
+                (false, None) if covered && gap.met_again => {
+                    difference.gaps_lasting.insert(key.clone())
+                }
                 _ => false,
             };
         }
@@ -131,6 +141,7 @@ impl Difference {
 
 impl Policy {
     fn reminder_is_due(&self, told: Timestamp, at: Timestamp) -> bool {
-        self.remind_after.is_some_and(|after| at.duration_since(told) >= after)
+        self.remind_after
+            .is_some_and(|after| at.duration_since(told) >= after)
     }
 }

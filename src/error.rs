@@ -50,7 +50,8 @@ pub enum RunError {
     PublishFailed {
         /// Each topic and why.
         topics: Vec<(TopicArn, Cause)>,
-        /// Where even that could not be noted in the ledger: the digest is then sent once this execution's time is over.
+        /// Where even that could not be noted in the ledger: the digest is then sent once this
+        /// execution's time is over.
         #[source]
         unsettled: Option<Box<RunError>>,
     },
@@ -82,7 +83,9 @@ impl RunError {
     /// What is true now, and what to do.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::InvalidSettings(_) => "Nothing was read or written. Set the variables right and deploy again.",
+            Self::InvalidSettings(_) => {
+                "Nothing was read or written. Set the variables right and deploy again."
+            }
             Self::InvalidEvent(_) => "Nothing was called. Send the event again, corrected.",
             Self::NothingRead(_) => {
                 "Nothing was closed, and what is open stays open. Call AWS Config from the management account or a \
@@ -113,7 +116,11 @@ impl RunError {
     pub fn story(&self) -> String {
         let mut story = with_causes(self);
         // A story of several lines, one for each wrong variable, keeps its lines whole.
-        let (stop, gap) = if story.contains('\n') { ("", '\n') } else { (".", ' ') };
+        let (stop, gap) = if story.contains('\n') {
+            ("", '\n')
+        } else {
+            (".", ' ')
+        };
         if !story.ends_with(['.', '!', '?']) {
             story.push_str(stop);
         }
@@ -137,13 +144,18 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
 }
 
 fn causes(gaps: &[(GapKey, GapCause)]) -> String {
-    let lines = gaps
-        .iter()
-        .map(|(key, cause)| format!("{} ({}: {}: {})", key.source, cause.operation, cause.code, cause.message));
+    let lines = gaps.iter().map(|(key, cause)| {
+        format!(
+            "{} ({}: {}: {})",
+            key.source, cause.operation, cause.code, cause.message
+        )
+    });
     lines.collect::<Vec<_>>().join("; ")
 }
 
 fn refusals(topics: &[(TopicArn, Cause)]) -> String {
-    let lines = topics.iter().map(|(topic, cause)| format!("{topic}: {}", with_causes(cause.as_ref())));
+    let lines = topics
+        .iter()
+        .map(|(topic, cause)| format!("{topic}: {}", with_causes(cause.as_ref())));
     lines.collect::<Vec<_>>().join("; ")
 }

@@ -1,5 +1,5 @@
-//! The trigger as it arrives: a scheduled event or a manual request. Strict, because a misspelt key would silently
-//! widen what a run does.
+//! The trigger as it arrives: a scheduled event or a manual request. Strict, because a misspelt key
+//! would silently widen what a run does.
 
 use std::collections::BTreeSet;
 
@@ -57,16 +57,22 @@ pub struct InvalidEvent(pub String);
 const REQUEST_KEYS: &str = "\"packs\", \"accounts\", \"regions\", \"dry_run\" and \"announce\"";
 
 impl Trigger {
-    /// Reads an event from its JSON, or says what is wrong with it. A key that is given twice is refused: one of the two would
-    /// count, and nobody could tell which.
+    /// Reads an event from its JSON, or says what is wrong with it. A key that is given twice is
+    /// refused: one of the two would count, and nobody could tell which.
     pub fn read(event: &str) -> Result<Self, InvalidEvent> {
-        let unreadable =
-            |error| InvalidEvent(format!("the event cannot be read: {error}; accepted is a JSON object such as {{}}"));
+        let unreadable = |error| {
+            InvalidEvent(format!(
+                "the event cannot be read: {error}; accepted is a JSON object such as {{}}"
+            ))
+        };
         let value: Value = serde_json::from_str(event).map_err(unreadable)?;
         if value.is_object()
             && let KeyTwice(Some(key)) = serde_json::from_str(event).map_err(unreadable)?
         {
-            return refuse(format!("{} is there twice; accepted is each key once", quoted(&key)));
+            return refuse(format!(
+                "{} is there twice; accepted is each key once",
+                quoted(&key)
+            ));
         }
         Self::parse(&value)
     }
@@ -74,7 +80,10 @@ impl Trigger {
     /// Makes sense of an event, or says what is wrong with it.
     pub fn parse(event: &Value) -> Result<Self, InvalidEvent> {
         let Value::Object(keys) = event else {
-            return refuse(format!("the event must be a JSON object such as {{}}, but is {}", kind(event)));
+            return refuse(format!(
+                "the event must be a JSON object such as {{}}, but is {}",
+                kind(event)
+            ));
         };
         if keys.contains_key("detail-type") {
             return rule_event(keys);
@@ -116,8 +125,9 @@ impl<'de> Visitor<'de> for Keys {
     }
 }
 
-/// [An EventBridge rule's scheduled event](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html).
-/// Its other keys are AWS's and are not looked at.
+/// [An EventBridge rule's scheduled
+/// event](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html). Its
+/// other keys are AWS's and are not looked at.
 fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
     match keys.get("detail-type") {
         Some(Value::String(kind)) if kind == "Scheduled Event" => {}
@@ -128,44 +138,71 @@ fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
             ));
         }
     }
-    if let Some(ours) = keys.keys().find(|key| Request::KEYS.contains(&key.as_str())) {
-        return refuse(format!("{} is not accepted in a scheduled event; send it in a manual request", quoted(ours)));
+    if let Some(ours) = keys
+        .keys()
+        .find(|key| Request::KEYS.contains(&key.as_str()))
+    {
+        return refuse(format!(
+            "{} is not accepted in a scheduled event; send it in a manual request",
+            quoted(ours)
+        ));
     }
     scheduled("time", keys.get("time"))
 }
 
 /// What the template's schedule sends, with the placeholder filled in by EventBridge Scheduler.
 fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
-    if let Some(unknown) = keys.keys().find(|key| !matches!(key.as_str(), "trigger" | "scheduled_at")) {
+    if let Some(unknown) = keys
+        .keys()
+        .find(|key| !matches!(key.as_str(), "trigger" | "scheduled_at"))
+    {
         return refuse(format!(
             "{} is not accepted beside \"trigger\"; a schedule sends \"trigger\" and \"scheduled_at\" alone",
             quoted(unknown)
         ));
     }
     match keys.get("trigger") {
-        Some(Value::String(word)) if word == "schedule" => scheduled("scheduled_at", keys.get("scheduled_at")),
-        other => refuse(format!("\"trigger\" is {}; accepted is \"schedule\"", shown(other))),
+        Some(Value::String(word)) if word == "schedule" => {
+            scheduled("scheduled_at", keys.get("scheduled_at"))
+        }
+        other => refuse(format!(
+            "\"trigger\" is {}; accepted is \"schedule\"",
+            shown(other)
+        )),
     }
 }
 
 fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> {
-    value.and_then(Value::as_str).and_then(rfc3339).map(|scheduled_at| Trigger::Schedule { scheduled_at }).ok_or_else(
-        || {
+    value
+        .and_then(Value::as_str)
+        .and_then(rfc3339)
+        .map(|scheduled_at| Trigger::Schedule { scheduled_at })
+        .ok_or_else(|| {
             InvalidEvent(format!(
                 "\"{key}\" is {}; accepted is an RFC 3339 time such as \"2026-01-31T08:15:00Z\"",
                 shown(value)
             ))
-        },
-    )
+        })
 }
 
-/// [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) to the letter; the parser takes more than that.
+/// [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) to the letter; the parser takes more than
+/// that.
 fn rfc3339(text: &str) -> Option<Timestamp> {
-    let offset = if text.ends_with('Z') { 1 } else { "+00:00".len() };
+    let offset = if text.ends_with('Z') {
+        1
+    } else {
+        "+00:00".len()
+    };
     let (moment, offset) = text.split_at_checked(text.len().checked_sub(offset)?)?;
     let (moment, fraction) = moment.split_once('.').unwrap_or((moment, "0"));
     let of_form = |text: &str, form: &str| {
-        let same = |(is, wanted): (u8, u8)| if wanted == b'0' { is.is_ascii_digit() } else { is == wanted };
+        let same = |(is, wanted): (u8, u8)| {
+            if wanted == b'0' {
+                is.is_ascii_digit()
+            } else {
+                is == wanted
+            }
+        };
         text.len() == form.len() && text.bytes().zip(form.bytes()).all(same)
     };
     let plain = of_form(moment, "0000-00-00T00:00:00")
@@ -182,12 +219,23 @@ impl Request {
         let mut request = Self::default();
         for (key, value) in keys {
             match key.as_str() {
-                "packs" => request.packs = Some(words(key, value, "globs on pack names such as [\"baseline*\"]")?),
+                "packs" => {
+                    request.packs = Some(words(
+                        key,
+                        value,
+                        "globs on pack names such as [\"baseline*\"]",
+                    )?)
+                }
                 "accounts" => request.accounts = Some(accounts(key, value)?),
-                "regions" => request.regions = Some(words(key, value, "regions such as [\"eu-west-1\"]")?),
+                "regions" => {
+                    request.regions = Some(words(key, value, "regions such as [\"eu-west-1\"]")?)
+                }
                 "dry_run" => {
                     request.dry_run = value.as_bool().ok_or_else(|| {
-                        InvalidEvent(format!("\"dry_run\" is {}; accepted is true or false", shown(Some(value))))
+                        InvalidEvent(format!(
+                            "\"dry_run\" is {}; accepted is true or false",
+                            shown(Some(value))
+                        ))
                     })?;
                 }
                 "announce" => request.announce = announce(value)?,
@@ -208,9 +256,10 @@ fn announce(value: &Value) -> Result<Announce, InvalidEvent> {
         Some("changes") => Ok(Announce::Changes),
         Some("always") => Ok(Announce::Always),
         Some("never") => Ok(Announce::Never),
-        _ => {
-            refuse(format!("\"announce\" is {}; accepted is \"changes\", \"always\" or \"never\"", shown(Some(value))))
-        }
+        _ => refuse(format!(
+            "\"announce\" is {}; accepted is \"changes\", \"always\" or \"never\"",
+            shown(Some(value))
+        )),
     }
 }
 
@@ -218,7 +267,10 @@ fn accounts(key: &str, value: &Value) -> Result<Vec<AccountId>, InvalidEvent> {
     let accepted = "12-digit account ids as strings such as [\"111122223333\"]";
     let ids = words(key, value, accepted)?;
     match ids.iter().find(|id| !AccountId::is_valid(id)) {
-        Some(wrong) => refuse(format!("\"{key}\" holds {}; accepted are {accepted}", quoted(wrong))),
+        Some(wrong) => refuse(format!(
+            "\"{key}\" holds {}; accepted are {accepted}",
+            quoted(wrong)
+        )),
         None => Ok(ids.into_iter().map(AccountId::from).collect()),
     }
 }
@@ -229,11 +281,17 @@ fn words(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, Invali
         .as_array()
         .filter(|items| !items.is_empty())
         .and_then(|items| {
-            items.iter().map(|item| item.as_str().filter(|word| !word.is_empty())).collect::<Option<Vec<_>>>()
+            items
+                .iter()
+                .map(|item| item.as_str().filter(|word| !word.is_empty()))
+                .collect::<Option<Vec<_>>>()
         })
         .map(|items| items.into_iter().map(str::to_owned).collect())
         .ok_or_else(|| {
-            InvalidEvent(format!("\"{key}\" is {}; accepted is a list, not empty, of {accepted}", shown(Some(value))))
+            InvalidEvent(format!(
+                "\"{key}\" is {}; accepted is a list, not empty, of {accepted}",
+                shown(Some(value))
+            ))
         })
 }
 
@@ -266,5 +324,9 @@ pub(crate) fn quoted(text: &str) -> String {
 fn shorten(text: &str) -> String {
     let shown: String = text.chars().take(80).collect();
     let ending = if shown.len() < text.len() { "..." } else { "" };
-    shown.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).chain(ending.chars()).collect()
+    shown
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .chain(ending.chars())
+        .collect()
 }

@@ -28,13 +28,27 @@ pub struct Function<S, A, N, C> {
     own: RefCell<Option<AccountId>>,
 }
 
-/// How long STS is waited for: Lambda gives start-up ten seconds in all, and a run has better to do.
+/// How long STS is waited for: Lambda gives start-up ten seconds in all, and a run has better to
+/// do.
 const START_UP: Duration = Duration::from_secs(4);
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
-    /// A function. `token` gives a word that no other execution has; `meter`, if there is one, writes the metrics.
-    pub fn new(settings: Settings, ports: Ports<S, A, N, C>, token: fn() -> String, meter: Option<Meter>) -> Self {
-        Self { settings, ports, token, meter, dry: false, own: RefCell::new(None) }
+    /// A function. `token` gives a word that no other execution has; `meter`, if there is one,
+    /// writes the metrics.
+    pub fn new(
+        settings: Settings,
+        ports: Ports<S, A, N, C>,
+        token: fn() -> String,
+        meter: Option<Meter>,
+    ) -> Self {
+        Self {
+            settings,
+            ports,
+            token,
+            meter,
+            dry: false,
+            own: RefCell::new(None),
+        }
     }
 
     /// Makes every run a dry one, whatever its event says.
@@ -65,7 +79,12 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         result
     }
 
-    async fn run(&self, event: &str, invocation: Invocation, measures: &RefCell<Measures>) -> Result<Report, RunError> {
+    async fn run(
+        &self,
+        event: &str,
+        invocation: Invocation,
+        measures: &RefCell<Measures>,
+    ) -> Result<Report, RunError> {
         let mut plan = Trigger::read(event)
             .and_then(|trigger| Plan::make(trigger, &self.settings, invocation))
             .map_err(RunError::InvalidEvent)?;
@@ -88,14 +107,18 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         Ok(report)
     }
 
-    /// What is wrong with the settings only once it is known who the function is. Asked at start-up; where STS does not
-    /// answer, asked again with every invocation until it does.
+    /// What is wrong with the settings only once it is known who the function is. Asked at
+    /// start-up; where STS does not answer, asked again with every invocation until it does.
     pub async fn check(&self) -> Result<(), RunError> {
         let invocation = self.invocation(&Context::default());
         let everything = Trigger::Manual(crate::event::Request::default());
-        let plan = Plan::make(everything, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
+        let plan =
+            Plan::make(everything, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
         match tokio::time::timeout(START_UP, self.identity()).await {
-            Ok(Ok(account)) => plan.watched(&account).map(drop).map_err(RunError::InvalidSettings),
+            Ok(Ok(account)) => plan
+                .watched(&account)
+                .map(drop)
+                .map_err(RunError::InvalidSettings),
             Ok(Err(_)) | Err(_) => Ok(()),
         }
     }
@@ -114,14 +137,20 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
 
     /// The identity, or a gap when STS does not say it in time.
     async fn identity_by(&self, read_by: Timestamp) -> Result<AccountId, GapCause> {
-        let left = read_by.duration_since(self.ports.clock.now()).try_into().unwrap_or(Duration::ZERO);
-        tokio::time::timeout(START_UP.min(left), self.identity()).await.unwrap_or_else(|_| {
-            Err(GapCause {
-                operation: "GetCallerIdentity".to_owned(),
-                code: "OutOfTime".to_owned(),
-                message: "STS did not say in time which account the function runs in".to_owned(),
+        let left = read_by
+            .duration_since(self.ports.clock.now())
+            .try_into()
+            .unwrap_or(Duration::ZERO);
+        tokio::time::timeout(START_UP.min(left), self.identity())
+            .await
+            .unwrap_or_else(|_| {
+                Err(GapCause {
+                    operation: "GetCallerIdentity".to_owned(),
+                    code: "OutOfTime".to_owned(),
+                    message: "STS did not say in time which account the function runs in"
+                        .to_owned(),
+                })
             })
-        })
     }
 
     async fn identity(&self) -> Result<AccountId, GapCause> {
@@ -140,6 +169,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
 
 impl From<RunError> for Diagnostic {
     fn from(error: RunError) -> Self {
-        Self { error_type: error.kind().to_owned(), error_message: error.story() }
+        Self {
+            error_type: error.kind().to_owned(),
+            error_message: error.story(),
+        }
     }
 }

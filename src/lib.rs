@@ -1,5 +1,5 @@
-//! packwatch tells when an AWS Config organization conformance pack starts or stops failing, in which member accounts, and
-//! why. This is the map; each room says at its door what it owns.
+//! packwatch tells when an AWS Config organization conformance pack starts or stops failing, in
+//! which member accounts, and why. This is the map; each room says at its door what it owns.
 //!
 //! A run flows one way:
 //!
@@ -16,7 +16,8 @@
 //! | what it measured | [`telemetry`] |
 //! | Lambda's face | [`handler`], [`startup`] |
 //!
-//! [`model`] has the nouns that all of them share; [`totals`] and [`message`] are what several of them pass on.
+//! [`model`] has the nouns that all of them share; [`totals`] and [`message`] are what several of
+//! them pass on.
 
 pub mod aws;
 pub mod compare;

@@ -37,8 +37,19 @@ async fn main() -> ExitCode {
 async fn start() -> Result<(), StartUp> {
     let settings = Settings::read(environment).map_err(RunError::InvalidSettings)?;
     startup::in_lambda(environment)?;
-    let aws = aws::connect(aws::environment(), &settings, aws::Patience::default(), environment).await;
-    let ports = Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: Wall };
+    let aws = aws::connect(
+        aws::environment(),
+        &settings,
+        aws::Patience::default(),
+        environment,
+    )
+    .await;
+    let ports = Ports {
+        source: aws.statuses,
+        archive: aws.archive,
+        notifier: aws.notifier,
+        clock: Wall,
+    };
     let function = Function::new(settings, ports, token, Some(Meter::new(environment, line)));
     function.check().await?;
     startup::serve(function).await
@@ -49,7 +60,10 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-#[expect(clippy::print_stdout, reason = "what a function writes there is its log")]
+#[expect(
+    clippy::print_stdout,
+    reason = "what a function writes there is its log"
+)]
 fn line(text: &str) {
     print!("{text}");
 }

@@ -47,5 +47,6 @@ impl Attribute {
     }
 }
 
-/// [Message and attributes together](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html) stay under this.
+/// [Message and attributes together](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)
+/// stay under this.
 pub const SIZE_LIMIT: usize = 262_144;

@@ -1,5 +1,6 @@
-//! Names of failing accounts, asked of AWS Organizations: few in a run, since it answers slowly, and each not again for a
-//! week. A name is a kindness: where it cannot be had, it is missing, and nothing else is different.
+//! Names of failing accounts, asked of AWS Organizations: few in a run, since it answers slowly,
+//! and each not again for a week. A name is a kindness: where it cannot be had, it is missing, and
+//! nothing else is different.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,7 +23,8 @@ const IN_FLIGHT: usize = 4;
 /// How long names are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// So many calls may fail: one may be about an odd account, but what denies or throttles three does so with the next.
+/// So many calls may fail: one may be about an odd account, but what denies or throttles three does
+/// so with the next.
 const FAILURES: usize = 3;
 
 /// Asks about accounts that fail, or failed until now, and have no good name.
@@ -35,7 +37,9 @@ pub async fn look_up<S: StatusSource>(
 ) -> BTreeMap<AccountId, Option<Account>> {
     let mut found = BTreeMap::new();
     let asked = unnamed(observation, ledger, scope, observation.ended_at);
-    let mut answers = stream::iter(&asked).map(|id| async move { (id, source.account(id).await) }).buffered(IN_FLIGHT);
+    let mut answers = stream::iter(&asked)
+        .map(|id| async move { (id, source.account(id).await) })
+        .buffered(IN_FLIGHT);
     let until = until.min(Instant::now() + PATIENCE);
     let mut failures = Vec::new();
     while failures.len() < FAILURES {
@@ -43,12 +47,18 @@ pub async fn look_up<S: StatusSource>(
             Ok(Some((id, Ok(account)))) => {
                 found.insert(id.clone(), account);
             }
-            Ok(Some((id, Err(cause)))) => failures.push(format!("{id}: {}", with_causes(cause.as_ref()))),
+            Ok(Some((id, Err(cause)))) => {
+                failures.push(format!("{id}: {}", with_causes(cause.as_ref())))
+            }
             Ok(None) => break,
-            Err(_) => failures.resize_with(FAILURES, || "AWS Organizations did not answer in time".to_owned()),
+            Err(_) => failures.resize_with(FAILURES, || {
+                "AWS Organizations did not answer in time".to_owned()
+            }),
         }
     }
-    let Some(missing) = failures.last() else { return found };
+    let Some(missing) = failures.last() else {
+        return found;
+    };
     tracing::warn!(
         cause = missing,
         "names of accounts are missing; give the function organizations:DescribeAccount in the management account or a \
@@ -58,16 +68,37 @@ pub async fn look_up<S: StatusSource>(
 }
 
 /// Those that were never asked about first, then those whose names are the oldest.
-fn unnamed(observation: &Observation, ledger: &Ledger, scope: &Scope, now: Timestamp) -> Vec<AccountId> {
-    let mut failing: BTreeSet<&AccountId> =
-        ledger.open.keys().filter(|key| scope.covers(key)).filter_map(|key| key.account_id.as_ref()).collect();
-    for (_, reading) in observation.packs.iter().filter(|(pack, _)| scope.covers_pack(pack)) {
-        let rows = reading.unsettled.iter().filter(|(_, row)| row.standing() == Standing::Failing);
-        failing.extend(rows.map(|(account, _)| account).filter(|account| scope.covers_account(Some(account))));
+fn unnamed(
+    observation: &Observation,
+    ledger: &Ledger,
+    scope: &Scope,
+    now: Timestamp,
+) -> Vec<AccountId> {
+    let mut failing: BTreeSet<&AccountId> = ledger
+        .open
+        .keys()
+        .filter(|key| scope.covers(key))
+        .filter_map(|key| key.account_id.as_ref())
+        .collect();
+    for (_, reading) in observation
+        .packs
+        .iter()
+        .filter(|(pack, _)| scope.covers_pack(pack))
+    {
+        let rows = reading
+            .unsettled
+            .iter()
+            .filter(|(_, row)| row.standing() == Standing::Failing);
+        failing.extend(
+            rows.map(|(account, _)| account)
+                .filter(|account| scope.covers_account(Some(account))),
+        );
     }
     let named = |id: &AccountId| ledger.names.get(id);
-    let mut asked: Vec<_> =
-        failing.into_iter().filter(|id| !named(id).is_some_and(|named| named.is_good(now))).collect();
+    let mut asked: Vec<_> = failing
+        .into_iter()
+        .filter(|id| !named(id).is_some_and(|named| named.is_good(now)))
+        .collect();
     asked.sort_by_key(|id| named(id).map(|named| named.at));
     asked.into_iter().take(IN_A_RUN).cloned().collect()
 }

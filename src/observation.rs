@@ -1,6 +1,8 @@
-//! What a run saw, and what it could not see: the reader hands every answer to a builder, which only sorts.
+//! What a run saw, and what it could not see: the reader hands every answer to a builder, which
+//! only sorts.
 //!
-//! A run's readings are not one instant. Each row was true at some instant of the run, and nothing more is claimed.
+//! A run's readings are not one instant. Each row was true at some instant of the run, and nothing
+//! more is claimed.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +47,8 @@ pub struct Listing {
 pub struct PackReading {
     /// The pack's own row. It proves nothing about the members.
     pub row: Arc<Row>,
-    /// The members that are settled, as far as they are remembered one by one. Their rows say nothing more.
+    /// The members that are settled, as far as they are remembered one by one. Their rows say
+    /// nothing more.
     pub settled: BTreeSet<AccountId>,
     /// How many more are settled. There can be very many, and only those that were failing matter.
     pub settled_besides: usize,
@@ -91,8 +94,8 @@ impl PackReading {
         }
     }
 
-    /// Whether it is known who fails. Passed over is at most who changed from one failing status to another meanwhile, or
-    /// has one that no filter names.
+    /// Whether it is known who fails. Passed over is at most who changed from one failing status to
+    /// another meanwhile, or has one that no filter names.
     pub fn is_answered(&self) -> bool {
         self.coverage >= Coverage::Failing
     }
@@ -109,7 +112,9 @@ impl PackReading {
 
     /// The row of a member that is there and is not settled.
     pub fn unsettled_row(&self, account: &AccountId) -> Option<&Arc<Row>> {
-        self.unsettled.get(account).filter(|row| row.standing() != Standing::Absent)
+        self.unsettled
+            .get(account)
+            .filter(|row| row.standing() != Standing::Absent)
     }
 
     /// Whether a member is absent beyond the shifting of pages.
@@ -121,7 +126,11 @@ impl PackReading {
     pub fn count(&self, standing: Standing) -> usize {
         match standing {
             Standing::Settled => self.settled.len() + self.settled_besides,
-            _ => self.unsettled.values().filter(|row| row.standing() == standing).count(),
+            _ => self
+                .unsettled
+                .values()
+                .filter(|row| row.standing() == standing)
+                .count(),
         }
     }
 
@@ -163,7 +172,9 @@ impl Observation {
     /// Whether a pack is proven not to be there.
     pub fn lacks(&self, pack: &PackKey) -> bool {
         let listed_whole = || {
-            self.listings.get(&pack.source).is_some_and(|listing| listing.complete && listing.pages == 1)
+            self.listings
+                .get(&pack.source)
+                .is_some_and(|listing| listing.complete && listing.pages == 1)
                 && !self.packs.contains_key(pack)
         };
         self.gone.contains(pack) || listed_whole()
@@ -232,9 +243,14 @@ impl Builder {
         }
     }
 
-    /// How far a pack's members were read. Where that was all of them in several pages, only the settled ones that somebody
-    /// will ask for are remembered, and the others counted.
-    pub fn found_coverage(&mut self, pack: &PackKey, coverage: Coverage, is_asked_for: impl Fn(&AccountId) -> bool) {
+    /// How far a pack's members were read. Where that was all of them in several pages, only the
+    /// settled ones that somebody will ask for are remembered, and the others counted.
+    pub fn found_coverage(
+        &mut self,
+        pack: &PackKey,
+        coverage: Coverage,
+        is_asked_for: impl Fn(&AccountId) -> bool,
+    ) {
         if let Some(reading) = self.observation.packs.get_mut(pack) {
             reading.coverage = coverage;
             // In one page they are few, and who is not remembered would be absent.
@@ -288,8 +304,8 @@ impl Builder {
     }
 }
 
-/// Of two rows of one thing the worse is kept, whichever came first: a failing one is closed only by a run that does
-/// not see it failing.
+/// Of two rows of one thing the worse is kept, whichever came first: a failing one is closed only
+/// by a run that does not see it failing.
 fn keep_worse(known: &mut Arc<Row>, row: Row) {
     let rank = |row: &Row| (row.standing(), row.last_update_time);
     if (rank(&row), &row) > (rank(known), &**known) {

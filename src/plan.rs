@@ -1,4 +1,5 @@
-//! What this run is: its names, its scope, its time and what it may write. After the plan nothing chooses.
+//! What this run is: its names, its scope, its time and what it may write. After the plan nothing
+//! chooses.
 
 use std::collections::BTreeSet;
 
@@ -101,7 +102,8 @@ pub struct Plan {
     pub account_names: bool,
 }
 
-/// The time kept for storing and publishing: this share of what is left, and at most [`KEPT_AT_MOST`].
+/// The time kept for storing and publishing: this share of what is left, and at most
+/// [`KEPT_AT_MOST`].
 const KEPT_SHARE: i32 = 5;
 const KEPT_AT_MOST: SignedDuration = SignedDuration::from_secs(20);
 /// A deadline in the past is none: local emulators send numbers that are no epoch time.
@@ -109,20 +111,42 @@ const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Plan {
     /// Decides the run, or refuses the event.
-    pub fn make(trigger: Trigger, settings: &Settings, invocation: Invocation) -> Result<Self, InvalidEvent> {
-        let Invocation { request_id, execution, deadline, now } = invocation;
+    pub fn make(
+        trigger: Trigger,
+        settings: &Settings,
+        invocation: Invocation,
+    ) -> Result<Self, InvalidEvent> {
+        let Invocation {
+            request_id,
+            execution,
+            deadline,
+            now,
+        } = invocation;
         let (word, scheduled_at, request) = match trigger {
-            Trigger::Schedule { scheduled_at } => ("schedule", Some(scheduled_at), Request::default()),
+            Trigger::Schedule { scheduled_at } => {
+                ("schedule", Some(scheduled_at), Request::default())
+            }
             Trigger::Manual(request) => ("manual", None, request),
         };
         let regions = match &request.regions {
             None => settings.regions.clone(),
             Some(regions) => watched_regions(regions, settings)?,
         };
-        let packs = request.packs.as_ref().map(|globs| Globs::parse(globs.iter().map(String::as_str))).transpose();
-        let packs =
-            packs.map_err(|fault| InvalidEvent(format!("\"packs\": {fault}; accepted are globs such as baseline*")))?;
-        let left = if deadline > now { deadline.duration_since(now) } else { UNKNOWN_DEADLINE };
+        let packs = request
+            .packs
+            .as_ref()
+            .map(|globs| Globs::parse(globs.iter().map(String::as_str)))
+            .transpose();
+        let packs = packs.map_err(|fault| {
+            InvalidEvent(format!(
+                "\"packs\": {fault}; accepted are globs such as baseline*"
+            ))
+        })?;
+        let left = if deadline > now {
+            deadline.duration_since(now)
+        } else {
+            UNKNOWN_DEADLINE
+        };
         let kept = (left / KEPT_SHARE).min(KEPT_AT_MOST);
         let named_at = scheduled_at.unwrap_or(now);
         Ok(Self {
@@ -146,7 +170,9 @@ impl Plan {
             exclude: settings.exclude.clone(),
             narrowed: packs.is_some() || request.accounts.is_some() || request.regions.is_some(),
             packs,
-            accounts: request.accounts.map(|accounts| accounts.into_iter().collect()),
+            accounts: request
+                .accounts
+                .map(|accounts| accounts.into_iter().collect()),
             dry_run: request.dry_run,
             announce: request.announce,
             policy: Policy {
@@ -169,7 +195,8 @@ impl Plan {
         std::iter::once(&self.topic).chain(&self.chat_topic)
     }
 
-    /// The sources, each with the caller it is read as. `own` is the function's own account, or `self`.
+    /// The sources, each with the caller it is read as. `own` is the function's own account, or
+    /// `self`.
     pub fn watched(&self, own: &AccountId) -> Result<Vec<Watched>, InvalidSettings> {
         let mut accounts = BTreeSet::new();
         let mut watched = Vec::new();
@@ -187,7 +214,10 @@ impl Plan {
                 )]));
             }
             watched.extend(self.regions.iter().map(|region| Watched {
-                source: Source { caller: account.clone(), region: region.clone() },
+                source: Source {
+                    caller: account.clone(),
+                    region: region.clone(),
+                },
                 caller: caller.clone(),
             }));
         }
@@ -198,7 +228,10 @@ impl Plan {
     /// What the run looks at.
     pub fn scope(&self, watched: &[Watched], identified: bool) -> Scope {
         Scope {
-            sources: watched.iter().map(|watched| watched.source.clone()).collect(),
+            sources: watched
+                .iter()
+                .map(|watched| watched.source.clone())
+                .collect(),
             identified,
             include: self.include.clone(),
             exclude: self.exclude.clone(),
@@ -210,13 +243,22 @@ impl Plan {
 
     /// The key of the snapshot under another name, where the planned one is taken.
     pub fn snapshot_key_with(&self, token: &str) -> String {
-        let stem = self.snapshot_key.strip_suffix(".json").unwrap_or(&self.snapshot_key);
+        let stem = self
+            .snapshot_key
+            .strip_suffix(".json")
+            .unwrap_or(&self.snapshot_key);
         format!("{stem}.{token}.json")
     }
 }
 
-fn watched_regions(regions: &[String], settings: &Settings) -> Result<BTreeSet<Region>, InvalidEvent> {
-    let asked: BTreeSet<_> = regions.iter().map(|region| Region::from(region.as_str())).collect();
+fn watched_regions(
+    regions: &[String],
+    settings: &Settings,
+) -> Result<BTreeSet<Region>, InvalidEvent> {
+    let asked: BTreeSet<_> = regions
+        .iter()
+        .map(|region| Region::from(region.as_str()))
+        .collect();
     match asked.difference(&settings.regions).next() {
         None => Ok(asked),
         Some(stranger) => {
@@ -234,6 +276,12 @@ fn watched_regions(regions: &[String], settings: &Settings) -> Result<BTreeSet<R
 fn name(request_id: &str) -> String {
     request_id
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect()
 }

@@ -1,4 +1,5 @@
-//! What the program needs from outside, in its own words. `aws` implements these; the pipeline knows nothing else of AWS.
+//! What the program needs from outside, in its own words. `aws` implements these; the pipeline
+//! knows nothing else of AWS.
 
 use std::error::Error;
 
@@ -53,10 +54,16 @@ pub trait StatusSource {
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(PackName, Row)>, GapCause>>;
 
-    /// The row of one pack, asked for by name; `None` when AWS Config says that there is no such pack.
-    fn pack(&self, source: &Watched, pack: &PackName) -> impl Future<Output = Result<Option<Row>, GapCause>>;
+    /// The row of one pack, asked for by name; `None` when AWS Config says that there is no such
+    /// pack.
+    fn pack(
+        &self,
+        source: &Watched,
+        pack: &PackName,
+    ) -> impl Future<Output = Result<Option<Row>, GapCause>>;
 
-    /// One page of the members of a pack. A filtered page may be short, or empty, and still have a token.
+    /// One page of the members of a pack. A filtered page may be short, or empty, and still have a
+    /// token.
     fn members(
         &self,
         source: &Watched,
@@ -65,7 +72,8 @@ pub trait StatusSource {
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(AccountId, Row)>, Unread>>;
 
-    /// What AWS Organizations says of an account, asked as the function itself; `None` when it says that there is none.
+    /// What AWS Organizations says of an account, asked as the function itself; `None` when it says
+    /// that there is none.
     fn account(&self, account: &AccountId) -> impl Future<Output = Result<Option<Account>, Cause>>;
 
     /// How many attempts AWS Config throttled so far, since the process began.
@@ -104,20 +112,33 @@ pub trait Archive {
     /// The bytes and version of an object; `None` when there is none.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>>;
 
-    /// The same of the beginning of an object, of at least so many bytes if it has them. An archive that gives no parts gives
-    /// the whole.
-    fn beginning(&self, key: &str, _bytes: u16) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>> {
+    /// The same of the beginning of an object, of at least so many bytes if it has them. An archive
+    /// that gives no parts gives the whole.
+    fn beginning(
+        &self,
+        key: &str,
+        _bytes: u16,
+    ) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>> {
         self.get(key)
     }
 
     /// Stores an object, only if `expect` holds.
-    fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> impl Future<Output = Result<Version, Unwritten>>;
+    fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        expect: &Expect,
+    ) -> impl Future<Output = Result<Version, Unwritten>>;
 }
 
 /// The topics.
 pub trait Notifier {
     /// Sends a message. An error may mean that it was sent and only the answer was lost.
-    fn publish(&self, topic: &TopicArn, message: &Message) -> impl Future<Output = Result<(), Cause>>;
+    fn publish(
+        &self,
+        topic: &TopicArn,
+        message: &Message,
+    ) -> impl Future<Output = Result<(), Cause>>;
 }
 
 /// The time, injected. Whole milliseconds are enough for everything here.

@@ -69,6 +69,11 @@ pub enum DigestStatus {
 impl DigestReport {
     /// A digest that says no more than its status.
     pub fn only(status: DigestStatus) -> Self {
-        Self { status, id: None, subject: None, text: None }
+        Self {
+            status,
+            id: None,
+            subject: None,
+            text: None,
+        }
     }
 }

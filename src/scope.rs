@@ -32,10 +32,14 @@ impl Scope {
         self.sources.contains(&key.source)
             && self.include.matches(&key.pack)
             && !self.exclude.matches(&key.pack)
-            && self.packs.as_ref().is_none_or(|packs| packs.matches(&key.pack))
+            && self
+                .packs
+                .as_ref()
+                .is_none_or(|packs| packs.matches(&key.pack))
     }
 
-    /// Whether a failure is in it. A run narrowed to accounts cannot know whether a pack fails without a failing member.
+    /// Whether a failure is in it. A run narrowed to accounts cannot know whether a pack fails
+    /// without a failing member.
     pub fn covers(&self, key: &FailureKey) -> bool {
         self.covers_pack(&key.pack) && self.covers_account(key.account_id.as_ref())
     }
@@ -58,12 +62,15 @@ impl Scope {
     pub fn covers_gap(&self, key: &GapKey) -> bool {
         match &key.pack {
             None => self.sources.contains(&key.source),
-            Some(pack) => self.covers_pack(&PackKey { source: key.source.clone(), pack: pack.clone() }),
+            Some(pack) => self.covers_pack(&PackKey {
+                source: key.source.clone(),
+                pack: pack.clone(),
+            }),
         }
     }
 
-    /// Whether the run would have met this gap again, and so says that it has ended: a pack that is read for a few accounts
-    /// only is not read.
+    /// Whether the run would have met this gap again, and so says that it has ended: a pack that is
+    /// read for a few accounts only is not read.
     pub fn sees_the_end_of(&self, key: &GapKey) -> bool {
         self.covers_gap(key) && (key.pack.is_none() || self.accounts.is_none())
     }

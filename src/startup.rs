@@ -26,10 +26,10 @@ pub enum StartUp {
     Runtime(#[source] Cause),
 }
 
-/// Writes the log as Lambda's
-/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html) say. A line of
-/// JSON without its own time would be taken for `INFO`, whatever level it names; text is stamped by Lambda. `lookup` answers
-/// like the environment.
+/// Writes the log as Lambda's [logging
+/// controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html)
+/// say. A line of JSON without its own time would be taken for `INFO`, whatever level it names;
+/// text is stamped by Lambda. `lookup` answers like the environment.
 pub fn log(lookup: impl Fn(&str) -> Option<String>) {
     let level = lookup("AWS_LAMBDA_LOG_LEVEL").map(|level| level.to_ascii_uppercase());
     let level = match level.as_deref() {
@@ -39,7 +39,9 @@ pub fn log(lookup: impl Fn(&str) -> Option<String>) {
         None | Some("") => LevelFilter::INFO,
         Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false);
     if lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
         log.json().init();
     } else {
@@ -49,7 +51,9 @@ pub fn log(lookup: impl Fn(&str) -> Option<String>) {
 
 /// Whether there is a Lambda to serve. `lookup` answers like the environment.
 pub fn in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<(), StartUp> {
-    lookup("AWS_LAMBDA_RUNTIME_API").map(drop).ok_or(StartUp::NotInLambda)
+    lookup("AWS_LAMBDA_RUNTIME_API")
+        .map(drop)
+        .ok_or(StartUp::NotInLambda)
 }
 
 /// Serves invocations until Lambda ends the process.
@@ -61,26 +65,42 @@ where
     C: Clock,
 {
     let function = &function;
-    // As it came: what the runtime crate cannot read would fail under a type of its own, and be measured by nobody.
+    // As it came: what the runtime crate cannot read would fail under a type of its own, and be
+    // measured by nobody.
     let answer = async move |event: LambdaEvent<Box<RawValue>>| {
-        function.invoke(event.payload.get(), event.context).await.map_err(Diagnostic::from)
+        function
+            .invoke(event.payload.get(), event.context)
+            .await
+            .map_err(Diagnostic::from)
     };
-    lambda_runtime::run(service_fn(answer)).await.map_err(StartUp::Runtime)
+    lambda_runtime::run(service_fn(answer))
+        .await
+        .map_err(StartUp::Runtime)
 }
 
-/// Says why the function cannot serve: in the log, and to Lambda, whose callers then get the error type. The runtime crate
-/// itself reports nothing that happens before its loop.
+/// Says why the function cannot serve: in the log, and to Lambda, whose callers then get the error
+/// type. The runtime crate itself reports nothing that happens before its loop.
 pub async fn report(error: StartUp, lookup: impl Fn(&str) -> Option<String>) {
     let StartUp::Refused(error) = error else {
-        tracing::error!(error = crate::error::with_causes(&error), "the function stops");
+        tracing::error!(
+            error = crate::error::with_causes(&error),
+            "the function stops"
+        );
         return;
     };
     let diagnostic = Diagnostic::from(error);
-    tracing::error!(error_type = diagnostic.error_type, "the function cannot start: {}", diagnostic.error_message);
+    tracing::error!(
+        error_type = diagnostic.error_type,
+        "the function cannot start: {}",
+        diagnostic.error_message
+    );
     if in_lambda(lookup).is_ok()
         && let Err(cause) = tell_lambda(&diagnostic).await
     {
-        tracing::error!(cause = crate::error::with_causes(cause.as_ref()), "Lambda could not be told");
+        tracing::error!(
+            cause = crate::error::with_causes(cause.as_ref()),
+            "Lambda could not be told"
+        );
     }
 }
 

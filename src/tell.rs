@@ -1,4 +1,5 @@
-//! Gives digests to audiences, in the ledger: what is here is claimed and counts as told, and is then sent.
+//! Gives digests to audiences, in the ledger: what is here is claimed and counts as told, and is
+//! then sent.
 
 use std::collections::BTreeSet;
 
@@ -29,15 +30,29 @@ impl Occasion<'_> {
     /// What `audience` is to be told.
     pub fn difference(&self, ledger: &Ledger, audience: &Audience) -> Difference {
         let narrowed = self.scope.narrowed.then_some(self.scope);
-        Difference::of(ledger, audience.id, &self.plan.policy, narrowed, self.due_at)
+        Difference::of(
+            ledger,
+            audience.id,
+            &self.plan.policy,
+            narrowed,
+            self.due_at,
+        )
     }
 
-    /// Gives every audience without a head its next digest, if there is something to tell it, or if it gets one in any case;
-    /// says who got one.
-    pub fn offer(&self, ledger: &mut Ledger, in_any_case: impl Fn(&TopicArn) -> bool) -> BTreeSet<TopicArn> {
+    /// Gives every audience without a head its next digest, if there is something to tell it, or if
+    /// it gets one in any case; says who got one.
+    pub fn offer(
+        &self,
+        ledger: &mut Ledger,
+        in_any_case: impl Fn(&TopicArn) -> bool,
+    ) -> BTreeSet<TopicArn> {
         let mut offered = BTreeSet::new();
         for topic in self.plan.audiences() {
-            let Some(audience) = ledger.audiences.get(topic).filter(|audience| audience.head.is_none()) else {
+            let Some(audience) = ledger
+                .audiences
+                .get(topic)
+                .filter(|audience| audience.head.is_none())
+            else {
                 continue;
             };
             let difference = self.difference(ledger, audience);
@@ -53,7 +68,10 @@ impl Occasion<'_> {
                     id: message.deduplication_id.clone(),
                     message,
                     made_at: Some(self.now),
-                    owner: Some(Owner { execution: self.plan.execution.clone(), until: self.plan.ends_at }),
+                    owner: Some(Owner {
+                        execution: self.plan.execution.clone(),
+                        until: self.plan.ends_at,
+                    }),
                 });
             }
             offered.insert(topic.clone());
@@ -61,13 +79,17 @@ impl Occasion<'_> {
         offered
     }
 
-    /// Notes what this run changed as told, to everybody: what was still to be told `before` stays so.
+    /// Notes what this run changed as told, to everybody: what was still to be told `before` stays
+    /// so.
     pub fn keep_silent(&self, ledger: &mut Ledger, before: &Ledger) {
         for topic in self.plan.audiences() {
-            let Some(audience) = ledger.audiences.get(topic) else { continue };
+            let Some(audience) = ledger.audiences.get(topic) else {
+                continue;
+            };
             let due_at = before.last.as_ref().map_or(self.due_at, |last| last.at);
-            let mut changes =
-                self.difference(ledger, audience).since(&Occasion { due_at, ..*self }.difference(before, audience));
+            let mut changes = self
+                .difference(ledger, audience)
+                .since(&Occasion { due_at, ..*self }.difference(before, audience));
             changes.reminded.clear();
             changes.note_told(ledger, audience.id, self.now);
         }
@@ -75,12 +97,29 @@ impl Occasion<'_> {
 
     /// The digest of `difference`.
     pub fn digest(&self, ledger: &Ledger, audience: &Audience, difference: &Difference) -> Digest {
-        Digest::of(ledger, audience, difference, self.plan, self.due_at, self.now)
+        Digest::of(
+            ledger,
+            audience,
+            difference,
+            self.plan,
+            self.due_at,
+            self.now,
+        )
     }
 
     /// The request that sends a digest. The digest itself can be large, and is not kept.
-    fn message(&self, ledger: &Ledger, audience: &Audience, difference: &Difference, topic: &TopicArn) -> Message {
+    fn message(
+        &self,
+        ledger: &Ledger,
+        audience: &Audience,
+        difference: &Difference,
+        topic: &TopicArn,
+    ) -> Message {
         let digest = self.digest(ledger, audience, difference);
-        if self.plan.chat_topic.as_ref() == Some(topic) { digest.chat_message() } else { digest.message() }
+        if self.plan.chat_topic.as_ref() == Some(topic) {
+            digest.chat_message()
+        } else {
+            digest.message()
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers of a run. Ignored failures count only in `ignored` and, where they could not be read, in `unconfirmed`.
+/// The numbers of a run. Ignored failures count only in `ignored` and, where they could not be
+/// read, in `unconfirmed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {

@@ -1,4 +1,6 @@
 //! See `packwatch_fuzz::settings`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|environment: &str| packwatch_fuzz::settings::keeps_the_rules(environment));
+libfuzzer_sys::fuzz_target!(
+    |environment: &str| packwatch_fuzz::settings::keeps_the_rules(environment)
+);

@@ -1,4 +1,5 @@
-//! Any JSON as an event: a run that is what was asked for and no wider, or a refusal that says what is accepted.
+//! Any JSON as an event: a run that is what was asked for and no wider, or a refusal that says what
+//! is accepted.
 
 use super::{plan, settings_of_two_topics};
 use packwatch::event::{Announce, Request, Trigger};
@@ -6,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 /// Panics where a rule is broken.
 pub fn keeps_the_rules(bytes: &[u8]) {
-    let Ok(event) = std::str::from_utf8(bytes) else { return };
+    let Ok(event) = std::str::from_utf8(bytes) else {
+        return;
+    };
     let trigger = match Trigger::read(event) {
         Ok(trigger) => trigger,
         Err(refusal) => return says_what_is_accepted(&refusal.0),
@@ -16,38 +19,75 @@ pub fn keeps_the_rules(bytes: &[u8]) {
         Trigger::Schedule { .. } => json!({}),
     };
     if let Trigger::Manual(request) = &trigger {
-        assert_eq!(Trigger::parse(&asked).as_ref(), Ok(&trigger), "read again, it is the same request");
+        assert_eq!(
+            Trigger::parse(&asked).as_ref(),
+            Ok(&trigger),
+            "read again, it is the same request"
+        );
         let event: Value = serde_json::from_str(event).expect("it was read");
         let keys = event.as_object().expect("an object").keys();
-        assert!(keys.into_iter().all(|key| asked.get(key).is_some() || event[key] == default(key)), "{request:?}");
+        assert!(
+            keys.into_iter()
+                .all(|key| asked.get(key).is_some() || event[key] == default(key)),
+            "{request:?}"
+        );
     }
     let settings = settings_of_two_topics();
     match plan(trigger, &settings) {
         Ok(plan) => {
-            let narrowed = ["packs", "accounts", "regions"].iter().any(|key| asked.get(key).is_some());
+            let narrowed = ["packs", "accounts", "regions"]
+                .iter()
+                .any(|key| asked.get(key).is_some());
             assert_eq!(plan.narrowed, narrowed, "what narrows is not lost");
             assert_eq!(plan.dry_run, asked.get("dry_run").is_some());
             assert!(!plan.regions.is_empty() && plan.regions.is_subset(&settings.regions));
             assert!(plan.read_by < plan.ends_at);
             let name = plan.snapshot_key.bytes();
-            assert!(name.into_iter().all(|byte| byte.is_ascii_alphanumeric() || b"/=_-.".contains(&byte)));
+            assert!(
+                name.into_iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"/=_-.".contains(&byte))
+            );
         }
         Err(refusal) => says_what_is_accepted(&refusal.0),
     }
 }
 
 fn says_what_is_accepted(refusal: &str) {
-    assert!(refusal.contains("accepted") || refusal.contains("JSON object"), "{refusal}");
-    assert!(refusal.len() < 1_000 && !refusal.contains(char::is_control), "{refusal:?}");
+    assert!(
+        refusal.contains("accepted") || refusal.contains("JSON object"),
+        "{refusal}"
+    );
+    assert!(
+        refusal.len() < 1_000 && !refusal.contains(char::is_control),
+        "{refusal:?}"
+    );
 }
 
 /// A request as a person would write it: without what is so in any case.
 fn written(request: &Request) -> Value {
     let mut keys = Map::new();
-    let Request { packs, accounts, regions, dry_run, announce } = request;
-    keys.extend(packs.as_ref().map(|packs| ("packs".to_owned(), json!(packs))));
-    keys.extend(accounts.as_ref().map(|accounts| ("accounts".to_owned(), json!(accounts))));
-    keys.extend(regions.as_ref().map(|regions| ("regions".to_owned(), json!(regions))));
+    let Request {
+        packs,
+        accounts,
+        regions,
+        dry_run,
+        announce,
+    } = request;
+    keys.extend(
+        packs
+            .as_ref()
+            .map(|packs| ("packs".to_owned(), json!(packs))),
+    );
+    keys.extend(
+        accounts
+            .as_ref()
+            .map(|accounts| ("accounts".to_owned(), json!(accounts))),
+    );
+    keys.extend(
+        regions
+            .as_ref()
+            .map(|regions| ("regions".to_owned(), json!(regions))),
+    );
     keys.extend(dry_run.then(|| ("dry_run".to_owned(), json!(true))));
     let word = match announce {
         Announce::Changes => None,

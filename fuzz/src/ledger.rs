@@ -1,5 +1,6 @@
-//! Any bytes as a ledger: refused, or gone on from as a run does. What is written is read again as it was, every audience
-//! is told once, in a message that SNS takes, and sending leaves nothing behind.
+//! Any bytes as a ledger: refused, or gone on from as a run does. What is written is read again as
+//! it was, every audience is told once, in a message that SNS takes, and sending leaves nothing
+//! behind.
 
 use super::{NOW, plan, settings_of_two_topics};
 use jiff::Timestamp;
@@ -14,37 +15,73 @@ const COUNTED: u64 = 1 << 31;
 
 /// Panics where a rule is broken.
 pub fn keeps_the_rules(bytes: &[u8]) {
-    let Ok(mut ledger) = Ledger::from_bytes(bytes) else { return };
+    let Ok(mut ledger) = Ledger::from_bytes(bytes) else {
+        return;
+    };
     is_kept(&ledger);
-    let given = ledger.audiences.values().map(|audience| audience.digests).max().unwrap_or_default();
+    let given = ledger
+        .audiences
+        .values()
+        .map(|audience| audience.digests)
+        .max()
+        .unwrap_or_default();
     if given.max(ledger.next_audience.into()) > COUNTED {
         return;
     }
 
-    let plan = plan(Trigger::Manual(Request::default()), &settings_of_two_topics()).expect("a run");
+    let plan = plan(
+        Trigger::Manual(Request::default()),
+        &settings_of_two_topics(),
+    )
+    .expect("a run");
     let topics: Vec<_> = plan.audiences().cloned().collect();
-    let scope = plan.scope(&plan.watched(&AccountId::from("111122223333")).expect("sources"), true);
+    let scope = plan.scope(
+        &plan
+            .watched(&AccountId::from("111122223333"))
+            .expect("sources"),
+        true,
+    );
     let now: Timestamp = NOW.parse().expect("a time");
-    let occasion = Occasion { plan: &plan, scope: &scope, due_at: now, now };
+    let occasion = Occasion {
+        plan: &plan,
+        scope: &scope,
+        due_at: now,
+        now,
+    };
 
     ledger.forget_audiences_but(&topics);
     ledger.welcome(&topics);
-    assert!(ledger.audiences.keys().eq(topics.iter().rev()), "the audiences are those of the settings");
+    assert!(
+        ledger.audiences.keys().eq(topics.iter().rev()),
+        "the audiences are those of the settings"
+    );
     for topic in occasion.offer(&mut ledger, |_| false) {
         let audience = &ledger.audiences[&topic];
-        assert!(occasion.difference(&ledger, audience).is_empty(), "what was told is not to be told again");
-        let head = audience.head.as_ref().expect("what is offered is to be sent");
+        assert!(
+            occasion.difference(&ledger, audience).is_empty(),
+            "what was told is not to be told again"
+        );
+        let head = audience
+            .head
+            .as_ref()
+            .expect("what is offered is to be sent");
         assert_eq!(head.id, head.message.deduplication_id);
         is_taken_by_sns(&head.message);
     }
     is_kept(&ledger);
 
     ledger.claim(&topics, &plan.execution, plan.ends_at, now);
-    let owned: Vec<_> = ledger.owned(&plan.execution).map(|(topic, head)| (topic.clone(), head.id.clone())).collect();
+    let owned: Vec<_> = ledger
+        .owned(&plan.execution)
+        .map(|(topic, head)| (topic.clone(), head.id.clone()))
+        .collect();
     for (topic, digest_id) in owned {
         ledger.settle(&topic, &digest_id, &plan.execution, Sent::Published);
     }
-    assert!(ledger.owned(&plan.execution).next().is_none(), "what was sent is nobody's");
+    assert!(
+        ledger.owned(&plan.execution).next().is_none(),
+        "what was sent is nobody's"
+    );
     is_kept(&ledger);
 }
 
@@ -52,14 +89,24 @@ fn is_kept(ledger: &Ledger) {
     let written = ledger.to_bytes().expect("a ledger can be written");
     let again = Ledger::from_bytes(&written).expect("what was written is a ledger");
     assert!(again == *ledger, "{ledger:?}\nis read again as\n{again:?}");
-    assert!(again.to_bytes().expect("a ledger can be written") == written, "equal ledgers give equal bytes");
+    assert!(
+        again.to_bytes().expect("a ledger can be written") == written,
+        "equal ledgers give equal bytes"
+    );
 }
 
 fn is_taken_by_sns(message: &Message) {
     let attributes = message.attributes.iter();
-    let attributes: usize =
-        attributes.map(|(name, value)| name.len() + value.data_type().len() + value.value().len()).sum();
+    let attributes: usize = attributes
+        .map(|(name, value)| name.len() + value.data_type().len() + value.value().len())
+        .sum();
     assert!(message.body.len() + message.subject.len() + attributes < SIZE_LIMIT);
     let subject = message.subject.as_bytes();
-    assert!(subject.len() < 100 && subject.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' '), "{message:?}");
+    assert!(
+        subject.len() < 100
+            && subject
+                .iter()
+                .all(|byte| byte.is_ascii_graphic() || *byte == b' '),
+        "{message:?}"
+    );
 }

@@ -1,5 +1,6 @@
-//! The rules that hold whatever comes in, and what they share: settings, and the run that an event makes under them. The targets try
-//! them guided by coverage; `tests/it/inputs.rs` tries them by chance, on any toolchain.
+//! The rules that hold whatever comes in, and what they share: settings, and the run that an event
+//! makes under them. The targets try them guided by coverage; `tests/it/inputs.rs` tries them by
+//! chance, on any toolchain.
 
 use jiff::{SignedDuration, Timestamp};
 use packwatch::event::{InvalidEvent, Trigger};

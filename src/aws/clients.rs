@@ -33,8 +33,8 @@ pub struct Aws {
     pub notifier: SnsNotifier,
 }
 
-/// How long AWS is waited for. The SDK sets no time-out but the one for connecting: a peer that accepts and never answers
-/// would be waited for until Lambda ends the invocation.
+/// How long AWS is waited for. The SDK sets no time-out but the one for connecting: a peer that
+/// accepts and never answers would be waited for until Lambda ends the invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// For a connection.
@@ -58,22 +58,28 @@ impl Default for Patience {
     }
 }
 
-/// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten at the pace that was seen to
-/// be answered lose none.
+/// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten at
+/// the pace that was seen to be answered lose none.
 const CONFIG_ATTEMPTS: u32 = 10;
 
-/// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the environment, with its behaviour
-/// pinned by date: another one would change retries and time-outs with an upgrade.
+/// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the
+/// environment, with its behaviour pinned by date: another one would change retries and time-outs
+/// with an upgrade.
 pub fn environment() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
 }
 
-/// The same as a profile of the user's own files, whatever keys the environment holds: the AWS CLI has it so, and the SDK
-/// the other way round. `region` is where a role of the profile is assumed. Fails where the profile gives no credentials now:
-/// it is not there, or wants a new login.
+/// The same as a profile of the user's own files, whatever keys the environment holds: the AWS CLI
+/// has it so, and the SDK the other way round. `region` is where a role of the profile is assumed.
+/// Fails where the profile gives no credentials now: it is not there, or wants a new login.
 pub async fn profile(name: &str, region: Option<String>) -> Result<ConfigLoader, Cause> {
-    let around = ProviderConfig::without_region().with_region(region.map(Region::new)).with_http_client(connector());
-    let keys = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&around).build();
+    let around = ProviderConfig::without_region()
+        .with_region(region.map(Region::new))
+        .with_http_client(connector());
+    let keys = ProfileFileCredentialsProvider::builder()
+        .profile_name(name)
+        .configure(&around)
+        .build();
     keys.provide_credentials().await?;
     Ok(environment().profile_name(name).credentials_provider(keys))
 }
@@ -84,11 +90,20 @@ pub async fn region(profile: Option<&str>) -> Option<String> {
         Some(name) => environment().profile_name(name),
         None => environment(),
     };
-    loader.http_client(connector()).load().await.region().map(ToString::to_string)
+    loader
+        .http_client(connector())
+        .load()
+        .await
+        .region()
+        .map(ToString::to_string)
 }
 
 fn connector() -> SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https()
 }
 
 /// Makes the clients. Nothing is called. `lookup` answers like the environment.
@@ -100,7 +115,10 @@ pub async fn connect(
 ) -> Aws {
     let base = loader
         .region(Region::new(settings.home.as_str().to_owned()))
-        .app_name(AppName::new("packwatch").unwrap_or_else(|_| unreachable!("a plain word is an app name")))
+        .app_name(
+            AppName::new("packwatch")
+                .unwrap_or_else(|_| unreachable!("a plain word is an app name")),
+        )
         .http_client(connector())
         .timeout_config(
             TimeoutConfig::builder()
@@ -110,52 +128,94 @@ pub async fn connect(
         )
         .load()
         .await;
-    let retries = base.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
-    let retries = retries.with_initial_backoff(patience.backoff).with_max_backoff(patience.longest_backoff);
+    let retries = base
+        .retry_config()
+        .cloned()
+        .unwrap_or_else(RetryConfig::standard);
+    let retries = retries
+        .with_initial_backoff(patience.backoff)
+        .with_max_backoff(patience.longest_backoff);
     let base = base.to_builder().retry_config(retries.clone()).build();
     let (config_retries, paced) = config_retries(retries, &lookup);
     Aws {
         statuses: statuses(&base, settings, &config_retries, paced).await,
-        archive: S3Archive::new(s3_client(&base, &lookup), settings.bucket.clone(), patience.attempt),
+        archive: S3Archive::new(
+            s3_client(&base, &lookup),
+            settings.bucket.clone(),
+            patience.attempt,
+        ),
         notifier: SnsNotifier::new(
-            settings.audiences().map(|topic| (topic.clone(), sns_client(&base, topic))).collect(),
+            settings
+                .audiences()
+                .map(|topic| (topic.clone(), sns_client(&base, topic)))
+                .collect(),
         ),
     }
 }
 
-/// What the environment says about retries is said on purpose, and stays: with `AWS_RETRY_MODE` the SDK itself tries again
-/// what was throttled, at a pace of its own in the mode `adaptive`. Else `line` does, in the order of all calls of its source.
-fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> (RetryConfig, bool) {
+/// What the environment says about retries is said on purpose, and stays: with `AWS_RETRY_MODE` the
+/// SDK itself tries again what was throttled, at a pace of its own in the mode `adaptive`. Else
+/// `line` does, in the order of all calls of its source.
+fn config_retries(
+    retries: RetryConfig,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> (RetryConfig, bool) {
     let said = |name: &str| lookup(name).is_some();
     let paced = !said("AWS_RETRY_MODE");
-    let retries = if paced { retries.with_retry_mode(RetryMode::Standard) } else { limited(retries, said) };
-    let retries = if said("AWS_MAX_ATTEMPTS") { retries } else { retries.with_max_attempts(CONFIG_ATTEMPTS) };
+    let retries = if paced {
+        retries.with_retry_mode(RetryMode::Standard)
+    } else {
+        limited(retries, said)
+    };
+    let retries = if said("AWS_MAX_ATTEMPTS") {
+        retries
+    } else {
+        retries.with_max_attempts(CONFIG_ATTEMPTS)
+    };
     (retries, paced)
 }
 
-/// Retries that wait for the leave of the SDK's limiter as first attempts do, which is what [AWS's SDKs do since November
-/// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/). A later
-/// `BehaviorVersion` has it by itself, and its backoff of 50 ms after a 5xx with it; here that stays what `Patience` says.
+/// Retries that wait for the leave of the SDK's limiter as first attempts do, which is what [AWS's
+/// SDKs do since November
+/// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/).
+/// A later `BehaviorVersion` has it by itself, and its backoff of 50 ms after a 5xx with it; here
+/// that stays what `Patience` says.
 fn limited(retries: RetryConfig, said: impl Fn(&str) -> bool) -> RetryConfig {
     let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
-    if said("AWS_NEW_RETRIES_2026") { retries } else { retries.with_retry_spec(spec) }
+    if said("AWS_NEW_RETRIES_2026") {
+        retries
+    } else {
+        retries.with_retry_spec(spec)
+    }
 }
 
-async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig, paced: bool) -> ConfigStatuses {
+async fn statuses(
+    base: &SdkConfig,
+    settings: &Settings,
+    retries: &RetryConfig,
+    paced: bool,
+) -> ConfigStatuses {
     let mut sources = BTreeMap::new();
     let room = Room::default();
     let throttles = Throttles::default();
-    let counting = if paced { throttles.ending() } else { throttles.clone() };
+    let counting = if paced {
+        throttles.ending()
+    } else {
+        throttles.clone()
+    };
     for caller in &settings.callers {
         let config = match caller {
             Caller::Own => base.clone(),
             Caller::Role(role) => {
-                let mut provider = AssumeRoleProvider::builder(&role.arn).session_name("packwatch").configure(base);
+                let mut provider = AssumeRoleProvider::builder(&role.arn)
+                    .session_name("packwatch")
+                    .configure(base);
                 if let Some(id) = &settings.external_id {
                     provider = provider.external_id(id);
                 }
                 // One provider and one cache for all regions: the role is assumed once.
-                let provider = aws_sdk_config::config::SharedCredentialsProvider::new(provider.build().await);
+                let provider =
+                    aws_sdk_config::config::SharedCredentialsProvider::new(provider.build().await);
                 base.to_builder().credentials_provider(provider).build()
             }
         };
@@ -165,19 +225,29 @@ async fn statuses(base: &SdkConfig, settings: &Settings, retries: &RetryConfig, 
             sources.insert((caller.clone(), region.clone()), (client, line));
         }
     }
-    let sts =
-        aws_sdk_sts::config::Builder::from(base).retry_partition(quota("sts".to_owned())).interceptor(OnceMore).build();
+    let sts = aws_sdk_sts::config::Builder::from(base)
+        .retry_partition(quota("sts".to_owned()))
+        .interceptor(OnceMore)
+        .build();
     let organizations = aws_sdk_organizations::config::Builder::from(base)
         .retry_partition(quota("organizations".to_owned()))
         .interceptor(OnceMore)
         .build();
-    ConfigStatuses::new(sources, throttles, aws_sdk_sts::Client::from_conf(sts), organizations)
+    ConfigStatuses::new(
+        sources,
+        throttles,
+        aws_sdk_sts::Client::from_conf(sts),
+        organizations,
+    )
 }
 
-/// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a service, never refills by
-/// time, and would be spent when the next invocation comes. What bounds the retries is their number, and the run's time.
+/// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a
+/// service, never refills by time, and would be spent when the next invocation comes. What bounds
+/// the retries is their number, and the run's time.
 fn quota(name: String) -> RetryPartition {
-    RetryPartition::custom(name).token_bucket(TokenBucket::unlimited()).build()
+    RetryPartition::custom(name)
+        .token_bucket(TokenBucket::unlimited())
+        .build()
 }
 
 /// One client for each source: the limits are those of a caller in a region.
@@ -199,7 +269,8 @@ fn config_client(
     )
 }
 
-/// An endpoint that is set by hand (an emulator, an interface endpoint) serves every bucket under one host name.
+/// An endpoint that is set by hand (an emulator, an interface endpoint) serves every bucket under
+/// one host name.
 fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws_sdk_s3::Client {
     let by_hand = config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
     aws_sdk_s3::Client::from_conf(
@@ -213,7 +284,12 @@ fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws
 
 /// A topic is published to in its own region.
 fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
-    let region = topic.as_str().split(':').nth(3).unwrap_or_default().to_owned();
+    let region = topic
+        .as_str()
+        .split(':')
+        .nth(3)
+        .unwrap_or_default()
+        .to_owned();
     aws_sdk_sns::Client::from_conf(
         aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(region))

@@ -7,8 +7,8 @@ use aws_sdk_config::error::SdkError;
 use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::DescribeOrganizationConformancePackStatusesError;
 use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
 use aws_sdk_config::types::{
-    OrganizationConformancePackDetailedStatus, OrganizationConformancePackStatus, OrganizationResourceDetailedStatus,
-    OrganizationResourceDetailedStatusFilters,
+    OrganizationConformancePackDetailedStatus, OrganizationConformancePackStatus,
+    OrganizationResourceDetailedStatus, OrganizationResourceDetailedStatusFilters,
 };
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -41,22 +41,34 @@ impl ConfigStatuses {
         sts: aws_sdk_sts::Client,
         organizations: aws_sdk_organizations::Config,
     ) -> Self {
-        Self { sources, throttles, sts, organizations: Organizations::new(organizations) }
+        Self {
+            sources,
+            throttles,
+            sts,
+            organizations: Organizations::new(organizations),
+        }
     }
 
     fn source(&self, watched: &Watched, operation: &str) -> Result<&(Client, Line), GapCause> {
-        self.sources.get(&(watched.caller.clone(), watched.source.region.clone())).ok_or_else(|| GapCause {
-            operation: operation.to_owned(),
-            code: "NoClient".to_owned(),
-            message: format!("no client was made for {}", watched.source),
-        })
+        self.sources
+            .get(&(watched.caller.clone(), watched.source.region.clone()))
+            .ok_or_else(|| GapCause {
+                operation: operation.to_owned(),
+                code: "NoClient".to_owned(),
+                message: format!("no client was made for {}", watched.source),
+            })
     }
 }
 
 impl StatusSource for ConfigStatuses {
     async fn identify(&self) -> Result<AccountId, GapCause> {
         const OPERATION: &str = "GetCallerIdentity";
-        let identity = self.sts.get_caller_identity().send().await.map_err(|error| gap_cause(OPERATION, &error))?;
+        let identity = self
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| gap_cause(OPERATION, &error))?;
         match identity.account() {
             Some(account) if AccountId::is_valid(account) => Ok(account.into()),
             other => Err(GapCause {
@@ -67,13 +79,19 @@ impl StatusSource for ConfigStatuses {
         }
     }
 
-    async fn packs(&self, source: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        source: &Watched,
+        token: Option<&str>,
+    ) -> Result<Page<(PackName, Row)>, GapCause> {
         let (client, line) = self.source(source, LIST)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .limit(PAGE.into())
             .set_next_token(token.map(str::to_owned));
-        let answer = line.call(async || request.clone().send().await, is_throttled).await;
+        let answer = line
+            .call(async || request.clone().send().await, is_throttled)
+            .await;
         let answer = answer.map_err(|error| gap_cause(LIST, &error))?;
         Ok(Page {
             rows: answer
@@ -86,12 +104,14 @@ impl StatusSource for ConfigStatuses {
 
     async fn pack(&self, source: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
         let (client, line) = self.source(source, LIST)?;
-        let request =
-            client.describe_organization_conformance_pack_statuses().organization_conformance_pack_names(name.as_str());
+        let request = client
+            .describe_organization_conformance_pack_statuses()
+            .organization_conformance_pack_names(name.as_str());
         match line.call(async || request.clone().send().await, is_throttled).await {
             Ok(answer) => {
                 let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| GapCause::no_list(LIST))?;
-                // Who is not there is answered with an error; a list without them answers something else.
+                // Who is not there is answered with an error; a list without them answers something
+                // else.
                 let row = rows.into_iter().filter_map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
                 row.map(Some).ok_or_else(|| GapCause::no_list(LIST))
             }
@@ -111,7 +131,9 @@ impl StatusSource for ConfigStatuses {
             let filters = OrganizationResourceDetailedStatusFilters::builder();
             match filter {
                 Filter::Account(account) => filters.account_id(account.as_str()),
-                Filter::Status(status) => filters.status(OrganizationResourceDetailedStatus::from(status.as_str())),
+                Filter::Status(status) => {
+                    filters.status(OrganizationResourceDetailedStatus::from(status.as_str()))
+                }
             }
             .build()
         });
@@ -122,7 +144,9 @@ impl StatusSource for ConfigStatuses {
             .set_filters(filters)
             .limit(PAGE.into())
             .set_next_token(token.map(str::to_owned));
-        let answer = line.call(async || request.clone().send().await, is_throttled).await;
+        let answer = line
+            .call(async || request.clone().send().await, is_throttled)
+            .await;
         let answer = answer.map_err(|error| match error.as_service_error() {
             Some(GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
                 Unread::NoSuchPack
@@ -151,22 +175,40 @@ fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code().is_some_and(is_throttling)
 }
 
-/// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is missing from a list for it
-/// would look absent.
+/// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is
+/// missing from a list for it would look absent.
 fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, Row)> {
-    let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
+    let said = said(
+        row.status.as_str(),
+        row.error_code,
+        row.error_message,
+        row.last_update_time,
+    );
     let name = row.organization_conformance_pack_name;
     (!name.is_empty()).then(|| (name.into(), said))
 }
 
 /// See [`pack`].
 fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, Row)> {
-    let said = said(row.status.as_str(), row.error_code, row.error_message, row.last_update_time);
-    let row_of_member = Row { conformance_pack_name: Some(text(row.conformance_pack_name)), ..said };
+    let said = said(
+        row.status.as_str(),
+        row.error_code,
+        row.error_message,
+        row.last_update_time,
+    );
+    let row_of_member = Row {
+        conformance_pack_name: Some(text(row.conformance_pack_name)),
+        ..said
+    };
     (!row.account_id.is_empty()).then(|| (row.account_id.into(), row_of_member))
 }
 
-fn said(status: &str, code: Option<String>, message: Option<String>, updated: Option<DateTime>) -> Row {
+fn said(
+    status: &str,
+    code: Option<String>,
+    message: Option<String>,
+    updated: Option<DateTime>,
+) -> Row {
     Row {
         error_code: code.map(text),
         error_message: message.map(text),

@@ -1,5 +1,5 @@
-//! The calls to one source: each in its turn, not too many at once with those of all others, and again where AWS Config
-//! throttled.
+//! The calls to one source: each in its turn, not too many at once with those of all others, and
+//! again where AWS Config throttled.
 
 use std::sync::Arc;
 
@@ -39,14 +39,20 @@ struct Paced {
 }
 
 impl Line {
-    /// A line that tries a throttled call again, so often and after such waits, at a pace that it learns; with no `retries`,
-    /// throttled calls are left to who makes them.
+    /// A line that tries a throttled call again, so often and after such waits, at a pace that it
+    /// learns; with no `retries`, throttled calls are left to who makes them.
     pub fn new(room: Room, retries: Option<RetryConfig>) -> Self {
-        Self { room, paced: retries.map(|retries| Paced { pace: Pace::default(), retries }) }
+        Self {
+            room,
+            paced: retries.map(|retries| Paced {
+                pace: Pace::default(),
+                retries,
+            }),
+        }
     }
 
-    /// Makes a call. Who waits for a turn takes no room, and who waits for room no turn: a source that is throttled slows no
-    /// other.
+    /// Makes a call. Who waits for a turn takes no room, and who waits for room no turn: a source
+    /// that is throttled slows no other.
     pub async fn call<T, E>(
         &self,
         call: impl AsyncFn() -> Result<T, E>,

@@ -1,4 +1,5 @@
-//! AWS: one file per service, and how the clients are made. The only place that names the SDK; it knows no policy.
+//! AWS: one file per service, and how the clients are made. The only place that names the SDK; it
+//! knows no policy.
 
 mod clients;
 mod config;
@@ -28,8 +29,9 @@ pub use s3::S3Archive;
 pub use sns::SnsNotifier;
 pub use throttles::Throttles;
 
-/// An error of the SDK as a gap. Errors that the service's model does not know (throttling, denials) say what they are only
-/// in their metadata; for those that no service said, the word is ours.
+/// An error of the SDK as a gap. Errors that the service's model does not know (throttling,
+/// denials) say what they are only in their metadata; for those that no service said, the word is
+/// ours.
 fn gap_cause<E>(operation: &str, error: &SdkError<E>) -> GapCause
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -38,7 +40,9 @@ where
         return GapCause {
             operation: "AssumeRole".to_owned(),
             code: cut(words(refusal.code()).unwrap_or("NoAnswer").to_owned()),
-            message: cut(words(refusal.message()).map_or_else(|| with_causes(refusal), str::to_owned)),
+            message: cut(
+                words(refusal.message()).map_or_else(|| with_causes(refusal), str::to_owned)
+            ),
         };
     }
     let code = words(error.code()).unwrap_or(match error {
@@ -48,17 +52,23 @@ where
         _ => "NoAnswer",
     });
     let message = words(error.message()).map_or_else(|| with_causes(error), str::to_owned);
-    GapCause { operation: operation.to_owned(), code: cut(code.to_owned()), message: cut(message) }
+    GapCause {
+        operation: operation.to_owned(),
+        code: cut(code.to_owned()),
+        message: cut(message),
+    }
 }
 
-/// What the service said, if that is anything: an answer that was cut can have a code without a letter.
+/// What the service said, if that is anything: an answer that was cut can have a code without a
+/// letter.
 fn words(said: Option<&str>) -> Option<&str> {
     said.filter(|text| !text.trim().is_empty())
 }
 
 /// A role that could not be assumed shows only deep in the causes of the call that needed it.
 fn refused_role<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a AssumeRoleError> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
 }
 
 /// A failed call with what the service said.
@@ -70,15 +80,17 @@ enum Failure {
     Silent(String),
 }
 
-/// An error of the SDK as a cause that reads: code and message where the service gave them, else the SDK's whole chain.
+/// An error of the SDK as a cause that reads: code and message where the service gave them, else
+/// the SDK's whole chain.
 fn sdk_failure<E>(error: &SdkError<E>) -> Cause
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     Box::new(match (words(error.code()), words(error.message())) {
-        (Some(code), message) => {
-            Failure::Said { code: cut(code.to_owned()), message: cut(message.unwrap_or("no message").to_owned()) }
-        }
+        (Some(code), message) => Failure::Said {
+            code: cut(code.to_owned()),
+            message: cut(message.unwrap_or("no message").to_owned()),
+        },
         _ => Failure::Silent(with_causes(error)),
     })
 }

@@ -10,8 +10,8 @@ use super::sdk_failure;
 use crate::model::{Account, AccountId, cut};
 use crate::ports::Cause;
 
-/// AWS Organizations, as the function itself. Its client is made when it is first asked: most runs ask for no name, and each
-/// start would pay for it.
+/// AWS Organizations, as the function itself. Its client is made when it is first asked: most runs
+/// ask for no name, and each start would pay for it.
 #[derive(Debug)]
 pub(super) struct Organizations {
     config: Config,
@@ -21,16 +21,30 @@ pub(super) struct Organizations {
 impl Organizations {
     /// Reached as `config` says. Nothing is called.
     pub(super) fn new(config: Config) -> Self {
-        Self { config, client: OnceLock::new() }
+        Self {
+            config,
+            client: OnceLock::new(),
+        }
     }
 
-    /// Asks about one account. Its `State` is read; `Status`, which is not always the same, has been retired.
+    /// Asks about one account. Its `State` is read; `Status`, which is not always the same, has
+    /// been retired.
     pub(super) async fn account(&self, id: &AccountId) -> Result<Option<Account>, Cause> {
-        let client = self.client.get_or_init(|| Client::from_conf(self.config.clone()));
-        match client.describe_account().account_id(id.as_str()).send().await {
+        let client = self
+            .client
+            .get_or_init(|| Client::from_conf(self.config.clone()));
+        match client
+            .describe_account()
+            .account_id(id.as_str())
+            .send()
+            .await
+        {
             Ok(answer) => {
-                let said = answer.account.and_then(|account| Some((account.name?, account.state)));
-                let (name, state) = said.ok_or("AWS Organizations answered without the account's name")?;
+                let said = answer
+                    .account
+                    .and_then(|account| Some((account.name?, account.state)));
+                let (name, state) =
+                    said.ok_or("AWS Organizations answered without the account's name")?;
                 let state = state.filter(|state| *state != AccountState::Active);
                 Ok(Some(Account {
                     name: cut(name).into(),
@@ -38,7 +52,9 @@ impl Organizations {
                 }))
             }
             Err(error)
-                if error.as_service_error().is_some_and(DescribeAccountError::is_account_not_found_exception) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(DescribeAccountError::is_account_not_found_exception) =>
             {
                 Ok(None)
             }

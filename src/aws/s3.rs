@@ -27,27 +27,49 @@ pub struct S3Archive {
 impl S3Archive {
     /// The bucket, reached through `client`. A body is waited for as long as `patience`.
     pub fn new(client: Client, bucket: String, patience: Duration) -> Self {
-        Self { client, bucket, patience }
+        Self {
+            client,
+            bucket,
+            patience,
+        }
     }
 
     /// Asks for an object, or these bytes of it, and gives its body, which is still to come.
-    async fn open(&self, key: &str, range: Option<&str>) -> Result<Option<(ByteStream, Version)>, Cause> {
+    async fn open(
+        &self,
+        key: &str,
+        range: Option<&str>,
+    ) -> Result<Option<(ByteStream, Version)>, Cause> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
         match get.set_range(range.map(str::to_owned)).send().await {
             Ok(object) => Ok(Some((object.body, version(object.e_tag)?))),
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetObjectError::is_no_such_key) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(sdk_failure(&error)),
         }
     }
 
-    /// A body comes after its answer, where neither the SDK's time-outs nor its retries reach: one that is cut off or stalls
-    /// is asked for once more.
-    async fn read(&self, key: &str, range: Option<&str>) -> Result<Option<(Vec<u8>, Version)>, Cause> {
-        let Some((body, version)) = self.open(key, range).await? else { return Ok(None) };
+    /// A body comes after its answer, where neither the SDK's time-outs nor its retries reach: one
+    /// that is cut off or stalls is asked for once more.
+    async fn read(
+        &self,
+        key: &str,
+        range: Option<&str>,
+    ) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+        let Some((body, version)) = self.open(key, range).await? else {
+            return Ok(None);
+        };
         if let Ok(Ok(bytes)) = timeout(self.patience, whole(body)).await {
             return Ok(Some((bytes, version)));
         }
-        let Some((body, version)) = self.open(key, range).await? else { return Ok(None) };
+        let Some((body, version)) = self.open(key, range).await? else {
+            return Ok(None);
+        };
         Ok(Some((timeout(self.patience, whole(body)).await??, version)))
     }
 }
@@ -63,7 +85,10 @@ impl Archive for S3Archive {
     }
 
     async fn beginning(&self, key: &str, bytes: u16) -> Result<Option<(Vec<u8>, Version)>, Cause> {
-        match self.read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1)))).await {
+        match self
+            .read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1))))
+            .await
+        {
             // An empty object has no beginning, and what speaks S3 need not give parts.
             Err(_) => self.read(key, None).await,
             found => found,
@@ -85,7 +110,9 @@ impl Archive for S3Archive {
         let answer: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
         match answer {
             // An answer without an ETag is one that cannot be gone on from: as good as none.
-            Ok(stored) => version(stored.e_tag).map_err(|missing| Unwritten::Unknown(Box::new(missing))),
+            Ok(stored) => {
+                version(stored.e_tag).map_err(|missing| Unwritten::Unknown(Box::new(missing)))
+            }
             Err(error) => Err(unwritten(&error, expect)),
         }
     }
@@ -106,15 +133,25 @@ async fn whole(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
 
 /// An empty entity tag is none: a condition on it would hold for anything, or for nothing.
 fn version(e_tag: Option<String>) -> Result<Version, NoVersion> {
-    e_tag.filter(|tag| !tag.is_empty()).map(Version).ok_or(NoVersion)
+    e_tag
+        .filter(|tag| !tag.is_empty())
+        .map(Version)
+        .ok_or(NoVersion)
 }
 
-/// [Conditional writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when the
-/// condition does not hold, 409 when writes cross, 404 when the object that is expected is gone.
+/// [Conditional
+/// writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when
+/// the condition does not hold, 409 when writes cross, 404 when the object that is expected is
+/// gone.
 fn unwritten(error: &SdkError<PutObjectError>, expect: &Expect) -> Unwritten {
-    match error.raw_response().map(|response| response.status().as_u16()) {
+    match error
+        .raw_response()
+        .map(|response| response.status().as_u16())
+    {
         Some(412 | 409) => Unwritten::Lost,
-        Some(404) if matches!(expect, Expect::Version(_)) && error.code() == Some("NoSuchKey") => Unwritten::Lost,
+        Some(404) if matches!(expect, Expect::Version(_)) && error.code() == Some("NoSuchKey") => {
+            Unwritten::Lost
+        }
         Some(400..500) => Unwritten::Refused(sdk_failure(error)),
         _ => Unwritten::Unknown(sdk_failure(error)),
     }

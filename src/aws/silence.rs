@@ -1,5 +1,6 @@
-//! Silence is not throttling: who does not answer an attempt in time is tried once more, and no more. Nine retries are for
-//! a service that says that it is busy; spent on one that says nothing, they would be the time of the whole run.
+//! Silence is not throttling: who does not answer an attempt in time is tried once more, and no
+//! more. Nine retries are for a service that says that it is busy; spent on one that says nothing,
+//! they would be the time of the whole run.
 
 use aws_sdk_config::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_config::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -25,7 +26,8 @@ impl Storable for Unanswered {
 /// Makes an attempt that was made the last one of its call.
 pub(super) fn end(call: &mut ConfigBag) {
     if let Some(retries) = call.load::<RetryConfig>().cloned() {
-        call.interceptor_state().store_put(retries.with_max_attempts(1));
+        call.interceptor_state()
+            .store_put(retries.with_max_attempts(1));
     }
 }
 
@@ -43,7 +45,10 @@ impl Intercept for OnceMore {
     ) -> Result<(), BoxError> {
         let error = attempt.output_or_error().and_then(Result::err);
         let silent = error.is_some_and(|error| {
-            error.is_timeout_error() || error.as_connector_error().is_some_and(ConnectorError::is_timeout)
+            error.is_timeout_error()
+                || error
+                    .as_connector_error()
+                    .is_some_and(ConnectorError::is_timeout)
         });
         if silent {
             let unanswered = call.load::<Unanswered>().copied().unwrap_or_default().0 + 1;

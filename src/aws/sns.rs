@@ -24,7 +24,10 @@ impl SnsNotifier {
 
 impl Notifier for SnsNotifier {
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
-        let client = self.topics.get(topic).ok_or("no client was made for this topic")?;
+        let client = self
+            .topics
+            .get(topic)
+            .ok_or("no client was made for this topic")?;
         let mut publish = client
             .publish()
             .topic_arn(topic.as_str())
@@ -40,9 +43,14 @@ impl Notifier for SnsNotifier {
         }
         if topic.is_fifo() {
             // One group, because digests go out in order.
-            publish = publish.message_group_id("packwatch").message_deduplication_id(&message.deduplication_id);
+            publish = publish
+                .message_group_id("packwatch")
+                .message_deduplication_id(&message.deduplication_id);
         }
-        publish.send().await.map_err(|error| super::sdk_failure(&error))?;
+        publish
+            .send()
+            .await
+            .map_err(|error| super::sdk_failure(&error))?;
         Ok(())
     }
 }

@@ -31,9 +31,13 @@ impl Throttles {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The same count, and ends a call at its first throttled attempt: the SDK's own retries would not stand in line.
+    /// The same count, and ends a call at its first throttled attempt: the SDK's own retries would
+    /// not stand in line.
     pub(super) fn ending(&self) -> Self {
-        Self { ends: true, ..self.clone() }
+        Self {
+            ends: true,
+            ..self.clone()
+        }
     }
 }
 
@@ -48,11 +52,16 @@ impl Intercept for Throttles {
         _: &RuntimeComponents,
         call: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let error = attempt.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
+        let error = attempt
+            .output_or_error()
+            .and_then(Result::err)
+            .and_then(|error| error.as_operation_error());
         let code = error.and_then(|error| {
             let listing = error.downcast_ref::<DescribeOrganizationConformancePackStatusesError>();
             let members = error.downcast_ref::<GetOrganizationConformancePackDetailedStatusError>();
-            listing.and_then(ProvideErrorMetadata::code).or_else(|| members.and_then(ProvideErrorMetadata::code))
+            listing
+                .and_then(ProvideErrorMetadata::code)
+                .or_else(|| members.and_then(ProvideErrorMetadata::code))
         });
         if code.is_some_and(is_throttling) {
             self.count.fetch_add(1, Ordering::Relaxed);

@@ -9,8 +9,8 @@ use crate::ledger::{GapEnd, Ledger, OpenGap};
 use crate::model::{AccountId, GapCause, GapKey};
 use crate::observation::Observation;
 
-/// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether it had been met
-/// before.
+/// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether
+/// it had been met before.
 pub(crate) fn compare_gaps(
     next: &mut Ledger,
     observation: &Observation,
@@ -27,7 +27,8 @@ pub(crate) fn compare_gaps(
             ended: None,
             told: BTreeSet::new(),
         });
-        // One that comes back is another gap, though some may not know yet that the first one ended.
+        // One that comes back is another gap, though some may not know yet that the first one
+        // ended.
         if gap.ended.take().is_some() {
             gap.since = now;
             gap.met_again = false;
@@ -49,14 +50,26 @@ pub(crate) fn compare_gaps(
 fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapEnd> {
     if !terms.scope.sees_the_end_of(key) {
         // Who could not be identified is read under its own name now.
-        let end = if key.source.caller == AccountId::unidentified() { GapEnd::Read } else { GapEnd::Unwatched };
+        let end = if key.source.caller == AccountId::unidentified() {
+            GapEnd::Read
+        } else {
+            GapEnd::Unwatched
+        };
         return (!terms.scope.narrowed && terms.scope.identified).then_some(end);
     }
     let Some(pack) = key.unread_pack() else {
-        return observation.listings.get(&key.source).filter(|listing| listing.complete).map(|_| GapEnd::Read);
+        return observation
+            .listings
+            .get(&key.source)
+            .filter(|listing| listing.complete)
+            .map(|_| GapEnd::Read);
     };
     if observation.lacks(&pack) {
         return Some(GapEnd::Gone);
     }
-    observation.packs.get(&pack).filter(|reading| reading.is_answered()).map(|_| GapEnd::Read)
+    observation
+        .packs
+        .get(&pack)
+        .filter(|reading| reading.is_answered())
+        .map(|_| GapEnd::Read)
 }

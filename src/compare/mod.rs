@@ -1,5 +1,6 @@
-//! The comparison: from what was open and what was seen, to what is open now. One function makes both the changes and the
-//! next ledger, so they cannot disagree, and comparing again with the same observation changes nothing.
+//! The comparison: from what was open and what was seen, to what is open now. One function makes
+//! both the changes and the next ledger, so they cannot disagree, and comparing again with the same
+//! observation changes nothing.
 
 mod emptied;
 mod gaps;
@@ -58,12 +59,21 @@ pub fn compare(ledger: &Ledger, observation: &Observation, terms: Terms<'_>) -> 
     let gaps = compare_gaps(&mut next, observation, terms);
     next.drop_what_nobody_waits_for();
     note_names(&mut next, observation);
-    Comparison { ledger: next, unconfirmed, gaps }
+    Comparison {
+        ledger: next,
+        unconfirmed,
+        gaps,
+    }
 }
 
 /// What the settings no longer cover is not watched any more: that is neither a clearing nor open.
 fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
-    let left: Vec<FailureKey> = next.open.keys().filter(|key| !terms.scope.covers(key)).cloned().collect();
+    let left: Vec<FailureKey> = next
+        .open
+        .keys()
+        .filter(|key| !terms.scope.covers(key))
+        .cloned()
+        .collect();
     for key in left {
         close(next, &key, How::Unwatched, now);
     }
@@ -75,13 +85,22 @@ fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
         }
     }
     next.packs.retain(|key, _| terms.scope.covers_pack(key));
-    next.emptied.retain(|source, _| terms.scope.sources.contains(source));
+    next.emptied
+        .retain(|source, _| terms.scope.sources.contains(source));
 }
 
 /// Names are kept for a while, and are no part of what a failure is.
 fn note_names(next: &mut Ledger, observation: &Observation) {
     let at = observation.ended_at;
-    let named = |(id, account): (&AccountId, &Option<Account>)| (id.clone(), Named { at, account: account.clone() });
+    let named = |(id, account): (&AccountId, &Option<Account>)| {
+        (
+            id.clone(),
+            Named {
+                at,
+                account: account.clone(),
+            },
+        )
+    };
     next.names.extend(observation.accounts.iter().map(named));
     next.names.retain(|_, named| named.is_good(at));
 }

@@ -11,7 +11,8 @@ use crate::model::{AccountId, FailureKey, How, PackKey, Row, Standing};
 use crate::observation::{Coverage, Observation, PackReading};
 use crate::scope::Scope;
 
-/// What is seen twice this far apart, and in every reading between, is no passing state of a pack that is being rewritten.
+/// What is seen twice this far apart, and in every reading between, is no passing state of a pack
+/// that is being rewritten.
 const SETTLES_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a reading says of an open failure.
@@ -22,12 +23,23 @@ enum Verdict {
 }
 
 /// Follows every open failure in scope; gives those that could not be read.
-pub(super) fn follow_open(next: &mut Ledger, observation: &Observation, scope: &Scope) -> BTreeSet<FailureKey> {
+pub(super) fn follow_open(
+    next: &mut Ledger,
+    observation: &Observation,
+    scope: &Scope,
+) -> BTreeSet<FailureKey> {
     let now = observation.ended_at;
-    let keys: Vec<FailureKey> = next.open.keys().filter(|key| scope.covers(key)).cloned().collect();
+    let keys: Vec<FailureKey> = next
+        .open
+        .keys()
+        .filter(|key| scope.covers(key))
+        .cloned()
+        .collect();
     let mut unconfirmed = BTreeSet::new();
     for key in keys {
-        let Some(open) = next.open.get_mut(&key) else { continue };
+        let Some(open) = next.open.get_mut(&key) else {
+            continue;
+        };
         let verdict = match observation.packs.get(&key.pack) {
             Some(reading) => match &key.account_id {
                 Some(account) => Open::revise(open, |open| member(open, reading, account, now)),
@@ -56,8 +68,10 @@ fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Time
         }
         None if reading.lacks(account) => {
             let absent_since = *open.absent_since.get_or_insert(now);
-            let pack_stands_still =
-                reading.status_after.as_ref().is_some_and(|status| status.standing() != Standing::Moving);
+            let pack_stands_still = reading
+                .status_after
+                .as_ref()
+                .is_some_and(|status| status.standing() != Standing::Moving);
             if pack_stands_still || now.duration_since(absent_since) >= SETTLES_AFTER {
                 Verdict::Closes(How::AccountRemoved)
             } else {
@@ -86,12 +100,21 @@ fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdic
         Standing::Failing | Standing::Absent => open.settled_since = None,
     }
     open.follow(&reading.row, now);
-    if reading.is_answered() { Verdict::StaysOpen } else { Verdict::Unread }
+    if reading.is_answered() {
+        Verdict::StaysOpen
+    } else {
+        Verdict::Unread
+    }
 }
 
 /// Ends the failure of a pack itself where one of its members is open: that explains it.
 pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
-    let alone: Vec<FailureKey> = next.open.keys().filter(|key| key.is_pack() && scope.covers(key)).cloned().collect();
+    let alone: Vec<FailureKey> = next
+        .open
+        .keys()
+        .filter(|key| key.is_pack() && scope.covers(key))
+        .cloned()
+        .collect();
     for key in alone {
         if a_member_is_open(next, &key.pack) {
             close(next, &key, How::Explained, now);
@@ -103,11 +126,18 @@ pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
 pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Terms<'_>) {
     let now = observation.ended_at;
     let mut new = Vec::new();
-    let mut see = |next: &mut Ledger, key: FailureKey, row: &Arc<Row>| match next.open.get_mut(&key) {
-        Some(open) => Open::revise(open, |open| open.seen_again |= open.first_run.as_str() != terms.run_id),
+    let mut see = |next: &mut Ledger, key: FailureKey, row: &Arc<Row>| match next.open.get_mut(&key)
+    {
+        Some(open) => Open::revise(open, |open| {
+            open.seen_again |= open.first_run.as_str() != terms.run_id
+        }),
         None => new.push((key, Arc::new(Open::first_seen(row, terms.run_id, now)))),
     };
-    for (pack, reading) in observation.packs.iter().filter(|(pack, _)| terms.scope.covers_pack(pack)) {
+    for (pack, reading) in observation
+        .packs
+        .iter()
+        .filter(|(pack, _)| terms.scope.covers_pack(pack))
+    {
         for (account, row) in &reading.unsettled {
             if row.standing() == Standing::Failing && terms.scope.covers_account(Some(account)) {
                 see(next, FailureKey::member(pack, account), row);
@@ -121,7 +151,8 @@ pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Term
     next.open.append(&mut new.into_iter().collect());
 }
 
-/// Whether a pack fails and no member explains it: neither one that this reading found nor one that is open.
+/// Whether a pack fails and no member explains it: neither one that this reading found nor one that
+/// is open.
 fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: &Scope) -> bool {
     let itself = FailureKey::pack_itself(pack);
     scope.covers(&itself)
@@ -135,32 +166,59 @@ fn a_member_is_open(next: &Ledger, pack: &PackKey) -> bool {
     next.open_in(pack).any(|(key, _)| !key.is_pack())
 }
 
-/// Notes which packs were tried, and forgets those that are not there; unless the run is too narrow to say that a source
-/// is emptied, because who says so later has to know that there were some.
+/// Notes which packs were tried, and forgets those that are not there; unless the run is too narrow
+/// to say that a source is emptied, because who says so later has to know that there were some.
 pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
     let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
-    next.packs.retain(|pack, _| !may_forget(pack) || !observation.lacks(pack));
+    next.packs
+        .retain(|pack, _| !may_forget(pack) || !observation.lacks(pack));
     let tried = |reading: &PackReading| reading.coverage != Coverage::Untried;
-    for (pack, reading) in observation.packs.iter().filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading))
+    for (pack, reading) in observation
+        .packs
+        .iter()
+        .filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading))
     {
         let before = next.packs.get(pack).and_then(|hint| hint.large);
         let large = size(reading, before, observation.ended_at);
-        next.packs.insert(pack.clone(), PackHint { attempted_at: observation.ended_at, large });
+        next.packs.insert(
+            pack.clone(),
+            PackHint {
+                attempted_at: observation.ended_at,
+                large,
+            },
+        );
     }
 }
 
 /// What is known of the size of a pack after a reading.
 fn size(reading: &PackReading, before: Option<Large>, now: Timestamp) -> Option<Large> {
-    let known = before.unwrap_or(Large { since: now, sparse: false, whole: None });
-    let known = Large { sparse: known.sparse || reading.sparse, ..known };
+    let known = before.unwrap_or(Large {
+        since: now,
+        sparse: false,
+        whole: None,
+    });
+    let known = Large {
+        sparse: known.sparse || reading.sparse,
+        ..known
+    };
     match reading.coverage {
         Coverage::OnePage => None,
-        Coverage::Untried | Coverage::Partial => (before.is_some() || reading.sparse).then_some(known),
+        Coverage::Untried | Coverage::Partial => {
+            (before.is_some() || reading.sparse).then_some(known)
+        }
         Coverage::Failing => Some(known),
         Coverage::Pages => {
             let count = |standing| reading.count(standing);
             let [moving, settled] = [Standing::Moving, Standing::Settled].map(count);
-            Some(Large { whole: Some(Whole { at: now, total: reading.present(), moving, settled }), ..known })
+            Some(Large {
+                whole: Some(Whole {
+                    at: now,
+                    total: reading.present(),
+                    moving,
+                    settled,
+                }),
+                ..known
+            })
         }
     }
 }

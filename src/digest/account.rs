@@ -1,4 +1,5 @@
-//! A member account as people know it: its id, its name where that is known, and its state where that says something.
+//! A member account as people know it: its id, its name where that is known, and its state where
+//! that says something.
 
 use std::fmt;
 
@@ -18,13 +19,26 @@ impl<'a> Account<'a> {
     pub(super) fn failing(record: &'a FailureRecord) -> Option<Self> {
         let FailureRecord { key, state, .. } = record;
         let id = key.account_id.as_ref()?;
-        Some(Self { id, name: state.account_name.as_ref(), state: state.account_state.as_ref() })
+        Some(Self {
+            id,
+            name: state.account_name.as_ref(),
+            state: state.account_state.as_ref(),
+        })
     }
 
     /// The account that failed; `None` for a pack itself.
     pub(super) fn closed(record: &'a ClosedRecord) -> Option<Self> {
-        let ClosedRecord { key, account_name, account_state, .. } = record;
-        Some(Self { id: key.account_id.as_ref()?, name: account_name.as_ref(), state: account_state.as_ref() })
+        let ClosedRecord {
+            key,
+            account_name,
+            account_state,
+            ..
+        } = record;
+        Some(Self {
+            id: key.account_id.as_ref()?,
+            name: account_name.as_ref(),
+            state: account_state.as_ref(),
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Failures of one cause, together: the same status, code, and message once the identifiers in it are masked.
+//! Failures of one cause, together: the same status, code, and message once the identifiers in it
+//! are masked.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,18 +45,30 @@ impl Group<'_> {
 
     /// What to do, where the cause is known.
     pub(super) fn remedy(&self) -> Option<&'static str> {
-        let text = format!("{} {}", self.code.unwrap_or_default(), self.message.as_deref().unwrap_or_default());
-        REMEDIES.iter().find(|(marks, _)| marks.iter().any(|mark| text.contains(mark))).map(|(_, remedy)| *remedy)
+        let text = format!(
+            "{} {}",
+            self.code.unwrap_or_default(),
+            self.message.as_deref().unwrap_or_default()
+        );
+        REMEDIES
+            .iter()
+            .find(|(marks, _)| marks.iter().any(|mark| text.contains(mark)))
+            .map(|(_, remedy)| *remedy)
     }
 }
 
-const PERMISSIONS: &str = "check service control policies and the roles of AWS Config in these accounts";
+const PERMISSIONS: &str =
+    "check service control policies and the roles of AWS Config in these accounts";
 
 /// Causes seen in the field, by what their code or message holds. AWS gives no official list.
 const REMEDIES: &[(&[&str], &str)] = &[
     (&["not authorized"], PERMISSIONS),
     (
-        &["NoAvailableConfigurationRecorder", "NoAvailableDeliveryChannel", "configuration recorder"],
+        &[
+            "NoAvailableConfigurationRecorder",
+            "NoAvailableDeliveryChannel",
+            "configuration recorder",
+        ],
         "turn on AWS Config (a recorder and a delivery channel) in these accounts and regions",
     ),
     (
@@ -63,23 +76,44 @@ const REMEDIES: &[(&[&str], &str)] = &[
         "create the service-linked role for config-conforms.amazonaws.com in these accounts",
     ),
     (
-        &["MaxNumberOfConfigRules", "MaxNumberOfConformancePacks", "LimitExceeded", "limit exceeded", "quota"],
+        &[
+            "MaxNumberOfConfigRules",
+            "MaxNumberOfConformancePacks",
+            "LimitExceeded",
+            "limit exceeded",
+            "quota",
+        ],
         "these accounts are at an AWS Config quota: remove rules or packs there, or raise the quota",
     ),
-    (&["suspended", "Suspended"], "the account is suspended: exclude it from the pack, or close it"),
-    (&["AccessDenied", "InsufficientPermissions", "ermission"], PERMISSIONS),
+    (
+        &["suspended", "Suspended"],
+        "the account is suspended: exclude it from the pack, or close it",
+    ),
+    (
+        &["AccessDenied", "InsufficientPermissions", "ermission"],
+        PERMISSIONS,
+    ),
     (
         &["TemplateValidation", "InvalidParameter", "ValidationError"],
         "the pack's template or parameters are refused: mend them and deploy the pack again",
     ),
 ];
 
-#[expect(clippy::unwrap_used, reason = "the patterns are constants, and a test masks with each of them")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "the patterns are constants, and a test masks with each of them"
+)]
 static IDENTIFIERS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
     [
         (r"(?-u)arn:aws[a-z-]*:[!#-&(*+\--:<-~]+", "ARN"),
-        (r"(?-u)\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "ID"),
-        (r#"(?i-u)\brequest[ _-]?id"?[:= ]+"?[0-9a-z+/=_-]{8,}"#, "Request ID: ID"),
+        (
+            r"(?-u)\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
+            "ID",
+        ),
+        (
+            r#"(?i-u)\brequest[ _-]?id"?[:= ]+"?[0-9a-z+/=_-]{8,}"#,
+            "Request ID: ID",
+        ),
         (r"(?-u)(?:\b|_)[0-9]{12}(?:\b|_)", "ACCOUNT"),
     ]
     .map(|(pattern, mask)| (Regex::new(pattern).unwrap(), mask))
@@ -89,7 +123,9 @@ static IDENTIFIERS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
 pub(super) fn mask(message: &str) -> String {
     IDENTIFIERS
         .iter()
-        .fold(message.to_owned(), |text, (identifier, mask)| identifier.replace_all(&text, *mask).into_owned())
+        .fold(message.to_owned(), |text, (identifier, mask)| {
+            identifier.replace_all(&text, *mask).into_owned()
+        })
 }
 
 /// Groups failures by pack and cause, the largest first within a pack.
@@ -100,7 +136,13 @@ pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
         let message = cause.error_message.as_ref().map(Text::as_str);
         let masked = message.map(mask);
         let group = groups
-            .entry((&key.pack.pack, cause.status.as_str(), code, masked.clone(), key.is_pack()))
+            .entry((
+                &key.pack.pack,
+                cause.status.as_str(),
+                code,
+                masked.clone(),
+                key.is_pack(),
+            ))
             .or_insert_with(|| Group {
                 pack: &key.pack.pack,
                 status: cause.status.as_str(),
@@ -125,7 +167,10 @@ pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
     }
     let mut groups: Vec<_> = groups.into_values().collect();
     groups.sort_by(|one, other| {
-        one.pack.cmp(other.pack).then(other.failures.len().cmp(&one.failures.len())).then(one.name().cmp(other.name()))
+        one.pack
+            .cmp(other.pack)
+            .then(other.failures.len().cmp(&one.failures.len()))
+            .then(one.name().cmp(other.name()))
     });
     groups
 }

@@ -1,6 +1,6 @@
-//! The body for the chat topic: Amazon Q Developer's
-//! [custom notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html), the only form that it
-//! does not drop.
+//! The body for the chat topic: Amazon Q Developer's [custom
+//! notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html), the
+//! only form that it does not drop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -46,7 +46,10 @@ struct Metadata<'a> {
 pub(super) fn body(digest: &Digest) -> String {
     let subject = digest.subject();
     let packs = digest.packs();
-    let label = digest.label.as_ref().map_or_else(String::new, |label| format!("-{label}"));
+    let label = digest
+        .label
+        .as_ref()
+        .map_or_else(String::new, |label| format!("-{label}"));
     let thread = match packs.iter().next() {
         Some(pack) if packs.len() == 1 => format!("packwatch{label}-{}", inert(pack.as_str())),
         _ => format!("packwatch{label}"),
@@ -61,13 +64,21 @@ pub(super) fn body(digest: &Digest) -> String {
             title: &subject,
             description: description(digest, &groups),
             next_steps: groups.iter().filter_map(Group::remedy).take(LIST).collect(),
-            keywords: packs.iter().take(LIST).map(|pack| inert(pack.as_str())).collect(),
+            keywords: packs
+                .iter()
+                .take(LIST)
+                .map(|pack| inert(pack.as_str()))
+                .collect(),
         },
         metadata: Metadata {
             thread_id: thread,
             summary: &subject,
             event_type: "packwatch digest",
-            related_resources: digest.snapshot.iter().map(super::SnapshotAddress::uri).collect(),
+            related_resources: digest
+                .snapshot
+                .iter()
+                .map(super::SnapshotAddress::uri)
+                .collect(),
             additional_context: BTreeMap::from([
                 ("appeared", digest.totals.appeared.to_string()),
                 ("cleared", digest.totals.cleared.to_string()),
@@ -84,8 +95,18 @@ fn description(digest: &Digest, groups: &[Group<'_>]) -> String {
     let mut description = String::new();
     let mut left_out = 0;
     let accounts = groups.iter().filter(|group| !group.accounts.is_empty());
-    let accounts = accounts.map(|group| format!("{}: {}", group.name(), text::accounts_listed(&group.accounts)));
-    for line in text::summary(digest, groups).into_iter().chain(accounts).map(|line| inert(&line)) {
+    let accounts = accounts.map(|group| {
+        format!(
+            "{}: {}",
+            group.name(),
+            text::accounts_listed(&group.accounts)
+        )
+    });
+    for line in text::summary(digest, groups)
+        .into_iter()
+        .chain(accounts)
+        .map(|line| inert(&line))
+    {
         if description.len() + line.len() < DESCRIPTION {
             description.push_str(&line);
             description.push('\n');

@@ -8,7 +8,10 @@ use crate::snapshot::{EmptiedRecord, EmptiedState};
 
 /// How many sources list no packs any more, and how many list some again.
 pub(super) fn counts(digest: &Digest) -> (usize, usize) {
-    (of(digest, EmptiedState::Began).len(), of(digest, EmptiedState::Ended).len())
+    (
+        of(digest, EmptiedState::Began).len(),
+        of(digest, EmptiedState::Ended).len(),
+    )
 }
 
 /// The lines of the overview: one for each state, however many sources are in it.
@@ -30,21 +33,49 @@ pub(super) fn sections(digest: &Digest, page: &mut Page) {
     if !began.is_empty() {
         page.heading(&format!("No packs any more ({})", began.len()));
     }
-    let callers: BTreeSet<&str> = began.iter().map(|record| record.source.caller.as_str()).collect();
-    for EmptiedRecord { source, packs_before, since, state: _ } in &began {
+    let callers: BTreeSet<&str> = began
+        .iter()
+        .map(|record| record.source.caller.as_str())
+        .collect();
+    for EmptiedRecord {
+        source,
+        packs_before,
+        since,
+        state: _,
+    } in &began
+    {
         let mut part = Part::new();
-        part.line(2, &format!("{source} lists no pack to watch; before there were {packs_before}"));
-        part.line(4, &format!("since {} ({})", moment(*since), lasted(*since, digest.created_at)));
+        part.line(
+            2,
+            &format!("{source} lists no pack to watch; before there were {packs_before}"),
+        );
+        part.line(
+            4,
+            &format!(
+                "since {} ({})",
+                moment(*since),
+                lasted(*since, digest.created_at)
+            ),
+        );
         page.part(&part);
     }
     if !began.is_empty() {
         let mut part = Part::new();
         let callers: Vec<&str> = callers.into_iter().collect();
         part.line(2, "Whatever fails there is not seen.");
-        let to_do =
-            "if they were not deleted on purpose, check that AWS Config still has trusted access in AWS Organizations";
-        let administers = if callers.len() == 1 { "still administers" } else { "still administer" };
-        part.line(2, &format!("To do: {to_do}, and that {} {administers} the packs", callers.join(", ")));
+        let to_do = "if they were not deleted on purpose, check that AWS Config still has trusted access in AWS Organizations";
+        let administers = if callers.len() == 1 {
+            "still administers"
+        } else {
+            "still administer"
+        };
+        part.line(
+            2,
+            &format!(
+                "To do: {to_do}, and that {} {administers} the packs",
+                callers.join(", ")
+            ),
+        );
         page.part(&part);
     }
     let ended = of(digest, EmptiedState::Ended);
@@ -60,7 +91,11 @@ pub(super) fn sections(digest: &Digest, page: &mut Page) {
 }
 
 fn of(digest: &Digest, state: EmptiedState) -> Vec<&EmptiedRecord> {
-    digest.emptied.iter().filter(|record| record.state == state).collect()
+    digest
+        .emptied
+        .iter()
+        .filter(|record| record.state == state)
+        .collect()
 }
 
 fn named(records: &[&EmptiedRecord]) -> Option<String> {

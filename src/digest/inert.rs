@@ -1,7 +1,8 @@
-//! Text from AWS made harmless where people read it: an error message can carry anything that a template held.
+//! Text from AWS made harmless where people read it: an error message can carry anything that a
+//! template held.
 
-/// The text on one line, without control and formatting characters, and with what chat and mail programs act on
-/// (mentions, links, emphasis, code) replaced by characters that only look like it.
+/// The text on one line, without control and formatting characters, and with what chat and mail
+/// programs act on (mentions, links, emphasis, code) replaced by characters that only look like it.
 pub fn inert(text: &str) -> String {
     let mut calm = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -34,8 +35,8 @@ fn inside_a_word(before: &str, after: Option<&char>) -> bool {
     before.ends_with(char::is_alphanumeric) && after.is_some_and(|c| c.is_alphanumeric())
 }
 
-/// Characters that show nothing themselves and change how others show: zero-width, bidirectional, tags, variation
-/// selectors.
+/// Characters that show nothing themselves and change how others show: zero-width, bidirectional,
+/// tags, variation selectors.
 fn is_formatting(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

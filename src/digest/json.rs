@@ -1,4 +1,5 @@
-//! The body for the digest topic: a text for people, a line for phones, and JSON for programs that always fits.
+//! The body for the digest topic: a text for people, a line for phones, and JSON for programs that
+//! always fits.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,9 +9,10 @@ use super::Digest;
 use crate::snapshot::SCHEMA_VERSION;
 use crate::totals::Totals;
 
-/// The JSON for programs. Records are cut where they do not fit, whole ones; the counts stay true. `packs` and `regions` are
-/// those of the attributes, which by [AWS's word](https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html) do not
-/// go with a message that has a structure.
+/// The JSON for programs. Records are cut where they do not fit, whole ones; the counts stay true.
+/// `packs` and `regions` are those of the attributes, which by [AWS's
+/// word](https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html) do not go with a
+/// message that has a structure.
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
@@ -44,7 +46,13 @@ struct Structure<'a> {
 /// The body, in at most `room` bytes.
 pub(super) fn body(digest: &Digest, room: usize) -> String {
     let (email, sms) = (digest.text(), digest.subject());
-    let structure = |default: &str| write(&Structure { default, email: &email, sms: &sms });
+    let structure = |default: &str| {
+        write(&Structure {
+            default,
+            email: &email,
+            sms: &sms,
+        })
+    };
     let mut document = Document {
         schema_version: SCHEMA_VERSION,
         digest_id: &digest.id,
@@ -68,7 +76,8 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
     let frame = structure(&write(&document)).len() + digest.subject().len();
     let mut left = room.saturating_sub(frame + 1);
     let mut fits = |record: Box<RawValue>| {
-        // The JSON is a string inside the body, so that its quotes count twice; a comma goes with each record.
+        // The JSON is a string inside the body, so that its quotes count twice; a comma goes with
+        // each record.
         let cost = write(record.get()).len() - 1;
         let fits = cost <= left;
         left = if fits { left - cost } else { 0 };
@@ -83,12 +92,43 @@ pub(super) fn body(digest: &Digest, room: usize) -> String {
     document.cleared = records(&digest.cleared, &mut fits);
     document.unwatched = records(&digest.unwatched, &mut fits);
     document.reminded = records(&digest.reminded, &mut fits);
-    let Document { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = &document;
-    let lists = [&document.packs, &document.regions, emptied, gaps, appeared, cleared, unwatched, reminded];
+    let Document {
+        emptied,
+        gaps,
+        appeared,
+        cleared,
+        unwatched,
+        reminded,
+        ..
+    } = &document;
+    let lists = [
+        &document.packs,
+        &document.regions,
+        emptied,
+        gaps,
+        appeared,
+        cleared,
+        unwatched,
+        reminded,
+    ];
     let kept: usize = lists.iter().map(|list| list.len()).sum();
-    let Digest { emptied, gaps, appeared, cleared, unwatched, reminded, .. } = digest;
-    let changed = [appeared.len(), cleared.len(), unwatched.len(), reminded.len()];
-    let all = packs.len() + regions.len() + emptied.len() + gaps.len() + changed.iter().sum::<usize>();
+    let Digest {
+        emptied,
+        gaps,
+        appeared,
+        cleared,
+        unwatched,
+        reminded,
+        ..
+    } = digest;
+    let changed = [
+        appeared.len(),
+        cleared.len(),
+        unwatched.len(),
+        reminded.len(),
+    ];
+    let all =
+        packs.len() + regions.len() + emptied.len() + gaps.len() + changed.iter().sum::<usize>();
     document.truncated = kept < all;
     structure(&write(&document))
 }
@@ -98,7 +138,11 @@ fn records(
     records: impl IntoIterator<Item: Serialize>,
     fits: impl FnMut(Box<RawValue>) -> Option<Box<RawValue>>,
 ) -> Vec<Box<RawValue>> {
-    records.into_iter().filter_map(|record| serde_json::value::to_raw_value(&record).ok()).map_while(fits).collect()
+    records
+        .into_iter()
+        .filter_map(|record| serde_json::value::to_raw_value(&record).ok())
+        .map_while(fits)
+        .collect()
 }
 
 /// Documents of strings and numbers with string keys can always be written.

@@ -1,4 +1,5 @@
-//! The digest: what changed, worded for people and for programs. Pure: a ledger and a difference in, a message out.
+//! The digest: what changed, worded for people and for programs. Pure: a ledger and a difference
+//! in, a message out.
 
 mod account;
 mod cause;
@@ -20,8 +21,8 @@ use crate::message::{Attribute, Message, SIZE_LIMIT};
 use crate::model::{FailureKey, GapKey, PackName, Region, Row, Source, Text};
 use crate::plan::Plan;
 use crate::snapshot::{
-    ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings, emptied_records,
-    pack_names, packs_of,
+    ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings,
+    emptied_records, pack_names, packs_of,
 };
 use crate::totals::Totals;
 
@@ -84,8 +85,13 @@ pub struct SnapshotAddress {
 }
 
 /// What a key may hold that means something else in a link, or in the markdown around it.
-const IN_A_LINK: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'=').remove(b'~');
+const IN_A_LINK: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'=')
+    .remove(b'~');
 
 impl SnapshotAddress {
     /// The `s3://` address.
@@ -106,7 +112,10 @@ impl SnapshotAddress {
             "console.aws.amazon.com"
         };
         let key = utf8_percent_encode(&self.key, IN_A_LINK);
-        format!("https://{host}/s3/object/{}?region={region}&prefix={key}", self.bucket)
+        format!(
+            "https://{host}/s3/object/{}?region={region}&prefix={key}",
+            self.bucket
+        )
     }
 }
 
@@ -125,16 +134,27 @@ impl Digest {
         let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
-                let state = FailureState::of(ledger, key, open, policy, Some(audience.id), at).made_inert();
-                Some(FailureRecord { key: key.clone(), state, cause: Row::clone(open.cause()).made_inert() })
+                let state =
+                    FailureState::of(ledger, key, open, policy, Some(audience.id), at).made_inert();
+                Some(FailureRecord {
+                    key: key.clone(),
+                    state,
+                    cause: Row::clone(open.cause()).made_inert(),
+                })
             };
             keys.iter().filter_map(record).collect()
         };
         let endings = |keys: &BTreeSet<FailureKey>| -> Vec<ClosedRecord> {
-            let record = |key: &FailureKey| Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?).made_inert());
+            let record = |key: &FailureKey| {
+                Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?).made_inert())
+            };
             keys.iter().filter_map(record).collect()
         };
-        let told_of: Vec<&FailureKey> = ledger.open.keys().filter(|key| !policy.ignores(key)).collect();
+        let told_of: Vec<&FailureKey> = ledger
+            .open
+            .keys()
+            .filter(|key| !policy.ignores(key))
+            .collect();
         let mut ongoing = BTreeMap::new();
         let mut early = 0;
         let besides = |key: &FailureKey| !policy.ignores(key) && !difference.appeared.contains(key);
@@ -153,14 +173,18 @@ impl Digest {
             created_at: now,
             as_of: at,
             label: plan.label.clone(),
-            first_run: last.is_some_and(|last| last.first && last.run_id == plan.run_id) && audience.digests == 0,
+            first_run: last.is_some_and(|last| last.first && last.run_id == plan.run_id)
+                && audience.digests == 0,
             totals: Totals {
                 appeared: difference.appeared.len(),
                 cleared: clearings(ledger, difference),
                 open_all: told_of.len(),
                 ..last.map(|last| last.totals).unwrap_or_default()
             },
-            packs_open: pack_names(told_of.iter().copied()).into_iter().cloned().collect(),
+            packs_open: pack_names(told_of.iter().copied())
+                .into_iter()
+                .cloned()
+                .collect(),
             packs_failing: packs_of(told_of.iter().copied()),
             appeared: failures(&difference.appeared),
             cleared: endings(&difference.cleared),
@@ -192,8 +216,10 @@ impl Digest {
     /// The request for the digest topic.
     pub fn message(&self) -> Message {
         let attributes = self.attributes();
-        let taken: usize =
-            attributes.iter().map(|(name, value)| name.len() + value.data_type().len() + value.value().len()).sum();
+        let taken: usize = attributes
+            .iter()
+            .map(|(name, value)| name.len() + value.data_type().len() + value.value().len())
+            .sum();
         Message {
             subject: self.subject(),
             body: json::body(self, SIZE_LIMIT.saturating_sub(taken)),
@@ -216,8 +242,17 @@ impl Digest {
 
     /// Every failure that the digest is about.
     fn failures(&self) -> impl Iterator<Item = &FailureKey> {
-        let open = self.appeared.iter().chain(&self.reminded).map(|record| &record.key);
-        open.chain(self.cleared.iter().chain(&self.unwatched).map(|record| &record.key))
+        let open = self
+            .appeared
+            .iter()
+            .chain(&self.reminded)
+            .map(|record| &record.key);
+        open.chain(
+            self.cleared
+                .iter()
+                .chain(&self.unwatched)
+                .map(|record| &record.key),
+        )
     }
 
     /// The packs that the digest is about.
@@ -238,11 +273,22 @@ impl Digest {
     fn attributes(&self) -> BTreeMap<String, Attribute> {
         let packs = self.packs().into_iter().map(ToString::to_string).collect();
         BTreeMap::from([
-            ("appeared".to_owned(), Attribute::Number(self.totals.appeared)),
+            (
+                "appeared".to_owned(),
+                Attribute::Number(self.totals.appeared),
+            ),
             ("cleared".to_owned(), Attribute::Number(self.totals.cleared)),
             ("open".to_owned(), Attribute::Number(self.totals.open_all)),
             ("packs".to_owned(), Attribute::Strings(packs)),
-            ("regions".to_owned(), Attribute::Strings(self.regions().into_iter().map(ToString::to_string).collect())),
+            (
+                "regions".to_owned(),
+                Attribute::Strings(
+                    self.regions()
+                        .into_iter()
+                        .map(ToString::to_string)
+                        .collect(),
+                ),
+            ),
         ])
     }
 }
@@ -253,10 +299,22 @@ fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
         let mut cause = gap.cause.clone();
         cause.code = inert(&cause.code);
         cause.message = inert(&cause.message);
-        Some(GapRecord { key: key.clone(), cause, since: gap.since, state, end: gap.ended })
+        Some(GapRecord {
+            key: key.clone(),
+            cause,
+            since: gap.since,
+            state,
+            end: gap.ended,
+        })
     };
-    let lasting = difference.gaps_lasting.iter().filter_map(|key| record(key, GapState::Lasting));
-    let ended = difference.gaps_ended.iter().filter_map(|key| record(key, GapState::Ended));
+    let lasting = difference
+        .gaps_lasting
+        .iter()
+        .filter_map(|key| record(key, GapState::Lasting));
+    let ended = difference
+        .gaps_ended
+        .iter()
+        .filter_map(|key| record(key, GapState::Ended));
     let mut gaps: Vec<_> = lasting.chain(ended).collect();
     gaps.sort_by(|one, other| one.key.cmp(&other.key));
     gaps

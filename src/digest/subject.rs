@@ -2,33 +2,72 @@
 
 use super::Digest;
 
-/// [SNS](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html) wants fewer than 100 characters.
+/// [SNS](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html) wants fewer than 100
+/// characters.
 const LIMIT: usize = 99;
 
 pub(super) fn subject(digest: &Digest) -> String {
-    let label = digest.label.as_ref().map_or_else(String::new, |label| format!(" {label}"));
+    let label = digest
+        .label
+        .as_ref()
+        .map_or_else(String::new, |label| format!(" {label}"));
     let changes = if digest.first_run {
         "first run".to_owned()
     } else {
-        format!("{} appeared, {} cleared", digest.totals.appeared, digest.totals.cleared)
+        format!(
+            "{} appeared, {} cleared",
+            digest.totals.appeared, digest.totals.cleared
+        )
     };
-    let lasting = digest.gaps.iter().filter(|gap| gap.state != crate::snapshot::GapState::Ended).count();
+    let lasting = digest
+        .gaps
+        .iter()
+        .filter(|gap| gap.state != crate::snapshot::GapState::Ended)
+        .count();
     let ended = digest.gaps.len() - lasting;
     let (emptied, listed_again) = super::emptied::counts(digest);
     let extras = [
-        (emptied, if emptied == 1 { "source lists no packs" } else { "sources list no packs" }),
-        (listed_again, if listed_again == 1 { "source lists packs again" } else { "sources list packs again" }),
+        (
+            emptied,
+            if emptied == 1 {
+                "source lists no packs"
+            } else {
+                "sources list no packs"
+            },
+        ),
+        (
+            listed_again,
+            if listed_again == 1 {
+                "source lists packs again"
+            } else {
+                "sources list packs again"
+            },
+        ),
         (lasting, "not read"),
-        (ended, if ended == 1 { "gap ended" } else { "gaps ended" }),
+        (
+            ended,
+            if ended == 1 {
+                "gap ended"
+            } else {
+                "gaps ended"
+            },
+        ),
         (digest.unwatched.len(), "no longer watched"),
         (digest.reminded.len(), "still open after a while"),
     ];
     let extras = extras.into_iter().filter(|(count, _)| *count > 0);
-    let extras: Vec<String> = extras.map(|(count, words)| format!(", {count} {words}")).collect();
-    let bare = format!("packwatch{label}: {changes}, {} open", digest.totals.open_all);
+    let extras: Vec<String> = extras
+        .map(|(count, words)| format!(", {count} {words}"))
+        .collect();
+    let bare = format!(
+        "packwatch{label}: {changes}, {} open",
+        digest.totals.open_all
+    );
     let fits = |subject: &String| subject.len() <= LIMIT;
-    let with_packs = [packs(digest, true), packs(digest, false)].map(|packs| format!("{bare}{packs}"));
-    // The name of a pack gives way to what else is to be said, and where the packs are to a source that lists none.
+    let with_packs =
+        [packs(digest, true), packs(digest, false)].map(|packs| format!("{bare}{packs}"));
+    // The name of a pack gives way to what else is to be said, and where the packs are to a source
+    // that lists none.
     let first = if emptied > 0 { extras[0].as_str() } else { "" };
     let all = extras.concat();
     let mut subject = match with_packs {
@@ -56,5 +95,7 @@ fn packs(digest: &Digest, by_name: bool) -> String {
 }
 
 fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+    text.chars()
+        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! The digest as a person reads it: what matters in the first ten lines, 72 columns, every change in full.
+//! The digest as a person reads it: what matters in the first ten lines, 72 columns, every change
+//! in full.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -32,19 +33,30 @@ const MESSAGE_SHOWN: usize = 400;
 
 pub(super) fn text(digest: &Digest) -> String {
     let footer = footer(digest);
-    let mut page = Page { text: String::new(), left_out: 0, limit: LIMIT.saturating_sub(footer.len() + LEFT_OUT) };
+    let mut page = Page {
+        text: String::new(),
+        left_out: 0,
+        limit: LIMIT.saturating_sub(footer.len() + LEFT_OUT),
+    };
     page.line(0, &digest.subject());
     page.blank();
     let groups = group(&digest.appeared);
     overview(digest, &groups, &mut page);
     emptied::sections(digest, &mut page);
     appeared(digest, &groups, &mut page);
-    let (explained, cleared): (Vec<_>, Vec<_>) = digest.cleared.iter().partition(|record| record.how == How::Explained);
+    let (explained, cleared): (Vec<_>, Vec<_>) = digest
+        .cleared
+        .iter()
+        .partition(|record| record.how == How::Explained);
     endings("Cleared", &cleared, &mut page);
     endings("Explained (not cleared)", &explained, &mut page);
     gaps(digest, &mut page);
     reminded(digest, &mut page);
-    endings("No longer watched (not cleared)", &digest.unwatched.iter().collect::<Vec<_>>(), &mut page);
+    endings(
+        "No longer watched (not cleared)",
+        &digest.unwatched.iter().collect::<Vec<_>>(),
+        &mut page,
+    );
     newly_watched(digest, &mut page);
     still_open(digest, &mut page);
     page.end();
@@ -55,24 +67,46 @@ pub(super) fn text(digest: &Digest) -> String {
 pub(super) fn summary(digest: &Digest, groups: &[Group<'_>]) -> Vec<String> {
     let mut lines = emptied::summary(digest);
     for group in groups {
-        lines.push(format!("+ {}: {}: {}", group.pack, group.size(), group.name()));
+        lines.push(format!(
+            "+ {}: {}: {}",
+            group.pack,
+            group.size(),
+            group.name()
+        ));
     }
     for (pack, how, records) in ended(digest.cleared.iter()) {
         let mark = if how.is_clearing() { '-' } else { '=' };
-        lines.push(format!("{mark} {pack}: {} {}", accounts(&records), words(how)));
+        lines.push(format!(
+            "{mark} {pack}: {} {}",
+            accounts(&records),
+            words(how)
+        ));
     }
     for gap in &digest.gaps {
-        let pack = gap.key.pack.as_ref().map_or_else(String::new, |pack| format!(" {pack}"));
+        let pack = gap
+            .key
+            .pack
+            .as_ref()
+            .map_or_else(String::new, |pack| format!(" {pack}"));
         match gap.end {
             Some(end) => lines.push(format!("? {}{pack} {}", gap.key.source, gap_end(end))),
-            None => lines.push(format!("? {}{pack} is not read: {}", gap.key.source, gap.cause.code)),
+            None => lines.push(format!(
+                "? {}{pack} is not read: {}",
+                gap.key.source, gap.cause.code
+            )),
         }
     }
     if !digest.reminded.is_empty() {
-        lines.push(format!("! {} told before and still open", digest.reminded.len()));
+        lines.push(format!(
+            "! {} told before and still open",
+            digest.reminded.len()
+        ));
     }
     if !digest.unwatched.is_empty() {
-        lines.push(format!("x {} no longer watched (not cleared)", digest.unwatched.len()));
+        lines.push(format!(
+            "x {} no longer watched (not cleared)",
+            digest.unwatched.len()
+        ));
     }
     if lines.is_empty() {
         lines.push("= nothing changed".to_owned());
@@ -82,7 +116,11 @@ pub(super) fn summary(digest: &Digest, groups: &[Group<'_>]) -> Vec<String> {
 
 fn overview(digest: &Digest, groups: &[Group<'_>], page: &mut Page) {
     let lines = summary(digest, groups);
-    let shown = if lines.len() > OVERVIEW { OVERVIEW - 1 } else { lines.len() };
+    let shown = if lines.len() > OVERVIEW {
+        OVERVIEW - 1
+    } else {
+        lines.len()
+    };
     for line in lines.iter().take(shown) {
         page.cut_line(line);
     }
@@ -101,7 +139,10 @@ fn appeared(digest: &Digest, groups: &[Group<'_>], page: &mut Page) {
 fn reminded(digest: &Digest, page: &mut Page) {
     let groups = group(&digest.reminded);
     if !groups.is_empty() {
-        page.heading(&format!("Told before and still open ({})", digest.reminded.len()));
+        page.heading(&format!(
+            "Told before and still open ({})",
+            digest.reminded.len()
+        ));
         page.groups(&groups, digest.created_at);
     }
 }
@@ -114,16 +155,41 @@ fn endings(title: &str, records: &[&ClosedRecord], page: &mut Page) {
     for (pack, how, records) in ended(records.iter().copied()) {
         let mut part = Part::new();
         part.line(2, &format!("{pack}: {} {}", accounts(&records), words(how)));
-        part.accounts(&records.iter().copied().filter_map(Account::closed).collect());
-        let regions: BTreeSet<&Region> = records.iter().map(|record| &record.key.pack.source.region).collect();
+        part.accounts(
+            &records
+                .iter()
+                .copied()
+                .filter_map(Account::closed)
+                .collect(),
+        );
+        let regions: BTreeSet<&Region> = records
+            .iter()
+            .map(|record| &record.key.pack.source.region)
+            .collect();
         let was: BTreeSet<&str> = records
             .iter()
-            .map(|record| record.error_code_was.as_ref().map_or(record.status_was.as_str(), Text::as_str))
+            .map(|record| {
+                record
+                    .error_code_was
+                    .as_ref()
+                    .map_or(record.status_was.as_str(), Text::as_str)
+            })
             .collect();
         part.line(4, &format!("was {} in {}", listed(was), listed(regions)));
         if let Some(since) = records.iter().map(|record| record.failing_since).min() {
-            let until = records.iter().map(|record| record.cleared_at).max().unwrap_or(since);
-            part.line(4, &format!("had failed since {} ({})", moment(since), lasted(since, until)));
+            let until = records
+                .iter()
+                .map(|record| record.cleared_at)
+                .max()
+                .unwrap_or(since);
+            part.line(
+                4,
+                &format!(
+                    "had failed since {} ({})",
+                    moment(since),
+                    lasted(since, until)
+                ),
+            );
         }
         page.part(&part);
     }
@@ -139,17 +205,40 @@ fn gaps(digest: &Digest, page: &mut Page) {
         (0, ended) => format!("Gaps that ended ({ended})"),
         (lasting, ended) => format!("Not read ({lasting}), gaps that ended ({ended})"),
     });
-    for GapRecord { key, cause, since, state: _, end } in &digest.gaps {
+    for GapRecord {
+        key,
+        cause,
+        since,
+        state: _,
+        end,
+    } in &digest.gaps
+    {
         let mut part = Part::new();
-        let pack = key.pack.as_ref().map_or_else(String::new, |pack| format!(", pack {pack}"));
+        let pack = key
+            .pack
+            .as_ref()
+            .map_or_else(String::new, |pack| format!(", pack {pack}"));
         if let Some(end) = end {
             part.line(2, &format!("{}{pack} {}", key.source, gap_end(*end)));
             part.line(4, &format!("had not been read since {}", moment(*since)));
         } else {
             part.line(2, &format!("{}{pack}: {}", key.source, cause.code));
-            part.line(4, &format!("since {} ({})", moment(*since), lasted(*since, digest.created_at)));
-            part.line(4, &shortened(&format!("{}: {}", cause.operation, cause.message)));
-            part.line(4, "What was open there stays open, unconfirmed, until it can be read again.");
+            part.line(
+                4,
+                &format!(
+                    "since {} ({})",
+                    moment(*since),
+                    lasted(*since, digest.created_at)
+                ),
+            );
+            part.line(
+                4,
+                &shortened(&format!("{}: {}", cause.operation, cause.message)),
+            );
+            part.line(
+                4,
+                "What was open there stays open, unconfirmed, until it can be read again.",
+            );
             if let Some(remedy) = gap_remedy(&cause.code) {
                 part.line(4, &format!("To do: {remedy}"));
             }
@@ -204,26 +293,50 @@ fn still_open(digest: &Digest, page: &mut Page) {
     }
     let mut part = Part::new();
     if digest.early > 0 {
-        part.line(2, &format!("{} that are not due to be told yet", digest.early));
+        part.line(
+            2,
+            &format!("{} that are not due to be told yet", digest.early),
+        );
     }
     if digest.totals.unconfirmed > 0 {
-        part.line(2, &format!("{} of all that is open could not be confirmed in this run", digest.totals.unconfirmed));
+        part.line(
+            2,
+            &format!(
+                "{} of all that is open could not be confirmed in this run",
+                digest.totals.unconfirmed
+            ),
+        );
     }
     page.part(&part);
 }
 
 /// Endings of one pack and one kind, in the order of the packs.
-fn ended<'a>(records: impl Iterator<Item = &'a ClosedRecord>) -> Vec<(&'a PackName, How, Vec<&'a ClosedRecord>)> {
+fn ended<'a>(
+    records: impl Iterator<Item = &'a ClosedRecord>,
+) -> Vec<(&'a PackName, How, Vec<&'a ClosedRecord>)> {
     let mut groups: BTreeMap<(&PackName, How), Vec<&ClosedRecord>> = BTreeMap::new();
     for record in records {
-        groups.entry((&record.key.pack.pack, record.how)).or_default().push(record);
+        groups
+            .entry((&record.key.pack.pack, record.how))
+            .or_default()
+            .push(record);
     }
-    groups.into_iter().map(|((pack, how), records)| (pack, how, records)).collect()
+    groups
+        .into_iter()
+        .map(|((pack, how), records)| (pack, how, records))
+        .collect()
 }
 
 fn accounts(records: &[&ClosedRecord]) -> String {
-    let ids: BTreeSet<&AccountId> = records.iter().filter_map(|record| record.key.account_id.as_ref()).collect();
-    let itself = if records.iter().any(|record| record.key.is_pack()) { "the pack itself" } else { "" };
+    let ids: BTreeSet<&AccountId> = records
+        .iter()
+        .filter_map(|record| record.key.account_id.as_ref())
+        .collect();
+    let itself = if records.iter().any(|record| record.key.is_pack()) {
+        "the pack itself"
+    } else {
+        ""
+    };
     match (ids.len(), itself) {
         (0, itself) => itself.to_owned(),
         (1, "") => "1 account".to_owned(),
@@ -254,12 +367,24 @@ pub(super) fn lasted(since: Timestamp, until: Timestamp) -> String {
     if length < SignedDuration::from_mins(1) {
         return "just now".to_owned();
     }
-    let smallest = if length >= SignedDuration::from_hours(24) { Unit::Hour } else { Unit::Minute };
-    let rounding = jiff::SpanRound::new().largest(Unit::Day).smallest(smallest).mode(jiff::RoundMode::Trunc);
-    let printer = SpanPrinter::new().designator(Designator::Short).spacing(Spacing::BetweenUnitsAndDesignators);
+    let smallest = if length >= SignedDuration::from_hours(24) {
+        Unit::Hour
+    } else {
+        Unit::Minute
+    };
+    let rounding = jiff::SpanRound::new()
+        .largest(Unit::Day)
+        .smallest(smallest)
+        .mode(jiff::RoundMode::Trunc);
+    let printer = SpanPrinter::new()
+        .designator(Designator::Short)
+        .spacing(Spacing::BetweenUnitsAndDesignators);
     jiff::Span::try_from(length)
         .and_then(|span| span.round(rounding.days_are_24_hours()))
-        .map_or_else(|_| format!("{} s", length.as_secs()), |span| printer.span_to_string(&span))
+        .map_or_else(
+            |_| format!("{} s", length.as_secs()),
+            |span| printer.span_to_string(&span),
+        )
 }
 
 /// The first accounts, and how many more there are.
@@ -272,7 +397,11 @@ pub(super) fn accounts_listed(accounts: &BTreeSet<Account<'_>>) -> String {
 }
 
 fn listed(words: impl IntoIterator<Item = impl ToString>) -> String {
-    words.into_iter().map(|word| word.to_string()).collect::<Vec<_>>().join(", ")
+    words
+        .into_iter()
+        .map(|word| word.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn shortened(text: &str) -> String {
@@ -291,22 +420,28 @@ fn wrapped_at(separator: WordSeparator, indent: usize, line: &str) -> String {
     let line = &inert(line);
     let first = " ".repeat(indent);
     let next = " ".repeat(indent + 2);
-    let options = textwrap::Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&next);
+    let options = textwrap::Options::new(COLUMNS)
+        .initial_indent(&first)
+        .subsequent_indent(&next);
     // Names and ARNs are not broken: a broken one cannot be searched for.
-    let options = options.break_words(false).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let options = options
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     textwrap::fill(line, options.word_separator(separator))
 }
 
 /// The parts of a list, each with its comma. One that is longer than a line is no part but words.
 fn parts_of_a_list(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let parts = line.split_inclusive(", ");
-    Box::new(parts.flat_map(|part| -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-        if part.chars().count() <= COLUMNS - LIST_INDENT - 2 {
-            Box::new(iter::once(Word::from(part)))
-        } else {
-            WordSeparator::AsciiSpace.find_words(part)
-        }
-    }))
+    Box::new(
+        parts.flat_map(|part| -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+            if part.chars().count() <= COLUMNS - LIST_INDENT - 2 {
+                Box::new(iter::once(Word::from(part)))
+            } else {
+                WordSeparator::AsciiSpace.find_words(part)
+            }
+        }),
+    )
 }
 
 /// Lines that are shown whole or not at all.
@@ -327,7 +462,8 @@ impl Part {
             return;
         }
         let list = WordSeparator::Custom(parts_of_a_list);
-        self.0.push_str(&wrapped_at(list, LIST_INDENT, &accounts_listed(accounts)));
+        self.0
+            .push_str(&wrapped_at(list, LIST_INDENT, &accounts_listed(accounts)));
         self.0.push('\n');
     }
 
@@ -335,13 +471,26 @@ impl Part {
         self.line(2, &format!("{}: {}", group.size(), group.name()));
         self.accounts(&group.accounts);
         let regions = listed(&group.regions);
-        let several =
-            if group.regions.len() > 1 { format!(" ({} failures)", group.failures.len()) } else { String::new() };
+        let several = if group.regions.len() > 1 {
+            format!(" ({} failures)", group.failures.len())
+        } else {
+            String::new()
+        };
         self.line(4, &format!("{} in {regions}{several}", group.status));
         self.line(4, &format!("deployed from {}", listed(&group.callers)));
-        let to =
-            if group.latest > group.since { format!(", the newest {}", moment(group.latest)) } else { String::new() };
-        self.line(4, &format!("since {} ({}){to}", moment(group.since), lasted(group.since, now)));
+        let to = if group.latest > group.since {
+            format!(", the newest {}", moment(group.latest))
+        } else {
+            String::new()
+        };
+        self.line(
+            4,
+            &format!(
+                "since {} ({}){to}",
+                moment(group.since),
+                lasted(group.since, now)
+            ),
+        );
         if let Some(message) = &group.message {
             self.line(4, &shortened(message));
         }
@@ -414,7 +563,13 @@ impl Page {
     fn end(&mut self) {
         self.blank();
         if self.left_out > 0 {
-            self.line(0, &format!("{} more groups are left out here; the snapshot has them all.", self.left_out));
+            self.line(
+                0,
+                &format!(
+                    "{} more groups are left out here; the snapshot has them all.",
+                    self.left_out
+                ),
+            );
         }
     }
 }
@@ -423,13 +578,22 @@ impl Page {
 fn footer(digest: &Digest) -> String {
     let mut footer = String::new();
     if let Some(run_id) = &digest.run_id {
-        let line = format!("Run {} ({run_id}), as of {}", digest.sequence, moment(digest.as_of));
+        let line = format!(
+            "Run {} ({run_id}), as of {}",
+            digest.sequence,
+            moment(digest.as_of)
+        );
         footer.push_str(&wrapped(0, &line));
         footer.push('\n');
     }
     if let Some(address) = &digest.snapshot {
         // Addresses are not wrapped: a broken one cannot be followed.
-        let _ = writeln!(footer, "Snapshot: {}\nConsole:  {}", address.uri(), address.console());
+        let _ = writeln!(
+            footer,
+            "Snapshot: {}\nConsole:  {}",
+            address.uri(),
+            address.console()
+        );
     }
     footer
 }

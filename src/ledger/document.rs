@@ -26,7 +26,9 @@ pub enum Unreadable {
     #[error("it has no format mark \"{FORMAT}\"")]
     NotOurs,
     /// Written by a newer version, which may have promised what this one does not know.
-    #[error("its schema is version {found}, and this version of packwatch knows none newer than {SCHEMA_VERSION}")]
+    #[error(
+        "its schema is version {found}, and this version of packwatch knows none newer than {SCHEMA_VERSION}"
+    )]
     Newer {
         /// The schema that was found.
         found: u64,
@@ -51,8 +53,8 @@ struct Document<'a> {
     ledger: &'a Ledger,
 }
 
-/// Room for a document with so many failures. Bytes that grow past their room are copied, and take twice the memory at that
-/// moment; room that is not used takes none.
+/// Room for a document with so many failures. Bytes that grow past their room are copied, and take
+/// twice the memory at that moment; room that is not used takes none.
 pub(crate) fn room_for(failures: usize) -> usize {
     256 * 1024 + failures * 640
 }
@@ -65,7 +67,9 @@ impl Ledger {
             return Err(Unreadable::NotOurs);
         }
         if mark.schema_version > u64::from(SCHEMA_VERSION) {
-            return Err(Unreadable::Newer { found: mark.schema_version });
+            return Err(Unreadable::Newer {
+                found: mark.schema_version,
+            });
         }
         serde_json::from_slice(bytes).map_err(Unreadable::Torn)
     }
@@ -101,7 +105,12 @@ pub(super) fn write_map<K: Serialize, V: Serialize, S: Serializer>(
 }
 
 /// Reads a map from a list of pairs, one after another.
-pub(super) fn read_pairs<'de, K: DeserializeOwned + Ord, V: DeserializeOwned, D: Deserializer<'de>>(
+pub(super) fn read_pairs<
+    'de,
+    K: DeserializeOwned + Ord,
+    V: DeserializeOwned,
+    D: Deserializer<'de>,
+>(
     deserializer: D,
 ) -> Result<BTreeMap<K, V>, D::Error> {
     deserializer.deserialize_seq(Pairs(PhantomData))

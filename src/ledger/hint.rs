@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// What helps the next run to read a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackHint {
-    /// When it was last tried. Packs are read oldest attempt first, so that a run short of time starves none.
+    /// When it was last tried. Packs are read oldest attempt first, so that a run short of time
+    /// starves none.
     pub attempted_at: Timestamp,
     /// What is known of a pack that is larger than a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]

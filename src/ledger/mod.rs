@@ -1,7 +1,9 @@
-//! What is open, since when, what each audience was told, what is being sent: all that one run leaves for the next.
+//! What is open, since when, what each audience was told, what is being sent: all that one run
+//! leaves for the next.
 //!
-//! What else is to be told is not stored. It is the difference between what an audience was told and what is open, so it
-//! can neither pile up nor contradict the rest; see [`difference`](crate::difference).
+//! What else is to be told is not stored. It is the difference between what an audience was told
+//! and what is open, so it can neither pile up nor contradict the rest; see
+//! [`difference`](crate::difference).
 
 mod document;
 mod hint;
@@ -15,7 +17,9 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
-use crate::model::{Account, AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, RunId, Source, TopicArn};
+use crate::model::{
+    Account, AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, RunId, Source, TopicArn,
+};
 use crate::plan::Policy;
 use crate::scope::Scope;
 use crate::totals::Totals;
@@ -55,13 +59,25 @@ pub struct Ledger {
     /// Who is told.
     pub audiences: BTreeMap<TopicArn, Audience>,
     /// What is failing.
-    #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
+    #[serde(
+        default,
+        serialize_with = "document::write_pairs",
+        deserialize_with = "document::read_pairs"
+    )]
     pub open: BTreeMap<FailureKey, Arc<Open>>,
     /// What an audience still believes to be failing, or watched.
-    #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
+    #[serde(
+        default,
+        serialize_with = "document::write_pairs",
+        deserialize_with = "document::read_pairs"
+    )]
     pub closed: BTreeMap<FailureKey, Closed>,
     /// What was not read.
-    #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
+    #[serde(
+        default,
+        serialize_with = "document::write_pairs",
+        deserialize_with = "document::read_pairs"
+    )]
     pub gaps: BTreeMap<GapKey, OpenGap>,
     /// Sources that had packs and list none.
     #[serde(
@@ -72,7 +88,11 @@ pub struct Ledger {
     )]
     pub emptied: BTreeMap<Source, Emptied>,
     /// Hints for the next reading.
-    #[serde(default, serialize_with = "document::write_pairs", deserialize_with = "document::read_pairs")]
+    #[serde(
+        default,
+        serialize_with = "document::write_pairs",
+        deserialize_with = "document::read_pairs"
+    )]
     pub packs: BTreeMap<PackKey, PackHint>,
     /// Who accounts are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -139,8 +159,8 @@ pub struct Audience {
     pub head: Option<Head>,
 }
 
-/// A rendered digest that may already be on its way. What it tells counts as told from the moment that it is here,
-/// because it is always sent.
+/// A rendered digest that may already be on its way. What it tells counts as told from the moment
+/// that it is here, because it is always sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// The id of the digest, the same however often it is sent.
@@ -184,7 +204,8 @@ pub struct Open {
     /// Since when its account has been absent from the pack, in every reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_since: Option<Timestamp>,
-    /// Since when whole readings of a moving pack have found only settled members; of a pack itself.
+    /// Since when whole readings of a moving pack have found only settled members; of a pack
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_since: Option<Timestamp>,
     /// Which audiences were told, and when last.
@@ -219,7 +240,9 @@ impl Open {
 impl Policy {
     /// Whether a failure is recorded but never told.
     pub fn ignores(&self, key: &FailureKey) -> bool {
-        key.account_id.as_ref().is_some_and(|account| self.ignore.contains(account))
+        key.account_id
+            .as_ref()
+            .is_some_and(|account| self.ignore.contains(account))
     }
 }
 
@@ -234,7 +257,8 @@ pub struct Closed {
     pub failing_since: Timestamp,
     /// When it ended.
     pub closed_at: Timestamp,
-    /// Whether an audience was told of the end. For that one a failure that comes back is another failure.
+    /// Whether an audience was told of the end. For that one a failure that comes back is another
+    /// failure.
     #[serde(default)]
     pub told: bool,
     /// The audiences that are still to be told, and when they were last told that it was failing.
@@ -272,7 +296,8 @@ pub enum GapEnd {
     Unwatched,
 }
 
-/// A source that had packs and lists none, or whose packs are back and an audience is still to be told so.
+/// A source that had packs and lists none, or whose packs are back and an audience is still to be
+/// told so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emptied {
     /// How many packs were known there.
@@ -305,18 +330,25 @@ impl Named {
     }
 }
 
-/// How long a committed run id is known: Lambda tries an asynchronous invocation again for up to six hours.
+/// How long a committed run id is known: Lambda tries an asynchronous invocation again for up to
+/// six hours.
 pub(crate) const RUNS_ARE_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Ledger {
     /// The ledger of a first run, whose numbers go on after `sequence`.
     pub fn starting_after(sequence: u64) -> Self {
-        Self { sequence, ..Self::default() }
+        Self {
+            sequence,
+            ..Self::default()
+        }
     }
 
     /// The open failures of a pack: its own first, then its members'.
     pub fn open_in(&self, pack: &PackKey) -> impl Iterator<Item = (&FailureKey, &Open)> {
-        let open = self.open.range(FailureKey::pack_itself(pack)..).take_while(move |(key, _)| key.pack == *pack);
+        let open = self
+            .open
+            .range(FailureKey::pack_itself(pack)..)
+            .take_while(move |(key, _)| key.pack == *pack);
         open.map(|(key, open)| (key, &**open))
     }
 
@@ -336,8 +368,15 @@ impl Ledger {
             if !self.audiences.contains_key(topic) {
                 let id = self.next_audience;
                 self.next_audience += 1;
-                self.audiences
-                    .insert(topic.clone(), Audience { id, digests: 0, newly_watched: BTreeSet::new(), head: None });
+                self.audiences.insert(
+                    topic.clone(),
+                    Audience {
+                        id,
+                        digests: 0,
+                        newly_watched: BTreeSet::new(),
+                        head: None,
+                    },
+                );
             }
         }
     }
@@ -345,7 +384,11 @@ impl Ledger {
     /// Forgets the audiences that are no longer configured, and all that they were told.
     pub fn forget_audiences_but(&mut self, topics: &[TopicArn]) {
         self.audiences.retain(|topic, _| topics.contains(topic));
-        let known: BTreeSet<AudienceId> = self.audiences.values().map(|audience| audience.id).collect();
+        let known: BTreeSet<AudienceId> = self
+            .audiences
+            .values()
+            .map(|audience| audience.id)
+            .collect();
         for open in self.open.values_mut() {
             Open::revise(open, |open| open.told.retain(|id, _| known.contains(id)));
         }
@@ -364,7 +407,9 @@ impl Ledger {
     /// Drops endings that every audience knows of.
     pub fn drop_what_nobody_waits_for(&mut self) {
         self.closed.retain(|_, closed| !closed.owed.is_empty());
-        self.gaps.retain(|_, gap| gap.ended.is_none() || !gap.told.is_empty());
-        self.emptied.retain(|_, emptied| !emptied.ended || !emptied.told.is_empty());
+        self.gaps
+            .retain(|_, gap| gap.ended.is_none() || !gap.told.is_empty());
+        self.emptied
+            .retain(|_, emptied| !emptied.ended || !emptied.told.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The nouns of the domain: sources, packs, member accounts, statuses, failures and gaps.
 //!
-//! Everything here is plain data with an order, so that whatever is made of it can be sorted, compared and replayed.
+//! Everything here is plain data with an order, so that whatever is made of it can be sorted,
+//! compared and replayed.
 
 mod word;
 
@@ -11,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use word::word;
 
-/// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length limit.
+/// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length
+/// limit.
 pub const TEXT_LIMIT: usize = 1024;
 
 word! {
-    /// The id of an AWS account: 12 digits, or the word `self` for a caller that could not be identified yet.
+    /// The id of an AWS account: 12 digits, or the word `self` for a caller that could not be
+    /// identified yet.
     AccountId
 }
 word! {
@@ -35,7 +38,8 @@ word! {
     Status
 }
 word! {
-    /// What AWS says of something: an error's code or message, the member's own name of its pack, the name of an account.
+    /// What AWS says of something: an error's code or message, the member's own name of its pack,
+    /// the name of an account.
     Text
 }
 word! {
@@ -60,8 +64,8 @@ impl AccountId {
 pub struct Account {
     /// Its name, as people gave it.
     pub name: Text,
-    /// Its [state](https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html), where it is not
-    /// `ACTIVE`.
+    /// Its [state](https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html),
+    /// where it is not `ACTIVE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Text>,
 }
@@ -69,7 +73,9 @@ pub struct Account {
 impl TopicArn {
     /// Whether the topic keeps order, which its name says to the letter.
     pub fn is_fifo(&self) -> bool {
-        self.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "fifo")
+        self.as_str()
+            .rsplit_once('.')
+            .is_some_and(|(_, ending)| ending == "fifo")
     }
 }
 
@@ -87,8 +93,8 @@ pub enum Standing {
 }
 
 impl Status {
-    /// The standing of a status. A status that is not among the nine of the
-    /// [API reference](https://docs.aws.amazon.com/config/latest/APIReference/API_OrganizationConformancePackStatus.html)
+    /// The standing of a status. A status that is not among the nine of the [API
+    /// reference](https://docs.aws.amazon.com/config/latest/APIReference/API_OrganizationConformancePackStatus.html)
     /// is read by its ending, and is moving where that says nothing.
     pub fn standing(&self) -> Standing {
         let word = self.as_str();
@@ -104,7 +110,8 @@ impl Status {
     }
 }
 
-/// One (caller, region) pair: AWS Config answers only for packs deployed from the calling account in the called region.
+/// One (caller, region) pair: AWS Config answers only for packs deployed from the calling account
+/// in the called region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
     /// The account whose packs are read.
@@ -129,8 +136,8 @@ pub struct PackKey {
     pub pack: PackName,
 }
 
-/// The identity of a failure: one member account failing in one pack, or the pack itself. The member's own
-/// conformance pack name carries a random suffix and is no part of it.
+/// The identity of a failure: one member account failing in one pack, or the pack itself. The
+/// member's own conformance pack name carries a random suffix and is no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "FlatKey", into = "FlatKey")]
 pub struct FailureKey {
@@ -140,8 +147,8 @@ pub struct FailureKey {
     pub account_id: Option<AccountId>,
 }
 
-/// A [`FailureKey`] as it is written: without levels. `serde(flatten)` would read each through a buffer of its parts, which
-/// takes most of the time that a large ledger takes.
+/// A [`FailureKey`] as it is written: without levels. `serde(flatten)` would read each through a
+/// buffer of its parts, which takes most of the time that a large ledger takes.
 #[derive(Serialize, Deserialize)]
 struct FlatKey {
     caller: AccountId,
@@ -151,26 +158,55 @@ struct FlatKey {
 }
 
 impl From<FlatKey> for FailureKey {
-    fn from(FlatKey { caller, region, pack, account_id }: FlatKey) -> Self {
-        Self { pack: PackKey { source: Source { caller, region }, pack }, account_id }
+    fn from(
+        FlatKey {
+            caller,
+            region,
+            pack,
+            account_id,
+        }: FlatKey,
+    ) -> Self {
+        Self {
+            pack: PackKey {
+                source: Source { caller, region },
+                pack,
+            },
+            account_id,
+        }
     }
 }
 
 impl From<FailureKey> for FlatKey {
-    fn from(FailureKey { pack: PackKey { source, pack }, account_id }: FailureKey) -> Self {
-        Self { caller: source.caller, region: source.region, pack, account_id }
+    fn from(
+        FailureKey {
+            pack: PackKey { source, pack },
+            account_id,
+        }: FailureKey,
+    ) -> Self {
+        Self {
+            caller: source.caller,
+            region: source.region,
+            pack,
+            account_id,
+        }
     }
 }
 
 impl FailureKey {
     /// The failure of one member account in `pack`.
     pub fn member(pack: &PackKey, account: &AccountId) -> Self {
-        Self { pack: pack.clone(), account_id: Some(account.clone()) }
+        Self {
+            pack: pack.clone(),
+            account_id: Some(account.clone()),
+        }
     }
 
     /// The failure of the pack itself.
     pub fn pack_itself(pack: &PackKey) -> Self {
-        Self { pack: pack.clone(), account_id: None }
+        Self {
+            pack: pack.clone(),
+            account_id: None,
+        }
     }
 
     /// Whether this is the pack itself.
@@ -217,7 +253,9 @@ impl Row {
 
     /// Whether both say the same about the failure. A new time or a new suffix alone is no change.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.status == other.status && self.error_code == other.error_code && self.error_message == other.error_message
+        self.status == other.status
+            && self.error_code == other.error_code
+            && self.error_message == other.error_message
     }
 }
 
@@ -248,7 +286,10 @@ pub enum How {
 impl How {
     /// Whether something got better. The others only end what an audience was told.
     pub fn is_clearing(self) -> bool {
-        matches!(self, Self::Recovered | Self::AccountRemoved | Self::PackRemoved)
+        matches!(
+            self,
+            Self::Recovered | Self::AccountRemoved | Self::PackRemoved
+        )
     }
 }
 
@@ -265,17 +306,26 @@ pub struct GapKey {
 impl GapKey {
     /// A source that was not read.
     pub fn source(source: &Source) -> Self {
-        Self { source: source.clone(), pack: None }
+        Self {
+            source: source.clone(),
+            pack: None,
+        }
     }
 
     /// A pack that was not read.
     pub fn pack(pack: &PackKey) -> Self {
-        Self { source: pack.source.clone(), pack: Some(pack.pack.clone()) }
+        Self {
+            source: pack.source.clone(),
+            pack: Some(pack.pack.clone()),
+        }
     }
 
     /// The pack that was not read, if it is not the whole source.
     pub fn unread_pack(&self) -> Option<PackKey> {
-        Some(PackKey { source: self.source.clone(), pack: self.pack.clone()? })
+        Some(PackKey {
+            source: self.source.clone(),
+            pack: self.pack.clone()?,
+        })
     }
 }
 
@@ -284,7 +334,8 @@ impl GapKey {
 pub struct GapCause {
     /// The call that failed, by its name in the API.
     pub operation: String,
-    /// AWS's error code, or a word of ours where AWS said none, such as `RepeatedPageToken`, `OutOfTime` or `NoAnswer`.
+    /// AWS's error code, or a word of ours where AWS said none, such as `RepeatedPageToken`,
+    /// `OutOfTime` or `NoAnswer`.
     pub code: String,
     /// What was said, the whole chain of causes.
     pub message: String,

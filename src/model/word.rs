@@ -1,7 +1,8 @@
 //! Words: strings with a meaning, each kept once.
 //!
-//! The same few names, codes and messages come back in every row and in every entry of the ledger. No crate fits: those that
-//! keep words for good grow with a process that lives for weeks, and the others bring a concurrent map for this one thread.
+//! The same few names, codes and messages come back in every row and in every entry of the ledger.
+//! No crate fits: those that keep words for good grow with a process that lives for weeks, and the
+//! others bring a concurrent map for this one thread.
 
 #![expect(clippy::disallowed_types, reason = "nothing is taken out in its order")]
 
@@ -102,12 +103,17 @@ mod tests {
 
     #[test]
     fn equal_words_are_one_and_what_nobody_uses_is_dropped() {
-        let used: Vec<_> = (0..2_000).map(|number| kept(&format!("used {number}"))).collect();
+        let used: Vec<_> = (0..2_000)
+            .map(|number| kept(&format!("used {number}")))
+            .collect();
         for number in 0..100_000 {
             kept(&format!("not used {number}"));
         }
         assert!(std::sync::Arc::ptr_eq(&used[7], &kept("used 7")));
         let words = KEPT.with_borrow(|kept| kept.words.len());
-        assert!((2_000..=4_000).contains(&words), "{words} are kept of the 2,000 in use");
+        assert!(
+            (2_000..=4_000).contains(&words),
+            "{words} are kept of the 2,000 in use"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The commit: the snapshot first, then the ledger over the version that was read. Whoever loses the race compares again.
+//! The commit: the snapshot first, then the ledger over the version that was read. Whoever loses
+//! the race compares again.
 
 use std::collections::BTreeSet;
 
@@ -35,11 +36,25 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// The commit that was found in the ledger though its write was not answered. It may be an earlier attempt of ours.
+    /// The commit that was found in the ledger though its write was not answered. It may be an
+    /// earlier attempt of ours.
     pub(super) fn landed(self, run: RecentRun) -> Self {
         let snapshot = self.snapshot.filter(|_| self.snapshot_key == run.snapshot);
-        let RecentRun { sequence, snapshot: snapshot_key, totals, complete, .. } = run;
-        Self { sequence, snapshot_key, snapshot, totals, complete, changes: self.changes }
+        let RecentRun {
+            sequence,
+            snapshot: snapshot_key,
+            totals,
+            complete,
+            ..
+        } = run;
+        Self {
+            sequence,
+            snapshot_key,
+            snapshot,
+            totals,
+            complete,
+            changes: self.changes,
+        }
     }
 }
 
@@ -48,7 +63,11 @@ const NAMES: u32 = 16;
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Compares, archives and commits, once.
-    pub(super) async fn commit(&self, current: Recalled, observation: &Observation) -> Result<Attempt, RunError> {
+    pub(super) async fn commit(
+        &self,
+        current: Recalled,
+        observation: &Observation,
+    ) -> Result<Attempt, RunError> {
         let (comparison, difference) = self.compare(&current.ledger, observation);
         let findings = Findings {
             plan: self.plan,
@@ -61,12 +80,17 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         while self.names_taken.get() < NAMES {
             let key = self.snapshot_name();
             let (next, digest) = self.next(&current.ledger, &findings, &key);
-            let previous = current.ledger.last.as_ref().map(|last| last.snapshot.as_str());
+            let previous = current
+                .ledger
+                .last
+                .as_ref()
+                .map(|last| last.snapshot.as_str());
             let snapshot: Bytes = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
                 .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
                 .into();
-            // A name is used up by trying it: an unanswered write may have landed, and nothing rewrites a snapshot.
+            // A name is used up by trying it: an unanswered write may have landed, and nothing
+            // rewrites a snapshot.
             self.names_taken.set(self.names_taken.get() + 1);
             match self.put(&key, snapshot.clone(), &Expect::Absent).await {
                 Ok(_) => {
@@ -96,12 +120,24 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 }
             }
         }
-        let what = format!("the snapshot {} could not be stored", self.address(&self.plan.snapshot_key));
-        Err(RunError::StoreFailed { what, source: cause })
+        let what = format!(
+            "the snapshot {} could not be stored",
+            self.address(&self.plan.snapshot_key)
+        );
+        Err(RunError::StoreFailed {
+            what,
+            source: cause,
+        })
     }
 
-    /// The next ledger, with the digests that it gives out claimed, and the name of the one for the digest topic.
-    fn next(&self, before: &Ledger, findings: &Findings<'_>, key: &str) -> (Ledger, Option<DigestName>) {
+    /// The next ledger, with the digests that it gives out claimed, and the name of the one for the
+    /// digest topic.
+    fn next(
+        &self,
+        before: &Ledger,
+        findings: &Findings<'_>,
+        key: &str,
+    ) -> (Ledger, Option<DigestName>) {
         let mut next = findings.comparison.ledger.clone();
         self.note_commit(&mut next, before, findings, key);
         let at = findings.observation.ended_at;
@@ -112,20 +148,38 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         } else {
             offered = occasion.offer(&mut next, |_| self.plan.announce == Announce::Always);
         }
-        next.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, self.now());
-        let head = offered.get(&self.plan.topic).and_then(|topic| next.audiences.get(topic)?.head.as_ref());
+        next.claim(
+            self.plan.audiences(),
+            &self.plan.execution,
+            self.plan.ends_at,
+            self.now(),
+        );
+        let head = offered
+            .get(&self.plan.topic)
+            .and_then(|topic| next.audiences.get(topic)?.head.as_ref());
         let digest = head.map(DigestName::from);
         (next, digest)
     }
 
-    async fn store(&self, prepared: Prepared, next: Ledger, expect: &Expect) -> Result<Attempt, RunError> {
+    async fn store(
+        &self,
+        prepared: Prepared,
+        next: Ledger,
+        expect: &Expect,
+    ) -> Result<Attempt, RunError> {
         match self.put_ledger(&next, expect).await {
             Ok(version) => {
-                let stored = Recalled { ledger: next, expect: Expect::Version(version) };
+                let stored = Recalled {
+                    ledger: next,
+                    expect: Expect::Version(version),
+                };
                 Ok(Attempt::Committed(Box::new((prepared, stored))))
             }
             Err(Unwritten::Refused(cause)) => Err(RunError::StoreFailed {
-                what: format!("{} could not be stored", self.address(&self.plan.ledger_key)),
+                what: format!(
+                    "{} could not be stored",
+                    self.address(&self.plan.ledger_key)
+                ),
                 source: Some(cause),
             }),
             Err(Unwritten::Lost) => Ok(Attempt::Lost(prepared, None)),
@@ -144,14 +198,27 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     /// Writes the commit itself into the next ledger.
-    pub(super) fn note_commit(&self, next: &mut Ledger, before: &Ledger, findings: &Findings<'_>, key: &str) {
+    pub(super) fn note_commit(
+        &self,
+        next: &mut Ledger,
+        before: &Ledger,
+        findings: &Findings<'_>,
+        key: &str,
+    ) {
         let at = findings.observation.ended_at;
         next.sequence = before.sequence + 1;
         if !self.scope.narrowed {
-            let known = next.watched.replace(self.scope.sources.clone()).unwrap_or_else(|| self.scope.sources.clone());
+            let known = next
+                .watched
+                .replace(self.scope.sources.clone())
+                .unwrap_or_else(|| self.scope.sources.clone());
             for audience in next.audiences.values_mut() {
-                audience.newly_watched.extend(self.scope.sources.difference(&known).cloned());
-                audience.newly_watched.retain(|source| self.scope.sources.contains(source));
+                audience
+                    .newly_watched
+                    .extend(self.scope.sources.difference(&known).cloned());
+                audience
+                    .newly_watched
+                    .retain(|source| self.scope.sources.contains(source));
             }
         }
         if let Ok(account) = self.own
@@ -167,8 +234,12 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             totals,
             first: before.last.is_none(),
         });
-        next.reading = Some(Reading { until: at, scope: self.scope.clone() });
-        next.runs.retain(|run| at.duration_since(run.at) < RUNS_ARE_KNOWN);
+        next.reading = Some(Reading {
+            until: at,
+            scope: self.scope.clone(),
+        });
+        next.runs
+            .retain(|run| at.duration_since(run.at) < RUNS_ARE_KNOWN);
         next.runs.push(RecentRun {
             run_id: self.plan.run_id.clone(),
             execution: self.plan.execution.clone(),
@@ -182,8 +253,19 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     /// Tells what was committed.
-    pub(super) async fn finish(&self, committed: Prepared, mut current: Recalled) -> Result<Report, RunError> {
-        let Prepared { sequence, snapshot_key, snapshot, totals, complete, changes } = committed;
+    pub(super) async fn finish(
+        &self,
+        committed: Prepared,
+        mut current: Recalled,
+    ) -> Result<Report, RunError> {
+        let Prepared {
+            sequence,
+            snapshot_key,
+            snapshot,
+            totals,
+            complete,
+            changes,
+        } = committed;
         let latest = snapshot.map_or(Latest::Stored(&snapshot_key), Latest::Bytes);
         let latest = (!self.scope.narrowed).then_some((sequence, latest));
         let sent = self.tell(&mut current, latest).await;
@@ -202,5 +284,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 }
 
 fn store_failed(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> RunError {
-    RunError::StoreFailed { what: what.to_owned(), source: Some(Box::new(error)) }
+    RunError::StoreFailed {
+        what: what.to_owned(),
+        source: Some(Box::new(error)),
+    }
 }

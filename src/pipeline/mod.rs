@@ -1,7 +1,7 @@
 //! The steps of a run in order, and what each failure means.
 //!
-//! recall and collect, compare, archive, commit, publish, settle, answer: nothing is told that is not committed, and
-//! nothing is committed over a reading newer than ours.
+//! recall and collect, compare, archive, commit, publish, settle, answer: nothing is told that is
+//! not committed, and nothing is committed over a reading newer than ours.
 
 mod commit;
 mod send;
@@ -70,8 +70,8 @@ struct Run<'a, S, A, N, C> {
     accounts: OnceCell<BTreeMap<AccountId, Option<Account>>>,
 }
 
-/// Runs a plan. `own` is the function's own account, or why STS did not say. What is measured on the way is in `measures`,
-/// also where the run fails.
+/// Runs a plan. `own` is the function's own account, or why STS did not say. What is measured on
+/// the way is in `measures`, also where the run fails.
 pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
     plan: &Plan,
@@ -85,7 +85,11 @@ pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     };
     let account = match (own, &remembered) {
         (Ok(account), _) => account.clone(),
-        (Err(_), Some(recalled)) => recalled.ledger.own_account.clone().unwrap_or_else(AccountId::unidentified),
+        (Err(_), Some(recalled)) => recalled
+            .ledger
+            .own_account
+            .clone()
+            .unwrap_or_else(AccountId::unidentified),
         (Err(_), None) => AccountId::unidentified(),
     };
     let watched = plan.watched(&account).map_err(RunError::InvalidSettings)?;
@@ -107,7 +111,11 @@ pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
 }
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
-    async fn run(&self, watched: &[Watched], mut recalled: Option<Recalled>) -> Result<Report, RunError> {
+    async fn run(
+        &self,
+        watched: &[Watched],
+        mut recalled: Option<Recalled>,
+    ) -> Result<Report, RunError> {
         let mut read_again = false;
         let mut attempts = 0;
         loop {
@@ -137,7 +145,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             }
             let mut observation = reader.read(listings, &current.ledger, || self.now()).await;
             self.config_calls.set(observation.config_calls);
-            self.measures.borrow_mut().read_time += observation.ended_at.duration_since(observation.started_at);
+            self.measures.borrow_mut().read_time +=
+                observation.ended_at.duration_since(observation.started_at);
             if observation.is_nothing() {
                 return self.nothing_read(current, &observation).await;
             }
@@ -148,7 +157,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             loop {
                 match self.commit(current, &observation).await? {
                     Attempt::Committed(committed) => {
-                        // The digest is largest where most failed, and takes the room of what was read.
+                        // The digest is largest where most failed, and takes the room of what was
+                        // read.
                         drop(observation);
                         let (prepared, current) = *committed;
                         return self.finish(prepared, current).await;
@@ -160,10 +170,18 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                             source: Some(Box::new(error)),
                         })?;
                         match self.turn(&current.ledger, started_at) {
-                            Turn::Landed(run) => return self.finish(prepared.landed(run), current).await,
+                            Turn::Landed(run) => {
+                                return self.finish(prepared.landed(run), current).await;
+                            }
                             Turn::Resume(run) => return self.resume(current, run).await,
-                            Turn::TooOld { .. } if !read_again && self.has_time_to_read_again(started_at) => break,
-                            Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
+                            Turn::TooOld { .. }
+                                if !read_again && self.has_time_to_read_again(started_at) =>
+                            {
+                                break;
+                            }
+                            Turn::TooOld { covered } => {
+                                return self.superseded(&current.ledger, covered);
+                            }
                             Turn::Commit if attempts < ATTEMPTS => {}
                             Turn::Commit => return Err(self.not_committed(cause)),
                         }
@@ -179,7 +197,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         self.ports.clock.now()
     }
 
-    async fn accounts(&self, observation: &Observation, ledger: &Ledger) -> BTreeMap<AccountId, Option<Account>> {
+    async fn accounts(
+        &self,
+        observation: &Observation,
+        ledger: &Ledger,
+    ) -> BTreeMap<AccountId, Option<Account>> {
         if !self.plan.account_names {
             return BTreeMap::new();
         }
@@ -187,11 +209,13 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             return known.clone();
         }
         let until = Instant::now() + until(self.now(), self.plan.read_by);
-        let found = names::look_up(&self.ports.source, observation, ledger, &self.scope, until).await;
+        let found =
+            names::look_up(&self.ports.source, observation, ledger, &self.scope, until).await;
         self.accounts.get_or_init(|| found).clone()
     }
 
-    /// Measures a run that is stored; `changes` are what it changed, where this execution stored it.
+    /// Measures a run that is stored; `changes` are what it changed, where this execution stored
+    /// it.
     fn measure_stored(&self, ledger: &Ledger, complete: bool, changes: Option<Changes>) {
         self.measure_ledger(ledger, complete);
         let mut measures = self.measures.borrow_mut();
@@ -201,26 +225,47 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     fn measure_ledger(&self, ledger: &Ledger, complete: bool) {
         let mut measures = self.measures.borrow_mut();
-        // A narrowed run that reads all of its part says nothing of what another one could not read.
+        // A narrowed run that reads all of its part says nothing of what another one could not
+        // read.
         measures.complete = (!self.scope.narrowed).then_some(complete);
         measures.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
     }
 
     fn turn(&self, ledger: &Ledger, started_at: Timestamp) -> Turn {
-        ledger.turn(&self.plan.run_id, &self.plan.execution, started_at, &self.scope, self.now())
+        ledger.turn(
+            &self.plan.run_id,
+            &self.plan.execution,
+            started_at,
+            &self.scope,
+            self.now(),
+        )
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { scope: &self.scope, policy: &self.plan.policy, run_id: &self.plan.run_id }
+        Terms {
+            scope: &self.scope,
+            policy: &self.plan.policy,
+            run_id: &self.plan.run_id,
+        }
     }
 
     fn reader(&self, watched: &[Watched], started_at: Timestamp) -> Reader<'_, S> {
         let until = Instant::now() + until(self.now(), self.plan.read_by);
-        let reader = Reader::new(&self.ports.source, &self.scope, watched, self.plan.concurrency, started_at, until);
+        let reader = Reader::new(
+            &self.ports.source,
+            &self.scope,
+            watched,
+            self.plan.concurrency,
+            started_at,
+            until,
+        );
         // The calls of a reading that was too old were made too.
         reader.called_before(self.config_calls.get());
         if let Err(cause) = self.own {
-            for watched in watched.iter().filter(|watched| watched.caller == Caller::Own) {
+            for watched in watched
+                .iter()
+                .filter(|watched| watched.caller == Caller::Own)
+            {
                 reader.cannot_call(&watched.source, cause.clone());
             }
         }
@@ -229,7 +274,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     /// The sources that can be called: who is not identified cannot be told from another caller.
     fn reachable(&self, watched: &[Watched]) -> Vec<Watched> {
-        watched.iter().filter(|watched| self.own.is_ok() || watched.caller != Caller::Own).cloned().collect()
+        watched
+            .iter()
+            .filter(|watched| self.own.is_ok() || watched.caller != Caller::Own)
+            .cloned()
+            .collect()
     }
 
     fn has_time_to_read_again(&self, started_at: Timestamp) -> bool {
@@ -264,14 +313,21 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     async fn resume(&self, mut current: Recalled, run: RecentRun) -> Result<Report, RunError> {
         let now = self.now();
         self.rewrite(&mut current, |ledger| {
-            ledger.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, now);
+            ledger.claim(
+                self.plan.audiences(),
+                &self.plan.execution,
+                self.plan.ends_at,
+                now,
+            );
         })
         .await
         .map_err(|source| RunError::StoreFailed {
-            what: "this run is committed, but the claim on its digest could not be stored".to_owned(),
+            what: "this run is committed, but the claim on its digest could not be stored"
+                .to_owned(),
             source,
         })?;
-        let latest = (!run.narrowed).then_some((run.sequence, store::Latest::Stored(&run.snapshot)));
+        let latest =
+            (!run.narrowed).then_some((run.sequence, store::Latest::Stored(&run.snapshot)));
         let sent = self.tell(&mut current, latest).await;
         self.measure_stored(&current.ledger, run.complete, None);
         let digest = sent.report(&current.ledger, self.plan)?;
@@ -288,8 +344,16 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     /// No source answered: what is open stays open, and only that it could not be read is recorded.
-    async fn nothing_read(&self, mut current: Recalled, observation: &Observation) -> Result<Report, RunError> {
-        let gaps = observation.gaps.iter().map(|(key, cause)| (key.clone(), cause.clone())).collect();
+    async fn nothing_read(
+        &self,
+        mut current: Recalled,
+        observation: &Observation,
+    ) -> Result<Report, RunError> {
+        let gaps = observation
+            .gaps
+            .iter()
+            .map(|(key, cause)| (key.clone(), cause.clone()))
+            .collect();
         let failure = RunError::NothingRead(gaps);
         if self.plan.dry_run {
             return Err(failure);
@@ -303,14 +367,22 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 ledger.drop_what_nobody_waits_for();
             }
             ledger.welcome(self.plan.audiences());
-            let due_at = ledger.last.as_ref().map_or(observation.ended_at, |last| last.at);
+            let due_at = ledger
+                .last
+                .as_ref()
+                .map_or(observation.ended_at, |last| last.at);
             let occasion = self.occasion(due_at, observation.ended_at);
             if self.plan.announce == Announce::Never {
                 occasion.keep_silent(ledger, &before);
             } else {
                 occasion.offer(ledger, |_| false);
             }
-            ledger.claim(self.plan.audiences(), &self.plan.execution, self.plan.ends_at, now);
+            ledger.claim(
+                self.plan.audiences(),
+                &self.plan.execution,
+                self.plan.ends_at,
+                now,
+            );
         })
         .await
         .map_err(|source| RunError::StoreFailed {
@@ -366,7 +438,11 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    fn compare(&self, ledger: &Ledger, observation: &Observation) -> (crate::compare::Comparison, Difference) {
+    fn compare(
+        &self,
+        ledger: &Ledger,
+        observation: &Observation,
+    ) -> (crate::compare::Comparison, Difference) {
         let mut comparison = crate::compare::compare(ledger, observation, self.terms());
         if !self.scope.narrowed {
             let topics: Vec<_> = self.plan.audiences().cloned().collect();
@@ -375,17 +451,29 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         comparison.ledger.welcome(self.plan.audiences());
         let occasion = self.occasion(observation.ended_at, observation.ended_at);
         let audience = comparison.ledger.audiences.get(&self.plan.topic);
-        let difference = audience.map(|audience| occasion.difference(&comparison.ledger, audience)).unwrap_or_default();
+        let difference = audience
+            .map(|audience| occasion.difference(&comparison.ledger, audience))
+            .unwrap_or_default();
         (comparison, difference)
     }
 
-    /// What a run changed, towards the digest topic. What was still to be told before it is not its own.
-    fn changes(&self, before: &Ledger, comparison: &crate::compare::Comparison, difference: &Difference) -> Changes {
+    /// What a run changed, towards the digest topic. What was still to be told before it is not its
+    /// own.
+    fn changes(
+        &self,
+        before: &Ledger,
+        comparison: &crate::compare::Comparison,
+        difference: &Difference,
+    ) -> Changes {
         let at = before.last.as_ref().map(|last| last.at);
         let untold = before.audiences.get(&self.plan.topic).zip(at);
-        let untold = untold.map(|(audience, at)| self.occasion(at, at).difference(before, audience));
+        let untold =
+            untold.map(|(audience, at)| self.occasion(at, at).difference(before, audience));
         let new = difference.since(&untold.unwrap_or_default());
-        Changes { appeared: new.appeared.len(), cleared: clearings(&comparison.ledger, &new) }
+        Changes {
+            appeared: new.appeared.len(),
+            cleared: clearings(&comparison.ledger, &new),
+        }
     }
 
     fn address(&self, key: &str) -> String {
@@ -399,11 +487,19 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             Some(_) => format!("{ledger} could not be stored, tried {ATTEMPTS} times"),
             None => format!("{ledger} was changed by other runs {ATTEMPTS} times in a row"),
         };
-        RunError::StoreFailed { what, source: cause }
+        RunError::StoreFailed {
+            what,
+            source: cause,
+        }
     }
 
     fn occasion(&self, due_at: Timestamp, now: Timestamp) -> Occasion<'_> {
-        Occasion { plan: self.plan, scope: &self.scope, due_at, now }
+        Occasion {
+            plan: self.plan,
+            scope: &self.scope,
+            due_at,
+            now,
+        }
     }
 }
 

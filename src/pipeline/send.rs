@@ -1,5 +1,5 @@
-//! Publish and settle: the heads that this execution owns are sent, side by side, and noted as sent; what is left to tell
-//! becomes the next head in the same write.
+//! Publish and settle: the heads that this execution owns are sent, side by side, and noted as
+//! sent; what is left to tell becomes the next head in the same write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,17 +31,34 @@ pub(super) struct Outbox {
 impl Outbox {
     /// What became of the digest, or how sending it failed.
     pub(super) fn report(self, ledger: &Ledger, plan: &Plan) -> Result<DigestReport, RunError> {
-        let Self { mut published, failed, unsettled } = self;
+        let Self {
+            mut published,
+            failed,
+            unsettled,
+        } = self;
         match (failed.is_empty(), unsettled) {
             (true, None) => {}
-            (true, Some((object, source))) => return Err(RunError::SettleFailed { object, source }),
-            (false, None) => return Err(RunError::PublishFailed { topics: failed, unsettled: None }),
+            (true, Some((object, source))) => {
+                return Err(RunError::SettleFailed { object, source });
+            }
+            (false, None) => {
+                return Err(RunError::PublishFailed {
+                    topics: failed,
+                    unsettled: None,
+                });
+            }
             (false, Some((object, source))) => {
                 let unsettled = Some(Box::new(RunError::SettleFailed { object, source }));
-                return Err(RunError::PublishFailed { topics: failed, unsettled });
+                return Err(RunError::PublishFailed {
+                    topics: failed,
+                    unsettled,
+                });
             }
         }
-        let waiting = ledger.audiences.get(&plan.topic).and_then(|audience| audience.head.as_ref());
+        let waiting = ledger
+            .audiences
+            .get(&plan.topic)
+            .and_then(|audience| audience.head.as_ref());
         let named = |status, name: DigestName| DigestReport {
             status,
             id: Some(name.id),
@@ -57,15 +74,21 @@ impl Outbox {
 }
 
 impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
-    /// Sends what is owned, and keeps `latest.json` at the snapshot of a full run. Neither waits for the other: a digest names
-    /// its own snapshot.
-    pub(super) async fn tell(&self, current: &mut Recalled, latest: Option<(u64, Latest<'_>)>) -> Outbox {
+    /// Sends what is owned, and keeps `latest.json` at the snapshot of a full run. Neither waits
+    /// for the other: a digest names its own snapshot.
+    pub(super) async fn tell(
+        &self,
+        current: &mut Recalled,
+        latest: Option<(u64, Latest<'_>)>,
+    ) -> Outbox {
         let keep_latest = async {
             if let Some((sequence, snapshot)) = latest {
                 self.keep_latest(sequence, snapshot).await;
             }
         };
-        future::join(Box::pin(self.send(current)), Box::pin(keep_latest)).await.0
+        future::join(Box::pin(self.send(current)), Box::pin(keep_latest))
+            .await
+            .0
     }
 
     /// Sends until nothing is owned. Every digest of an audience waits for the one before it.
@@ -76,7 +99,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             if heads.is_empty() {
                 return outbox;
             }
-            let answers = future::join_all(heads.iter().map(|(topic, head)| self.publish(topic, head))).await;
+            let answers =
+                future::join_all(heads.iter().map(|(topic, head)| self.publish(topic, head))).await;
             let mut settled = Vec::new();
             for ((topic, head), answer) in heads.into_iter().zip(answers) {
                 let (topic, name) = (topic.clone(), DigestName::from(head));
@@ -91,13 +115,22 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     }
                 }
             }
-            // Who asked for a digest in any case, and only got one that an earlier run had left, still gets its own. Who got
-            // none here may have got its own from an earlier execution of this run.
+            // Who asked for a digest in any case, and only got one that an earlier run had left,
+            // still gets its own. Who got none here may have got its own from an earlier execution
+            // of this run.
             let of_this_run = format!("{}.", self.plan.run_id);
-            let left_over =
-                |topic: &&TopicArn| outbox.published.get(topic).is_some_and(|name| !name.id.starts_with(&of_this_run));
+            let left_over = |topic: &&TopicArn| {
+                outbox
+                    .published
+                    .get(topic)
+                    .is_some_and(|name| !name.id.starts_with(&of_this_run))
+            };
             let always = self.plan.announce == Announce::Always;
-            let asked = self.plan.audiences().filter(|topic| always && left_over(topic)).collect();
+            let asked = self
+                .plan
+                .audiences()
+                .filter(|topic| always && left_over(topic))
+                .collect();
             if let Err(cause) = self.settle(current, &settled, &asked).await {
                 outbox.unsettled = Some((self.address(&self.plan.ledger_key), cause));
                 return outbox;
@@ -106,11 +139,15 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     async fn publish(&self, topic: &TopicArn, head: &Head) -> Result<(), Cause> {
-        // Time is kept for noting what was sent: a topic that does not answer must not hide that another one did.
+        // Time is kept for noting what was sent: a topic that does not answer must not hide that
+        // another one did.
         let left = self.ends.saturating_duration_since(Instant::now());
-        timeout_at(self.ends - (left / 4).min(SETTLING), self.ports.notifier.publish(topic, &head.message))
-            .await
-            .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
+        timeout_at(
+            self.ends - (left / 4).min(SETTLING),
+            self.ports.notifier.publish(topic, &head.message),
+        )
+        .await
+        .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
     }
 
     async fn settle(
@@ -127,7 +164,8 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             if self.plan.announce != Announce::Never
                 && let Some(due_at) = ledger.last.as_ref().map(|last| last.at)
             {
-                self.occasion(due_at, now).offer(ledger, |topic| asked.contains(topic));
+                self.occasion(due_at, now)
+                    .offer(ledger, |topic| asked.contains(topic));
             }
         })
         .await

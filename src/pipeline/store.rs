@@ -1,4 +1,5 @@
-//! What a run does with the bucket: recall the ledger, rewrite it, keep `latest.json` at the newest snapshot.
+//! What a run does with the bucket: recall the ledger, rewrite it, keep `latest.json` at the newest
+//! snapshot.
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
@@ -36,22 +37,33 @@ pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     plan: &Plan,
     ends: Instant,
 ) -> Result<Recalled, RunError> {
-    let unreadable =
-        |key: &str, source: Cause| RunError::LedgerUnreadable { object: format!("s3://{}/{key}", plan.bucket), source };
+    let unreadable = |key: &str, source: Cause| RunError::LedgerUnreadable {
+        object: format!("s3://{}/{key}", plan.bucket),
+        source,
+    };
     let stored = timeout_at(ends, ports.archive.get(&plan.ledger_key)).await;
     let stored = stored.unwrap_or_else(|_| Err(Box::new(OutOfTime)));
     match stored.map_err(|cause| unreadable(&plan.ledger_key, cause))? {
         Some((bytes, version)) => match Ledger::from_bytes(&bytes) {
-            Ok(ledger) => Ok(Recalled { ledger, expect: Expect::Version(version) }),
-            Err(source @ Unreadable::Newer { .. }) => {
-                Err(RunError::LedgerNewer { object: format!("s3://{}/{}", plan.bucket, plan.ledger_key), source })
-            }
+            Ok(ledger) => Ok(Recalled {
+                ledger,
+                expect: Expect::Version(version),
+            }),
+            Err(source @ Unreadable::Newer { .. }) => Err(RunError::LedgerNewer {
+                object: format!("s3://{}/{}", plan.bucket, plan.ledger_key),
+                source,
+            }),
             Err(error) => Err(unreadable(&plan.ledger_key, Box::new(error))),
         },
         None => {
-            let latest = latest(ports, plan, ends).await.map_err(|cause| unreadable(&plan.latest_key, cause))?;
+            let latest = latest(ports, plan, ends)
+                .await
+                .map_err(|cause| unreadable(&plan.latest_key, cause))?;
             let sequence = latest.and_then(|(sequence, _)| sequence).unwrap_or(0);
-            Ok(Recalled { ledger: Ledger::starting_after(sequence), expect: Expect::Absent })
+            Ok(Recalled {
+                ledger: Ledger::starting_after(sequence),
+                expect: Expect::Absent,
+            })
         }
     }
 }
@@ -59,15 +71,18 @@ pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
 /// So much of a snapshot holds its number, unless somebody else wrote it.
 const NUMBERED: u16 = 512;
 
-/// The number of `latest.json`, if it has one, and its version. The snapshot itself can be as large as all that fails, and is
-/// not read for that.
+/// The number of `latest.json`, if it has one, and its version. The snapshot itself can be as large
+/// as all that fails, and is not read for that.
 async fn latest<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
     plan: &Plan,
     ends: Instant,
 ) -> Result<Option<(Option<u64>, Version)>, Cause> {
     let beginning = timeout_at(ends, ports.archive.beginning(&plan.latest_key, NUMBERED));
-    match beginning.await.unwrap_or_else(|_| Err(Box::new(OutOfTime)))? {
+    match beginning
+        .await
+        .unwrap_or_else(|_| Err(Box::new(OutOfTime)))?
+    {
         Some((bytes, _)) if sequence_of(&bytes).is_none() => {
             let whole = timeout_at(ends, ports.archive.get(&plan.latest_key));
             let whole = whole.await.unwrap_or_else(|_| Err(Box::new(OutOfTime)))?;
@@ -82,18 +97,31 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         recall(self.ports, self.plan, self.ends).await
     }
 
-    pub(super) async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        expect: &Expect,
+    ) -> Result<Version, Unwritten> {
         let put = self.ports.archive.put(key, bytes, expect);
-        timeout_at(self.ends, put).await.unwrap_or_else(|_| Err(Unwritten::Unknown(Box::new(OutOfTime))))
+        timeout_at(self.ends, put)
+            .await
+            .unwrap_or_else(|_| Err(Unwritten::Unknown(Box::new(OutOfTime))))
     }
 
-    pub(super) async fn put_ledger(&self, ledger: &Ledger, expect: &Expect) -> Result<Version, Unwritten> {
-        let bytes = ledger.to_bytes().map_err(|error| Unwritten::Refused(Box::new(error)))?;
+    pub(super) async fn put_ledger(
+        &self,
+        ledger: &Ledger,
+        expect: &Expect,
+    ) -> Result<Version, Unwritten> {
+        let bytes = ledger
+            .to_bytes()
+            .map_err(|error| Unwritten::Refused(Box::new(error)))?;
         self.put(&self.plan.ledger_key, bytes.into(), expect).await
     }
 
-    /// Changes the stored ledger, again on whatever other writers made of it. `change` must come out the same when it has
-    /// been done before, because an unanswered write may have landed.
+    /// Changes the stored ledger, again on whatever other writers made of it. `change` must come
+    /// out the same when it has been done before, because an unanswered write may have landed.
     pub(super) async fn rewrite(
         &self,
         current: &mut Recalled,
@@ -108,20 +136,26 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             }
             match self.put_ledger(&next, &current.expect).await {
                 Ok(version) => {
-                    *current = Recalled { ledger: next, expect: Expect::Version(version) };
+                    *current = Recalled {
+                        ledger: next,
+                        expect: Expect::Version(version),
+                    };
                     return Ok(());
                 }
                 Err(Unwritten::Refused(cause)) => return Err(Some(cause)),
                 Err(Unwritten::Unknown(cause)) => last = Some(cause),
                 Err(Unwritten::Lost) => last = Some(Box::new(Unwritten::Lost)),
             }
-            *current = self.recall().await.map_err(|error| Some(Box::new(error).into()))?;
+            *current = self
+                .recall()
+                .await
+                .map_err(|error| Some(Box::new(error).into()))?;
         }
         Err(last)
     }
 
-    /// Puts the snapshot numbered `sequence` under `latest.json`, unless a newer one is there. It is a copy for readers: where
-    /// it fails, the next full run makes it good.
+    /// Puts the snapshot numbered `sequence` under `latest.json`, unless a newer one is there. It
+    /// is a copy for readers: where it fails, the next full run makes it good.
     pub(super) async fn keep_latest(&self, sequence: u64, snapshot: Latest<'_>) {
         if let Err(cause) = self.try_latest(sequence, snapshot).await {
             tracing::warn!(
@@ -143,7 +177,10 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 Latest::Bytes(bytes) => bytes.clone(),
                 Latest::Stored(key) => {
                     let stored = timeout_at(self.ends, self.ports.archive.get(key)).await??;
-                    stored.ok_or_else(|| format!("{} is no longer there", self.address(key)))?.0.into()
+                    stored
+                        .ok_or_else(|| format!("{} is no longer there", self.address(key)))?
+                        .0
+                        .into()
                 }
             };
             match self.put(&self.plan.latest_key, bytes, &expect).await {

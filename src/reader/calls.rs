@@ -1,7 +1,8 @@
-//! One call, and chains of pages: not too many at once, none that ends too late, and no token twice.
+//! One call, and chains of pages: not too many at once, none that ends too late, and no token
+//! twice.
 //!
-//! Paging is our own loop. The SDK's paginator ends without an error on a repeated token, which would make a cut list look
-//! whole; here any token that was seen before in its chain is a gap.
+//! Paging is our own loop. The SDK's paginator ends without an error on a repeated token, which
+//! would make a cut list look whole; here any token that was seen before in its chain is a gap.
 
 use std::collections::BTreeSet;
 
@@ -40,16 +41,24 @@ impl<S: StatusSource> Reader<'_, S> {
         let out_of_time = || GapCause {
             operation: operation.to_owned(),
             code: OUT_OF_TIME.to_owned(),
-            message: "there was no time left to read this before the run had to store what it knew".to_owned(),
+            message: "there was no time left to read this before the run had to store what it knew"
+                .to_owned(),
         };
         if Instant::now() >= self.until {
             return Err(out_of_time());
         }
-        timeout_at(self.until, limited).await.map_err(|_| out_of_time())
+        timeout_at(self.until, limited)
+            .await
+            .map_err(|_| out_of_time())
     }
 
-    pub(super) async fn ask_for_pack(&self, watched: &Watched, pack: &PackName) -> Result<Option<Row>, GapCause> {
-        self.call(watched, LIST, self.source.pack(watched, pack)).await?
+    pub(super) async fn ask_for_pack(
+        &self,
+        watched: &Watched,
+        pack: &PackName,
+    ) -> Result<Option<Row>, GapCause> {
+        self.call(watched, LIST, self.source.pack(watched, pack))
+            .await?
     }
 
     /// Reads one page more of a chain, if there is one; gives how many rows it had.
@@ -64,9 +73,14 @@ impl<S: StatusSource> Reader<'_, S> {
         }
         let answer = async {
             self.found.borrow_mut().found_attempt(pack);
-            self.source.members(watched, &pack.pack, chain.filter, chain.tokens.next()).await
+            self.source
+                .members(watched, &pack.pack, chain.filter, chain.tokens.next())
+                .await
         };
-        let page = self.call(watched, MEMBERS, answer).await.map_err(Unread::Failed)??;
+        let page = self
+            .call(watched, MEMBERS, answer)
+            .await
+            .map_err(Unread::Failed)??;
         chain.pages += 1;
         let rows = page.rows.len();
         for (account, row) in page.rows {
@@ -74,7 +88,10 @@ impl<S: StatusSource> Reader<'_, S> {
                 self.found.borrow_mut().found_member(pack, &account, row);
             }
         }
-        chain.ended = !chain.tokens.follow(page.next, MEMBERS).map_err(Unread::Failed)?;
+        chain.ended = !chain
+            .tokens
+            .follow(page.next, MEMBERS)
+            .map_err(Unread::Failed)?;
         Ok(rows)
     }
 
@@ -107,7 +124,10 @@ pub(super) struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     pub(super) fn of(filter: Filter<'a>) -> Self {
-        Self { filter: Some(filter), ..Self::default() }
+        Self {
+            filter: Some(filter),
+            ..Self::default()
+        }
     }
 
     /// What the chain of all members proves.
@@ -137,7 +157,11 @@ impl Tokens {
     }
 
     /// Goes on to the next page, if there is one; refuses a token that was seen before.
-    pub(super) fn follow(&mut self, next: Option<String>, operation: &str) -> Result<bool, GapCause> {
+    pub(super) fn follow(
+        &mut self,
+        next: Option<String>,
+        operation: &str,
+    ) -> Result<bool, GapCause> {
         let Some(token) = next else { return Ok(false) };
         if !self.seen.insert(token.clone()) {
             return Err(GapCause {

@@ -25,7 +25,10 @@ pub(super) enum Reading {
 }
 
 /// The cheapest reading of a pack with these open failures of members.
-pub(super) fn reading<'a>(large: Option<&Large>, open: impl Iterator<Item = &'a Status>) -> Reading {
+pub(super) fn reading<'a>(
+    large: Option<&Large>,
+    open: impl Iterator<Item = &'a Status>,
+) -> Reading {
     match large {
         None => Reading::Page,
         Some(large) if large.sparse => Reading::Whole,
@@ -36,24 +39,34 @@ pub(super) fn reading<'a>(large: Option<&Large>, open: impl Iterator<Item = &'a 
     }
 }
 
-/// How many pages of all members are worth reading before so many are asked for by name: never more than the names cost,
-/// since a pack may have grown. One that was never counted has two at least.
+/// How many pages of all members are worth reading before so many are asked for by name: never more
+/// than the names cost, since a pack may have grown. One that was never counted has two at least.
 pub(super) fn pages_instead_of_names(names: usize, large: Option<&Large>) -> usize {
-    if large.and_then(pages).unwrap_or(2) < names { names } else { 0 }
+    if large.and_then(pages).unwrap_or(2) < names {
+        names
+    } else {
+        0
+    }
 }
 
-/// Whether the daily reading of a pack is due: every pack has its own time of the day, so that no run pays for all, and the
-/// first comes within a day of the first sight.
+/// Whether the daily reading of a pack is due: every pack has its own time of the day, so that no
+/// run pays for all, and the first comes within a day of the first sight.
 pub(super) fn is_daily_due(pack: &PackKey, large: &Large, now: Timestamp) -> bool {
-    let first = large.since.as_second().saturating_add_unsigned(scatter(pack) % DAY_SECONDS);
+    let first = large
+        .since
+        .as_second()
+        .saturating_add_unsigned(scatter(pack) % DAY_SECONDS);
     let Ok(passed) = u64::try_from(now.as_second() - first) else {
         return false;
     };
-    let slot = now.as_second().saturating_sub_unsigned(passed % DAY_SECONDS);
+    let slot = now
+        .as_second()
+        .saturating_sub_unsigned(passed % DAY_SECONDS);
     large.whole.is_none_or(|whole| whole.at.as_second() < slot)
 }
 
-/// Whether a pack that is itself open and moving is to be read whole: only two such readings an hour apart close it.
+/// Whether a pack that is itself open and moving is to be read whole: only two such readings an
+/// hour apart close it.
 pub(super) fn is_moving_due(itself: &Open, large: Option<&Large>, now: Timestamp) -> bool {
     let last = itself.settled_since.or_else(|| Some(large?.whole?.at));
     last.is_none_or(|last| now.duration_since(last) >= MOVING_EVERY)
@@ -63,21 +76,35 @@ fn pages(large: &Large) -> Option<usize> {
     large.whole.map(|whole| whole.total.div_ceil(PAGE.into()))
 }
 
-/// What reading the failing members costs if they are those that were open, and asking by name for the others.
+/// What reading the failing members costs if they are those that were open, and asking by name for
+/// the others.
 fn calls_for_failing<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
     let mut rows = [0_usize; FAILING.len()];
     let mut others = 0;
     for status in open {
-        match FAILING.iter().position(|failing| *failing == status.as_str()) {
+        match FAILING
+            .iter()
+            .position(|failing| *failing == status.as_str())
+        {
             Some(filter) => rows[filter] += 1,
             None => others += 1,
         }
     }
-    rows.iter().map(|rows| rows.div_ceil(PAGE.into()).max(1)).sum::<usize>() + others
+    rows.iter()
+        .map(|rows| rows.div_ceil(PAGE.into()).max(1))
+        .sum::<usize>()
+        + others
 }
 
 /// FNV-1a: the same in every process and version.
 fn scatter(pack: &PackKey) -> u64 {
-    let words = [pack.source.caller.as_str(), pack.source.region.as_str(), pack.pack.as_str()].join(" ");
-    words.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let words = [
+        pack.source.caller.as_str(),
+        pack.source.region.as_str(),
+        pack.pack.as_str(),
+    ]
+    .join(" ");
+    words.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -1,5 +1,5 @@
-//! The reader: asks AWS Config page by page and hands every answer to the observation's builder. It decides what is asked,
-//! in which order and how often; what the answers mean is decided elsewhere.
+//! The reader: asks AWS Config page by page and hands every answer to the observation's builder. It
+//! decides what is asked, in which order and how often; what the answers mean is decided elsewhere.
 
 mod calls;
 mod choice;
@@ -39,7 +39,8 @@ pub struct Reader<'a, S> {
 pub struct Listings<'a>(Vec<(&'a Watched, MaybeDone<LocalBoxFuture<'a, ()>>)>);
 
 impl<'a, S: StatusSource> Reader<'a, S> {
-    /// A reading that begins now, has so many calls in flight for each source, and makes none after `until`.
+    /// A reading that begins now, has so many calls in flight for each source, and makes none after
+    /// `until`.
     pub fn new(
         source: &'a S,
         scope: &'a Scope,
@@ -48,8 +49,18 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         started_at: Timestamp,
         until: Instant,
     ) -> Self {
-        let each = watched.iter().map(|watched| (watched.source.clone(), Semaphore::new(concurrency))).collect();
-        Self { source, scope, until, concurrency, each, found: RefCell::new(Builder::new(started_at)) }
+        let each = watched
+            .iter()
+            .map(|watched| (watched.source.clone(), Semaphore::new(concurrency)))
+            .collect();
+        Self {
+            source,
+            scope,
+            until,
+            concurrency,
+            each,
+            found: RefCell::new(Builder::new(started_at)),
+        }
     }
 
     /// Notes calls that were made before this reading.
@@ -59,7 +70,9 @@ impl<'a, S: StatusSource> Reader<'a, S> {
 
     /// Notes a source that cannot be called at all.
     pub fn cannot_call(&self, source: &Source, cause: GapCause) {
-        self.found.borrow_mut().found_gap(GapKey::source(source), cause);
+        self.found
+            .borrow_mut()
+            .found_gap(GapKey::source(source), cause);
     }
 
     /// Calls so far, retries not counted.
@@ -67,7 +80,8 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         self.found.borrow().so_far().config_calls
     }
 
-    /// Begins to list the packs of every source, side by side, and goes on until `meanwhile` is done.
+    /// Begins to list the packs of every source, side by side, and goes on until `meanwhile` is
+    /// done.
     pub async fn list<'s, T>(
         &'s self,
         watched: &'s [Watched],
@@ -89,9 +103,14 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         (result, Listings(listings))
     }
 
-    /// Reads the members of every pack that is listed, and asks for what the ledger needs proof of. A source is read as soon
-    /// as it is listed: one that is slow keeps no other waiting.
-    pub async fn read(&self, listings: Listings<'_>, ledger: &Ledger, now: impl Fn() -> Timestamp) -> Observation {
+    /// Reads the members of every pack that is listed, and asks for what the ledger needs proof of.
+    /// A source is read as soon as it is listed: one that is slow keeps no other waiting.
+    pub async fn read(
+        &self,
+        listings: Listings<'_>,
+        ledger: &Ledger,
+        now: impl Fn() -> Timestamp,
+    ) -> Observation {
         let sources = listings.0.into_iter().map(|(watched, listing)| async move {
             listing.await;
             self.read_source(watched, ledger).await;
@@ -105,21 +124,32 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         let mut tokens = Tokens::default();
         let mut pages = 0;
         loop {
-            let answer = self.call(watched, LIST, self.source.packs(watched, tokens.next())).await;
+            let answer = self
+                .call(watched, LIST, self.source.packs(watched, tokens.next()))
+                .await;
             let page = match answer.and_then(|page| page) {
                 Ok(page) => page,
                 Err(cause) => {
                     let mut found = self.found.borrow_mut();
                     found.found_gap(GapKey::source(&watched.source), cause);
                     if pages > 0 {
-                        found.found_listing(&watched.source, Listing { pages, complete: false });
+                        found.found_listing(
+                            &watched.source,
+                            Listing {
+                                pages,
+                                complete: false,
+                            },
+                        );
                     }
                     return;
                 }
             };
             pages += 1;
             for (pack, row) in page.rows {
-                let key = PackKey { source: watched.source.clone(), pack };
+                let key = PackKey {
+                    source: watched.source.clone(),
+                    pack,
+                };
                 if self.scope.covers_pack(&key) {
                     self.found.borrow_mut().found_pack(&key, row);
                 }
@@ -127,14 +157,25 @@ impl<'a, S: StatusSource> Reader<'a, S> {
             match tokens.follow(page.next, LIST) {
                 Ok(true) => {}
                 Ok(false) => {
-                    let listing = Listing { pages, complete: true };
-                    self.found.borrow_mut().found_listing(&watched.source, listing);
+                    let listing = Listing {
+                        pages,
+                        complete: true,
+                    };
+                    self.found
+                        .borrow_mut()
+                        .found_listing(&watched.source, listing);
                     return;
                 }
                 Err(cause) => {
                     let mut found = self.found.borrow_mut();
                     found.found_gap(GapKey::source(&watched.source), cause);
-                    found.found_listing(&watched.source, Listing { pages, complete: false });
+                    found.found_listing(
+                        &watched.source,
+                        Listing {
+                            pages,
+                            complete: false,
+                        },
+                    );
                     return;
                 }
             }
@@ -145,11 +186,23 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         self.ask_for_missing_packs(watched, ledger).await;
         let mut packs: Vec<PackKey> = {
             let found = self.found.borrow();
-            found.so_far().packs.keys().filter(|key| key.source == watched.source).cloned().collect()
+            found
+                .so_far()
+                .packs
+                .keys()
+                .filter(|key| key.source == watched.source)
+                .cloned()
+                .collect()
         };
         // Oldest attempt first, so that a run short of time starves none.
-        packs.sort_by_cached_key(|key| (ledger.packs.get(key).map(|hint| hint.attempted_at), key.clone()));
-        // A quarter more packs than calls: the last to begin are read in two steps, and would leave calls unused beside them.
+        packs.sort_by_cached_key(|key| {
+            (
+                ledger.packs.get(key).map(|hint| hint.attempted_at),
+                key.clone(),
+            )
+        });
+        // A quarter more packs than calls: the last to begin are read in two steps, and would leave
+        // calls unused beside them.
         stream::iter(&packs)
             .map(|pack| self.read_pack(watched, pack, ledger))
             .buffer_unordered(self.concurrency + self.concurrency / 4)
@@ -158,8 +211,8 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         self.read_besides(watched, ledger).await;
     }
 
-    /// Pages shift while packs change, so a pack with something open that a listing of several pages lacks is asked for by
-    /// name.
+    /// Pages shift while packs change, so a pack with something open that a listing of several
+    /// pages lacks is asked for by name.
     async fn ask_for_missing_packs(&self, watched: &Watched, ledger: &Ledger) {
         let missing: BTreeSet<PackKey> = {
             let found = self.found.borrow();
@@ -170,17 +223,25 @@ impl<'a, S: StatusSource> Reader<'a, S> {
                 return;
             }
             let unread = ledger.gaps.keys().filter_map(GapKey::unread_pack);
-            let known =
-                ledger.open.keys().map(|key| key.pack.clone()).chain(ledger.packs.keys().cloned()).chain(unread);
+            let known = ledger
+                .open
+                .keys()
+                .map(|key| key.pack.clone())
+                .chain(ledger.packs.keys().cloned())
+                .chain(unread);
             let missing = |key: &PackKey| {
-                key.source == watched.source && self.scope.covers_pack(key) && !found.so_far().packs.contains_key(key)
+                key.source == watched.source
+                    && self.scope.covers_pack(key)
+                    && !found.so_far().packs.contains_key(key)
             };
             known.filter(missing).collect()
         };
         stream::iter(&missing)
             .map(|key| async move {
                 match self.ask_for_pack(watched, &key.pack).await {
-                    Ok(Some(row)) if row.standing() != Standing::Absent => self.found.borrow_mut().found_pack(key, row),
+                    Ok(Some(row)) if row.standing() != Standing::Absent => {
+                        self.found.borrow_mut().found_pack(key, row)
+                    }
                     Ok(_) => self.found.borrow_mut().found_no_pack(key),
                     Err(cause) => self.found.borrow_mut().found_gap(GapKey::pack(key), cause),
                 }

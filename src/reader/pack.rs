@@ -19,7 +19,12 @@ impl<S: StatusSource> Reader<'_, S> {
         }
     }
 
-    async fn read_members(&self, watched: &Watched, pack: &PackKey, ledger: &Ledger) -> Result<Coverage, Unread> {
+    async fn read_members(
+        &self,
+        watched: &Watched,
+        pack: &PackKey,
+        ledger: &Ledger,
+    ) -> Result<Coverage, Unread> {
         let large = large(pack, ledger);
         let members = ledger.open_in(pack).filter(|(key, _)| !key.is_pack());
         let reading = choice::reading(large, members.map(|(_, open)| &open.row.status));
@@ -27,35 +32,55 @@ impl<S: StatusSource> Reader<'_, S> {
         if reading == Reading::Page {
             self.next_page(watched, pack, &mut all).await?;
         }
-        let filters_save_calls = reading != Reading::Whole && !all.ended && self.read_failing(watched, pack).await?;
+        let filters_save_calls =
+            reading != Reading::Whole && !all.ended && self.read_failing(watched, pack).await?;
         let pages = if filters_save_calls {
             choice::pages_instead_of_names(self.unseen(pack, ledger).len(), large)
         } else {
             usize::MAX
         };
         self.read_on(watched, pack, &mut all, pages).await?;
-        self.prove_absences(watched, pack, ledger, all.coverage()).await?;
+        self.prove_absences(watched, pack, ledger, all.coverage())
+            .await?;
         Ok(all.coverage())
     }
 
-    /// Reads the failing members by their statuses, side by side; or finds that this saves nothing, and stops.
+    /// Reads the failing members by their statuses, side by side; or finds that this saves nothing,
+    /// and stops.
     async fn read_failing(&self, watched: &Watched, pack: &PackKey) -> Result<bool, Unread> {
         let statuses = FAILING.map(Status::from);
-        let mut chains = statuses.each_ref().map(|status| Chain::of(Filter::Status(status)));
-        let first = future::join_all(chains.iter_mut().map(|chain| self.next_page(watched, pack, chain))).await;
+        let mut chains = statuses
+            .each_ref()
+            .map(|status| Chain::of(Filter::Status(status)));
+        let first = future::join_all(
+            chains
+                .iter_mut()
+                .map(|chain| self.next_page(watched, pack, chain)),
+        )
+        .await;
         let rows = first.into_iter().collect::<Result<Vec<usize>, Unread>>()?;
-        // Short of its limit, and goes on: AWS Config filtered the rows of a page, and the pages are as many as without.
-        if chains.iter().zip(rows).any(|(chain, rows)| !chain.ended && rows < PAGE.into()) {
+        // Short of its limit, and goes on: AWS Config filtered the rows of a page, and the pages
+        // are as many as without.
+        if chains
+            .iter()
+            .zip(rows)
+            .any(|(chain, rows)| !chain.ended && rows < PAGE.into())
+        {
             self.found.borrow_mut().found_sparse(pack);
             return Ok(false);
         }
-        let rest = chains.iter_mut().map(|chain| self.read_on(watched, pack, chain, usize::MAX));
-        future::join_all(rest).await.into_iter().collect::<Result<(), Unread>>()?;
+        let rest = chains
+            .iter_mut()
+            .map(|chain| self.read_on(watched, pack, chain, usize::MAX));
+        future::join_all(rest)
+            .await
+            .into_iter()
+            .collect::<Result<(), Unread>>()?;
         Ok(true)
     }
 
-    /// Asks by name for every open failure whose account was not seen, and, where one is absent, for the pack, whose own
-    /// status says whether its rows are being rewritten.
+    /// Asks by name for every open failure whose account was not seen, and, where one is absent,
+    /// for the pack, whose own status says whether its rows are being rewritten.
     async fn prove_absences(
         &self,
         watched: &Watched,
@@ -73,7 +98,11 @@ impl<S: StatusSource> Reader<'_, S> {
                 .collect::<Result<(), Unread>>()?;
         }
         if !self.unseen(pack, ledger).is_empty() {
-            match self.ask_for_pack(watched, &pack.pack).await.map_err(Unread::Failed)? {
+            match self
+                .ask_for_pack(watched, &pack.pack)
+                .await
+                .map_err(Unread::Failed)?
+            {
                 Some(row) if row.standing() != Standing::Absent => {
                     self.found.borrow_mut().found_status_after(pack, row.status);
                 }
@@ -89,21 +118,42 @@ impl<S: StatusSource> Reader<'_, S> {
         let Some(reading) = found.so_far().packs.get(pack) else {
             return Vec::new();
         };
-        let open = ledger.open_in(pack).filter(|(key, _)| self.scope.covers(key));
-        open.filter_map(|(key, _)| key.account_id.clone()).filter(|account| !reading.has(account)).collect()
+        let open = ledger
+            .open_in(pack)
+            .filter(|(key, _)| self.scope.covers(key));
+        open.filter_map(|(key, _)| key.account_id.clone())
+            .filter(|account| !reading.has(account))
+            .collect()
     }
 
-    async fn ask_for_member(&self, watched: &Watched, pack: &PackKey, account: &AccountId) -> Result<(), Unread> {
-        self.read_on(watched, pack, &mut Chain::of(Filter::Account(account)), usize::MAX).await?;
+    async fn ask_for_member(
+        &self,
+        watched: &Watched,
+        pack: &PackKey,
+        account: &AccountId,
+    ) -> Result<(), Unread> {
+        self.read_on(
+            watched,
+            pack,
+            &mut Chain::of(Filter::Account(account)),
+            usize::MAX,
+        )
+        .await?;
         let mut found = self.found.borrow_mut();
-        if found.so_far().packs.get(pack).is_some_and(|reading| !reading.has(account)) {
+        if found
+            .so_far()
+            .packs
+            .get(pack)
+            .is_some_and(|reading| !reading.has(account))
+        {
             found.found_no_member(pack, account);
         }
         Ok(())
     }
 
-    /// Reads whole, besides, the packs for which that is due. There are few at a time; they share the calls page by page, so
-    /// that one that is too large for the time left keeps no other from its end.
+    /// Reads whole, besides, the packs for which that is due. There are few at a time; they share
+    /// the calls page by page, so that one that is too large for the time left keeps no other from
+    /// its end.
     pub(super) async fn read_besides(&self, watched: &Watched, ledger: &Ledger) {
         let due: Vec<PackKey> = {
             let found = self.found.borrow();
@@ -115,12 +165,25 @@ impl<S: StatusSource> Reader<'_, S> {
             });
             packs.map(|(pack, _)| pack.clone()).collect()
         };
-        future::join_all(due.iter().map(|pack| self.read_besides_pack(watched, pack, ledger))).await;
+        future::join_all(
+            due.iter()
+                .map(|pack| self.read_besides_pack(watched, pack, ledger)),
+        )
+        .await;
     }
 
-    fn is_due_besides(&self, pack: &PackKey, standing: Standing, ledger: &Ledger, now: jiff::Timestamp) -> bool {
+    fn is_due_besides(
+        &self,
+        pack: &PackKey,
+        standing: Standing,
+        ledger: &Ledger,
+        now: jiff::Timestamp,
+    ) -> bool {
         let (large, itself) = (large(pack, ledger), FailureKey::pack_itself(pack));
-        let moving = ledger.open.get(&itself).filter(|_| standing == Standing::Moving);
+        let moving = ledger
+            .open
+            .get(&itself)
+            .filter(|_| standing == Standing::Moving);
         self.scope.covers(&itself)
             && (large.is_some_and(|large| choice::is_daily_due(pack, large, now))
                 || moving.is_some_and(|itself| choice::is_moving_due(itself, large, now)))
@@ -137,8 +200,11 @@ impl<S: StatusSource> Reader<'_, S> {
     }
 
     fn found_coverage(&self, pack: &PackKey, ledger: &Ledger, coverage: Coverage) {
-        let is_open = |account: &AccountId| ledger.open.contains_key(&FailureKey::member(pack, account));
-        self.found.borrow_mut().found_coverage(pack, coverage, is_open);
+        let is_open =
+            |account: &AccountId| ledger.open.contains_key(&FailureKey::member(pack, account));
+        self.found
+            .borrow_mut()
+            .found_coverage(pack, coverage, is_open);
     }
 
     fn found_unread(&self, pack: &PackKey, unread: Unread) {

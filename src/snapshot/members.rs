@@ -36,7 +36,8 @@ pub struct AsOf(pub Option<Timestamp>);
 impl Members {
     pub(super) fn of(reading: &PackReading, last: Option<Whole>) -> Self {
         let failing = reading.count(Standing::Failing);
-        let [moving, settled] = [Standing::Moving, Standing::Settled].map(|standing| reading.count(standing));
+        let [moving, settled] =
+            [Standing::Moving, Standing::Settled].map(|standing| reading.count(standing));
         match reading.coverage {
             Coverage::OnePage | Coverage::Pages => Self {
                 total: Some(reading.present()),
@@ -52,9 +53,13 @@ impl Members {
                 settled: last.map(|last| last.settled),
                 as_of: Some(AsOf(last.map(|last| last.at))),
             },
-            Coverage::Partial | Coverage::Untried => {
-                Self { total: None, failing, moving: None, settled: None, as_of: None }
-            }
+            Coverage::Partial | Coverage::Untried => Self {
+                total: None,
+                failing,
+                moving: None,
+                settled: None,
+                as_of: None,
+            },
         }
     }
 }

@@ -14,7 +14,9 @@ use serde::{Serialize, Serializer};
 use crate::compare::Comparison;
 use crate::difference::Difference;
 use crate::ledger::{Emptied, Head, Ledger, room_for};
-use crate::model::{AccountId, FailureKey, PackKey, PackName, Region, Row, Source, Standing, Status, Text};
+use crate::model::{
+    AccountId, FailureKey, PackKey, PackName, Region, Row, Source, Standing, Status, Text,
+};
 use crate::observation::{Observation, PackReading};
 use crate::plan::Plan;
 use crate::scope::Scope;
@@ -22,7 +24,8 @@ use crate::totals::Totals;
 
 pub use members::{AsOf, Members};
 pub use records::{
-    Change, ClosedRecord, EmptiedRecord, EmptiedState, FailureRecord, FailureState, GapRecord, GapState,
+    Change, ClosedRecord, EmptiedRecord, EmptiedState, FailureRecord, FailureState, GapRecord,
+    GapState,
 };
 pub use sequence::sequence_of;
 
@@ -79,19 +82,33 @@ impl RunScope {
             packs: scope.packs.as_ref().unwrap_or(&scope.include).words(),
             excluded_packs: scope.exclude.words(),
             accounts: scope.accounts.iter().flatten().cloned().collect(),
-            regions: scope.sources.iter().map(|source| source.region.clone()).collect(),
-            callers: scope.sources.iter().map(|source| source.caller.clone()).collect(),
+            regions: scope
+                .sources
+                .iter()
+                .map(|source| source.region.clone())
+                .collect(),
+            callers: scope
+                .sources
+                .iter()
+                .map(|source| source.caller.clone())
+                .collect(),
         }
     }
 }
 
-/// The packs that are there, each made when it is written: all their members at once can be a hundred thousand.
+/// The packs that are there, each made when it is written: all their members at once can be a
+/// hundred thousand.
 #[derive(Debug)]
 pub struct Packs<'a>(&'a Findings<'a>);
 
 impl Serialize for Packs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let packs = self.0.observation.packs.iter().filter(|(pack, _)| self.0.scope.covers_pack(pack));
+        let packs = self
+            .0
+            .observation
+            .packs
+            .iter()
+            .filter(|(pack, _)| self.0.scope.covers_pack(pack));
         serializer.collect_seq(packs.map(|(pack, reading)| self.0.pack(pack, reading)))
     }
 }
@@ -141,7 +158,10 @@ pub struct DigestName {
 
 impl From<&Head> for DigestName {
     fn from(head: &Head) -> Self {
-        Self { id: head.id.clone(), subject: head.message.subject.clone() }
+        Self {
+            id: head.id.clone(),
+            subject: head.message.subject.clone(),
+        }
     }
 }
 
@@ -171,13 +191,24 @@ impl Findings<'_> {
         let ledger = &self.comparison.ledger;
         let policy = &self.plan.policy;
         let told_of = |key: &&FailureKey| !policy.ignores(key);
-        let open: Vec<&FailureKey> = ledger.open.keys().filter(|key| self.scope.covers(key)).collect();
+        let open: Vec<&FailureKey> = ledger
+            .open
+            .keys()
+            .filter(|key| self.scope.covers(key))
+            .collect();
         let failing: Vec<&FailureKey> = open.iter().copied().filter(told_of).collect();
-        let packs = || self.observation.packs.iter().filter(|(pack, _)| self.scope.covers_pack(pack));
+        let packs = || {
+            self.observation
+                .packs
+                .iter()
+                .filter(|(pack, _)| self.scope.covers_pack(pack))
+        };
         Totals {
             packs: packs().count(),
             packs_failing: packs_of(failing.iter().copied()),
-            packs_moving: packs().filter(|(_, reading)| reading.row.standing() == Standing::Moving).count(),
+            packs_moving: packs()
+                .filter(|(_, reading)| reading.row.standing() == Standing::Moving)
+                .count(),
             accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
             failures: failing.len(),
             ignored: open.len() - failing.len(),
@@ -189,7 +220,8 @@ impl Findings<'_> {
         }
     }
 
-    /// The document, as bytes. The names are those of the last committed snapshot and of the digest, if there is one.
+    /// The document, as bytes. The names are those of the last committed snapshot and of the
+    /// digest, if there is one.
     pub fn snapshot(
         &self,
         sequence: u64,
@@ -197,10 +229,18 @@ impl Findings<'_> {
         finished_at: Timestamp,
         digest: Option<DigestName>,
     ) -> Result<Vec<u8>, serde_json::Error> {
-        let Self { plan, scope, observation, comparison, difference } = *self;
+        let Self {
+            plan,
+            scope,
+            observation,
+            comparison,
+            difference,
+        } = *self;
         let ledger = &comparison.ledger;
         let closed = |keys: &BTreeSet<FailureKey>| {
-            keys.iter().filter_map(|key| Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?))).collect()
+            keys.iter()
+                .filter_map(|key| Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?)))
+                .collect()
         };
         let document = Snapshot {
             schema_version: SCHEMA_VERSION,
@@ -225,7 +265,10 @@ impl Findings<'_> {
                 .unconfirmed
                 .iter()
                 .filter_map(|key| {
-                    Some(Unconfirmed { key: key.clone(), failing_since: ledger.open.get(key)?.failing_since })
+                    Some(Unconfirmed {
+                        key: key.clone(),
+                        failing_since: ledger.open.get(key)?.failing_since,
+                    })
                 })
                 .collect(),
             gaps: comparison
@@ -235,7 +278,11 @@ impl Findings<'_> {
                     key: key.clone(),
                     cause: cause.clone(),
                     since: *since,
-                    state: if *met_before { GapState::Lasting } else { GapState::Began },
+                    state: if *met_before {
+                        GapState::Lasting
+                    } else {
+                        GapState::Began
+                    },
                     end: None,
                 })
                 .collect(),
@@ -251,13 +298,27 @@ impl Findings<'_> {
         let ledger = &self.comparison.ledger;
         let audience = ledger.audience_id(&self.plan.topic);
         let at = self.observation.ended_at;
-        let open = ledger.open_in(pack).filter(|(key, _)| self.scope.covers(key));
+        let open = ledger
+            .open_in(pack)
+            .filter(|(key, _)| self.scope.covers(key));
         let mut states = open
-            .map(|(key, open)| (key, FailureState::of(ledger, key, open, &self.plan.policy, audience, at)))
+            .map(|(key, open)| {
+                (
+                    key,
+                    FailureState::of(ledger, key, open, &self.plan.policy, audience, at),
+                )
+            })
             .peekable();
-        let itself = states.next_if(|(key, _)| key.is_pack()).map(|(_, state)| state);
-        let Row { status, error_code, error_message, last_update_time, conformance_pack_name: _ } =
-            Row::clone(&reading.row);
+        let itself = states
+            .next_if(|(key, _)| key.is_pack())
+            .map(|(_, state)| state);
+        let Row {
+            status,
+            error_code,
+            error_message,
+            last_update_time,
+            conformance_pack_name: _,
+        } = Row::clone(&reading.row);
         let last = ledger.packs.get(pack).and_then(|hint| hint.large?.whole);
         PackRecord {
             key: pack.clone(),
@@ -270,7 +331,12 @@ impl Findings<'_> {
             reading: members::word(reading),
             members: Members::of(reading, last),
             failing_accounts: states
-                .filter_map(|(key, state)| Some(FailingAccount { account_id: key.account_id.clone()?, state }))
+                .filter_map(|(key, state)| {
+                    Some(FailingAccount {
+                        account_id: key.account_id.clone()?,
+                        state,
+                    })
+                })
                 .collect(),
         }
     }
@@ -278,26 +344,55 @@ impl Findings<'_> {
 
 /// How many of a difference's endings got better.
 pub(crate) fn clearings(ledger: &Ledger, difference: &Difference) -> usize {
-    let better = |key: &&FailureKey| ledger.closed.get(*key).is_some_and(|closed| closed.how.is_clearing());
+    let better = |key: &&FailureKey| {
+        ledger
+            .closed
+            .get(*key)
+            .is_some_and(|closed| closed.how.is_clearing())
+    };
     difference.cleared.iter().filter(better).count()
 }
 
-/// The sources of a difference that list no packs any more, or some again, in the order of the sources.
+/// The sources of a difference that list no packs any more, or some again, in the order of the
+/// sources.
 pub(crate) fn emptied_records(ledger: &Ledger, difference: &Difference) -> Vec<EmptiedRecord> {
     let record = |source: &Source| {
-        let Emptied { packs_before, since, ended, told: _ } = *ledger.emptied.get(source)?;
-        let state = if ended { EmptiedState::Ended } else { EmptiedState::Began };
-        Some(EmptiedRecord { source: source.clone(), packs_before, since, state })
+        let Emptied {
+            packs_before,
+            since,
+            ended,
+            told: _,
+        } = *ledger.emptied.get(source)?;
+        let state = if ended {
+            EmptiedState::Ended
+        } else {
+            EmptiedState::Began
+        };
+        Some(EmptiedRecord {
+            source: source.clone(),
+            packs_before,
+            since,
+            state,
+        })
     };
-    (&difference.emptied | &difference.listed_again).iter().filter_map(record).collect()
+    (&difference.emptied | &difference.listed_again)
+        .iter()
+        .filter_map(record)
+        .collect()
 }
 
 /// How many packs these failures are in.
 pub(crate) fn packs_of<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> usize {
-    failures.into_iter().map(|key| &key.pack).collect::<BTreeSet<_>>().len()
+    failures
+        .into_iter()
+        .map(|key| &key.pack)
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 /// The names of the packs that these failures are in.
-pub(crate) fn pack_names<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> BTreeSet<&'a PackName> {
+pub(crate) fn pack_names<'a>(
+    failures: impl IntoIterator<Item = &'a FailureKey>,
+) -> BTreeSet<&'a PackName> {
     failures.into_iter().map(|key| &key.pack.pack).collect()
 }

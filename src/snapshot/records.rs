@@ -1,4 +1,5 @@
-//! The records that the snapshot and the digest share: failures, their endings, gaps, and sources without packs.
+//! The records that the snapshot and the digest share: failures, their endings, gaps, and sources
+//! without packs.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,10 @@ pub struct FailureRecord {
 
 /// What is known of an open failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the document, and mean what the ledger's mean"
+)]
 pub struct FailureState {
     pub account_name: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +90,10 @@ impl FailureState {
 
 /// A failure that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the document, and mean what the ledger's mean"
+)]
 pub struct ClosedRecord {
     #[serde(flatten)]
     pub key: FailureKey,
@@ -119,7 +126,10 @@ impl ClosedRecord {
 
 /// Something that was not read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the document, and mean what the ledger's mean"
+)]
 pub struct GapRecord {
     #[serde(flatten)]
     pub key: GapKey,
@@ -146,7 +156,10 @@ pub enum GapState {
 
 /// A source that had packs and lists none, or lists some again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document, and mean what the ledger's mean")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the document, and mean what the ledger's mean"
+)]
 pub struct EmptiedRecord {
     #[serde(flatten)]
     pub source: Source,

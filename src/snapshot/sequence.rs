@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-/// `run.sequence` of a snapshot, of which the beginning is enough where that holds it; `None` where the bytes do not say.
+/// `run.sequence` of a snapshot, of which the beginning is enough where that holds it; `None` where
+/// the bytes do not say.
 pub fn sequence_of(snapshot: &[u8]) -> Option<u64> {
     let mut found = None;
     // What follows the number is not looked at: it may be cut off.
-    let _ = Seek { path: &["run", "sequence"], found: &mut found }
-        .deserialize(&mut serde_json::Deserializer::from_slice(snapshot));
+    let _ = Seek {
+        path: &["run", "sequence"],
+        found: &mut found,
+    }
+    .deserialize(&mut serde_json::Deserializer::from_slice(snapshot));
     found
 }
 
@@ -40,10 +44,15 @@ impl<'de> Visitor<'de> for Seek<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((next, path)) = self.path.split_first() else { return Ok(()) };
+        let Some((next, path)) = self.path.split_first() else {
+            return Ok(());
+        };
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             if key == *next {
-                map.next_value_seed(Seek { path, found: self.found })?;
+                map.next_value_seed(Seek {
+                    path,
+                    found: self.found,
+                })?;
                 if path.is_empty() {
                     // A number that is cut off would be another number.
                     if map.next_key::<IgnoredAny>().is_err() {

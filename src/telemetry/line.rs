@@ -14,11 +14,18 @@ use metrique_writer::format::Format;
 use super::{DIMENSION, Gauges, Measures, NAMESPACE};
 
 /// One invocation, as one line that ends.
-pub(super) fn line(measures: &Measures, function: &str, level: &str, now: Timestamp) -> Result<String, String> {
+pub(super) fn line(
+    measures: &Measures,
+    function: &str,
+    level: &str,
+    now: Timestamp,
+) -> Result<String, String> {
     let mut format = Emf::builder(NAMESPACE.to_owned(), vec![vec![DIMENSION.to_owned()]]).build();
     let mut bytes = Vec::new();
     let line = Line::of(measures, function, level, now);
-    format.format(&RootEntry::new(line.close()), &mut bytes).map_err(|error| format!("{error:?}"))?;
+    format
+        .format(&RootEntry::new(line.close()), &mut bytes)
+        .map_err(|error| format!("{error:?}"))?;
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
@@ -56,8 +63,8 @@ struct Line {
     read_time: u64,
     #[metrics(unit = Millisecond)]
     run_time: u64,
-    /// Without a level and a time of its own a line of JSON is taken for `INFO`
-    /// ([log-level filtering](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
+    /// Without a level and a time of its own a line of JSON is taken for `INFO` ([log-level
+    /// filtering](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
     #[metrics(name = "level")]
     level: String,
     #[metrics(name = "timestamp")]
@@ -66,11 +73,23 @@ struct Line {
 
 impl Line {
     fn of(measures: &Measures, function: &str, level: &str, now: Timestamp) -> Self {
-        let Measures { committed, complete, changes, gauges, config_calls, config_throttles, read_time, run_time } =
-            measures;
+        let Measures {
+            committed,
+            complete,
+            changes,
+            gauges,
+            config_calls,
+            config_throttles,
+            read_time,
+            run_time,
+        } = measures;
         let gauge = |value: fn(&Gauges) -> usize| gauges.as_ref().map(value).map(count);
-        let age =
-            |value: fn(&Gauges) -> SignedDuration| gauges.as_ref().map(value).map(|age| age.as_secs().unsigned_abs());
+        let age = |value: fn(&Gauges) -> SignedDuration| {
+            gauges
+                .as_ref()
+                .map(value)
+                .map(|age| age.as_secs().unsigned_abs())
+        };
         Self {
             at: now.into(),
             function_name: function.to_owned(),

@@ -1,5 +1,6 @@
-//! What an invocation measured: the names and units of the metrics, and the one line of
-//! [embedded metric format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
+//! What an invocation measured: the names and units of the metrics, and the one line of [embedded
+//! metric
+//! format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
 //! that CloudWatch makes them of. No call and no permission is needed for that.
 
 mod line;
@@ -33,7 +34,8 @@ pub const METRICS: [(&str, &str); 14] = [
     ("RunTime", "Milliseconds"),
 ];
 
-/// What one invocation measured, as far as it came. What it does not know it leaves out: a missing value is no zero.
+/// What one invocation measured, as far as it came. What it does not know it leaves out: a missing
+/// value is no zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Measures {
     /// Whether its run is stored.
@@ -63,7 +65,8 @@ pub struct Changes {
     pub cleared: usize,
 }
 
-/// What a ledger says of everything that is watched, whatever the run looked at. Ignored failures do not count.
+/// What a ledger says of everything that is watched, whatever the run looked at. Ignored failures
+/// do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Packs with an open failure.
@@ -86,7 +89,11 @@ impl Gauges {
         let age = |since: Timestamp| now.duration_since(since).max(SignedDuration::ZERO);
         let mut gauges = Self::default();
         let mut pack = None;
-        for (key, open) in ledger.open.iter().filter(|(key, _)| !plan.policy.ignores(key)) {
+        for (key, open) in ledger
+            .open
+            .iter()
+            .filter(|(key, _)| !plan.policy.ignores(key))
+        {
             // The failures of a pack are beside each other.
             if pack.replace(&key.pack) != Some(&key.pack) {
                 gauges.packs_failing += 1;
@@ -95,9 +102,19 @@ impl Gauges {
             gauges.failures_open += 1;
             gauges.oldest_failure_age = gauges.oldest_failure_age.max(age(open.failing_since));
         }
-        gauges.gaps = ledger.gaps.values().filter(|gap| gap.ended.is_none()).count();
-        let head = ledger.audiences.get(&plan.topic).and_then(|audience| audience.head.as_ref());
-        gauges.oldest_untold_age = head.and_then(|head| head.made_at).map(age).unwrap_or_default();
+        gauges.gaps = ledger
+            .gaps
+            .values()
+            .filter(|gap| gap.ended.is_none())
+            .count();
+        let head = ledger
+            .audiences
+            .get(&plan.topic)
+            .and_then(|audience| audience.head.as_ref());
+        gauges.oldest_untold_age = head
+            .and_then(|head| head.made_at)
+            .map(age)
+            .unwrap_or_default();
         gauges
     }
 }
@@ -111,13 +128,14 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Metrics of the function that `lookup`, which answers like the environment, names. `write` is given one line at a
-    /// time.
+    /// Metrics of the function that `lookup`, which answers like the environment, names. `write` is
+    /// given one line at a time.
     pub fn new(lookup: impl Fn(&str) -> Option<String>, write: fn(&str)) -> Self {
         let set = |name| lookup(name).filter(|value| !value.is_empty());
         Self {
             function: set("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| NAMESPACE.to_owned()),
-            // A line without a level counts as INFO, and Lambda drops what is below the function's level.
+            // A line without a level counts as INFO, and Lambda drops what is below the function's
+            // level.
             level: set("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
             write,
         }

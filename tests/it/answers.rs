@@ -1,5 +1,6 @@
-//! What AWS answers, whatever it is: through the real clients every answer is what it says, or an error that says which
-//! call it was. Nothing panics, and no answer that is not whole proves anything.
+//! What AWS answers, whatever it is: through the real clients every answer is what it says, or an
+//! error that says which call it was. Nothing panics, and no answer that is not whole proves
+//! anything.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttl
 use packwatch::message::Message;
 use packwatch::model::{GapCause, Source};
 use packwatch::plan::Watched;
-use packwatch::ports::{Archive, Cause, Expect, Notifier, StatusSource, Unread, Unwritten, Version};
+use packwatch::ports::{
+    Archive, Cause, Expect, Notifier, StatusSource, Unread, Unwritten, Version,
+};
 use packwatch::settings::Caller;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,7 +35,13 @@ pub struct Answer {
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} etag {:?}: {}", self.status, self.etag, self.body.escape_ascii())
+        write!(
+            f,
+            "{} etag {:?}: {}",
+            self.status,
+            self.etag,
+            self.body.escape_ascii()
+        )
     }
 }
 
@@ -43,7 +52,11 @@ impl Answer {
 
     /// The entity tag, as HTTP gives it on; one that is empty is none.
     fn version(&self) -> Option<String> {
-        self.etag.as_deref().map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned)
+        self.etag
+            .as_deref()
+            .map(str::trim)
+            .filter(|tag| !tag.is_empty())
+            .map(str::to_owned)
     }
 
     fn names(&self, word: &str) -> bool {
@@ -56,15 +69,20 @@ pub fn documents() -> Vec<String> {
     let time = 1_767_225_600.5;
     let pack = json!({"OrganizationConformancePackName": "baseline", "Status": "UPDATE_FAILED", "ErrorCode": "Broken",
                       "ErrorMessage": "it is", "LastUpdateTime": time});
-    let other = json!({"OrganizationConformancePackName": "guardrails", "Status": "UPDATE_SUCCESSFUL"});
+    let other =
+        json!({"OrganizationConformancePackName": "guardrails", "Status": "UPDATE_SUCCESSFUL"});
     let member = json!({"AccountId": "222233334444", "ConformancePackName": "OrgConformsPack-baseline-ab12cd34",
                         "Status": "CREATE_FAILED", "ErrorMessage": "no recorder", "LastUpdateTime": time});
     let mut documents = vec![
-        json!({"OrganizationConformancePackStatuses": [pack, other], "NextToken": "next"}).to_string(),
+        json!({"OrganizationConformancePackStatuses": [pack, other], "NextToken": "next"})
+            .to_string(),
         json!({"OrganizationConformancePackStatuses": []}).to_string(),
-        json!({"OrganizationConformancePackDetailedStatuses": [member], "NextToken": null}).to_string(),
-        json!({"__type": "NoSuchOrganizationConformancePackException", "message": "no such pack"}).to_string(),
-        json!({"__type": "OrganizationAccessDeniedException", "message": "not from here"}).to_string(),
+        json!({"OrganizationConformancePackDetailedStatuses": [member], "NextToken": null})
+            .to_string(),
+        json!({"__type": "NoSuchOrganizationConformancePackException", "message": "no such pack"})
+            .to_string(),
+        json!({"__type": "OrganizationAccessDeniedException", "message": "not from here"})
+            .to_string(),
     ];
     for xml in [
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>not there</Message></Error>",
@@ -82,20 +100,22 @@ pub fn documents() -> Vec<String> {
     documents
 }
 
-/// Any bytes, or a real document: whole, cut, with a few bytes changed, with a key misspelt, or with a part replaced.
+/// Any bytes, or a real document: whole, cut, with a few bytes changed, with a key misspelt, or
+/// with a part replaced.
 pub fn body() -> impl Strategy<Value = Vec<u8>> {
     let whole = || select(documents()).prop_map(String::into_bytes);
     let cut = (whole(), any::<Index>()).prop_map(|(mut body, end)| {
         body.truncate(end.index(body.len()));
         body
     });
-    let changed = (whole(), vec((any::<Index>(), any::<u8>()), 1..4)).prop_map(|(mut body, bytes)| {
-        for (at, byte) in bytes {
-            let at = at.index(body.len());
-            body[at] = byte;
-        }
-        body
-    });
+    let changed =
+        (whole(), vec((any::<Index>(), any::<u8>()), 1..4)).prop_map(|(mut body, bytes)| {
+            for (at, byte) in bytes {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            body
+        });
     let misspelt = (whole(), any::<Index>()).prop_map(|(body, which)| {
         let mut text = String::from_utf8(body).expect("text");
         let keys: Vec<usize> = text.match_indices("\":").map(|(at, _)| at).collect();
@@ -105,8 +125,9 @@ pub fn body() -> impl Strategy<Value = Vec<u8>> {
         text.into_bytes()
     });
     let replaced = (whole(), vec(0..8_usize, 0..5), document()).prop_map(|(body, path, part)| {
-        serde_json::from_slice::<Value>(&body)
-            .map_or(body, |whole| mutated(&whole, &path, part).to_string().into_bytes())
+        serde_json::from_slice::<Value>(&body).map_or(body, |whole| {
+            mutated(&whole, &path, part).to_string().into_bytes()
+        })
     });
     prop_oneof![1 => vec(any::<u8>(), 0..200), 2 => whole(), 2 => cut, 2 => changed, 4 => misspelt, 4 => replaced]
 }
@@ -120,17 +141,25 @@ pub fn status() -> impl Strategy<Value = u16> {
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let etag = prop_oneof![Just(None), Just(Some("\"1\"".to_owned())), "[ -~]{0,12}".prop_map(Some)];
+    let etag = prop_oneof![
+        Just(None),
+        Just(Some("\"1\"".to_owned())),
+        "[ -~]{0,12}".prop_map(Some)
+    ];
     (status(), etag, body()).prop_map(|(status, etag, body)| Answer { status, etag, body })
 }
 
-/// A list that can be believed: every row is there, and has a name. Control characters and broken UTF-8 inside strings
-/// hide no row, and pass the SDK.
+/// A list that can be believed: every row is there, and has a name. Control characters and broken
+/// UTF-8 inside strings hide no row, and pass the SDK.
 pub fn rows(body: &[u8], list: &str, name: &str) -> Option<usize> {
     let body = String::from_utf8_lossy(body).replace(char::is_control, " ");
     let document: Value = serde_json::from_str(&body).ok()?;
     let rows = document.get(list)?.as_array()?;
-    let named = |row: &Value| row.get(name).and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    let named = |row: &Value| {
+        row.get(name)
+            .and_then(Value::as_str)
+            .is_some_and(|name| !name.is_empty())
+    };
     rows.iter().all(named).then_some(rows.len())
 }
 
@@ -138,7 +167,10 @@ fn sdk(answer: &Answer) -> SdkConfig {
     let answer = answer.clone();
     let client = infallible_client_fn(move |_| {
         let response = http::Response::builder().status(answer.status);
-        let response = answer.etag.iter().fold(response, |response, etag| response.header("etag", etag));
+        let response = answer
+            .etag
+            .iter()
+            .fold(response, |response, etag| response.header("etag", etag));
         response.body(answer.body.clone()).expect("a response")
     });
     SdkConfig::builder()
@@ -152,7 +184,10 @@ fn sdk(answer: &Answer) -> SdkConfig {
 
 fn statuses(answer: &Answer) -> ConfigStatuses {
     let config = sdk(answer);
-    let source = (aws_sdk_config::Client::new(&config), Line::new(Room::default(), None));
+    let source = (
+        aws_sdk_config::Client::new(&config),
+        Line::new(Room::default(), None),
+    );
     ConfigStatuses::new(
         BTreeMap::from([((Caller::Own, REGION.into()), source)]),
         Throttles::default(),
@@ -162,13 +197,26 @@ fn statuses(answer: &Answer) -> ConfigStatuses {
 }
 
 fn watched() -> Watched {
-    Watched { source: Source { caller: OWN.into(), region: REGION.into() }, caller: Caller::Own }
+    Watched {
+        source: Source {
+            caller: OWN.into(),
+            region: REGION.into(),
+        },
+        caller: Caller::Own,
+    }
 }
 
 /// Waits for a call, and not for ever.
 fn wait<T>(call: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), call).await.expect("it does not hang") })
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(5), call)
+            .await
+            .expect("it does not hang")
+    })
 }
 
 fn is_clear(gap: &GapCause, operation: &str) -> bool {
@@ -189,33 +237,55 @@ const GONE: &str = "NoSuchOrganizationConformancePackException";
 
 #[test]
 fn a_row_that_does_not_say_whose_it_is_makes_its_answer_a_gap() {
-    let ok = |body: Value| Answer { status: 200, etag: None, body: body.to_string().into_bytes() };
+    let ok = |body: Value| Answer {
+        status: 200,
+        etag: None,
+        body: body.to_string().into_bytes(),
+    };
     for row in [
         json!({"Status": "UPDATE_SUCCESSFUL"}),
         json!({"OrganizationConformancePackName": "", "Status": "X"}),
         json!(null),
     ] {
-        let named = json!({"OrganizationConformancePackName": "baseline", "Status": "UPDATE_FAILED"});
+        let named =
+            json!({"OrganizationConformancePackName": "baseline", "Status": "UPDATE_FAILED"});
         let answer = ok(json!({"OrganizationConformancePackStatuses": [named, row]}));
-        let gap = wait(statuses(&answer).packs(&watched(), None)).expect_err("a row without a name");
+        let gap =
+            wait(statuses(&answer).packs(&watched(), None)).expect_err("a row without a name");
         assert_eq!(gap.code, "UnreadableAnswer", "{row}");
     }
-    for row in [json!({"Status": "CREATE_SUCCESSFUL"}), json!({"AccountId": "", "Status": "X"}), json!(null)] {
+    for row in [
+        json!({"Status": "CREATE_SUCCESSFUL"}),
+        json!({"AccountId": "", "Status": "X"}),
+        json!(null),
+    ] {
         let answer = ok(json!({"OrganizationConformancePackDetailedStatuses": [row]}));
         let answer = wait(statuses(&answer).members(&watched(), &"baseline".into(), None, None));
-        assert!(matches!(answer, Err(Unread::Failed(gap)) if gap.code == "UnreadableAnswer"), "{row}");
+        assert!(
+            matches!(answer, Err(Unread::Failed(gap)) if gap.code == "UnreadableAnswer"),
+            "{row}"
+        );
     }
 }
 
 #[test]
 fn an_error_without_a_word_gets_one_of_ours() {
-    for body in
-        ["<ErrorResponse><Error><Code></Code><Message> </Message></Error></ErrorResponse>", "{\"__type\":\"\"}", ""]
-    {
-        let answer = Answer { status: 400, etag: None, body: body.into() };
+    for body in [
+        "<ErrorResponse><Error><Code></Code><Message> </Message></Error></ErrorResponse>",
+        "{\"__type\":\"\"}",
+        "",
+    ] {
+        let answer = Answer {
+            status: 400,
+            etag: None,
+            body: body.into(),
+        };
         let identity = wait(statuses(&answer).identify()).expect_err("an error");
         let listing = wait(statuses(&answer).packs(&watched(), None)).expect_err("an error");
-        assert!(is_clear(&identity, "GetCallerIdentity") && is_clear(&listing, LIST), "{identity:?} {listing:?}");
+        assert!(
+            is_clear(&identity, "GetCallerIdentity") && is_clear(&listing, LIST),
+            "{identity:?} {listing:?}"
+        );
     }
 }
 

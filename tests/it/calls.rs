@@ -35,9 +35,19 @@ async fn calls(stage: &Stage) -> (Value, BTreeMap<String, usize>) {
     stage.world.forget_calls();
     let answer = stage.run().await;
     let mut packs = BTreeMap::new();
-    let calls = stage.world.calls().into_iter().filter(|call| call.service == Service::Config);
-    let calls: Vec<_> = calls.filter(|call| call.operation != "GetCallerIdentity").collect();
-    assert_eq!(answer["config_calls"], calls.len(), "the answer says what it cost");
+    let calls = stage
+        .world
+        .calls()
+        .into_iter()
+        .filter(|call| call.service == Service::Config);
+    let calls: Vec<_> = calls
+        .filter(|call| call.operation != "GetCallerIdentity")
+        .collect();
+    assert_eq!(
+        answer["config_calls"],
+        calls.len(),
+        "the answer says what it cost"
+    );
     for call in calls.into_iter().filter(|call| call.operation == MEMBERS) {
         *packs.entry(call.target).or_default() += 1;
     }
@@ -50,7 +60,8 @@ async fn cost(stage: &Stage) -> (Value, usize) {
     (answer, packs.values().sum())
 }
 
-/// Runs until the pack was counted: within a day of the first sight. Gives the calls for members of that run.
+/// Runs until the pack was counted: within a day of the first sight. Gives the calls for members of
+/// that run.
 async fn counted(stage: &Stage) -> usize {
     for _ in 0..=24 {
         stage.pass(45);
@@ -71,12 +82,19 @@ async fn fifty_packs_of_ten_thousand_with_a_hundred_failing_cost_151_calls() {
     let stage = Stage::new().await;
     stage.world.fill(OWN, REGION, 50, 10_000, 100);
     let (first, _) = calls(&stage).await;
-    assert_eq!(first["config_calls"], 1 + 50 * 4, "the first time each shows that it is large");
+    assert_eq!(
+        first["config_calls"],
+        1 + 50 * 4,
+        "the first time each shows that it is large"
+    );
     let (answer, packs) = calls(&stage).await;
     assert_eq!(answer["config_calls"], 151);
     assert!(packs.values().all(|calls| *calls == 3), "{packs:?}");
     assert_eq!(answer["totals"]["failures"], 5_000);
-    println!("first {}, then {}", first["config_calls"], answer["config_calls"]);
+    println!(
+        "first {}, then {}",
+        first["config_calls"], answer["config_calls"]
+    );
 }
 
 #[tokio::test]
@@ -86,7 +104,10 @@ async fn a_pack_of_up_to_a_hundred_members_costs_one_call() {
         for _ in 0..2 {
             let (answer, calls) = cost(&stage).await;
             assert_eq!(calls, 1, "{members}");
-            assert_eq!(stage.snapshot(&answer)["packs"][0]["members"]["total"], members);
+            assert_eq!(
+                stage.snapshot(&answer)["packs"][0]["members"]["total"],
+                members
+            );
         }
         assert_eq!(large(&stage), json!(null), "nothing to remember");
     }
@@ -99,7 +120,11 @@ async fn a_larger_pack_costs_four_calls_the_first_time_and_then_three() {
         assert_eq!(cost(&stage).await.1, 4, "{members}");
         for _ in 0..2 {
             let (answer, calls) = cost(&stage).await;
-            assert_eq!((calls, &answer["totals"]["failures"]), (3, &json!(100)), "{members}");
+            assert_eq!(
+                (calls, &answer["totals"]["failures"]),
+                (3, &json!(100)),
+                "{members}"
+            );
         }
     }
 }
@@ -111,7 +136,10 @@ async fn further_pages_of_failing_rows_cost_a_call_each() {
     put(&stage, "baseline", 360..365, "DELETE_FAILED");
     assert_eq!(cost(&stage).await.1, 1 + 3 + 2 + 1);
     let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["failures"]), (3 + 2 + 1, &json!(365)));
+    assert_eq!(
+        (calls, &answer["totals"]["failures"]),
+        (3 + 2 + 1, &json!(365))
+    );
 }
 
 #[tokio::test]
@@ -129,14 +157,28 @@ async fn proofs_cost_a_call_each_or_the_pages_of_the_whole_pack() {
     for (recovered, proofs) in [(1, 1), (5, 5), (6, 5), (150, 5)] {
         let stage = pack(500, 200).await;
         stage.run().await;
-        assert_eq!(counted(&stage).await, 4 + 5, "four pages of failing rows, and the whole pack");
+        assert_eq!(
+            counted(&stage).await,
+            4 + 5,
+            "four pages of failing rows, and the whole pack"
+        );
         put(&stage, "baseline", 0..recovered, "CREATE_SUCCESSFUL");
         let (answer, calls) = cost(&stage).await;
         let failing = (200 - recovered).div_ceil(100).max(1) + 2;
-        assert_eq!(u64::try_from(calls).expect("few"), failing + proofs, "{recovered} recovered");
+        assert_eq!(
+            u64::try_from(calls).expect("few"),
+            failing + proofs,
+            "{recovered} recovered"
+        );
         assert_eq!(answer["totals"]["cleared"], recovered);
         let cleared = stage.digests().pop().expect("a digest")["cleared"].clone();
-        assert!(cleared.as_array().expect("a list").iter().all(|record| record["how"] == "recovered"));
+        assert!(
+            cleared
+                .as_array()
+                .expect("a list")
+                .iter()
+                .all(|record| record["how"] == "recovered")
+        );
         println!("{recovered} recovered: {proofs} calls for proof");
     }
 }
@@ -147,8 +189,16 @@ async fn a_pack_that_was_never_counted_is_not_asked_for_by_name_without_end() {
     stage.run().await;
     put(&stage, "baseline", 0..300, "CREATE_SUCCESSFUL");
     let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["cleared"]), (3 + 5, &json!(300)), "five pages, not 300 names");
-    assert_eq!(stage.snapshot(&answer)["packs"][0]["members"]["total"], 450, "and now it is counted");
+    assert_eq!(
+        (calls, &answer["totals"]["cleared"]),
+        (3 + 5, &json!(300)),
+        "five pages, not 300 names"
+    );
+    assert_eq!(
+        stage.snapshot(&answer)["packs"][0]["members"]["total"],
+        450,
+        "and now it is counted"
+    );
 }
 
 #[tokio::test]
@@ -167,18 +217,34 @@ async fn a_pack_that_grew_is_read_no_further_than_its_names_would_cost() {
 async fn an_account_that_left_a_large_pack_costs_its_name_and_the_packs() {
     let stage = pack(500, 3).await;
     stage.run().await;
-    stage.world.remove_member(OWN, REGION, "baseline", &account(1));
+    stage
+        .world
+        .remove_member(OWN, REGION, "baseline", &account(1));
     let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["config_calls"]), (3 + 1, &json!(1 + 3 + 1 + 1)));
+    assert_eq!(
+        (calls, &answer["config_calls"]),
+        (3 + 1, &json!(1 + 3 + 1 + 1))
+    );
     assert_eq!(stage.digests()[1]["cleared"][0]["how"], "account_removed");
 }
 
 #[tokio::test]
 async fn a_pack_that_most_of_its_members_fail_in_costs_no_more_than_reading_it_whole() {
-    for (members, failing) in [(500, 500), (500, 400), (1_000, 900), (1_000, 1_000), (950, 950)] {
+    for (members, failing) in [
+        (500, 500),
+        (500, 400),
+        (1_000, 900),
+        (1_000, 1_000),
+        (950, 950),
+    ] {
         let whole = usize::try_from(members / 100 + u64::from(members % 100 > 0)).expect("few");
         let stage = pack(members, failing).await;
-        put(&stage, "baseline", failing / 3..failing / 2, "UPDATE_FAILED");
+        put(
+            &stage,
+            "baseline",
+            failing / 3..failing / 2,
+            "UPDATE_FAILED",
+        );
         put(&stage, "baseline", failing / 2..failing, "DELETE_FAILED");
         let (answer, first) = cost(&stage).await;
         assert_eq!(answer["totals"]["failures"], failing);
@@ -231,7 +297,10 @@ async fn filters_that_come_to_save_nothing_waste_three_calls_once() {
     let fault = Fault::new(Effect::Denied).operation(MEMBERS).nth(5);
     stage.world.fault(fault);
     let (answer, _) = cost(&stage).await;
-    assert_eq!((&answer["complete"], &answer["totals"]["unconfirmed"]), (&json!(false), &json!(0)));
+    assert_eq!(
+        (&answer["complete"], &answer["totals"]["unconfirmed"]),
+        (&json!(false), &json!(0))
+    );
     for _ in 0..2 {
         assert_eq!(cost(&stage).await.1, 5);
     }
@@ -249,8 +318,14 @@ async fn whole_readings_are_spread_over_the_day_and_each_pack_has_one() {
         stage.pass(45);
         let usual = if run == 0 { 4 } else { 3 };
         let besides: Vec<_> = packs.iter().filter(|(_, calls)| **calls > usual).collect();
-        assert!(besides.iter().all(|(_, calls)| **calls == usual + 5), "{besides:?}");
-        assert!(run > 0 || besides.is_empty(), "not at once because there was none");
+        assert!(
+            besides.iter().all(|(_, calls)| **calls == usual + 5),
+            "{besides:?}"
+        );
+        assert!(
+            run > 0 || besides.is_empty(),
+            "not at once because there was none"
+        );
         most = most.max(besides.len());
         for (pack, _) in besides {
             whole.entry(pack.clone()).or_default().push(run);
@@ -260,7 +335,10 @@ async fn whole_readings_are_spread_over_the_day_and_each_pack_has_one() {
     assert_eq!(whole.len(), PACKS);
     for (pack, runs) in &whole {
         assert!(runs[0] <= 24, "{pack} is counted within a day: {runs:?}");
-        assert!(runs.windows(2).all(|pair| pair[1] - pair[0] == 24), "and then once a day: {runs:?}");
+        assert!(
+            runs.windows(2).all(|pair| pair[1] - pair[0] == 24),
+            "and then once a day: {runs:?}"
+        );
     }
     assert!(most <= PACKS / 4, "{most} in one run");
     println!("{PACKS} packs, hourly: at most {most} whole readings in a run");
@@ -271,13 +349,25 @@ async fn the_time_of_a_packs_daily_reading_is_the_same_in_every_version() {
     let stage = pack(500, 0).await;
     stage.invoke(json!({})).await.expect("a run");
     stage.pass_seconds(45036 - 1);
-    assert_eq!(stage.invoke(json!({})).await.expect("a run")["config_calls"], 1 + 3);
+    assert_eq!(
+        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        1 + 3
+    );
     stage.pass_seconds(1);
-    assert_eq!(stage.invoke(json!({})).await.expect("a run")["config_calls"], 1 + 3 + 5);
+    assert_eq!(
+        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        1 + 3 + 5
+    );
     stage.pass_seconds(60 * DAY - 1);
-    assert_eq!(stage.invoke(json!({})).await.expect("a run")["config_calls"], 1 + 3);
+    assert_eq!(
+        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        1 + 3
+    );
     stage.pass_seconds(1);
-    assert_eq!(stage.invoke(json!({})).await.expect("a run")["config_calls"], 1 + 3 + 5);
+    assert_eq!(
+        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        1 + 3 + 5
+    );
 }
 
 #[tokio::test]
@@ -285,7 +375,9 @@ async fn a_pack_that_shrinks_under_a_page_is_found_by_its_daily_reading() {
     let stage = pack(500, 10).await;
     stage.run().await;
     for number in 50..500 {
-        stage.world.remove_member(OWN, REGION, "baseline", &account(number));
+        stage
+            .world
+            .remove_member(OWN, REGION, "baseline", &account(number));
     }
     assert_eq!(cost(&stage).await.1, 3);
     assert_eq!(counted(&stage).await, 3 + 1);
@@ -301,9 +393,16 @@ async fn a_status_that_no_filter_names_is_found_within_a_day_and_then_followed()
     stage.member("baseline", &account(7), "ROLLBACK_FAILED");
     assert_eq!(cost(&stage).await.0["totals"]["failures"], 0);
     counted(&stage).await;
-    assert_eq!(keys(&stage.digests()[0]["appeared"]), [format!("baseline/{}", account(7))]);
+    assert_eq!(
+        keys(&stage.digests()[0]["appeared"]),
+        [format!("baseline/{}", account(7))]
+    );
     let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["failures"]), (3 + 1, &json!(1)), "asked for by name");
+    assert_eq!(
+        (calls, &answer["totals"]["failures"]),
+        (3 + 1, &json!(1)),
+        "asked for by name"
+    );
     stage.member("baseline", &account(7), "UPDATE_SUCCESSFUL");
     stage.run().await;
     assert_eq!(stage.digests()[1]["cleared"][0]["how"], "recovered");
@@ -316,16 +415,24 @@ async fn a_daily_reading_that_there_is_no_time_for_is_no_gap_and_is_tried_again(
     stage.pass(DAY);
     // The first page of the whole reading is not answered while there is time.
     let late = Change::Fault(Fault::new(Effect::Silence).operation(MEMBERS));
-    stage.world.fault(Fault::then([late]).operation(MEMBERS).nth(3));
+    stage
+        .world
+        .fault(Fault::then([late]).operation(MEMBERS).nth(3));
     let mut context = stage.context();
     let soon = stage.now() + jiff::SignedDuration::from_secs(3);
     context.deadline = u64::try_from(soon.as_millisecond()).expect("after 1970");
     let function = stage.function().await;
     let report = function.invoke("{}", context).await.expect("a run");
     let answer = serde_json::to_value(report).expect("JSON");
-    assert_eq!((&answer["complete"], &answer["config_calls"]), (&json!(true), &json!(1 + 3 + 1)));
+    assert_eq!(
+        (&answer["complete"], &answer["config_calls"]),
+        (&json!(true), &json!(1 + 3 + 1))
+    );
     let pack = &stage.snapshot(&answer)["packs"][0];
-    assert_eq!((&pack["reading"], &pack["members"]["failing"]), (&json!("failing"), &json!(10)));
+    assert_eq!(
+        (&pack["reading"], &pack["members"]["failing"]),
+        (&json!("failing"), &json!(10))
+    );
     stage.world.clear_faults();
     stage.pass(15);
     assert_eq!(cost(&stage).await.1, 3 + 5);
@@ -336,12 +443,24 @@ async fn a_daily_reading_that_is_refused_is_a_gap_and_closes_nothing() {
     let stage = pack(500, 10).await;
     stage.run().await;
     stage.pass(DAY);
-    stage.world.fault(Fault::new(Effect::Denied).operation(MEMBERS).nth(5));
+    stage
+        .world
+        .fault(Fault::new(Effect::Denied).operation(MEMBERS).nth(5));
     let (answer, _) = cost(&stage).await;
-    assert_eq!((&answer["complete"], &answer["totals"]["failures"]), (&json!(false), &json!(10)));
-    assert_eq!(stage.snapshot(&answer)["gaps"][0]["code"], "AccessDeniedException");
+    assert_eq!(
+        (&answer["complete"], &answer["totals"]["failures"]),
+        (&json!(false), &json!(10))
+    );
+    assert_eq!(
+        stage.snapshot(&answer)["gaps"][0]["code"],
+        "AccessDeniedException"
+    );
     let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["complete"]), (3 + 5, &json!(true)), "tried again, and read");
+    assert_eq!(
+        (calls, &answer["complete"]),
+        (3 + 5, &json!(true)),
+        "tried again, and read"
+    );
     assert_eq!(stage.digests().len(), 1);
 }
 
@@ -349,7 +468,8 @@ async fn a_daily_reading_that_is_refused_is_a_gap_and_closes_nothing() {
 async fn the_counts_of_a_pack_are_those_of_its_last_whole_reading() {
     let stage = pack(500, 10).await;
     let (answer, _) = cost(&stage).await;
-    let none = json!({"total": null, "failing": 10, "moving": null, "settled": null, "as_of": null});
+    let none =
+        json!({"total": null, "failing": 10, "moving": null, "settled": null, "as_of": null});
     assert_eq!(stage.snapshot(&answer)["packs"][0]["members"], none);
     put(&stage, "baseline", 490..500, "UPDATE_IN_PROGRESS");
     counted(&stage).await;
@@ -360,7 +480,10 @@ async fn the_counts_of_a_pack_are_those_of_its_last_whole_reading() {
     let (answer, _) = cost(&stage).await;
     let pack = stage.snapshot(&answer)["packs"][0].clone();
     let members = json!({"total": 500, "failing": 20, "moving": 10, "settled": 480, "as_of": at});
-    assert_eq!((&pack["reading"], &pack["members"]), (&json!("failing"), &members));
+    assert_eq!(
+        (&pack["reading"], &pack["members"]),
+        (&json!("failing"), &members)
+    );
     assert_eq!(answer["totals"]["packs_moving"], 0);
 }
 
@@ -376,7 +499,11 @@ async fn a_large_pack_that_fails_by_itself_is_told_and_when_it_moves_read_whole_
     for _ in 0..5 {
         costs.push(cost(&stage).await.1);
     }
-    assert_eq!(costs, [3 + 5, 3, 3, 3, 3 + 5], "two whole readings, an hour apart");
+    assert_eq!(
+        costs,
+        [3 + 5, 3, 3, 3, 3 + 5],
+        "two whole readings, an hour apart"
+    );
     assert_eq!(stage.digests()[1]["cleared"][0]["how"], "recovered");
     assert_eq!(cost(&stage).await.1, 3);
 }
@@ -385,17 +512,28 @@ async fn a_large_pack_that_fails_by_itself_is_told_and_when_it_moves_read_whole_
 async fn a_gap_ends_with_the_failing_rows_and_their_proofs() {
     let stage = pack(500, 150).await;
     stage.run().await;
-    stage.world.fault(Fault::new(Effect::RepeatToken).operation(MEMBERS));
+    stage
+        .world
+        .fault(Fault::new(Effect::RepeatToken).operation(MEMBERS));
     for _ in 0..2 {
         let (answer, _) = cost(&stage).await;
-        assert_eq!((&answer["complete"], &answer["totals"]["failures"]), (&json!(false), &json!(150)));
+        assert_eq!(
+            (&answer["complete"], &answer["totals"]["failures"]),
+            (&json!(false), &json!(150))
+        );
         let pack = stage.snapshot(&answer)["packs"][0].clone();
-        assert_eq!((&pack["reading"], &pack["members"]["total"]), (&json!("partial"), &json!(null)));
+        assert_eq!(
+            (&pack["reading"], &pack["members"]["total"]),
+            (&json!("partial"), &json!(null))
+        );
     }
     stage.world.clear_faults();
     stage.run().await;
     let digests = stage.digests();
-    assert_eq!(digests.last().expect("digests")["gaps"][0]["state"], "ended");
+    assert_eq!(
+        digests.last().expect("digests")["gaps"][0]["state"],
+        "ended"
+    );
 }
 
 #[tokio::test]
@@ -403,8 +541,13 @@ async fn a_ledger_without_hints_of_size_is_gone_on_from() {
     let stage = pack(500, 10).await;
     stage.run().await;
     let mut ledger = stage.document("ledger.json");
-    ledger["packs"][0][1].as_object_mut().expect("a hint").remove("large");
-    stage.world.set_object(BUCKET, "ledger.json", ledger.to_string());
+    ledger["packs"][0][1]
+        .as_object_mut()
+        .expect("a hint")
+        .remove("large");
+    stage
+        .world
+        .set_object(BUCKET, "ledger.json", ledger.to_string());
     let (answer, calls) = cost(&stage).await;
     assert_eq!((calls, &answer["totals"]["failures"]), (4, &json!(10)));
 }

@@ -1,4 +1,5 @@
-//! Calls in flight, on a paused clock: as many as may be, no more, and nobody waits for somebody else.
+//! Calls in flight, on a paused clock: as many as may be, no more, and nobody waits for somebody
+//! else.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +44,9 @@ impl Sources {
         let slow = self.slow.filter(|(slow, _)| *slow == region.as_str());
         sleep(slow.map_or(LATENCY, |(_, latency)| latency)).await;
         *self.flying.borrow_mut().get_mut(region).expect("it flies") -= 1;
-        self.ended.borrow_mut().insert(region.clone(), Instant::now());
+        self.ended
+            .borrow_mut()
+            .insert(region.clone(), Instant::now());
     }
 }
 
@@ -60,9 +63,18 @@ impl StatusSource for Sources {
         0
     }
 
-    async fn packs(&self, source: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        source: &Watched,
+        _: Option<&str>,
+    ) -> Result<Page<(PackName, Row)>, GapCause> {
         self.call(source).await;
-        Ok(Page { rows: names().map(|name| (name, Row::new("CREATE_SUCCESSFUL"))).collect(), next: None })
+        Ok(Page {
+            rows: names()
+                .map(|name| (name, Row::new("CREATE_SUCCESSFUL")))
+                .collect(),
+            next: None,
+        })
     }
 
     async fn pack(&self, source: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
@@ -78,7 +90,10 @@ impl StatusSource for Sources {
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         self.call(source).await;
-        Ok(Page { rows: Vec::new(), next: filter.is_none().then(|| "more".to_owned()) })
+        Ok(Page {
+            rows: Vec::new(),
+            next: filter.is_none().then(|| "more".to_owned()),
+        })
     }
 }
 
@@ -86,9 +101,17 @@ fn names() -> impl Iterator<Item = PackName> {
     (0..PACKS).map(|number| format!("pack-{number:02}").into())
 }
 
-/// Reads so many regions, whose packs are large, which is known of them or not; gives how long that took.
-async fn read(sources: &Sources, regions: usize, concurrency: usize, known: bool) -> (Observation, Duration) {
-    let regions: Vec<String> = (0..regions).map(|number| format!("eu-test-{number}")).collect();
+/// Reads so many regions, whose packs are large, which is known of them or not; gives how long that
+/// took.
+async fn read(
+    sources: &Sources,
+    regions: usize,
+    concurrency: usize,
+    known: bool,
+) -> (Observation, Duration) {
+    let regions: Vec<String> = (0..regions)
+        .map(|number| format!("eu-test-{number}"))
+        .collect();
     let lookup = |name: &str| match name {
         "AWS_REGION" => Some("eu-test-0".to_owned()),
         "SNAPSHOT_BUCKET" => Some("bucket".to_owned()),
@@ -98,20 +121,46 @@ async fn read(sources: &Sources, regions: usize, concurrency: usize, known: bool
     };
     let now: Timestamp = time("2026-03-01T08:00:00Z");
     let settings = Settings::read(lookup).expect("right settings");
-    let invocation = Invocation { request_id: "run".into(), execution: "execution".into(), deadline: now, now };
-    let plan = Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
+    let invocation = Invocation {
+        request_id: "run".into(),
+        execution: "execution".into(),
+        deadline: now,
+        now,
+    };
+    let plan =
+        Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
     let watched = plan.watched(&OWN.into()).expect("one caller");
     let scope = plan.scope(&watched, true);
     let mut ledger = Ledger::default();
     for watched in &watched {
         for pack in names() {
-            let large = known.then_some(Large { since: now, sparse: false, whole: None });
-            let hint = PackHint { attempted_at: now, large };
-            ledger.packs.insert(PackKey { source: watched.source.clone(), pack }, hint);
+            let large = known.then_some(Large {
+                since: now,
+                sparse: false,
+                whole: None,
+            });
+            let hint = PackHint {
+                attempted_at: now,
+                large,
+            };
+            ledger.packs.insert(
+                PackKey {
+                    source: watched.source.clone(),
+                    pack,
+                },
+                hint,
+            );
         }
     }
     let started = Instant::now();
-    let reader = Reader::new(sources, &scope, &watched, concurrency, now, started + Duration::from_mins(5));
+    let reader = Reader::new(
+        sources,
+        &scope,
+        &watched,
+        concurrency,
+        now,
+        started + Duration::from_mins(5),
+    );
     let ((), listings) = reader.list(&watched, async {}).await;
     let observation = reader.read(listings, &ledger, || now).await;
     (observation, started.elapsed())
@@ -140,19 +189,32 @@ async fn at_most_eight_calls_of_each_source_are_in_flight() {
     let sources = Sources::default();
     let (observation, _) = read(&sources, 4, 8, true).await;
     assert_eq!((sources.most.get(), sources.most_in_one.get()), (32, 8));
-    assert_eq!(observation.gaps.keys().collect::<BTreeSet<_>>(), BTreeSet::new());
+    assert_eq!(
+        observation.gaps.keys().collect::<BTreeSet<_>>(),
+        BTreeSet::new()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_answers_slowly_slows_no_other() {
     let alone = Sources::default();
     let (_, took) = read(&alone, 4, 8, true).await;
-    let beside = Sources { slow: Some(("eu-test-0", 50 * LATENCY)), ..Sources::default() };
+    let beside = Sources {
+        slow: Some(("eu-test-0", 50 * LATENCY)),
+        ..Sources::default()
+    };
     let started = Instant::now();
     let (observation, _) = read(&beside, 4, 8, true).await;
     assert!(observation.gaps.is_empty());
     let ended = beside.ended.borrow();
-    for (region, ended) in ended.iter().filter(|(region, _)| region.as_str() != "eu-test-0") {
-        assert!(*ended - started <= took + LATENCY / 2, "{region} took {:?}, and alone {took:?}", *ended - started);
+    for (region, ended) in ended
+        .iter()
+        .filter(|(region, _)| region.as_str() != "eu-test-0")
+    {
+        assert!(
+            *ended - started <= took + LATENCY / 2,
+            "{region} took {:?}, and alone {took:?}",
+            *ended - started
+        );
     }
 }

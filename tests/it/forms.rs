@@ -15,8 +15,18 @@ use serde_json::Value;
 
 use crate::stage::time;
 
-fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: i64) -> FailureRecord {
-    let source = Source { caller: "111122223333".into(), region: format!("xx-region-{region}").as_str().into() };
+fn record(
+    region: u8,
+    pack: &str,
+    account: u64,
+    code: &str,
+    message: &str,
+    age: i64,
+) -> FailureRecord {
+    let source = Source {
+        caller: "111122223333".into(),
+        region: format!("xx-region-{region}").as_str().into(),
+    };
     let since = time("2026-03-01T08:00:00Z") - SignedDuration::from_secs(age);
     let cause = Row {
         error_code: Some(inert(code).into()),
@@ -25,7 +35,10 @@ fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: 
     };
     FailureRecord {
         key: FailureKey {
-            pack: PackKey { source, pack: pack.into() },
+            pack: PackKey {
+                source,
+                pack: pack.into(),
+            },
             account_id: Some(format!("{account:012}").as_str().into()),
         },
         state: FailureState {
@@ -46,8 +59,16 @@ fn record(region: u8, pack: &str, account: u64, code: &str, message: &str, age: 
 }
 
 fn without_packs(number: usize, state: EmptiedState) -> EmptiedRecord {
-    let source = Source { caller: format!("{number:012}").as_str().into(), region: "eu-west-1".into() };
-    EmptiedRecord { source, packs_before: number, since: time("2026-03-01T08:00:00Z"), state }
+    let source = Source {
+        caller: format!("{number:012}").as_str().into(),
+        region: "eu-west-1".into(),
+    };
+    EmptiedRecord {
+        source,
+        packs_before: number,
+        since: time("2026-03-01T08:00:00Z"),
+        state,
+    }
 }
 
 prop_compose! {
@@ -64,7 +85,12 @@ prop_compose! {
     }
 }
 
-fn digest(appeared: Vec<FailureRecord>, label: Option<String>, first_run: bool, prefix: &str) -> Digest {
+fn digest(
+    appeared: Vec<FailureRecord>,
+    label: Option<String>,
+    first_run: bool,
+    prefix: &str,
+) -> Digest {
     let failures = || appeared.iter().map(|record| &record.key);
     let packs: BTreeSet<_> = failures().map(|key| key.pack.clone()).collect();
     Digest {
@@ -75,7 +101,11 @@ fn digest(appeared: Vec<FailureRecord>, label: Option<String>, first_run: bool, 
         as_of: time("2026-03-01T08:00:00Z"),
         label,
         first_run,
-        totals: Totals { appeared: appeared.len(), open_all: appeared.len(), ..Totals::default() },
+        totals: Totals {
+            appeared: appeared.len(),
+            open_all: appeared.len(),
+            ..Totals::default()
+        },
         packs_open: failures().map(|key| key.pack.pack.clone()).collect(),
         packs_failing: packs.len(),
         appeared,
@@ -138,17 +168,25 @@ proptest! {
 
 #[test]
 fn the_first_ten_lines_say_what_matters_however_much_there_is() {
-    let records = (0..60).map(|n| record(0, &format!("pack-{n:02}"), n, "Broken", "it broke", 0)).collect();
+    let records = (0..60)
+        .map(|n| record(0, &format!("pack-{n:02}"), n, "Broken", "it broke", 0))
+        .collect();
     let text = digest(records, None, false, "").text();
     let first: Vec<&str> = text.lines().take(10).collect();
-    assert_eq!(first[0], "packwatch: 60 appeared, 0 cleared, 60 open in 60 packs");
+    assert_eq!(
+        first[0],
+        "packwatch: 60 appeared, 0 cleared, 60 open in 60 packs"
+    );
     assert_eq!(first[2], "+ pack-00: 1 account: Broken");
     assert!(first.contains(&"and 55 more below"), "{first:?}");
 }
 
 #[test]
 fn words_inside_codes_stay_readable() {
-    assert_eq!(inert("UPDATE_FAILED in arn:aws:iam::1:role/a-b_c"), "UPDATE_FAILED in arn:aws:iam::1:role/a-b_c");
+    assert_eq!(
+        inert("UPDATE_FAILED in arn:aws:iam::1:role/a-b_c"),
+        "UPDATE_FAILED in arn:aws:iam::1:role/a-b_c"
+    );
     assert_eq!(inert("_now_ <!here>\u{200b}"), "＿now＿ ‹!here›");
 }
 
@@ -165,7 +203,10 @@ fn identifiers_are_masked_so_that_one_cause_is_one_group() {
     let text = digest(records, None, false, "").text();
     assert!(text.contains("3 accounts: Broken"), "{text}");
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("role ARN in ACCOUNT or xACCOUNTy (ID), Request ID: ID é"), "{flat}");
+    assert!(
+        flat.contains("role ARN in ACCOUNT or xACCOUNTy (ID), Request ID: ID é"),
+        "{flat}"
+    );
 }
 
 #[test]
@@ -177,8 +218,18 @@ fn request_ids_are_masked_however_a_service_writes_them() {
         "request_id: ABCDEF0123456#",
         "RequestId=ABCDEF0123456#",
     ] {
-        let records =
-            (0..3).map(|n| record(0, "baseline", n, "Broken", &form.replace('#', &n.to_string()), 0)).collect();
+        let records = (0..3)
+            .map(|n| {
+                record(
+                    0,
+                    "baseline",
+                    n,
+                    "Broken",
+                    &form.replace('#', &n.to_string()),
+                    0,
+                )
+            })
+            .collect();
         let text = digest(records, None, false, "").text();
         assert!(text.contains("3 accounts: Broken"), "{form}: {text}");
     }
@@ -186,22 +237,36 @@ fn request_ids_are_masked_however_a_service_writes_them() {
 
 #[test]
 fn the_packs_are_said_where_there_is_room_though_not_everything_else_fits() {
-    let appeared: Vec<_> = ["a", "b", "a"].into_iter().zip(100..).map(|(p, a)| record(0, p, a, "C", "m", 5)).collect();
+    let appeared: Vec<_> = ["a", "b", "a"]
+        .into_iter()
+        .zip(100..)
+        .map(|(p, a)| record(0, p, a, "C", "m", 5))
+        .collect();
     let mut digest = digest(appeared.clone(), Some("production".into()), false, "");
     digest.totals.cleared = 1;
     digest.reminded = [appeared.clone(), appeared].concat();
     digest.gaps = Vec::new();
     digest.emptied = vec![without_packs(1, EmptiedState::Began)];
     let subject = digest.subject();
-    assert_eq!(subject, "packwatch production: 3 appeared, 1 cleared, 3 open in 2 packs, 1 source lists no packs");
+    assert_eq!(
+        subject,
+        "packwatch production: 3 appeared, 1 cleared, 3 open in 2 packs, 1 source lists no packs"
+    );
 }
 
 #[test]
 fn many_sources_without_packs_leave_room_for_what_appeared() {
-    let appeared = (100..103).map(|account| record(0, "a", account, "C", "m", 5)).collect();
+    let appeared = (100..103)
+        .map(|account| record(0, "a", account, "C", "m", 5))
+        .collect();
     let mut digest = digest(appeared, Some("prod".into()), false, "");
-    digest.emptied = (0..90).map(|number| without_packs(number, EmptiedState::Began)).collect();
+    digest.emptied = (0..90)
+        .map(|number| without_packs(number, EmptiedState::Began))
+        .collect();
     let text = digest.text();
-    let after = text.split("Appeared (3)").nth(1).expect("what appeared has its section");
+    let after = text
+        .split("Appeared (3)")
+        .nth(1)
+        .expect("what appeared has its section");
     assert!(after.contains("000000000100"), "and its accounts: {after}");
 }

@@ -23,13 +23,19 @@ fn owned_by(execution: &str) -> Ledger {
             deduplication_id: "run-1.0.1".to_owned(),
         },
         made_at: None,
-        owner: Some(Owner { execution: execution.to_owned(), until: time("2026-03-01T08:01:00Z") }),
+        owner: Some(Owner {
+            execution: execution.to_owned(),
+            until: time("2026-03-01T08:01:00Z"),
+        }),
     });
     ledger
 }
 
 fn audience(ledger: &mut Ledger) -> &mut Audience {
-    ledger.audiences.get_mut(&TopicArn::from(TOPIC)).expect("it is welcome")
+    ledger
+        .audiences
+        .get_mut(&TopicArn::from(TOPIC))
+        .expect("it is welcome")
 }
 
 #[test]
@@ -38,7 +44,11 @@ fn a_head_is_settled_by_its_owner_alone() {
         for (owner, id) in [("execution-2", "run-1.0.1"), (OURS, "run-1.0.0")] {
             let mut ledger = owned_by(owner);
             ledger.settle(&TopicArn::from(TOPIC), id, OURS, sent);
-            assert_eq!(ledger, owned_by(owner), "{sent:?}: neither what another may send nor what was not sent");
+            assert_eq!(
+                ledger,
+                owned_by(owner),
+                "{sent:?}: neither what another may send nor what was not sent"
+            );
         }
         let mut ledger = owned_by(OURS);
         ledger.settle(&TopicArn::from(TOPIC), "run-1.0.1", OURS, sent);
@@ -57,8 +67,17 @@ fn a_head_is_taken_over_only_when_its_owners_time_is_over() {
     for (milliseconds, owner) in [(0, "execution-2"), (1, OURS)] {
         let mut ledger = owned_by("execution-2");
         let now = end + SignedDuration::from_millis(milliseconds);
-        ledger.claim([&TopicArn::from(TOPIC)], OURS, end + SignedDuration::from_mins(2), now);
-        assert_eq!(ledger.owned(owner).count(), 1, "{milliseconds} ms after the end of its time");
+        ledger.claim(
+            [&TopicArn::from(TOPIC)],
+            OURS,
+            end + SignedDuration::from_mins(2),
+            now,
+        );
+        assert_eq!(
+            ledger.owned(owner).count(),
+            1,
+            "{milliseconds} ms after the end of its time"
+        );
     }
 }
 
@@ -68,7 +87,16 @@ fn a_head_whose_owners_time_is_longer_than_any_is_taken_over() {
     for (minutes, owner) in [(30, "execution-2"), (31, OURS)] {
         let mut ledger = owned_by("execution-2");
         let now = end - SignedDuration::from_mins(minutes);
-        ledger.claim([&TopicArn::from(TOPIC)], OURS, now + SignedDuration::from_mins(2), now);
-        assert_eq!(ledger.owned(owner).count(), 1, "{minutes} minutes before the end of its time");
+        ledger.claim(
+            [&TopicArn::from(TOPIC)],
+            OURS,
+            now + SignedDuration::from_mins(2),
+            now,
+        );
+        assert_eq!(
+            ledger.owned(owner).count(),
+            1,
+            "{minutes} minutes before the end of its time"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Whole histories: random worlds, changes, faults, crashes and overlaps, thirty runs each, of the real pipeline. Beside it
-//! goes a small reference that knows only what is true and what was told; after every fault-free run they agree.
+//! Whole histories: random worlds, changes, faults, crashes and overlaps, thirty runs each, of the
+//! real pipeline. Beside it goes a small reference that knows only what is true and what was told;
+//! after every fault-free run they agree.
 
 mod checks;
 mod reference;
@@ -52,7 +53,13 @@ impl<'a> Play<'a> {
         world.dated.set(history.dated);
         Self {
             history,
-            theatre: Theatre::new(house.clone(), Statuses { house: house.clone(), world: world.clone() }),
+            theatre: Theatre::new(
+                house.clone(),
+                Statuses {
+                    house: house.clone(),
+                    world: world.clone(),
+                },
+            ),
             house,
             world,
             reference: Reference::new(60_000 * history.announce_after),
@@ -83,7 +90,8 @@ impl<'a> Play<'a> {
 
     /// Starts an execution, of the last run where nothing else is asked.
     fn start(&mut self, request: Option<Request>) {
-        if let Some(request) = request.or_else(|| self.requests.is_empty().then_some(Request::FULL)) {
+        if let Some(request) = request.or_else(|| self.requests.is_empty().then_some(Request::FULL))
+        {
             self.requests.push(request);
             self.asked_at = self.house.now.get();
             self.reference.runs += 1;
@@ -104,12 +112,17 @@ impl<'a> Play<'a> {
         });
         let event = self.requests.last().expect("a request").event();
         let run = u32::try_from(self.requests.len()).expect("not so many");
-        self.theatre.start(run, settings.expect("right settings"), event);
+        self.theatre
+            .start(run, settings.expect("right settings"), event);
         self.look();
     }
 
     /// Polls until every execution has ended; gives how the last one did.
-    fn finish(&mut self, during: &[(usize, Trouble)], turns: u64) -> Option<Result<Report, RunError>> {
+    fn finish(
+        &mut self,
+        during: &[(usize, Trouble)],
+        turns: u64,
+    ) -> Option<Result<Report, RunError>> {
         let mut last = None;
         for poll in 0..1_000 {
             if self.theatre.alive.is_empty() {
@@ -171,14 +184,23 @@ impl<'a> Play<'a> {
         self.house.forget_faults();
         self.replay();
         let misread = self.world.misread.take();
-        let alone = !again && during.iter().all(|(_, trouble)| matches!(trouble, Trouble::Read(_)));
+        let alone = !again
+            && during
+                .iter()
+                .all(|(_, trouble)| matches!(trouble, Trouble::Read(_)));
         if let Some(result) = result.filter(|_| alone) {
             self.undisturbed(step.request, result, misread, &before);
         }
     }
 
     /// A run that had the world for itself.
-    fn undisturbed(&mut self, request: Request, result: Result<Report, RunError>, misread: bool, before: &Before) {
+    fn undisturbed(
+        &mut self,
+        request: Request,
+        result: Result<Report, RunError>,
+        misread: bool,
+        before: &Before,
+    ) {
         self.stays_in_scope(request, before, &result);
         if misread {
             return Self::admits_it(result);
@@ -195,7 +217,10 @@ impl<'a> Play<'a> {
                 assert_eq!(sent, 0, "who asks for silence gets it");
                 return self.believe_in_silence(request.scope);
             }
-            "always" => assert!(sent > 0 || self.heads_are_left(), "who asks for a digest gets one"),
+            "always" => assert!(
+                sent > 0 || self.heads_are_left(),
+                "who asks for a digest gets one"
+            ),
             _ => {}
         }
         match (request.scope, self.heads_are_left()) {
@@ -212,7 +237,11 @@ impl<'a> Play<'a> {
             self.start(Some(Request::FULL));
             let result = self.finish(&[], 0).expect("it ends");
             self.replay();
-            assert_eq!(result.map(|report| report.outcome).ok(), Some(Outcome::Committed), "a run without faults");
+            assert_eq!(
+                result.map(|report| report.outcome).ok(),
+                Some(Outcome::Committed),
+                "a run without faults"
+            );
             if !self.heads_are_left() {
                 return self.agree(Scope::Everything);
             }
@@ -222,7 +251,11 @@ impl<'a> Play<'a> {
 
     fn heads_are_left(&self) -> bool {
         let ledger = self.house.ledger();
-        ledger["audiences"].as_object().expect("audiences").values().any(|audience| !audience["head"].is_null())
+        ledger["audiences"]
+            .as_object()
+            .expect("audiences")
+            .values()
+            .any(|audience| !audience["head"].is_null())
     }
 }
 
@@ -237,7 +270,11 @@ fn play(history: &History) -> BTreeMap<String, u32> {
         }
         play.until_quiet();
         let excuses = play.house.excuses.get();
-        assert!(play.again <= excuses, "{} digests were sent again, and {excuses} things had gone wrong", play.again);
+        assert!(
+            play.again <= excuses,
+            "{} digests were sent again, and {excuses} things had gone wrong",
+            play.again
+        );
         play.happened
     })
 }
@@ -259,19 +296,49 @@ fn the_histories_reach_what_they_are_meant_to_reach() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut happened: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..40 {
-        for (what, times) in play(&history().new_tree(&mut runner).expect("a history").current()) {
+        for (what, times) in play(
+            &history()
+                .new_tree(&mut runner)
+                .expect("a history")
+                .current(),
+        ) {
             *happened.entry(what).or_default() += times;
         }
     }
     println!("{happened:#?}");
-    let changes = ["Create", "Delete", "Status", "Member", "Leave", "Recover", "Pages"];
-    let troubles = ["Change", "Seconds", "Crash", "Overlap", "Read", "Get", "Put", "Publish"];
+    let changes = [
+        "Create", "Delete", "Status", "Member", "Leave", "Recover", "Pages",
+    ];
+    let troubles = [
+        "Change", "Seconds", "Crash", "Overlap", "Read", "Get", "Put", "Publish",
+    ];
     let outcomes = ["Committed", "Resumed", "Superseded", "DryRun"];
-    let errors = ["NothingRead", "LedgerUnreadable", "StoreFailed", "PublishFailed", "SettleFailed"];
-    let told =
-        ["appeared", "reminded", "recovered", "account_removed", "pack_removed", "explained", "lasting", "ended"];
+    let errors = [
+        "NothingRead",
+        "LedgerUnreadable",
+        "StoreFailed",
+        "PublishFailed",
+        "SettleFailed",
+    ];
+    let told = [
+        "appeared",
+        "reminded",
+        "recovered",
+        "account_removed",
+        "pack_removed",
+        "explained",
+        "lasting",
+        "ended",
+    ];
     let agreed = ["agreed to the letter", "agreed within bounds"];
-    for what in changes.iter().chain(&troubles).chain(&outcomes).chain(&errors).chain(&told).chain(&agreed) {
+    for what in changes
+        .iter()
+        .chain(&troubles)
+        .chain(&outcomes)
+        .chain(&errors)
+        .chain(&told)
+        .chain(&agreed)
+    {
         assert!(happened.contains_key(*what), "{what} never happens");
     }
 }

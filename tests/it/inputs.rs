@@ -55,7 +55,9 @@ pub fn document() -> impl Strategy<Value = Value> {
 
 /// A real document with one part of it replaced by something else.
 pub fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
-    let Some((step, rest)) = path.split_first() else { return part };
+    let Some((step, rest)) = path.split_first() else {
+        return part;
+    };
     let mut document = document.clone();
     let below = match &mut document {
         Value::Array(items) if !items.is_empty() => {
@@ -139,11 +141,21 @@ proptest! {
 fn the_ledger_of_schema_one_is_read() {
     let kept = include_str!("../ledgers/1.json");
     let ledger = Ledger::from_bytes(kept.as_bytes()).expect("a ledger of schema 1");
-    assert_eq!((ledger.sequence, ledger.open.len(), ledger.audiences.len()), (1, 1, 1));
-    assert!(ledger.open.values().all(|open| !open.told.is_empty()), "what was told is known");
+    assert_eq!(
+        (ledger.sequence, ledger.open.len(), ledger.audiences.len()),
+        (1, 1, 1)
+    );
+    assert!(
+        ledger.open.values().all(|open| !open.told.is_empty()),
+        "what was told is known"
+    );
     let bytes = ledger.to_bytes().expect("bytes");
     let kept: Value = serde_json::from_str(kept).expect("JSON");
-    assert_eq!(serde_json::from_slice::<Value>(&bytes).expect("JSON"), kept, "nothing of it is lost");
+    assert_eq!(
+        serde_json::from_slice::<Value>(&bytes).expect("JSON"),
+        kept,
+        "nothing of it is lost"
+    );
 }
 
 #[test]
@@ -151,7 +163,9 @@ fn what_is_not_a_list_of_pairs_in_a_ledger_is_said_to_be_none() {
     let mut ledger: Value = serde_json::from_str(include_str!("../ledgers/1.json")).expect("JSON");
     ledger["open"] = json!({"baseline": {}});
     let error = Ledger::from_bytes(ledger.to_string().as_bytes()).expect_err("no ledger");
-    let why = std::error::Error::source(&error).expect("a cause").to_string();
+    let why = std::error::Error::source(&error)
+        .expect("a cause")
+        .to_string();
     assert!(why.contains("expected a list of pairs"), "{why}");
 }
 

@@ -7,7 +7,9 @@ use packwatch::compare::{Comparison, Terms, compare};
 use packwatch::difference::Difference;
 use packwatch::event::{Announce, Request, Trigger};
 use packwatch::ledger::{Committed, Ledger, Sent};
-use packwatch::model::{AccountId, FailureKey, GapCause, GapKey, PackKey, Row, Source, Standing, TopicArn};
+use packwatch::model::{
+    AccountId, FailureKey, GapCause, GapKey, PackKey, Row, Source, Standing, TopicArn,
+};
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
 use packwatch::plan::{Invocation, Plan};
 use packwatch::scope::Scope;
@@ -50,22 +52,37 @@ enum Found {
 }
 
 fn source(region: usize) -> Source {
-    Source { caller: OWN.into(), region: REGIONS[region].into() }
+    Source {
+        caller: OWN.into(),
+        region: REGIONS[region].into(),
+    }
 }
 
 fn pack(region: usize, pack: usize) -> PackKey {
-    PackKey { source: source(region), pack: PACKS[pack].into() }
+    PackKey {
+        source: source(region),
+        pack: PACKS[pack].into(),
+    }
 }
 
 fn cause() -> GapCause {
-    GapCause { operation: "Describe".into(), code: "AccessDeniedException".into(), message: "no".into() }
+    GapCause {
+        operation: "Describe".into(),
+        code: "AccessDeniedException".into(),
+        message: "no".into(),
+    }
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    (select(&STATUSES[..]), proptest::option::of(select(vec!["Broken", "Denied"])), proptest::option::of(0..300_i64))
+    (
+        select(&STATUSES[..]),
+        proptest::option::of(select(vec!["Broken", "Denied"])),
+        proptest::option::of(0..300_i64),
+    )
         .prop_map(|(status, code, updated)| Row {
             error_code: code.map(Into::into),
-            last_update_time: updated.map(|minutes| time("2026-03-01T06:00:00Z") + SignedDuration::from_mins(minutes)),
+            last_update_time: updated
+                .map(|minutes| time("2026-03-01T06:00:00Z") + SignedDuration::from_mins(minutes)),
             ..Row::new(status)
         })
 }
@@ -91,9 +108,17 @@ fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
             found.push(Found::Pack(r, p, row));
             found.push(Found::Coverage(r, p, coverage));
             let seen: BTreeSet<usize> = members.iter().map(|(account, _)| *account).collect();
-            found.extend(members.into_iter().map(|(account, row)| Found::Member(r, p, account, row)));
-            found
-                .extend(absent.into_iter().filter(|a| !seen.contains(a)).map(|account| Found::NoMember(r, p, account)));
+            found.extend(
+                members
+                    .into_iter()
+                    .map(|(account, row)| Found::Member(r, p, account, row)),
+            );
+            found.extend(
+                absent
+                    .into_iter()
+                    .filter(|a| !seen.contains(a))
+                    .map(|account| Found::NoMember(r, p, account)),
+            );
             found.extend(after.map(|status| Found::StatusAfter(r, p, status)));
             found
         },
@@ -107,8 +132,14 @@ fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
         1 => Just(Listing { pages: 1, complete: false }),
     ];
     let rarely = || proptest::bool::weighted(0.15);
-    (listing, rarely(), rarely(), found_of_pack(r, 0), found_of_pack(r, 1)).prop_map(
-        move |(listing, dark, bare, one, two)| {
+    (
+        listing,
+        rarely(),
+        rarely(),
+        found_of_pack(r, 0),
+        found_of_pack(r, 1),
+    )
+        .prop_map(move |(listing, dark, bare, one, two)| {
             if dark {
                 return vec![Found::SourceGap(r)];
             }
@@ -120,12 +151,12 @@ fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
                 found.extend(one.into_iter().chain(two));
             }
             found
-        },
-    )
+        })
 }
 
 fn found() -> impl Strategy<Value = Vec<Found>> {
-    (found_of_source(0), found_of_source(1)).prop_map(|(one, two)| one.into_iter().chain(two).collect())
+    (found_of_source(0), found_of_source(1))
+        .prop_map(|(one, two)| one.into_iter().chain(two).collect())
 }
 
 /// Packs are found before what is found of them; everything else may come in any order.
@@ -134,7 +165,9 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
     let covers = |r: usize, p: usize| scope.covers_pack(&pack(r, p));
     for part in found {
         match part {
-            Found::Pack(r, p, row) if covers(*r, *p) => builder.found_pack(&pack(*r, *p), row.clone()),
+            Found::Pack(r, p, row) if covers(*r, *p) => {
+                builder.found_pack(&pack(*r, *p), row.clone())
+            }
             Found::Listing(r, listing) if scope.sources.contains(&source(*r)) => {
                 builder.found_listing(&source(*r), *listing);
             }
@@ -150,11 +183,21 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
             Found::SourceGap(r) if scope.sources.contains(&source(*r)) => {
                 builder.found_gap(GapKey::source(&source(*r)), cause());
             }
-            Found::PackGap(r, p) if covers(*r, *p) => builder.found_gap(GapKey::pack(&pack(*r, *p)), cause()),
-            Found::Coverage(r, p, coverage) => builder.found_coverage(&pack(*r, *p), *coverage, |_| true),
-            Found::Member(r, p, a, row) => builder.found_member(&pack(*r, *p), &ACCOUNTS[*a].into(), row.clone()),
-            Found::NoMember(r, p, a) => builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into()),
-            Found::StatusAfter(r, p, status) => builder.found_status_after(&pack(*r, *p), (*status).into()),
+            Found::PackGap(r, p) if covers(*r, *p) => {
+                builder.found_gap(GapKey::pack(&pack(*r, *p)), cause())
+            }
+            Found::Coverage(r, p, coverage) => {
+                builder.found_coverage(&pack(*r, *p), *coverage, |_| true)
+            }
+            Found::Member(r, p, a, row) => {
+                builder.found_member(&pack(*r, *p), &ACCOUNTS[*a].into(), row.clone())
+            }
+            Found::NoMember(r, p, a) => {
+                builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into())
+            }
+            Found::StatusAfter(r, p, status) => {
+                builder.found_status_after(&pack(*r, *p), (*status).into())
+            }
             _ => {}
         }
     }
@@ -168,7 +211,8 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
     builder.build(started_at + SignedDuration::from_secs(3))
 }
 
-/// One run: when, what it is asked, how it is set up, what it finds, and whether its digests are noted as sent.
+/// One run: when, what it is asked, how it is set up, what it finds, and whether its digests are
+/// noted as sent.
 #[derive(Debug, Clone)]
 struct Step {
     minutes: i64,
@@ -183,28 +227,50 @@ struct Step {
 
 fn request() -> impl Strategy<Value = Request> {
     let full = Just(Request::default());
-    let packs = select(&PACKS[..]).prop_map(|pack| Request { packs: Some(vec![pack.into()]), ..Request::default() });
-    let accounts = select(&ACCOUNTS[..])
-        .prop_map(|account| Request { accounts: Some(vec![account.into()]), ..Request::default() });
-    let region = Just(Request { regions: Some(vec![REGIONS[0].into()]), ..Request::default() });
+    let packs = select(&PACKS[..]).prop_map(|pack| Request {
+        packs: Some(vec![pack.into()]),
+        ..Request::default()
+    });
+    let accounts = select(&ACCOUNTS[..]).prop_map(|account| Request {
+        accounts: Some(vec![account.into()]),
+        ..Request::default()
+    });
+    let region = Just(Request {
+        regions: Some(vec![REGIONS[0].into()]),
+        ..Request::default()
+    });
     let scope = prop_oneof![6 => full, 1 => packs, 1 => accounts, 1 => region];
     let announce = prop_oneof![8 => Just(Announce::Changes), 1 => Just(Announce::Never), 1 => Just(Announce::Always)];
-    (scope, announce).prop_map(|(request, announce)| Request { announce, ..request })
+    (scope, announce).prop_map(|(request, announce)| Request {
+        announce,
+        ..request
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let rarely = || proptest::bool::weighted(0.1);
-    (1..90_i64, rarely(), request(), rarely(), rarely(), any::<bool>(), found(), proptest::bool::weighted(0.8))
-        .prop_map(|(minutes, same_run, request, one_region, ignore, chat, found, settled)| Step {
-            minutes,
-            same_run,
-            request,
-            one_region,
-            ignore,
-            chat,
-            found,
-            settled,
-        })
+    (
+        1..90_i64,
+        rarely(),
+        request(),
+        rarely(),
+        rarely(),
+        any::<bool>(),
+        found(),
+        proptest::bool::weighted(0.8),
+    )
+        .prop_map(
+            |(minutes, same_run, request, one_region, ignore, chat, found, settled)| Step {
+                minutes,
+                same_run,
+                request,
+                one_region,
+                ignore,
+                chat,
+                found,
+                settled,
+            },
+        )
 }
 
 fn plan(step: &Step, number: usize, now: Timestamp) -> Plan {
@@ -224,12 +290,20 @@ fn plan(step: &Step, number: usize, now: Timestamp) -> Plan {
     };
     let settings = Settings::read(lookup).expect("right settings");
     let invocation = Invocation {
-        request_id: format!("run-{}", if step.same_run { number.saturating_sub(1) } else { number }),
+        request_id: format!(
+            "run-{}",
+            if step.same_run {
+                number.saturating_sub(1)
+            } else {
+                number
+            }
+        ),
         execution: format!("execution-{number}"),
         deadline: now + SignedDuration::from_mins(2),
         now,
     };
-    Plan::make(Trigger::Manual(step.request.clone()), &settings, invocation).expect("an accepted request")
+    Plan::make(Trigger::Manual(step.request.clone()), &settings, invocation)
+        .expect("an accepted request")
 }
 
 struct Run {
@@ -245,13 +319,27 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     let watched = plan.watched(&OWN.into()).expect("one caller");
     let scope = plan.scope(&watched, true);
     let observation = observe(&step.found, &scope, now, false);
-    let mut comparison =
-        compare(ledger, &observation, Terms { scope: &scope, policy: &plan.policy, run_id: &plan.run_id });
+    let mut comparison = compare(
+        ledger,
+        &observation,
+        Terms {
+            scope: &scope,
+            policy: &plan.policy,
+            run_id: &plan.run_id,
+        },
+    );
     if !scope.narrowed {
-        comparison.ledger.forget_audiences_but(&plan.audiences().cloned().collect::<Vec<_>>());
+        comparison
+            .ledger
+            .forget_audiences_but(&plan.audiences().cloned().collect::<Vec<_>>());
     }
     comparison.ledger.welcome(plan.audiences());
-    Run { plan, scope, observation, comparison }
+    Run {
+        plan,
+        scope,
+        observation,
+        comparison,
+    }
 }
 
 /// The rest of it: the digests that it gives out.
@@ -273,18 +361,36 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
         first: before.last.is_none(),
     });
     let at = run.observation.ended_at;
-    let occasion = Occasion { plan: &run.plan, scope: &run.scope, due_at: at, now: at };
+    let occasion = Occasion {
+        plan: &run.plan,
+        scope: &run.scope,
+        due_at: at,
+        now: at,
+    };
     let mut offered = Vec::new();
     if run.plan.announce == Announce::Never {
         occasion.keep_silent(&mut next, before);
     } else {
         offered = offer(&occasion, &mut next, run.plan.announce == Announce::Always);
     }
-    while settled && next.audiences.values().any(|audience| audience.head.is_some()) {
-        let heads: Vec<_> =
-            next.audiences.iter().filter_map(|(topic, a)| Some((topic.clone(), a.head.clone()?))).collect();
+    while settled
+        && next
+            .audiences
+            .values()
+            .any(|audience| audience.head.is_some())
+    {
+        let heads: Vec<_> = next
+            .audiences
+            .iter()
+            .filter_map(|(topic, a)| Some((topic.clone(), a.head.clone()?)))
+            .collect();
         for (topic, head) in heads {
-            next.settle(&topic, &head.id, &head.owner.expect("owned").execution, Sent::Published);
+            next.settle(
+                &topic,
+                &head.id,
+                &head.owner.expect("owned").execution,
+                Sent::Published,
+            );
         }
         if run.plan.announce != Announce::Never {
             offered.extend(offer(&occasion, &mut next, false));
@@ -294,15 +400,25 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
 }
 
 /// Gives digests out; what each says to programs, had it been for the digest topic.
-fn offer(occasion: &Occasion<'_>, ledger: &mut Ledger, in_any_case: bool) -> Vec<(TopicArn, Value)> {
+fn offer(
+    occasion: &Occasion<'_>,
+    ledger: &mut Ledger,
+    in_any_case: bool,
+) -> Vec<(TopicArn, Value)> {
     let before = ledger.clone();
     let offered = occasion.offer(ledger, |_| in_any_case);
     let told = offered.into_iter().map(|topic| {
         let audience = &before.audiences[&topic];
         let digest = occasion.digest(&before, audience, &occasion.difference(&before, audience));
-        assert_eq!(Some(&digest.id), ledger.audiences[&topic].head.as_ref().map(|head| &head.id));
+        assert_eq!(
+            Some(&digest.id),
+            ledger.audiences[&topic].head.as_ref().map(|head| &head.id)
+        );
         let body: Value = serde_json::from_str(&digest.message().body).expect("JSON");
-        (topic, serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON"))
+        (
+            topic,
+            serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON"),
+        )
     });
     told.collect()
 }
@@ -329,7 +445,11 @@ fn key_of(record: &Value) -> FailureKey {
 }
 
 fn keys(list: &Value) -> BTreeSet<FailureKey> {
-    list.as_array().expect("a list").iter().map(key_of).collect()
+    list.as_array()
+        .expect("a list")
+        .iter()
+        .map(key_of)
+        .collect()
 }
 
 proptest! {
@@ -415,7 +535,8 @@ proptest! {
             for pack in before.packs.keys().chain(after.packs.keys()).chain(seen.packs.keys()) {
                 let known = before.packs.get(pack).map(|hint| hint.attempted_at);
                 let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::Untried);
-                // Who looks at some packs or accounts only cannot say that a source is emptied, and leaves what tells it.
+                // Who looks at some packs or accounts only cannot say that a source is emptied, and
+                // leaves what tells it.
                 let forgets = run.scope.covers_source(&pack.source) && seen.lacks(pack);
                 let expected = match (run.scope.covers_pack(pack), tried) {
                     (true, true) => Some(seen.ended_at),
@@ -510,16 +631,33 @@ proptest! {
 }
 
 /// The proofs of a closing, said once more and in other words than the program's.
-fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: Option<Timestamp>, run: &Run) -> bool {
+fn has_proof(
+    key: &FailureKey,
+    absent_since: Option<Timestamp>,
+    settled_since: Option<Timestamp>,
+    run: &Run,
+) -> bool {
     let seen = &run.observation;
-    let hour_ago =
-        |since: Option<Timestamp>| since.is_some_and(|since| seen.ended_at.duration_since(since).as_mins() >= 60);
+    let hour_ago = |since: Option<Timestamp>| {
+        since.is_some_and(|since| seen.ended_at.duration_since(since).as_mins() >= 60)
+    };
     if !run.scope.covers(key) {
         return !run.scope.narrowed;
     }
-    let listed_in_one_page = seen.listings.get(&key.pack.source) == Some(&Listing { pages: 1, complete: true });
+    let listed_in_one_page = seen.listings.get(&key.pack.source)
+        == Some(&Listing {
+            pages: 1,
+            complete: true,
+        });
     let Some(reading) = seen.packs.get(&key.pack) else {
-        if key.is_pack() && run.comparison.ledger.open.keys().any(|open| open.pack == key.pack && !open.is_pack()) {
+        if key.is_pack()
+            && run
+                .comparison
+                .ledger
+                .open
+                .keys()
+                .any(|open| open.pack == key.pack && !open.is_pack())
+        {
             return true;
         }
         return seen.gone.contains(&key.pack) || listed_in_one_page;
@@ -531,20 +669,39 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
             Some(Standing::Settled) => true,
             Some(Standing::Failing | Standing::Moving) => false,
             None | Some(Standing::Absent) => {
-                let absent = reading.coverage == Coverage::OnePage || reading.absent.contains(account);
-                let still = reading.status_after.as_ref().is_some_and(|status| status.standing() != Standing::Moving);
+                let absent =
+                    reading.coverage == Coverage::OnePage || reading.absent.contains(account);
+                let still = reading
+                    .status_after
+                    .as_ref()
+                    .is_some_and(|status| status.standing() != Standing::Moving);
                 absent && (still || hour_ago(absent_since))
             }
         },
         None => {
-            let failing = reading.unsettled.values().any(|row| standing(row) == Standing::Failing);
-            let settled = reading.unsettled.values().all(|row| standing(row) == Standing::Absent);
+            let failing = reading
+                .unsettled
+                .values()
+                .any(|row| standing(row) == Standing::Failing);
+            let settled = reading
+                .unsettled
+                .values()
+                .all(|row| standing(row) == Standing::Absent);
             let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
-            let explained = || run.comparison.ledger.open.keys().any(|open| open.pack == key.pack && !open.is_pack());
+            let explained = || {
+                run.comparison
+                    .ledger
+                    .open
+                    .keys()
+                    .any(|open| open.pack == key.pack && !open.is_pack())
+            };
             failing
                 || explained()
                 || standing(&reading.row) == Standing::Settled
-                || (standing(&reading.row) == Standing::Moving && whole && settled && hour_ago(settled_since))
+                || (standing(&reading.row) == Standing::Moving
+                    && whole
+                    && settled
+                    && hour_ago(settled_since))
         }
     }
 }
@@ -552,18 +709,34 @@ fn has_proof(key: &FailureKey, absent_since: Option<Timestamp>, settled_since: O
 #[test]
 fn account_ids_have_twelve_digits() {
     assert!(AccountId::is_valid("012345678901"));
-    for wrong in ["", "12345678901", "1234567890123", "12345678901a", "１２３４５６７８９０１２"] {
+    for wrong in [
+        "",
+        "12345678901",
+        "1234567890123",
+        "12345678901a",
+        "１２３４５６７８９０１２",
+    ] {
         assert!(!AccountId::is_valid(wrong), "{wrong}");
     }
 }
 
-/// A told failure of an account that is then ignored, and no longer so: who looks elsewhere does not take that back.
+/// A told failure of an account that is then ignored, and no longer so: who looks elsewhere does
+/// not take that back.
 #[test]
 fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
     let failing = |r: usize, p: usize| {
-        let row = Row { last_update_time: Some(time("2026-03-01T06:00:00Z")), ..Row::new("UPDATE_FAILED") };
+        let row = Row {
+            last_update_time: Some(time("2026-03-01T06:00:00Z")),
+            ..Row::new("UPDATE_FAILED")
+        };
         vec![
-            Found::Listing(r, Listing { pages: 1, complete: true }),
+            Found::Listing(
+                r,
+                Listing {
+                    pages: 1,
+                    complete: true,
+                },
+            ),
             Found::Pack(r, p, Row::new("UPDATE_SUCCESSFUL")),
             Found::Coverage(r, p, Coverage::OnePage),
             Found::Member(r, p, 0, row),
@@ -580,16 +753,33 @@ fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
         found,
         settled: false,
     };
-    let ignoring = Step { ignore: true, ..full.clone() };
-    let near = Request { regions: Some(vec![REGIONS[0].into()]), ..Request::default() };
-    let narrowed = Step { request: near, ..full.clone() };
+    let ignoring = Step {
+        ignore: true,
+        ..full.clone()
+    };
+    let near = Request {
+        regions: Some(vec![REGIONS[0].into()]),
+        ..Request::default()
+    };
+    let narrowed = Step {
+        request: near,
+        ..full.clone()
+    };
     let mut looked = false;
     play(&[full, ignoring, narrowed], |before, run, _| {
         if run.scope.narrowed {
             let far = |ledger: &Ledger| {
-                let closed = ledger.closed.keys().filter(|key| !run.scope.covers(key)).cloned().collect::<Vec<_>>();
-                let told =
-                    ledger.open.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(_, open)| open.told.clone());
+                let closed = ledger
+                    .closed
+                    .keys()
+                    .filter(|key| !run.scope.covers(key))
+                    .cloned()
+                    .collect::<Vec<_>>();
+                let told = ledger
+                    .open
+                    .iter()
+                    .filter(|(key, _)| !run.scope.covers(key))
+                    .map(|(_, open)| open.told.clone());
                 (closed, told.collect::<Vec<_>>())
             };
             looked = !far(before).0.is_empty();

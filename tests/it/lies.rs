@@ -1,6 +1,6 @@
-//! One kind of call answers anything at all, in a whole run over the real SDK: the run ends in time, as a clear error or
-//! with a gap; nothing closes that no whole answer proves; and once the answers are whole again, what was told is what is
-//! open.
+//! One kind of call answers anything at all, in a whole run over the real SDK: the run ends in
+//! time, as a clear error or with a gap; nothing closes that no whole answer proves; and once the
+//! answers are whole again, what was told is what is open.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,7 +29,8 @@ async fn told() -> (Stage, RealFunction) {
         backoff: Duration::from_millis(1),
         longest_backoff: Duration::from_millis(2),
     };
-    // Three attempts, in the SDK's standard mode: its limiter would wait for seconds after an answer that says "throttled".
+    // Three attempts, in the SDK's standard mode: its limiter would wait for seconds after an
+    // answer that says "throttled".
     stage.set("AWS_MAX_ATTEMPTS", "3");
     stage.set("AWS_RETRY_MODE", "standard");
     stage.pack("baseline", "UPDATE_SUCCESSFUL");
@@ -46,7 +47,11 @@ async fn told() -> (Stage, RealFunction) {
 
 fn open(stage: &Stage) -> BTreeSet<String> {
     let ledger = stage.document("ledger.json");
-    let open = ledger["open"].as_array().expect("a list").iter().map(|pair| pair[0].clone());
+    let open = ledger["open"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|pair| pair[0].clone());
     keys(&open.collect()).into_iter().collect()
 }
 
@@ -70,7 +75,11 @@ async fn falls_silent(stage: &Stage, function: &RealFunction) {
         stage.pass(60);
         let run = stage.invoke_in(function, json!({})).await;
         run.unwrap_or_else(|error| panic!("a run with whole answers: {}", error.story()));
-        quiet = if stage.publishes(TOPIC).len() == before { quiet + 1 } else { 0 };
+        quiet = if stage.publishes(TOPIC).len() == before {
+            quiet + 1
+        } else {
+            0
+        };
         if quiet == 2 {
             return;
         }
@@ -80,7 +89,10 @@ async fn falls_silent(stage: &Stage, function: &RealFunction) {
 
 /// The run of a lie: its error type, if it failed.
 async fn lied_to(stage: &Stage, function: &RealFunction) -> Option<&'static str> {
-    let run = tokio::time::timeout(Duration::from_secs(20), stage.invoke_in(function, json!({})));
+    let run = tokio::time::timeout(
+        Duration::from_secs(20),
+        stage.invoke_in(function, json!({})),
+    );
     let error = run.await.expect("it does not hang").err()?;
     let story = error.story();
     let names_it = match error.kind() {
@@ -106,7 +118,14 @@ struct Lie {
 
 impl std::fmt::Debug for Lie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}: {}", self.operation, self.target, self.status, self.body.escape_debug())
+        write!(
+            f,
+            "{} {} {}: {}",
+            self.operation,
+            self.target,
+            self.status,
+            self.body.escape_debug()
+        )
     }
 }
 
@@ -126,28 +145,59 @@ fn lie() -> impl Strategy<Value = Lie> {
     ]);
     (call, status(), body()).prop_map(|((operation, target), status, body)| {
         // What SNS says it took is told.
-        let status = if operation == "Publish" && status < 300 { 500 } else { status };
+        let status = if operation == "Publish" && status < 300 {
+            500
+        } else {
+            status
+        };
         // The simulation answers in text.
-        Lie { operation, target, status, body: String::from_utf8_lossy(&body).into_owned() }
+        Lie {
+            operation,
+            target,
+            status,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     })
 }
 
 impl Lie {
     fn fault(&self) -> Fault {
-        let content_type =
-            if self.operation == LIST || self.operation == MEMBERS { "application/x-amz-json-1.1" } else { "text/xml" };
-        let effect = Effect::Raw { status: self.status, content_type: content_type.into(), body: self.body.clone() };
-        Fault::new(effect).operation(self.operation).target(self.target)
+        let content_type = if self.operation == LIST || self.operation == MEMBERS {
+            "application/x-amz-json-1.1"
+        } else {
+            "text/xml"
+        };
+        let effect = Effect::Raw {
+            status: self.status,
+            content_type: content_type.into(),
+            body: self.body.clone(),
+        };
+        Fault::new(effect)
+            .operation(self.operation)
+            .target(self.target)
     }
 
-    /// Whether it may be the truth: a list in which every row has a name, or the word that a pack is gone.
+    /// Whether it may be the truth: a list in which every row has a name, or the word that a pack
+    /// is gone.
     fn may_be_true(&self) -> bool {
         let body = self.body.as_bytes();
         match self.operation {
-            LIST => rows(body, "OrganizationConformancePackStatuses", "OrganizationConformancePackName").is_some(),
+            LIST => rows(
+                body,
+                "OrganizationConformancePackStatuses",
+                "OrganizationConformancePackName",
+            )
+            .is_some(),
             MEMBERS => {
-                rows(body, "OrganizationConformancePackDetailedStatuses", "AccountId").is_some()
-                    || self.body.contains("NoSuchOrganizationConformancePackException")
+                rows(
+                    body,
+                    "OrganizationConformancePackDetailedStatuses",
+                    "AccountId",
+                )
+                .is_some()
+                    || self
+                        .body
+                        .contains("NoSuchOrganizationConformancePackException")
             }
             // Whatever it is, AWS Config is asked all the same.
             _ => true,
@@ -161,22 +211,44 @@ async fn a_lie_and_then_the_truth(lie: Lie) {
     stage.world.fault(lie.fault());
     let outcome = lied_to(&stage, &function).await;
     if outcome.is_some_and(|kind| kind.starts_with("Ledger")) {
-        assert_eq!(stage.world.object(BUCKET, "ledger.json"), ledger, "the ledger is left as it was");
-        assert_eq!((stage.world.objects(BUCKET).len(), stage.digests().len()), (3, 1), "nothing is written or told");
+        assert_eq!(
+            stage.world.object(BUCKET, "ledger.json"),
+            ledger,
+            "the ledger is left as it was"
+        );
+        assert_eq!(
+            (stage.world.objects(BUCKET).len(), stage.digests().len()),
+            (3, 1),
+            "nothing is written or told"
+        );
     }
     let closed: Vec<String> = before.difference(&open(&stage)).cloned().collect();
-    assert!(closed.is_empty() || lie.may_be_true(), "a lie closes nothing: {closed:?}");
+    assert!(
+        closed.is_empty() || lie.may_be_true(),
+        "a lie closes nothing: {closed:?}"
+    );
     stage.world.clear_faults();
     falls_silent(&stage, &function).await;
     let truth = BTreeSet::from([format!("baseline/{KEPT}")]);
-    assert_eq!((open(&stage), believed(&stage)), (truth.clone(), truth), "what was told is what is open");
+    assert_eq!(
+        (open(&stage), believed(&stage)),
+        (truth.clone(), truth),
+        "what was told is what is open"
+    );
     let ledger = stage.document("ledger.json");
-    assert!(ledger["audiences"][TOPIC].get("head").is_none(), "nothing is left to be sent");
+    assert!(
+        ledger["audiences"][TOPIC].get("head").is_none(),
+        "nothing is left to be sent"
+    );
     assert_eq!(stage.latest()["run"]["sequence"], ledger["sequence"]);
 }
 
 fn play(case: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(case);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(case);
 }
 
 proptest! {

@@ -1,5 +1,5 @@
-//! The one integration binary: whole runs of the real program over the real SDK against the simulated organization, the
-//! laws of its pure parts, and the repository held to its own rules.
+//! The one integration binary: whole runs of the real program over the real SDK against the
+//! simulated organization, the laws of its pure parts, and the repository held to its own rules.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -37,25 +37,40 @@ async fn measured_at(stage: &Stage, event: Value, level: &str) -> (Result<Value,
     let function = Function::new(settings, ports, token, Some(meter));
     let result = function.invoke(&event.to_string(), stage.context()).await;
     let lines = LINES.take();
-    assert_eq!(lines.matches('\n').count(), 1, "one line, which ends: {lines:?}");
+    assert_eq!(
+        lines.matches('\n').count(),
+        1,
+        "one line, which ends: {lines:?}"
+    );
     let line: Value = serde_json::from_str(&lines).expect("the line is JSON");
     for (name, unit) in &declared(&line) {
-        assert!(METRICS.contains(&(name.as_str(), unit.as_str())), "{name} in {unit} is a metric");
+        assert!(
+            METRICS.contains(&(name.as_str(), unit.as_str())),
+            "{name} in {unit} is a metric"
+        );
         assert!(line[name].is_u64(), "{name} has a value");
     }
-    (result.map(|report| serde_json::to_value(report).expect("JSON")), line)
+    (
+        result.map(|report| serde_json::to_value(report).expect("JSON")),
+        line,
+    )
 }
 
 /// The metrics that a line declares, with their units.
 fn declared(line: &Value) -> BTreeMap<String, String> {
-    let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("directives");
+    let directives = line["_aws"]["CloudWatchMetrics"]
+        .as_array()
+        .expect("directives");
     assert_eq!(directives.len(), 1);
     assert_eq!(directives[0]["Namespace"], NAMESPACE);
     assert_eq!(directives[0]["Dimensions"], json!([[DIMENSION]]));
     assert_eq!(line[DIMENSION], "watch");
     let word = |value: &Value| value.as_str().expect("a word").to_owned();
     let metrics = directives[0]["Metrics"].as_array().expect("metrics");
-    metrics.iter().map(|metric| (word(&metric["Name"]), word(&metric["Unit"]))).collect()
+    metrics
+        .iter()
+        .map(|metric| (word(&metric["Name"]), word(&metric["Unit"])))
+        .collect()
 }
 
 /// What every invocation measures.
@@ -68,7 +83,10 @@ async fn a_committed_run_measures_everything() {
     stage.pack("guardrails", "CREATE_SUCCESSFUL");
     let (answer, line) = measured(&stage, json!({})).await;
     assert_eq!(answer.expect("a run")["outcome"], "committed");
-    let all: BTreeMap<_, _> = METRICS.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect();
+    let all: BTreeMap<_, _> = METRICS
+        .iter()
+        .map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned()))
+        .collect();
     assert_eq!(declared(&line), all);
     let expected = json!({
         "RunCommitted": 1, "RunIncomplete": 0, "PacksFailing": 1, "AccountsFailing": 2, "FailuresOpen": 2, "Appeared": 2, "Cleared": 0,
@@ -78,12 +96,21 @@ async fn a_committed_run_measures_everything() {
         assert_eq!(&line[name], value, "{name}");
     }
     assert_eq!(line["_aws"]["Timestamp"], stage.now().as_millisecond());
-    assert_eq!((&line["level"], &line["timestamp"]), (&json!("INFO"), &json!(stage.now().to_string())));
+    assert_eq!(
+        (&line["level"], &line["timestamp"]),
+        (&json!("INFO"), &json!(stage.now().to_string()))
+    );
     stage.pass(90);
     stage.member("baseline", "333344445555", "CREATE_SUCCESSFUL");
     let (_, line) = measured(&stage, json!({})).await;
-    let values =
-        ["Appeared", "Cleared", "FailuresOpen", "OldestFailureAge", "OldestUntoldAge"].map(|name| line[name].clone());
+    let values = [
+        "Appeared",
+        "Cleared",
+        "FailuresOpen",
+        "OldestFailureAge",
+        "OldestUntoldAge",
+    ]
+    .map(|name| line[name].clone());
     assert_eq!(values, [0, 1, 1, 90 * 60, 0].map(|value| json!(value)));
 }
 
@@ -101,10 +128,20 @@ async fn ignored_failures_are_not_counted_and_gaps_are() {
     let mut stage = Stage::failing().await;
     stage.set("IGNORE_ACCOUNTS", "222233334444");
     stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.world.fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config).region("us-east-1"));
+    stage.world.fault(
+        Fault::error(400, "AccessDeniedException", "no")
+            .service(Service::Config)
+            .region("us-east-1"),
+    );
     let (_, line) = measured(&stage, json!({})).await;
-    let values =
-        ["FailuresOpen", "PacksFailing", "RunIncomplete", "Gaps", "RunCommitted"].map(|name| line[name].clone());
+    let values = [
+        "FailuresOpen",
+        "PacksFailing",
+        "RunIncomplete",
+        "Gaps",
+        "RunCommitted",
+    ]
+    .map(|name| line[name].clone());
     assert_eq!(values, [0, 0, 1, 1, 1].map(|value| json!(value)));
 }
 
@@ -115,8 +152,15 @@ async fn a_narrowed_run_measures_everything_that_is_watched() {
     stage.pass(15);
     stage.pack("other", "CREATE_SUCCESSFUL");
     let (_, line) = measured(&stage, json!({"packs": ["other"]})).await;
-    assert_eq!((&line["FailuresOpen"], &line["PacksFailing"]), (&json!(1), &json!(1)));
-    assert_eq!(line.get("RunIncomplete"), None, "it says nothing of what it did not look at");
+    assert_eq!(
+        (&line["FailuresOpen"], &line["PacksFailing"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        line.get("RunIncomplete"),
+        None,
+        "it says nothing of what it did not look at"
+    );
 }
 
 #[tokio::test]
@@ -143,10 +187,15 @@ async fn calls_are_counted_where_the_ledger_cannot_be_read() {
     let stage = Stage::failing().await;
     let late = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(200));
     for fault in [Fault::new(late), Fault::error(403, "AccessDenied", "no")] {
-        stage.world.fault(fault.service(Service::S3).operation("GetObject"));
+        stage
+            .world
+            .fault(fault.service(Service::S3).operation("GetObject"));
     }
     let (answer, line) = measured(&stage, json!({})).await;
-    assert_eq!(answer.expect_err("the ledger is denied").kind(), "LedgerUnreadable");
+    assert_eq!(
+        answer.expect_err("the ledger is denied").kind(),
+        "LedgerUnreadable"
+    );
     assert_eq!(line["ConfigCalls"], 1);
 }
 
@@ -188,7 +237,11 @@ async fn a_digest_that_is_not_taken_grows_older_until_it_is() {
     stage.world.remove_topic(TOPIC);
     let (answer, line) = measured(&stage, json!({})).await;
     assert_eq!(answer.expect_err("SNS refuses").kind(), "PublishFailed");
-    assert_eq!((&line["RunCommitted"], &line["Appeared"]), (&json!(1), &json!(1)), "it is stored all the same");
+    assert_eq!(
+        (&line["RunCommitted"], &line["Appeared"]),
+        (&json!(1), &json!(1)),
+        "it is stored all the same"
+    );
     stage.pass(45);
     let (_, line) = measured(&stage, json!({})).await;
     assert_eq!(line["OldestUntoldAge"], 45 * 60);
@@ -210,18 +263,28 @@ async fn a_run_that_is_resumed_counts_its_changes_no_second_time() {
     let (answer, line) = measured(&stage, json!({})).await;
     assert_eq!(answer.expect("a run")["outcome"], "resumed");
     assert_eq!((line.get("Appeared"), line.get("Cleared")), (None, None));
-    assert_eq!((&line["RunCommitted"], &line["OldestUntoldAge"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        (&line["RunCommitted"], &line["OldestUntoldAge"]),
+        (&json!(1), &json!(0))
+    );
 }
 
 #[tokio::test]
 async fn throttled_attempts_are_counted() {
     let stage = Stage::new().await;
     stage.world.fill(OWN, "eu-west-1", 6, 3, 0);
-    stage.world.rate_limit(Some(RateLimit { per_second: 20.0, burst: 2.0 }));
+    stage.world.rate_limit(Some(RateLimit {
+        per_second: 20.0,
+        burst: 2.0,
+    }));
     let (answer, line) = measured(&stage, json!({})).await;
     assert_eq!(answer.expect("a run")["complete"], true);
-    let throttled =
-        stage.world.calls().iter().filter(|call| call.code.as_deref() == Some("ThrottlingException")).count();
+    let throttled = stage
+        .world
+        .calls()
+        .iter()
+        .filter(|call| call.code.as_deref() == Some("ThrottlingException"))
+        .count();
     assert!(throttled > 0, "the limit was met");
     assert_eq!(line["ConfigThrottles"], throttled);
     assert_eq!(line["ConfigCalls"], 7, "retries are not calls");

@@ -1,4 +1,5 @@
-//! Names of failing accounts: few calls, good for a week, and nothing else different where they cannot be had.
+//! Names of failing accounts: few calls, good for a week, and nothing else different where they
+//! cannot be had.
 
 use packwatch_simulation::{Effect, Fault, Row, Service};
 use serde_json::{Value, json};
@@ -13,7 +14,9 @@ async fn named(failing: u64) -> Stage {
     for number in 0..failing {
         let account = id(number);
         stage.member("baseline", &account, "UPDATE_FAILED");
-        stage.world.put_account(&account, &format!("payments-{number}"), "ACTIVE");
+        stage
+            .world
+            .put_account(&account, &format!("payments-{number}"), "ACTIVE");
     }
     stage
 }
@@ -26,14 +29,21 @@ fn id(number: u64) -> String {
 fn asked(stage: &Stage) -> Vec<String> {
     let calls = stage.world.calls();
     stage.world.forget_calls();
-    let calls = calls.into_iter().filter(|call| call.operation == "DescribeAccount");
+    let calls = calls
+        .into_iter()
+        .filter(|call| call.operation == "DescribeAccount");
     calls.map(|call| call.target).collect()
 }
 
 fn names(stage: &Stage) -> Vec<Value> {
     let latest = stage.latest();
-    let accounts = latest["packs"][0]["failing_accounts"].as_array().expect("a list");
-    accounts.iter().map(|account| account["account_name"].clone()).collect()
+    let accounts = latest["packs"][0]["failing_accounts"]
+        .as_array()
+        .expect("a list");
+    accounts
+        .iter()
+        .map(|account| account["account_name"].clone())
+        .collect()
 }
 
 fn last_text(stage: &Stage) -> String {
@@ -44,25 +54,47 @@ fn last_text(stage: &Stage) -> String {
 async fn a_digest_names_the_account_that_fails_and_the_one_that_recovered() {
     let stage = named(2).await;
     stage.run().await;
-    assert!(last_text(&stage).contains("200000000000 payments-0, 200000000001 payments-1"), "{}", last_text(&stage));
+    assert!(
+        last_text(&stage).contains("200000000000 payments-0, 200000000001 payments-1"),
+        "{}",
+        last_text(&stage)
+    );
     assert_eq!(names(&stage), ["payments-0", "payments-1"]);
     stage.member("baseline", &id(1), "UPDATE_SUCCESSFUL");
     stage.run().await;
-    assert!(last_text(&stage).contains("200000000001 payments-1"), "{}", last_text(&stage));
+    assert!(
+        last_text(&stage).contains("200000000001 payments-1"),
+        "{}",
+        last_text(&stage)
+    );
     assert_eq!(stage.latest()["cleared"][0]["account_name"], "payments-1");
-    assert_eq!(stage.digests()[1]["cleared"][0]["account_name"], "payments-1");
+    assert_eq!(
+        stage.digests()[1]["cleared"][0]["account_name"],
+        "payments-1"
+    );
 }
 
 #[tokio::test]
 async fn an_account_that_is_not_active_is_marked_by_its_state() {
     let stage = named(2).await;
     stage.world.put_account(&id(0), "payments-0", "SUSPENDED");
-    stage.world.put_account(&id(1), "payments-1", "PENDING_CLOSURE");
+    stage
+        .world
+        .put_account(&id(1), "payments-1", "PENDING_CLOSURE");
     stage.run().await;
     let text = last_text(&stage);
-    assert!(text.contains("200000000000 payments-0 (suspended)"), "{text}");
-    assert!(text.contains("200000000001 payments-1 (pending closure)"), "{text}");
-    assert_eq!(stage.latest()["packs"][0]["failing_accounts"][0]["account_state"], "SUSPENDED");
+    assert!(
+        text.contains("200000000000 payments-0 (suspended)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("200000000001 payments-1 (pending closure)"),
+        "{text}"
+    );
+    assert_eq!(
+        stage.latest()["packs"][0]["failing_accounts"][0]["account_state"],
+        "SUSPENDED"
+    );
 }
 
 #[tokio::test]
@@ -141,11 +173,16 @@ async fn whatever_fails_there_gives_no_name_and_changes_nothing_else() {
         );
         stage.world.clear_faults();
         stage.run().await;
-        assert!(names(&stage).iter().all(Value::is_string), "the next run asks again, after fault {number}");
+        assert!(
+            names(&stage).iter().all(Value::is_string),
+            "the next run asks again, after fault {number}"
+        );
     }
     // What is denied a few times is not tried for every account.
     let stage = named(20).await;
-    stage.world.fault(Fault::new(Effect::Denied).service(Service::Organizations));
+    stage
+        .world
+        .fault(Fault::new(Effect::Denied).service(Service::Organizations));
     stage.run().await;
     assert!(asked(&stage).len() <= 6, "of twenty");
 }
@@ -165,34 +202,61 @@ async fn an_account_that_left_the_organization_has_no_name_and_is_not_asked_abou
 async fn a_dry_run_shows_names_and_keeps_none() {
     let stage = named(1).await;
     let answer = stage.invoke(json!({"dry_run": true})).await.expect("a run");
-    assert!(answer["digest"]["text"].as_str().expect("a text").contains("200000000000 payments-0"));
-    assert_eq!(stage.world.object(crate::stage::BUCKET, "ledger.json"), None);
+    assert!(
+        answer["digest"]["text"]
+            .as_str()
+            .expect("a text")
+            .contains("200000000000 payments-0")
+    );
+    assert_eq!(
+        stage.world.object(crate::stage::BUCKET, "ledger.json"),
+        None
+    );
 }
 
 #[tokio::test]
 async fn a_narrowed_run_asks_about_what_it_looks_at() {
     let stage = named(2).await;
-    stage.world.put_pack(OWN, REGION, "other", Row::new("CREATE_SUCCESSFUL"));
+    stage
+        .world
+        .put_pack(OWN, REGION, "other", Row::new("CREATE_SUCCESSFUL"));
     stage.member("other", &id(7), "CREATE_FAILED");
-    stage.invoke(json!({"packs": ["other"]})).await.expect("a run");
+    stage
+        .invoke(json!({"packs": ["other"]}))
+        .await
+        .expect("a run");
     assert_eq!(asked(&stage), [id(7)]);
 }
 
 #[tokio::test]
 async fn a_name_is_shown_inert() {
     let stage = named(1).await;
-    stage.world.put_account(&id(0), "<!channel> *pay*\u{202e}ments", "ACTIVE");
+    stage
+        .world
+        .put_account(&id(0), "<!channel> *pay*\u{202e}ments", "ACTIVE");
     stage.run().await;
     let text = last_text(&stage);
-    assert!(!text.contains("<!channel>") && !text.contains('\u{202e}'), "{text}");
-    assert_eq!(names(&stage), ["<!channel> *pay*\u{202e}ments"], "in the snapshot it is exact");
+    assert!(
+        !text.contains("<!channel>") && !text.contains('\u{202e}'),
+        "{text}"
+    );
+    assert_eq!(
+        names(&stage),
+        ["<!channel> *pay*\u{202e}ments"],
+        "in the snapshot it is exact"
+    );
 }
 
 #[tokio::test]
 async fn an_account_that_cannot_be_described_keeps_no_other_without_its_name() {
     let stage = named(3).await;
-    let odd = Fault::error(400, "InvalidInputException", "no").service(Service::Organizations).target(&id(0));
+    let odd = Fault::error(400, "InvalidInputException", "no")
+        .service(Service::Organizations)
+        .target(&id(0));
     stage.world.fault(odd);
     stage.run().await;
-    assert_eq!(names(&stage), [json!(null), json!("payments-1"), json!("payments-2")]);
+    assert_eq!(
+        names(&stage),
+        [json!(null), json!("payments-1"), json!("payments-2")]
+    );
 }

@@ -22,20 +22,50 @@ async fn two_packs() -> Stage {
 #[tokio::test]
 async fn a_run_of_one_pack_tells_of_that_pack_and_counts_its_scope() {
     let stage = two_packs().await;
-    let answer = stage.invoke(json!({"packs": ["base*"]})).await.expect("a run");
-    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["open_all"]), (&json!(2), &json!(2)));
-    assert_eq!(keys(&stage.digests()[0]["appeared"]), ["baseline/222233334444", "baseline/333344445555"]);
+    let answer = stage
+        .invoke(json!({"packs": ["base*"]}))
+        .await
+        .expect("a run");
+    assert_eq!(
+        (&answer["totals"]["failures"], &answer["totals"]["open_all"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(
+        keys(&stage.digests()[0]["appeared"]),
+        ["baseline/222233334444", "baseline/333344445555"]
+    );
     stage.pass(15);
     stage.run().await;
-    assert_eq!(keys(&stage.digests()[1]["appeared"]), ["guardrails/222233334444", "guardrails/333344445555"]);
+    assert_eq!(
+        keys(&stage.digests()[1]["appeared"]),
+        ["guardrails/222233334444", "guardrails/333344445555"]
+    );
     stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
     stage.member("guardrails", ACCOUNT, "UPDATE_SUCCESSFUL");
-    let answer = stage.invoke(json!({"packs": ["guard*"]})).await.expect("a run");
-    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["open_all"]), (&json!(1), &json!(3)));
-    assert_eq!(stage.publishes(crate::stage::TOPIC)[2].attributes["open"].value, "3");
-    assert_eq!(keys(&stage.digests()[2]["cleared"]), ["guardrails/222233334444"]);
-    assert_eq!(stage.snapshot(&answer)["run"]["scope"]["packs"], json!(["guard*"]));
-    assert_eq!(stage.snapshot(&answer)["packs"].as_array().unwrap().len(), 1);
+    let answer = stage
+        .invoke(json!({"packs": ["guard*"]}))
+        .await
+        .expect("a run");
+    assert_eq!(
+        (&answer["totals"]["failures"], &answer["totals"]["open_all"]),
+        (&json!(1), &json!(3))
+    );
+    assert_eq!(
+        stage.publishes(crate::stage::TOPIC)[2].attributes["open"].value,
+        "3"
+    );
+    assert_eq!(
+        keys(&stage.digests()[2]["cleared"]),
+        ["guardrails/222233334444"]
+    );
+    assert_eq!(
+        stage.snapshot(&answer)["run"]["scope"]["packs"],
+        json!(["guard*"])
+    );
+    assert_eq!(
+        stage.snapshot(&answer)["packs"].as_array().unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -43,15 +73,25 @@ async fn a_run_of_one_account_says_nothing_of_packs_themselves() {
     let stage = two_packs().await;
     stage.pack("alone", "CREATE_FAILED");
     for _ in 0..2 {
-        let answer = stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
+        let answer = stage
+            .invoke(json!({"accounts": [ACCOUNT]}))
+            .await
+            .expect("a run");
         assert_eq!(answer["totals"]["failures"], 2, "{answer}");
         let snapshot = stage.snapshot(&answer);
         assert_eq!(snapshot["run"]["scope"]["accounts"], json!([ACCOUNT]));
-        assert_eq!(snapshot["packs"][0]["failing_since"], json!(null), "the pack itself is out of scope");
+        assert_eq!(
+            snapshot["packs"][0]["failing_since"],
+            json!(null),
+            "the pack itself is out of scope"
+        );
         stage.pass(15);
     }
     assert_eq!(stage.digests().len(), 1);
-    assert_eq!(keys(&stage.digests()[0]["appeared"]), ["baseline/222233334444", "guardrails/222233334444"]);
+    assert_eq!(
+        keys(&stage.digests()[0]["appeared"]),
+        ["baseline/222233334444", "guardrails/222233334444"]
+    );
 }
 
 #[tokio::test]
@@ -59,17 +99,31 @@ async fn what_runs_of_one_account_cannot_read_is_told_and_ends_with_a_reading_of
     let stage = two_packs().await;
     stage.run().await;
     let fault = Fault::error(400, "AccessDeniedException", "no").service(Service::Config);
-    stage.world.fault(fault.operation("GetOrganizationConformancePackDetailedStatus").target("guardrails"));
+    stage.world.fault(
+        fault
+            .operation("GetOrganizationConformancePackDetailedStatus")
+            .target("guardrails"),
+    );
     for (state, told) in [("began", 1), ("lasting", 2), ("lasting", 2)] {
-        let answer = stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
+        let answer = stage
+            .invoke(json!({"accounts": [ACCOUNT]}))
+            .await
+            .expect("a run");
         assert_eq!(stage.snapshot(&answer)["gaps"][0]["state"], state);
         assert_eq!(stage.digests().len(), told, "{state}");
         stage.pass(15);
     }
     assert_eq!(stage.digests()[1]["gaps"][0]["pack"], "guardrails");
     stage.world.clear_faults();
-    stage.invoke(json!({"accounts": [ACCOUNT]})).await.expect("a run");
-    assert_eq!(stage.digests().len(), 2, "what is read for one account is not read whole");
+    stage
+        .invoke(json!({"accounts": [ACCOUNT]}))
+        .await
+        .expect("a run");
+    assert_eq!(
+        stage.digests().len(),
+        2,
+        "what is read for one account is not read whole"
+    );
     stage.pass(15);
     stage.run().await;
     assert_eq!(stage.digests()[2]["gaps"][0]["state"], "ended");
@@ -79,11 +133,25 @@ async fn what_runs_of_one_account_cannot_read_is_told_and_ends_with_a_reading_of
 async fn a_run_of_one_region_leaves_the_others_as_they_were() {
     let mut stage = two_packs().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.world.put_member(OWN, "us-east-1", "far", ACCOUNT, Row::new("CREATE_FAILED"));
+    stage
+        .world
+        .put_member(OWN, "us-east-1", "far", ACCOUNT, Row::new("CREATE_FAILED"));
     stage.run().await;
-    stage.world.put_member(OWN, "us-east-1", "far", ACCOUNT, Row::new("CREATE_SUCCESSFUL"));
-    let answer = stage.invoke(json!({"regions": [REGION]})).await.expect("a run");
-    assert_eq!((&answer["digest"]["status"], &answer["totals"]["open_all"]), (&json!("none"), &json!(5)));
+    stage.world.put_member(
+        OWN,
+        "us-east-1",
+        "far",
+        ACCOUNT,
+        Row::new("CREATE_SUCCESSFUL"),
+    );
+    let answer = stage
+        .invoke(json!({"regions": [REGION]}))
+        .await
+        .expect("a run");
+    assert_eq!(
+        (&answer["digest"]["status"], &answer["totals"]["open_all"]),
+        (&json!("none"), &json!(5))
+    );
     stage.pass(15);
     stage.run().await;
     assert_eq!(keys(&stage.digests()[1]["cleared"]), ["far/222233334444"]);
@@ -95,11 +163,20 @@ async fn a_pack_that_is_excluded_is_unwatched_and_appears_again_when_it_is_inclu
     stage.run().await;
     stage.set("EXCLUDE_PACKS", "guard*");
     let answer = stage.run().await;
-    assert_eq!((&answer["totals"]["packs"], &answer["totals"]["failures"]), (&json!(1), &json!(2)));
-    assert_eq!(keys(&stage.digests()[1]["unwatched"]), ["guardrails/222233334444", "guardrails/333344445555"]);
+    assert_eq!(
+        (&answer["totals"]["packs"], &answer["totals"]["failures"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(
+        keys(&stage.digests()[1]["unwatched"]),
+        ["guardrails/222233334444", "guardrails/333344445555"]
+    );
     stage.set("EXCLUDE_PACKS", "");
     stage.run().await;
-    assert_eq!(keys(&stage.digests()[2]["appeared"]), ["guardrails/222233334444", "guardrails/333344445555"]);
+    assert_eq!(
+        keys(&stage.digests()[2]["appeared"]),
+        ["guardrails/222233334444", "guardrails/333344445555"]
+    );
 }
 
 #[tokio::test]
@@ -107,16 +184,29 @@ async fn an_ignored_account_is_recorded_and_told_when_it_is_no_longer_ignored() 
     let mut stage = two_packs().await;
     stage.set("IGNORE_ACCOUNTS", ACCOUNT);
     let answer = stage.run().await;
-    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["ignored"]), (&json!(2), &json!(2)));
-    assert_eq!(keys(&stage.digests()[0]["appeared"]), ["baseline/333344445555", "guardrails/333344445555"]);
+    assert_eq!(
+        (&answer["totals"]["failures"], &answer["totals"]["ignored"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(
+        keys(&stage.digests()[0]["appeared"]),
+        ["baseline/333344445555", "guardrails/333344445555"]
+    );
     let account = &stage.latest()["packs"][0]["failing_accounts"][0];
     assert_eq!(
-        (&account["account_id"], &account["ignored"], &account["change"]),
+        (
+            &account["account_id"],
+            &account["ignored"],
+            &account["change"]
+        ),
         (&json!(ACCOUNT), &json!(true), &json!("early"))
     );
     stage.set("IGNORE_ACCOUNTS", "");
     stage.run().await;
-    assert_eq!(keys(&stage.digests()[1]["appeared"]), ["baseline/222233334444", "guardrails/222233334444"]);
+    assert_eq!(
+        keys(&stage.digests()[1]["appeared"]),
+        ["baseline/222233334444", "guardrails/222233334444"]
+    );
 }
 
 #[tokio::test]
@@ -124,7 +214,11 @@ async fn objects_lie_under_the_prefix() {
     let mut stage = two_packs().await;
     stage.set("SNAPSHOT_PREFIX", "config/packs");
     stage.run().await;
-    let names: Vec<String> = stage.world.objects(crate::stage::BUCKET).into_keys().collect();
+    let names: Vec<String> = stage
+        .world
+        .objects(crate::stage::BUCKET)
+        .into_keys()
+        .collect();
     assert_eq!(
         names,
         [

@@ -1,6 +1,7 @@
-//! Executions that overlap, die and are lied to, in every order that chance finds: the real pipeline over a bucket, topics
-//! and statuses in memory, polled one call at a time by a script. Whatever happens, runs without faults then fall silent, and
-//! what each audience was told, replayed, is what is open.
+//! Executions that overlap, die and are lied to, in every order that chance finds: the real
+//! pipeline over a bucket, topics and statuses in memory, polled one call at a time by a script.
+//! Whatever happens, runs without faults then fall silent, and what each audience was told,
+//! replayed, is what is open.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,12 +54,22 @@ impl StatusSource for Statuses {
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
         // The reading began when the call was made.
-        self.world.readings.borrow_mut().insert(self.house.turn.get(), (self.house.now.get(), i64::MAX));
+        self.world
+            .readings
+            .borrow_mut()
+            .insert(self.house.turn.get(), (self.house.now.get(), i64::MAX));
         turn().await;
         if self.world.read_fault.take() {
-            return Err(GapCause { operation: "Describe".into(), code: "AccessDenied".into(), message: "no".into() });
+            return Err(GapCause {
+                operation: "Describe".into(),
+                code: "AccessDenied".into(),
+                message: "no".into(),
+            });
         }
-        Ok(Page { rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))], next: None })
+        Ok(Page {
+            rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))],
+            next: None,
+        })
     }
 
     async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
@@ -73,15 +84,27 @@ impl StatusSource for Statuses {
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         turn().await;
-        if let Some((_, end)) = self.world.readings.borrow_mut().get_mut(&self.house.turn.get()) {
+        if let Some((_, end)) = self
+            .world
+            .readings
+            .borrow_mut()
+            .get_mut(&self.house.turn.get())
+        {
             *end = self.house.now.get();
         }
         let failing = self.world.failing.borrow();
         let row = |account: &'static str| {
-            let status = if failing.contains(account) { "CREATE_FAILED" } else { "CREATE_SUCCESSFUL" };
+            let status = if failing.contains(account) {
+                "CREATE_FAILED"
+            } else {
+                "CREATE_SUCCESSFUL"
+            };
             (account.into(), Row::new(status))
         };
-        Ok(Page { rows: [LASTING].into_iter().chain(WAVERING).map(row).collect(), next: None })
+        Ok(Page {
+            rows: [LASTING].into_iter().chain(WAVERING).map(row).collect(),
+            next: None,
+        })
     }
 }
 
@@ -102,7 +125,13 @@ impl Play {
         let (house, world) = (House::default(), Rc::new(World::default()));
         world.failing.borrow_mut().insert(LASTING);
         Self {
-            theatre: Theatre::new(house.clone(), Statuses { house: house.clone(), world: world.clone() }),
+            theatre: Theatre::new(
+                house.clone(),
+                Statuses {
+                    house: house.clone(),
+                    world: world.clone(),
+                },
+            ),
             house,
             world,
             started: 0,
@@ -124,7 +153,10 @@ impl Play {
             return self.house.pass(1);
         }
         if let Some((execution, result)) = self.theatre.poll(which) {
-            if result.as_ref().is_ok_and(|report| report.outcome == Outcome::Committed) {
+            if result
+                .as_ref()
+                .is_ok_and(|report| report.outcome == Outcome::Committed)
+            {
                 self.committed.push(execution.run);
             }
             self.ended.push(match result {
@@ -136,10 +168,17 @@ impl Play {
     }
 
     fn note_commits(&mut self) {
-        let Some(ledger) = self.house.document("ledger.json") else { return };
+        let Some(ledger) = self.house.document("ledger.json") else {
+            return;
+        };
         for run in ledger["runs"].as_array().expect("runs") {
-            let execution = run["execution"].as_str().and_then(|token| token.strip_prefix("execution-")?.parse().ok());
-            self.commits.insert(run["sequence"].as_u64().expect("a number"), execution.expect("a token of ours"));
+            let execution = run["execution"]
+                .as_str()
+                .and_then(|token| token.strip_prefix("execution-")?.parse().ok());
+            self.commits.insert(
+                run["sequence"].as_u64().expect("a number"),
+                execution.expect("a token of ours"),
+            );
         }
     }
 
@@ -182,8 +221,16 @@ impl Play {
                 self.poll(0);
             }
             assert!(self.theatre.alive.is_empty(), "a run ends");
-            assert_eq!(self.ended.last(), Some(&"well"), "a run without faults ends well");
-            quiet = if self.house.sent.borrow().len() == before { quiet + 1 } else { 0 };
+            assert_eq!(
+                self.ended.last(),
+                Some(&"well"),
+                "a run without faults ends well"
+            );
+            quiet = if self.house.sent.borrow().len() == before {
+                quiet + 1
+            } else {
+                0
+            };
             if quiet == 2 {
                 return;
             }
@@ -192,15 +239,25 @@ impl Play {
     }
 
     fn check(&self) {
-        for (topic, audience) in self.house.ledger()["audiences"].as_object().expect("audiences") {
+        for (topic, audience) in self.house.ledger()["audiences"]
+            .as_object()
+            .expect("audiences")
+        {
             assert_eq!(audience["head"], Value::Null, "{topic} is left with a head");
         }
         let mut believed: BTreeSet<String> = BTreeSet::new();
         let mut seen: BTreeMap<String, Message> = BTreeMap::new();
         let mut again = 0;
-        for (_, message) in self.house.sent.borrow().iter().filter(|(topic, _)| topic.as_str() == TOPIC) {
+        for (_, message) in self
+            .house
+            .sent
+            .borrow()
+            .iter()
+            .filter(|(topic, _)| topic.as_str() == TOPIC)
+        {
             let body: Value = serde_json::from_str(&message.body).expect("JSON");
-            let digest: Value = serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
+            let digest: Value =
+                serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
             let id = digest["digest_id"].as_str().expect("an id").to_owned();
             if let Some(first) = seen.insert(id, message.clone()) {
                 assert_eq!(&first, message, "one id, one message");
@@ -215,8 +272,13 @@ impl Play {
                 assert!(!key.ends_with(LASTING), "it failed all along");
             }
         }
-        let open: BTreeSet<String> =
-            self.world.failing.borrow().iter().map(|account| format!("baseline/{account}")).collect();
+        let open: BTreeSet<String> = self
+            .world
+            .failing
+            .borrow()
+            .iter()
+            .map(|account| format!("baseline/{account}"))
+            .collect();
         assert_eq!(believed, open, "what was told, replayed, is what is open");
         let chats: BTreeSet<String> = self
             .house
@@ -228,15 +290,29 @@ impl Play {
             .collect();
         assert!(!chats.is_empty(), "chat is told too");
         let excuses = self.house.excuses.get();
-        assert!(again <= excuses, "{again} digests were sent again, and {excuses} things had gone wrong");
+        assert!(
+            again <= excuses,
+            "{again} digests were sent again, and {excuses} things had gone wrong"
+        );
         let mut runs = self.committed.clone();
         runs.sort_unstable();
         runs.dedup();
-        assert_eq!(runs.len(), self.committed.len(), "two executions say that they committed one run");
+        assert_eq!(
+            runs.len(),
+            self.committed.len(),
+            "two executions say that they committed one run"
+        );
         let readings = self.world.readings.borrow();
-        let in_order: Vec<(i64, i64)> = self.commits.values().map(|execution| readings[execution]).collect();
+        let in_order: Vec<(i64, i64)> = self
+            .commits
+            .values()
+            .map(|execution| readings[execution])
+            .collect();
         for pair in in_order.windows(2) {
-            assert!(pair[1].0 >= pair[0].1, "a reading was committed over one that ended after it began: {pair:?}");
+            assert!(
+                pair[1].0 >= pair[0].1,
+                "a reading was committed over one that ended after it began: {pair:?}"
+            );
         }
         self.check_chain();
     }
@@ -253,7 +329,10 @@ impl Play {
         while let Some(key) = next {
             let snapshot: Value = serde_json::from_slice(&objects[&key].0).expect("JSON");
             assert_eq!(snapshot["run"]["sequence"], number, "{key}");
-            assert!(runs.insert(snapshot["run"]["id"].to_string()), "a run was committed twice: {key}");
+            assert!(
+                runs.insert(snapshot["run"]["id"].to_string()),
+                "a run was committed twice: {key}"
+            );
             number -= 1;
             next = snapshot["run"]["previous"].as_str().map(str::to_owned);
         }
@@ -290,13 +369,22 @@ fn the_script_reaches_what_it_is_meant_to_reach() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut ended: BTreeMap<&str, u32> = BTreeMap::new();
     for _ in 0..300 {
-        let script = vec(any::<u8>(), 300..400).new_tree(&mut runner).expect("a script").current();
+        let script = vec(any::<u8>(), 300..400)
+            .new_tree(&mut runner)
+            .expect("a script")
+            .current();
         for end in play(&script).ended {
             *ended.entry(end).or_default() += 1;
         }
     }
     println!("{ended:?}");
-    for end in ["well", "StoreFailed", "PublishFailed", "SettleFailed", "NothingRead"] {
+    for end in [
+        "well",
+        "StoreFailed",
+        "PublishFailed",
+        "SettleFailed",
+        "NothingRead",
+    ] {
         assert!(ended.contains_key(end), "no run ended as {end}: {ended:?}");
     }
 }

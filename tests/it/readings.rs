@@ -1,5 +1,6 @@
-//! The laws of reading: whatever the ledger knows, a reading with few calls leads to what reading everything would; and
-//! where the world changes between two calls, every row was true once, and nothing closes that was failing all along.
+//! The laws of reading: whatever the ledger knows, a reading with few calls leads to what reading
+//! everything would; and where the world changes between two calls, every row was true once, and
+//! nothing closes that was failing all along.
 
 mod world;
 
@@ -45,15 +46,24 @@ fn now() -> Timestamp {
 }
 
 fn source() -> Source {
-    Source { caller: OWN.into(), region: REGION.into() }
+    Source {
+        caller: OWN.into(),
+        region: REGION.into(),
+    }
 }
 
 fn watched() -> [Watched; 1] {
-    [Watched { source: source(), caller: Caller::Own }]
+    [Watched {
+        source: source(),
+        caller: Caller::Own,
+    }]
 }
 
 fn key(pack: &str) -> PackKey {
-    PackKey { source: source(), pack: pack.into() }
+    PackKey {
+        source: source(),
+        pack: pack.into(),
+    }
 }
 
 fn plan(now: Timestamp, run: usize) -> Plan {
@@ -67,8 +77,18 @@ fn plan(now: Timestamp, run: usize) -> Plan {
         Some(value.to_owned())
     });
     let deadline = now + SignedDuration::from_mins(10);
-    let invocation = Invocation { request_id: format!("run-{run}"), execution: "execution".into(), deadline, now };
-    Plan::make(Trigger::Manual(Request::default()), &settings.expect("settings"), invocation).expect("a plan")
+    let invocation = Invocation {
+        request_id: format!("run-{run}"),
+        execution: "execution".into(),
+        deadline,
+        now,
+    };
+    Plan::make(
+        Trigger::Manual(Request::default()),
+        &settings.expect("settings"),
+        invocation,
+    )
+    .expect("a plan")
 }
 
 fn scope(plan: &Plan) -> Scope {
@@ -77,7 +97,10 @@ fn scope(plan: &Plan) -> Scope {
 
 /// A run of the real reader, on a timer that waits for nobody.
 fn read(organization: &Organization, ledger: &Ledger, at: Timestamp) -> Observation {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     runtime.expect("a runtime").block_on(async {
         let until = tokio::time::Instant::now() + std::time::Duration::from_secs(500);
         let scope = scope(&plan(at, 1));
@@ -91,17 +114,35 @@ fn read(organization: &Organization, ledger: &Ledger, at: Timestamp) -> Observat
 /// Reading everything unfiltered, where nothing moves: every row, and whoever is not there by name.
 fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation {
     let mut found = Builder::new(at);
-    found.found_listing(&source(), Listing { pages: 1, complete: true });
+    found.found_listing(
+        &source(),
+        Listing {
+            pages: 1,
+            complete: true,
+        },
+    );
     for (name, pack) in packs {
         let key = key(name);
         found.found_pack(&key, Row::new(pack.status));
         for (number, status) in &pack.members {
             found.found_member(&key, &account(*number), Row::new(status));
         }
-        let pages = if pack.members.len() > 100 { Coverage::Pages } else { Coverage::OnePage };
+        let pages = if pack.members.len() > 100 {
+            Coverage::Pages
+        } else {
+            Coverage::OnePage
+        };
         found.found_coverage(&key, pages, |_| true);
-        for id in ledger.open_in(&key).filter_map(|(key, _)| key.account_id.as_ref()) {
-            if found.so_far().packs.get(&key).is_some_and(|reading| !reading.has(id)) {
+        for id in ledger
+            .open_in(&key)
+            .filter_map(|(key, _)| key.account_id.as_ref())
+        {
+            if found
+                .so_far()
+                .packs
+                .get(&key)
+                .is_some_and(|reading| !reading.has(id))
+            {
                 found.found_no_member(&key, id);
                 found.found_status_after(&key, pack.status.into());
             }
@@ -113,7 +154,15 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
 fn compared(ledger: &Ledger, observation: &Observation, run: usize) -> Comparison {
     let plan = plan(observation.ended_at, run);
     let scope = scope(&plan);
-    compare(ledger, observation, Terms { scope: &scope, policy: &plan.policy, run_id: &plan.run_id })
+    compare(
+        ledger,
+        observation,
+        Terms {
+            scope: &scope,
+            policy: &plan.policy,
+            run_id: &plan.run_id,
+        },
+    )
 }
 
 /// All but the hints for reading, and when whole readings of a pack on the move were made.
@@ -130,9 +179,13 @@ fn a_pack(statuses: Vec<Told>) -> impl Strategy<Value = Pack> {
     let block = of((0..300_u32, 0..150_u32, select(statuses.clone())));
     let some = vec((NUMBERS, of(select(statuses.clone()))), 0..8);
     (select(statuses), size, block, some).prop_map(|(status, size, block, some)| {
-        let mut members: BTreeMap<u32, Told> = (0..size).map(|number| (number, "CREATE_SUCCESSFUL")).collect();
+        let mut members: BTreeMap<u32, Told> = (0..size)
+            .map(|number| (number, "CREATE_SUCCESSFUL"))
+            .collect();
         if let Some((from, many, status)) = block {
-            members.range_mut(from..from + many).for_each(|(_, said)| *said = status);
+            members
+                .range_mut(from..from + many)
+                .for_each(|(_, said)| *said = status);
         }
         for (number, status) in some {
             match status {
@@ -145,8 +198,17 @@ fn a_pack(statuses: Vec<Told>) -> impl Strategy<Value = Pack> {
 }
 
 fn packs(statuses: Vec<Told>) -> impl Strategy<Value = Packs> {
-    vec(proptest::option::weighted(0.9, a_pack(statuses)), PACKS.len())
-        .prop_map(|packs| PACKS.into_iter().zip(packs).filter_map(|(name, pack)| Some((name, pack?))).collect())
+    vec(
+        proptest::option::weighted(0.9, a_pack(statuses)),
+        PACKS.len(),
+    )
+    .prop_map(|packs| {
+        PACKS
+            .into_iter()
+            .zip(packs)
+            .filter_map(|(name, pack)| Some((name, pack?)))
+            .collect()
+    })
 }
 
 fn ago(minutes: i64) -> Timestamp {
@@ -169,20 +231,46 @@ fn an_open(status: Told, absent: Option<i64>, settled: Option<i64>) -> Arc<Open>
 
 fn a_hint() -> impl Strategy<Value = PackHint> {
     let whole = (0..500_usize, 0..2_900_i64);
-    let whole = whole.prop_map(|(total, minutes)| Whole { at: ago(minutes), total, moving: 0, settled: total });
+    let whole = whole.prop_map(|(total, minutes)| Whole {
+        at: ago(minutes),
+        total,
+        moving: 0,
+        settled: total,
+    });
     let large = (0..2_900_i64, proptest::bool::weighted(0.2), of(whole));
-    let large = large.prop_map(|(since, sparse, whole)| Large { since: ago(since), sparse, whole });
-    proptest::option::weighted(0.8, large).prop_map(|large| PackHint { attempted_at: ago(15), large })
+    let large = large.prop_map(|(since, sparse, whole)| Large {
+        since: ago(since),
+        sparse,
+        whole,
+    });
+    proptest::option::weighted(0.8, large).prop_map(|large| PackHint {
+        attempted_at: ago(15),
+        large,
+    })
 }
 
 /// What an earlier run may have left of one pack, or of another that had its name.
 fn known_of(pack: &'static str) -> impl Strategy<Value = Ledger> {
-    let failing = || select(vec!["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "UPDATE_IN_PROGRESS", UNNAMED]);
+    let failing = || {
+        select(vec![
+            "CREATE_FAILED",
+            "UPDATE_FAILED",
+            "DELETE_FAILED",
+            "UPDATE_IN_PROGRESS",
+            UNNAMED,
+        ])
+    };
     let some = vec((NUMBERS, failing(), of(0..120_i64)), 0..6);
     let block = of((0..300_u32, 0..250_u32, failing()));
     let itself = proptest::option::weighted(0.3, (failing(), of(0..120_i64)));
-    (some, block, itself, of(a_hint()), proptest::bool::weighted(0.2)).prop_map(
-        move |(some, block, itself, hint, gap)| {
+    (
+        some,
+        block,
+        itself,
+        of(a_hint()),
+        proptest::bool::weighted(0.2),
+    )
+        .prop_map(move |(some, block, itself, hint, gap)| {
             let (mut ledger, pack) = (Ledger::default(), key(pack));
             if let Some((from, many, status)) = block {
                 for number in from..from + many {
@@ -195,18 +283,31 @@ fn known_of(pack: &'static str) -> impl Strategy<Value = Ledger> {
                 ledger.open.insert(key, an_open(status, absent, None));
             }
             if let Some((status, settled)) = itself {
-                ledger.open.insert(FailureKey::pack_itself(&pack), an_open(status, None, settled));
+                ledger.open.insert(
+                    FailureKey::pack_itself(&pack),
+                    an_open(status, None, settled),
+                );
             }
             if gap {
-                let cause = GapCause { operation: "Get".into(), code: "No".into(), message: "no".into() };
+                let cause = GapCause {
+                    operation: "Get".into(),
+                    code: "No".into(),
+                    message: "no".into(),
+                };
                 let (first_run, told) = ("run-0".into(), BTreeSet::from([0]));
-                let gap = OpenGap { cause, since: ago(15), first_run, met_again: true, ended: None, told };
+                let gap = OpenGap {
+                    cause,
+                    since: ago(15),
+                    first_run,
+                    met_again: true,
+                    ended: None,
+                    told,
+                };
                 ledger.gaps.insert(GapKey::pack(&pack), gap);
             }
             ledger.packs.extend(hint.map(|hint| (pack, hint)));
             ledger
-        },
-    )
+        })
 }
 
 fn ledger() -> impl Strategy<Value = Ledger> {
@@ -232,13 +333,17 @@ fn change(statuses: &[Told]) -> impl Strategy<Value = Change> + use<> {
 fn moving_world() -> impl Strategy<Value = (Packs, BTreeMap<usize, Vec<Change>>)> {
     let mut statuses = KNOWN.to_vec();
     statuses.push(UNNAMED);
-    (packs(statuses.clone()), vec((0..30_usize, change(&statuses)), 0..12)).prop_map(|(packs, changes)| {
-        let mut at: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
-        for (call, change) in changes {
-            at.entry(call).or_default().push(change);
-        }
-        (packs, at)
-    })
+    (
+        packs(statuses.clone()),
+        vec((0..30_usize, change(&statuses)), 0..12),
+    )
+        .prop_map(|(packs, changes)| {
+            let mut at: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
+            for (call, change) in changes {
+                at.entry(call).or_default().push(change);
+            }
+            (packs, at)
+        })
 }
 
 fn is(packs: &Packs, key: &FailureKey, wanted: Standing) -> bool {
@@ -272,8 +377,8 @@ proptest! {
         prop_assert_eq!(meaning(few), meaning(all));
     }
 
-    /// Settled members that the ledger of the reading does not ask for are counted and not remembered. Another run may have
-    /// committed meanwhile, and its ledger asks for others.
+    /// Settled members that the ledger of the reading does not ask for are counted and not
+    /// remembered. Another run may have committed meanwhile, and its ledger asks for others.
     #[test]
     fn who_was_not_asked_for_when_it_was_read_is_not_absent(
         packs in packs(KNOWN.to_vec()), asking in ledger(), committed in ledger(), sparse in any::<bool>(),
@@ -308,7 +413,8 @@ proptest! {
             prop_assert!(!failing || closed.how == How::Explained, "{:?} closed, {:?}", key, closed.how);
             prop_assert!(is_proven(&organization, key, closed.how), "{:?} closed, {:?}, without an instant of that", key, closed.how);
         }
-        // Two rows of one pack are not of one instant: a member that fails may be read after a pack that was there.
+        // Two rows of one pack are not of one instant: a member that fails may be read after a pack
+        // that was there.
         let failed = |packs: &Packs, key: &FailureKey| {
             let said = row(packs, key.pack.pack.as_str(), key.account_id.as_ref());
             said.is_some_and(|status| status.standing() == Standing::Failing)

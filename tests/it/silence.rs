@@ -1,5 +1,5 @@
-//! Peers that accept and never answer: silence costs one attempt more, and never the run. Attempts are counted where they
-//! arrive; no time is measured.
+//! Peers that accept and never answer: silence costs one attempt more, and never the run. Attempts
+//! are counted where they arrive; no time is measured.
 
 use std::time::Duration;
 
@@ -23,8 +23,12 @@ async fn two_regions() -> Stage {
     stage.patience.backoff = Duration::from_millis(1);
     stage.patience.longest_backoff = Duration::from_millis(1);
     for region in [REGION, FAR] {
-        stage.world.put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
-        stage.world.put_member(OWN, region, "baseline", ACCOUNT, Row::new("UPDATE_FAILED"));
+        stage
+            .world
+            .put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
+        stage
+            .world
+            .put_member(OWN, region, "baseline", ACCOUNT, Row::new("UPDATE_FAILED"));
     }
     stage
 }
@@ -36,7 +40,11 @@ fn silence(operation: &str) -> Fault {
 /// How often an operation on such a target arrived.
 fn attempts(stage: &Stage, operation: &str, target: &str, region: &str) -> usize {
     let calls = stage.world.calls().into_iter();
-    calls.filter(|call| call.operation == operation && call.target.contains(target) && call.region == region).count()
+    calls
+        .filter(|call| {
+            call.operation == operation && call.target.contains(target) && call.region == region
+        })
+        .count()
 }
 
 #[tokio::test]
@@ -45,8 +53,15 @@ async fn a_call_that_is_not_answered_once_is_made_once_more_and_the_run_is_compl
         let stage = two_regions().await;
         stage.world.fault(silence(operation).region(FAR).first(1));
         let answer = stage.run().await;
-        assert_eq!((&answer["complete"], &answer["totals"]["failures"]), (&json!(true), &json!(2)));
-        assert_eq!(attempts(&stage, operation, "", FAR), ATTEMPTS, "{operation}");
+        assert_eq!(
+            (&answer["complete"], &answer["totals"]["failures"]),
+            (&json!(true), &json!(2))
+        );
+        assert_eq!(
+            attempts(&stage, operation, "", FAR),
+            ATTEMPTS,
+            "{operation}"
+        );
         assert_eq!(attempts(&stage, operation, "", REGION), 1, "{operation}");
     }
 }
@@ -55,21 +70,46 @@ async fn a_call_that_is_not_answered_once_is_made_once_more_and_the_run_is_compl
 async fn a_source_that_never_answers_costs_two_attempts_and_the_other_is_read_whole() {
     let stage = two_regions().await;
     stage.run().await;
-    stage.world.put_member(OWN, REGION, "baseline", ACCOUNT, Row::new("UPDATE_SUCCESSFUL"));
+    stage.world.put_member(
+        OWN,
+        REGION,
+        "baseline",
+        ACCOUNT,
+        Row::new("UPDATE_SUCCESSFUL"),
+    );
     for (operation, gap) in [(LIST, json!(null)), (MEMBERS, json!("baseline"))] {
         stage.world.forget_calls();
         stage.world.fault(silence(operation).region(FAR));
         let answer = stage.run().await;
         let snapshot = stage.snapshot(&answer);
-        assert_eq!(attempts(&stage, operation, "", FAR), ATTEMPTS, "{operation}");
-        let gaps = (&snapshot["gaps"][0]["region"], &snapshot["gaps"][0]["pack"], &snapshot["gaps"][0]["code"]);
+        assert_eq!(
+            attempts(&stage, operation, "", FAR),
+            ATTEMPTS,
+            "{operation}"
+        );
+        let gaps = (
+            &snapshot["gaps"][0]["region"],
+            &snapshot["gaps"][0]["pack"],
+            &snapshot["gaps"][0]["code"],
+        );
         assert_eq!(gaps, (&json!(FAR), &gap, &json!("TimedOut")), "{operation}");
         assert_eq!(snapshot["gaps"].as_array().unwrap().len(), 1);
-        assert_eq!(keys(&snapshot["unconfirmed"]), ["baseline/222233334444"], "{operation}");
-        assert_eq!(snapshot["packs"][0]["reading"], "whole", "{operation}: the other source");
+        assert_eq!(
+            keys(&snapshot["unconfirmed"]),
+            ["baseline/222233334444"],
+            "{operation}"
+        );
+        assert_eq!(
+            snapshot["packs"][0]["reading"], "whole",
+            "{operation}: the other source"
+        );
         stage.world.clear_faults();
     }
-    assert_eq!(keys(&stage.digests()[1]["cleared"]), ["baseline/222233334444"], "of the source that answers");
+    assert_eq!(
+        keys(&stage.digests()[1]["cleared"]),
+        ["baseline/222233334444"],
+        "of the source that answers"
+    );
 }
 
 #[tokio::test]
@@ -97,8 +137,16 @@ async fn a_role_that_is_never_given_costs_two_attempts_for_each_region() {
     stage.set("ROLE_ARNS", &format!("self,{role}"));
     stage.world.fault(silence("AssumeRole"));
     let answer = stage.run().await;
-    assert_eq!((&answer["totals"]["gaps"], &answer["totals"]["failures"]), (&json!(2), &json!(2)));
-    let asked = stage.world.calls().into_iter().filter(|call| call.operation == "AssumeRole").count();
+    assert_eq!(
+        (&answer["totals"]["gaps"], &answer["totals"]["failures"]),
+        (&json!(2), &json!(2))
+    );
+    let asked = stage
+        .world
+        .calls()
+        .into_iter()
+        .filter(|call| call.operation == "AssumeRole")
+        .count();
     assert!((1..=2 * ATTEMPTS).contains(&asked), "{asked}");
 }
 
@@ -109,40 +157,75 @@ async fn an_identity_that_is_not_said_once_is_asked_for_once_more() {
     assert_eq!(stage.run().await["complete"], true);
     stage.world.fault(silence("GetCallerIdentity"));
     stage.world.forget_calls();
-    let error = stage.invoke(json!({})).await.expect_err("nobody knows who calls");
+    let error = stage
+        .invoke(json!({}))
+        .await
+        .expect_err("nobody knows who calls");
     assert_eq!(error.kind(), "NothingRead", "{}", error.story());
-    let asked = stage.world.calls().into_iter().filter(|call| call.service == Service::Sts).count();
+    let asked = stage
+        .world
+        .calls()
+        .into_iter()
+        .filter(|call| call.service == Service::Sts)
+        .count();
     assert_eq!(asked, ATTEMPTS);
 }
 
 #[tokio::test]
 async fn a_ledger_that_is_never_answered_is_tried_once_more_and_is_unreadable() {
     let stage = two_regions().await;
-    stage.world.fault(silence("GetObject").target("ledger.json"));
+    stage
+        .world
+        .fault(silence("GetObject").target("ledger.json"));
     let error = stage.invoke(json!({})).await.expect_err("no ledger");
     assert_eq!(error.kind(), "LedgerUnreadable", "{}", error.story());
-    assert_eq!(attempts(&stage, "GetObject", "ledger.json", REGION), ATTEMPTS);
-    assert_eq!(stage.world.objects(crate::stage::BUCKET).len(), 0, "nothing is written");
+    assert_eq!(
+        attempts(&stage, "GetObject", "ledger.json", REGION),
+        ATTEMPTS
+    );
+    assert_eq!(
+        stage.world.objects(crate::stage::BUCKET).len(),
+        0,
+        "nothing is written"
+    );
     stage.world.clear_faults();
-    stage.world.fault(silence("GetObject").target("ledger.json").first(1));
+    stage
+        .world
+        .fault(silence("GetObject").target("ledger.json").first(1));
     stage.run().await;
 }
 
 #[tokio::test]
 async fn a_commit_that_is_not_answered_is_made_once_more_and_then_looked_up() {
     let stage = two_regions().await;
-    stage.world.fault(silence("PutObject").target("ledger.json").first(1));
+    stage
+        .world
+        .fault(silence("PutObject").target("ledger.json").first(1));
     assert_eq!(stage.run().await["digest"]["status"], "published");
-    assert_eq!(attempts(&stage, "PutObject", "ledger.json", REGION), 1 + 2, "the silence, the commit, the settling");
+    assert_eq!(
+        attempts(&stage, "PutObject", "ledger.json", REGION),
+        1 + 2,
+        "the silence, the commit, the settling"
+    );
 
     stage.world.forget_calls();
-    stage.world.fault(silence("PutObject").target("ledger.json"));
+    stage
+        .world
+        .fault(silence("PutObject").target("ledger.json"));
     let error = stage.invoke(json!({})).await.expect_err("no commit");
     assert_eq!(error.kind(), "StoreFailed", "{}", error.story());
     let commits = attempts(&stage, "PutObject", "snapshots/dt=", REGION);
-    assert_eq!(attempts(&stage, "PutObject", "ledger.json", REGION), ATTEMPTS * commits, "each commit");
+    assert_eq!(
+        attempts(&stage, "PutObject", "ledger.json", REGION),
+        ATTEMPTS * commits,
+        "each commit"
+    );
     assert!(commits <= 5, "{commits}");
-    assert_eq!(stage.digests().len(), 1, "nothing is told that is not committed");
+    assert_eq!(
+        stage.digests().len(),
+        1,
+        "nothing is told that is not committed"
+    );
 }
 
 #[tokio::test]
@@ -159,7 +242,11 @@ async fn a_topic_that_never_answers_costs_two_attempts_and_the_other_is_told() {
     stage.pass(15);
     stage.world.fault(silence("Publish").target(CHAT).first(1));
     stage.run().await;
-    assert_eq!(stage.publishes(CHAT).len(), 1, "by the next run, at its second attempt");
+    assert_eq!(
+        stage.publishes(CHAT).len(),
+        1,
+        "by the next run, at its second attempt"
+    );
 }
 
 /// The body of an object comes after its answer, beyond the SDK's own retries.
@@ -168,9 +255,17 @@ async fn a_ledger_that_is_cut_off_once_costs_one_attempt_more() {
     let stage = two_regions().await;
     stage.run().await;
     stage.world.forget_calls();
-    stage.world.fault(Fault::new(Effect::CutOff).operation("GetObject").target("ledger.json").first(1));
+    stage.world.fault(
+        Fault::new(Effect::CutOff)
+            .operation("GetObject")
+            .target("ledger.json")
+            .first(1),
+    );
     let answer = stage.run().await;
-    assert_eq!((&answer["outcome"], &answer["complete"]), (&json!("committed"), &json!(true)));
+    assert_eq!(
+        (&answer["outcome"], &answer["complete"]),
+        (&json!("committed"), &json!(true))
+    );
     assert_eq!(stage.digests().len(), 1, "what was told is known");
 }
 
@@ -179,8 +274,15 @@ async fn a_ledger_that_is_cut_off_every_time_is_unreadable_and_not_written() {
     let stage = two_regions().await;
     stage.run().await;
     let before = stage.document("ledger.json");
-    stage.world.fault(Fault::new(Effect::CutOff).operation("GetObject").target("ledger.json"));
-    let error = stage.invoke(json!({})).await.expect_err("no ledger, no run");
+    stage.world.fault(
+        Fault::new(Effect::CutOff)
+            .operation("GetObject")
+            .target("ledger.json"),
+    );
+    let error = stage
+        .invoke(json!({}))
+        .await
+        .expect_err("no ledger, no run");
     assert_eq!(error.kind(), "LedgerUnreadable");
     stage.world.clear_faults();
     assert_eq!(stage.document("ledger.json"), before);

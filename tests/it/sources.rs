@@ -12,15 +12,25 @@ async fn two_regions() -> Stage {
     let mut stage = Stage::new().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
     for region in ["eu-west-1", FAR] {
-        stage.world.put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
-        stage.world.put_member(OWN, region, "baseline", ACCOUNT, Row::new("UPDATE_FAILED").code("Broken"));
+        stage
+            .world
+            .put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
+        stage.world.put_member(
+            OWN,
+            region,
+            "baseline",
+            ACCOUNT,
+            Row::new("UPDATE_FAILED").code("Broken"),
+        );
     }
     stage.run().await;
     stage
 }
 
 fn denied() -> Fault {
-    Fault::error(400, "AccessDeniedException", "not authorized").service(Service::Config).region(FAR)
+    Fault::error(400, "AccessDeniedException", "not authorized")
+        .service(Service::Config)
+        .region(FAR)
 }
 
 #[tokio::test]
@@ -28,18 +38,38 @@ async fn a_region_that_is_denied_closes_nothing_and_is_told_once_and_when_it_end
     let stage = two_regions().await;
     assert_eq!(stage.digests()[0]["totals"]["failures"], 2);
     stage.world.fault(denied());
-    stage.world.put_member(OWN, "eu-west-1", "baseline", ACCOUNT, Row::new("UPDATE_SUCCESSFUL"));
+    stage.world.put_member(
+        OWN,
+        "eu-west-1",
+        "baseline",
+        ACCOUNT,
+        Row::new("UPDATE_SUCCESSFUL"),
+    );
     let answer = stage.run().await;
     let snapshot = stage.snapshot(&answer);
     assert_eq!(answer["complete"], false);
-    assert_eq!(keys(&snapshot["cleared"]), ["baseline/222233334444"], "the other region is reported");
+    assert_eq!(
+        keys(&snapshot["cleared"]),
+        ["baseline/222233334444"],
+        "the other region is reported"
+    );
     assert_eq!(snapshot["cleared"][0]["region"], "eu-west-1");
     assert_eq!(keys(&snapshot["unconfirmed"]), ["baseline/222233334444"]);
     assert_eq!(snapshot["unconfirmed"][0]["region"], FAR);
     assert_eq!(snapshot["gaps"][0]["state"], "began");
     assert_eq!(snapshot["gaps"][0]["code"], "AccessDeniedException");
-    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["unconfirmed"]), (&json!(1), &json!(1)));
-    assert_eq!(stage.digests()[1]["gaps"], json!([]), "not told in its first run");
+    assert_eq!(
+        (
+            &answer["totals"]["failures"],
+            &answer["totals"]["unconfirmed"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        stage.digests()[1]["gaps"],
+        json!([]),
+        "not told in its first run"
+    );
     stage.run().await;
     let digests = stage.digests();
     assert_eq!(digests.len(), 3, "told in its second run");
@@ -68,22 +98,44 @@ async fn a_gap_whose_end_waits_to_be_told_stays_ended_while_another_region_is_re
     let silent = Fault::error(403, "AuthorizationError", "no").service(Service::Sns);
     stage.world.fault(silent.clone());
     stage.world.fault(denied());
-    stage.world.put_member(OWN, "eu-west-1", "baseline", ACCOUNT, Row::new("UPDATE_SUCCESSFUL"));
-    stage.invoke(json!({})).await.expect_err("a digest is left that was not taken");
+    stage.world.put_member(
+        OWN,
+        "eu-west-1",
+        "baseline",
+        ACCOUNT,
+        Row::new("UPDATE_SUCCESSFUL"),
+    );
+    stage
+        .invoke(json!({}))
+        .await
+        .expect_err("a digest is left that was not taken");
     assert_eq!(gap_end(), json!(null));
     stage.world.clear_faults();
     stage.world.fault(silent);
     stage.pass(15);
-    stage.invoke(json!({})).await.expect_err("the end of the gap waits behind it");
+    stage
+        .invoke(json!({}))
+        .await
+        .expect_err("the end of the gap waits behind it");
     assert_eq!(gap_end(), "read");
     stage.pass(15);
-    stage.invoke(json!({"regions": ["eu-west-1"]})).await.expect_err("SNS still refuses");
-    assert_eq!(gap_end(), "read", "who did not look there says nothing of it");
+    stage
+        .invoke(json!({"regions": ["eu-west-1"]}))
+        .await
+        .expect_err("SNS still refuses");
+    assert_eq!(
+        gap_end(),
+        "read",
+        "who did not look there says nothing of it"
+    );
     stage.world.clear_faults();
     stage.pass(15);
     stage.run().await;
     let told = stage.digests().pop().expect("a digest");
-    assert_eq!((&told["gaps"][0]["region"], &told["gaps"][0]["state"]), (&json!(FAR), &json!("ended")));
+    assert_eq!(
+        (&told["gaps"][0]["region"], &told["gaps"][0]["state"]),
+        (&json!(FAR), &json!("ended"))
+    );
 }
 
 #[tokio::test]
@@ -99,17 +151,37 @@ async fn a_gap_that_is_over_in_the_next_run_is_not_told() {
 #[tokio::test]
 async fn a_retry_of_the_same_run_is_no_second_run_for_a_gap() {
     let stage = two_regions().await;
-    stage.world.fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config));
+    stage
+        .world
+        .fault(Fault::error(400, "AccessDeniedException", "no").service(Service::Config));
     let function = stage.function().await;
     for _ in 0..3 {
-        assert_eq!(function.invoke("{}", stage.context_of("one")).await.unwrap_err().kind(), "NothingRead");
+        assert_eq!(
+            function
+                .invoke("{}", stage.context_of("one"))
+                .await
+                .unwrap_err()
+                .kind(),
+            "NothingRead"
+        );
         stage.pass(1);
     }
     assert_eq!(stage.digests().len(), 1, "the same run id three times");
-    assert_eq!(stage.invoke(json!({})).await.unwrap_err().kind(), "NothingRead");
-    assert_eq!(stage.digests().len(), 2, "another run: the gaps are told before the error is returned");
+    assert_eq!(
+        stage.invoke(json!({})).await.unwrap_err().kind(),
+        "NothingRead"
+    );
+    assert_eq!(
+        stage.digests().len(),
+        2,
+        "another run: the gaps are told before the error is returned"
+    );
     assert_eq!(stage.digests()[1]["gaps"].as_array().unwrap().len(), 2);
-    assert_eq!(stage.digests()[1]["sequence"], 1, "of the last committed run");
+    assert_eq!(
+        stage.digests()[1]["sequence"],
+        1,
+        "of the last committed run"
+    );
 }
 
 #[tokio::test]
@@ -128,7 +200,11 @@ async fn a_region_taken_out_of_the_settings_is_unwatched_and_not_cleared() {
     stage.set("REGIONS", "eu-west-1,us-east-1");
     stage.run().await;
     let publish = stage.publishes(TOPIC).pop().unwrap();
-    assert!(email(&publish).contains("Newly watched (1)"), "{}", email(&publish));
+    assert!(
+        email(&publish).contains("Newly watched (1)"),
+        "{}",
+        email(&publish)
+    );
 }
 
 #[tokio::test]
@@ -136,9 +212,15 @@ async fn a_told_account_that_is_ignored_from_now_on_is_unwatched_and_stays_recor
     let mut stage = two_regions().await;
     stage.set("IGNORE_ACCOUNTS", ACCOUNT);
     let answer = stage.run().await;
-    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["ignored"]), (&json!(0), &json!(2)));
+    assert_eq!(
+        (&answer["totals"]["failures"], &answer["totals"]["ignored"]),
+        (&json!(0), &json!(2))
+    );
     assert_eq!(keys(&stage.digests()[1]["unwatched"]).len(), 2);
-    assert_eq!(stage.latest()["packs"][0]["failing_accounts"][0]["ignored"], true);
+    assert_eq!(
+        stage.latest()["packs"][0]["failing_accounts"][0]["ignored"],
+        true
+    );
     stage.run().await;
     assert_eq!(stage.digests().len(), 2);
 }
@@ -153,35 +235,69 @@ async fn roles_read_the_packs_of_their_accounts() {
     stage.set("ROLE_EXTERNAL_ID", "secret-word");
     stage.set("REGIONS", "eu-west-1,us-east-1");
     for caller in [OWN, "444455556666"] {
-        stage.world.put_pack(caller, FAR, "baseline", Row::new("UPDATE_SUCCESSFUL"));
-        stage.world.put_member(caller, FAR, "baseline", ACCOUNT, Row::new("UPDATE_FAILED"));
+        stage
+            .world
+            .put_pack(caller, FAR, "baseline", Row::new("UPDATE_SUCCESSFUL"));
+        stage
+            .world
+            .put_member(caller, FAR, "baseline", ACCOUNT, Row::new("UPDATE_FAILED"));
     }
     let answer = stage.run().await;
     let snapshot = stage.snapshot(&answer);
-    let callers: Vec<&Value> = snapshot["packs"].as_array().unwrap().iter().map(|pack| &pack["caller"]).collect();
+    let callers: Vec<&Value> = snapshot["packs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pack| &pack["caller"])
+        .collect();
     assert_eq!(callers, [&json!(OWN), &json!("444455556666")]);
-    assert_eq!(snapshot["run"]["scope"]["callers"], json!([OWN, "444455556666"]));
-    let assumed = stage.world.calls().into_iter().filter(|call| call.operation == "AssumeRole").count();
+    assert_eq!(
+        snapshot["run"]["scope"]["callers"],
+        json!([OWN, "444455556666"])
+    );
+    let assumed = stage
+        .world
+        .calls()
+        .into_iter()
+        .filter(|call| call.operation == "AssumeRole")
+        .count();
     assert_eq!(assumed, 1, "once for all regions");
     stage.world.deny_role(role);
     let answer = stage.run().await;
-    assert_eq!((&answer["totals"]["gaps"], &answer["totals"]["unconfirmed"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&answer["totals"]["gaps"], &answer["totals"]["unconfirmed"]),
+        (&json!(2), &json!(1))
+    );
     assert_eq!(stage.snapshot(&answer)["gaps"][0]["caller"], "444455556666");
     let gap = &stage.snapshot(&answer)["gaps"][0];
-    assert_eq!((&gap["operation"], &gap["code"]), (&json!("AssumeRole"), &json!("AccessDenied")), "{gap}");
+    assert_eq!(
+        (&gap["operation"], &gap["code"]),
+        (&json!("AssumeRole"), &json!("AccessDenied")),
+        "{gap}"
+    );
 }
 
 #[tokio::test]
 async fn a_source_that_cannot_be_identified_is_the_one_that_the_ledger_remembers() {
     let stage = two_regions().await;
-    stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
+    stage
+        .world
+        .fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
     let error = stage.invoke(json!({})).await.unwrap_err();
     assert_eq!(error.kind(), "NothingRead");
-    assert!(error.story().contains("111122223333 eu-west-1"), "{}", error.story());
+    assert!(
+        error.story().contains("111122223333 eu-west-1"),
+        "{}",
+        error.story()
+    );
     stage.pass(15);
     stage.world.clear_faults();
     assert_eq!(stage.run().await["totals"]["failures"], 2);
-    assert_eq!(stage.digests().len(), 1, "nothing became unwatched or cleared");
+    assert_eq!(
+        stage.digests().len(),
+        1,
+        "nothing became unwatched or cleared"
+    );
 }
 
 #[tokio::test]
@@ -190,23 +306,51 @@ async fn an_unidentified_source_beside_a_role_hides_no_failure_and_unwatches_not
     let role = "arn:aws:iam::444455556666:role/reader";
     stage.world.allow_caller("444455556666");
     stage.world.allow_role(role, None);
-    stage.world.put_member("444455556666", FAR, "guardrails", ACCOUNT, Row::new("CREATE_FAILED"));
+    stage.world.put_member(
+        "444455556666",
+        FAR,
+        "guardrails",
+        ACCOUNT,
+        Row::new("CREATE_FAILED"),
+    );
     stage.set("ROLE_ARNS", &format!("self,{role}"));
-    stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts).operation("GetCallerIdentity"));
+    stage.world.fault(
+        Fault::error(403, "AccessDenied", "no")
+            .service(Service::Sts)
+            .operation("GetCallerIdentity"),
+    );
     let answer = stage.run().await;
-    assert_eq!((&answer["totals"]["failures"], &answer["totals"]["unconfirmed"]), (&json!(3), &json!(2)));
-    assert_eq!(keys(&stage.digests()[1]["appeared"]), ["guardrails/222233334444"]);
+    assert_eq!(
+        (
+            &answer["totals"]["failures"],
+            &answer["totals"]["unconfirmed"]
+        ),
+        (&json!(3), &json!(2))
+    );
+    assert_eq!(
+        keys(&stage.digests()[1]["appeared"]),
+        ["guardrails/222233334444"]
+    );
     assert_eq!(stage.digests()[1]["unwatched"], json!([]));
 }
 
 #[tokio::test]
 async fn with_nobody_remembered_the_gaps_caller_is_self() {
     let stage = Stage::new().await;
-    stage.world.fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
+    stage
+        .world
+        .fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
     let error = stage.invoke(json!({})).await.unwrap_err();
-    assert!(error.story().contains("self eu-west-1"), "{}", error.story());
+    assert!(
+        error.story().contains("self eu-west-1"),
+        "{}",
+        error.story()
+    );
     let ledger = stage.document("ledger.json");
-    assert_eq!((&ledger["format"], &ledger["sequence"]), (&json!("packwatch.ledger"), &json!(0)));
+    assert_eq!(
+        (&ledger["format"], &ledger["sequence"]),
+        (&json!("packwatch.ledger"), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -215,17 +359,30 @@ async fn a_plain_member_account_reads_nothing_and_its_empty_answer_is_no_organiz
     stage.world.deny_caller(OWN);
     let error = stage.invoke(json!({})).await.unwrap_err();
     assert_eq!(error.kind(), "NothingRead");
-    assert!(error.story().contains("OrganizationAccessDeniedException"), "{}", error.story());
-    assert_eq!(stage.latest()["run"]["sequence"], 1, "no snapshot, no sequence");
+    assert!(
+        error.story().contains("OrganizationAccessDeniedException"),
+        "{}",
+        error.story()
+    );
+    assert_eq!(
+        stage.latest()["run"]["sequence"],
+        1,
+        "no snapshot, no sequence"
+    );
 }
 
 #[tokio::test]
 async fn a_listing_that_fails_on_a_later_page_closes_nothing() {
     let stage = two_regions().await;
-    stage.world.put_pack(OWN, FAR, "another", Row::new("UPDATE_SUCCESSFUL"));
+    stage
+        .world
+        .put_pack(OWN, FAR, "another", Row::new("UPDATE_SUCCESSFUL"));
     stage.world.page_size(Some(1));
     let call = "DescribeOrganizationConformancePackStatuses";
-    let later = Fault::error(400, "AccessDeniedException", "no").service(Service::Config).operation(call).region(FAR);
+    let later = Fault::error(400, "AccessDeniedException", "no")
+        .service(Service::Config)
+        .operation(call)
+        .region(FAR);
     stage.world.fault(later.nth(2));
     let answer = stage.run().await;
     assert_eq!(answer["totals"]["unconfirmed"], 1);

@@ -1,4 +1,5 @@
-//! The stage of whole runs: a simulated organization, the real function over the real SDK, and a clock set by hand.
+//! The stage of whole runs: a simulated organization, the real function over the real SDK, and a
+//! clock set by hand.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -51,11 +52,18 @@ impl Stage {
         world.create_bucket(BUCKET);
         world.create_topic(TOPIC);
         let server = Server::start(&world).await;
-        let env = [("AWS_REGION", REGION), ("SNAPSHOT_BUCKET", BUCKET), ("TOPIC_ARN", TOPIC)];
+        let env = [
+            ("AWS_REGION", REGION),
+            ("SNAPSHOT_BUCKET", BUCKET),
+            ("TOPIC_ARN", TOPIC),
+        ];
         Self {
             world,
             server,
-            env: env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            env: env
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             patience: Patience::default(),
             clock: Hands(Rc::new(Cell::new(time("2026-03-01T08:00:00Z")))),
             runs: Cell::new(0),
@@ -83,7 +91,9 @@ impl Stage {
     }
 
     pub fn pass_seconds(&self, seconds: i64) {
-        self.clock.0.set(self.clock.now() + SignedDuration::from_secs(seconds));
+        self.clock
+            .0
+            .set(self.clock.now() + SignedDuration::from_secs(seconds));
     }
 
     /// A fresh process.
@@ -94,13 +104,21 @@ impl Stage {
 
     /// What a fresh process is made of.
     pub async fn connected(&self) -> (Settings, RealPorts) {
-        let settings = Settings::read(|name| self.env.get(name).cloned()).expect("the stage's settings are right");
+        let settings = Settings::read(|name| self.env.get(name).cloned())
+            .expect("the stage's settings are right");
         let loader = aws::environment()
             .endpoint_url(self.server.url())
             .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "stage"));
-        let aws = aws::connect(loader, &settings, self.patience, |name| self.env.get(name).cloned()).await;
-        let ports =
-            Ports { source: aws.statuses, archive: aws.archive, notifier: aws.notifier, clock: self.clock.clone() };
+        let aws = aws::connect(loader, &settings, self.patience, |name| {
+            self.env.get(name).cloned()
+        })
+        .await;
+        let ports = Ports {
+            source: aws.statuses,
+            archive: aws.archive,
+            notifier: aws.notifier,
+            clock: self.clock.clone(),
+        };
         (settings, ports)
     }
 
@@ -119,7 +137,8 @@ impl Stage {
         let mut context = Context::default();
         request_id.clone_into(&mut context.request_id);
         let deadline = self.now() + SignedDuration::from_secs(120);
-        context.deadline = u64::try_from(deadline.as_millisecond()).expect("the stage plays after 1970");
+        context.deadline =
+            u64::try_from(deadline.as_millisecond()).expect("the stage plays after 1970");
         context
     }
 
@@ -129,14 +148,21 @@ impl Stage {
         self.invoke_in(&function, event).await
     }
 
-    pub async fn invoke_in(&self, function: &RealFunction, event: Value) -> Result<Value, RunError> {
+    pub async fn invoke_in(
+        &self,
+        function: &RealFunction,
+        event: Value,
+    ) -> Result<Value, RunError> {
         let report = function.invoke(&event.to_string(), self.context()).await?;
         Ok(serde_json::to_value(report).expect("an answer is JSON"))
     }
 
     /// A full run that must succeed; the clock then goes on by a quarter of an hour.
     pub async fn run(&self) -> Value {
-        let answer = self.invoke(json!({})).await.unwrap_or_else(|error| panic!("{}", error.story()));
+        let answer = self
+            .invoke(json!({}))
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.story()));
         self.pass(15);
         answer
     }
@@ -146,7 +172,8 @@ impl Stage {
     }
 
     pub fn member(&self, pack: &str, account: &str, status: &str) {
-        self.world.put_member(OWN, REGION, pack, account, Row::new(status));
+        self.world
+            .put_member(OWN, REGION, pack, account, Row::new(status));
     }
 
     /// The digests that the topic took, as programs read them.
@@ -155,7 +182,11 @@ impl Stage {
     }
 
     pub fn publishes(&self, topic: &str) -> Vec<Publish> {
-        self.world.publishes().into_iter().filter(|publish| publish.topic == topic).collect()
+        self.world
+            .publishes()
+            .into_iter()
+            .filter(|publish| publish.topic == topic)
+            .collect()
     }
 
     pub fn latest(&self) -> Value {
@@ -163,33 +194,52 @@ impl Stage {
     }
 
     pub fn document(&self, key: &str) -> Value {
-        let bytes = self.world.object(BUCKET, key).unwrap_or_else(|| panic!("{key} is not in the bucket"));
+        let bytes = self
+            .world
+            .object(BUCKET, key)
+            .unwrap_or_else(|| panic!("{key} is not in the bucket"));
         serde_json::from_slice(&bytes).expect("what is stored is JSON")
     }
 
     /// The snapshot that an answer names.
     pub fn snapshot(&self, answer: &Value) -> Value {
-        let address = answer["snapshot"].as_str().expect("a committed run names its snapshot");
-        self.document(address.strip_prefix(&format!("s3://{BUCKET}/")).expect("in the bucket"))
+        let address = answer["snapshot"]
+            .as_str()
+            .expect("a committed run names its snapshot");
+        self.document(
+            address
+                .strip_prefix(&format!("s3://{BUCKET}/"))
+                .expect("in the bucket"),
+        )
     }
 }
 
 /// The JSON in a digest.
 pub fn program_json(publish: &Publish) -> Value {
     let structure: Value = serde_json::from_str(&publish.message).expect("the body is JSON");
-    serde_json::from_str(structure["default"].as_str().expect("with a default")).expect("that is JSON")
+    serde_json::from_str(structure["default"].as_str().expect("with a default"))
+        .expect("that is JSON")
 }
 
 /// The text in a digest.
 pub fn email(publish: &Publish) -> String {
     let structure: Value = serde_json::from_str(&publish.message).expect("the body is JSON");
-    structure["email"].as_str().expect("with a text for people").to_owned()
+    structure["email"]
+        .as_str()
+        .expect("with a text for people")
+        .to_owned()
 }
 
 /// A list of records as `pack/account` words.
 pub fn keys(records: &Value) -> Vec<String> {
-    let word = |record: &Value| format!("{}/{}", text(&record["pack"]), text(&record["account_id"]));
-    records.as_array().expect("a list").iter().map(word).collect()
+    let word =
+        |record: &Value| format!("{}/{}", text(&record["pack"]), text(&record["account_id"]));
+    records
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(word)
+        .collect()
 }
 
 fn text(value: &Value) -> &str {

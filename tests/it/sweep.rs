@@ -1,6 +1,6 @@
-//! Faults at every call: one run's calls are recorded, and then for each call and each fault the run is made again, and then
-//! runs without faults until nothing is left to say. Whatever died on the way, every change is told, under one id, and
-//! nothing is called cleared that was not.
+//! Faults at every call: one run's calls are recorded, and then for each call and each fault the
+//! run is made again, and then runs without faults until nothing is left to say. Whatever died on
+//! the way, every change is told, under one id, and nothing is called cleared that was not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,14 +34,23 @@ async fn changed() -> Stage {
     for pack in ["baseline", "guardrails", "operations"] {
         stage.pack(pack, "UPDATE_SUCCESSFUL");
     }
-    for (account, status) in [(LASTING, "UPDATE_FAILED"), (RECOVERED, "UPDATE_FAILED"), (NEW, "UPDATE_SUCCESSFUL")] {
+    for (account, status) in [
+        (LASTING, "UPDATE_FAILED"),
+        (RECOVERED, "UPDATE_FAILED"),
+        (NEW, "UPDATE_SUCCESSFUL"),
+    ] {
         stage.member("baseline", account, status);
     }
     stage.member("guardrails", LASTING, "UPDATE_FAILED");
     stage.run().await;
     stage.member("baseline", RECOVERED, "UPDATE_SUCCESSFUL");
     stage.member("baseline", NEW, "UPDATE_FAILED");
-    stage.world.remove_member(crate::stage::OWN, crate::stage::REGION, "guardrails", LASTING);
+    stage.world.remove_member(
+        crate::stage::OWN,
+        crate::stage::REGION,
+        "guardrails",
+        LASTING,
+    );
     stage.world.forget_calls();
     stage
 }
@@ -66,18 +75,30 @@ fn effects(service: Service) -> Vec<Effect> {
         effects.push(Effect::RepeatToken);
         let row = "{\"OrganizationConformancePackStatuses\":[{\"OrganizationConformancePackName\":\"baseline\"}],\
                    \"OrganizationConformancePackDetailedStatuses\":[{\"AccountId\":\"333344445555\",\"ConformancePackName\":\"x\"}]}";
-        effects.push(Effect::Raw { status: 200, content_type: "application/x-amz-json-1.1".into(), body: row.into() });
+        effects.push(Effect::Raw {
+            status: 200,
+            content_type: "application/x-amz-json-1.1".into(),
+            body: row.into(),
+        });
     }
     if service == Service::S3 {
-        for (status, code) in [(409, "ConditionalRequestConflict"), (412, "PreconditionFailed"), (404, "NoSuchBucket")]
-        {
-            effects.push(Effect::Error { status, code: code.into(), message: "so it is".into() });
+        for (status, code) in [
+            (409, "ConditionalRequestConflict"),
+            (412, "PreconditionFailed"),
+            (404, "NoSuchBucket"),
+        ] {
+            effects.push(Effect::Error {
+                status,
+                code: code.into(),
+                message: "so it is".into(),
+            });
         }
     }
     effects
 }
 
-/// What the readers of a topic believe after its digests: changes by the id that told them, sent again or not.
+/// What the readers of a topic believe after its digests: changes by the id that told them, sent
+/// again or not.
 struct Readers {
     believed: BTreeSet<String>,
     cleared: BTreeSet<String>,
@@ -85,13 +106,21 @@ struct Readers {
 }
 
 fn read(digests: &[Value]) -> Readers {
-    let mut readers = Readers { believed: BTreeSet::new(), cleared: BTreeSet::new(), told_by: BTreeMap::new() };
+    let mut readers = Readers {
+        believed: BTreeSet::new(),
+        cleared: BTreeSet::new(),
+        told_by: BTreeMap::new(),
+    };
     let mut seen = BTreeSet::new();
     for digest in digests {
         let id = digest["digest_id"].as_str().expect("an id").to_owned();
         for (list, change) in [("appeared", "appeared"), ("cleared", "cleared")] {
             for key in keys(&digest[list]) {
-                readers.told_by.entry((key, change)).or_default().insert(id.clone());
+                readers
+                    .told_by
+                    .entry((key, change))
+                    .or_default()
+                    .insert(id.clone());
             }
         }
         if seen.insert(id) {
@@ -111,8 +140,15 @@ async fn until_quiet(stage: &Stage) {
     for _ in 0..8 {
         let before = stage.world.publishes().len();
         stage.pass(61);
-        stage.invoke(json!({})).await.unwrap_or_else(|error| panic!("a run without faults: {}", error.story()));
-        quiet = if stage.world.publishes().len() == before { quiet + 1 } else { 0 };
+        stage
+            .invoke(json!({}))
+            .await
+            .unwrap_or_else(|error| panic!("a run without faults: {}", error.story()));
+        quiet = if stage.world.publishes().len() == before {
+            quiet + 1
+        } else {
+            0
+        };
         if quiet == 2 {
             return;
         }
@@ -124,24 +160,46 @@ async fn holds_after(what: &str, stage: &Stage) {
     until_quiet(stage).await;
     let ledger = stage.document("ledger.json");
     for (topic, audience) in ledger["audiences"].as_object().expect("audiences") {
-        assert_eq!(audience["head"], json!(null), "{what}: {topic} is left with a head");
+        assert_eq!(
+            audience["head"],
+            json!(null),
+            "{what}: {topic} is left with a head"
+        );
     }
     let readers = read(&stage.digests());
-    let expected: BTreeSet<String> = [format!("baseline/{LASTING}"), format!("baseline/{NEW}")].into();
-    assert_eq!(readers.believed, expected, "{what}: what was told, replayed, is what is open");
-    let cleared: BTreeSet<String> = [format!("baseline/{RECOVERED}"), format!("guardrails/{LASTING}")].into();
-    assert_eq!(readers.cleared, cleared, "{what}: nothing is cleared that was not");
+    let expected: BTreeSet<String> =
+        [format!("baseline/{LASTING}"), format!("baseline/{NEW}")].into();
+    assert_eq!(
+        readers.believed, expected,
+        "{what}: what was told, replayed, is what is open"
+    );
+    let cleared: BTreeSet<String> = [
+        format!("baseline/{RECOVERED}"),
+        format!("guardrails/{LASTING}"),
+    ]
+    .into();
+    assert_eq!(
+        readers.cleared, cleared,
+        "{what}: nothing is cleared that was not"
+    );
     for ((key, change), ids) in &readers.told_by {
         assert_eq!(ids.len(), 1, "{what}: {key} {change} under {ids:?}");
     }
     let chats: BTreeSet<String> = stage
         .publishes(CHAT)
         .iter()
-        .map(|publish| serde_json::from_str::<Value>(&publish.message).expect("JSON")["id"].to_string())
+        .map(|publish| {
+            serde_json::from_str::<Value>(&publish.message).expect("JSON")["id"].to_string()
+        })
         .collect();
     assert_eq!(
         chats.len(),
-        stage.publishes(TOPIC).iter().map(|p| program_json(p)["digest_id"].to_string()).collect::<BTreeSet<_>>().len(),
+        stage
+            .publishes(TOPIC)
+            .iter()
+            .map(|p| program_json(p)["digest_id"].to_string())
+            .collect::<BTreeSet<_>>()
+            .len(),
         "{what}: as many digests for chat"
     );
 }
@@ -153,7 +211,9 @@ async fn calls() -> Vec<(Call, u64)> {
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     let calls = stage.world.calls();
     let numbered = calls.into_iter().map(|call| {
-        let nth = kinds.entry((call.operation.clone(), call.target.clone())).or_default();
+        let nth = kinds
+            .entry((call.operation.clone(), call.target.clone()))
+            .or_default();
         *nth += 1;
         (call, *nth)
     });
@@ -161,7 +221,11 @@ async fn calls() -> Vec<(Call, u64)> {
 }
 
 async fn sweep(service: Service, for_good: bool) {
-    let calls: Vec<_> = calls().await.into_iter().filter(|(call, _)| call.service == service).collect();
+    let calls: Vec<_> = calls()
+        .await
+        .into_iter()
+        .filter(|(call, _)| call.service == service)
+        .collect();
     assert!(!calls.is_empty(), "the run calls {service:?}");
     let mut tried = 0;
     for (call, nth) in calls {
@@ -173,8 +237,15 @@ async fn sweep(service: Service, for_good: bool) {
                 if for_good { " for good" } else { "" }
             );
             let stage = changed().await;
-            let fault = Fault::new(effect).service(service).operation(&call.operation).target(&call.target);
-            stage.world.fault(if for_good { fault.from_nth(nth) } else { fault.nth(nth) });
+            let fault = Fault::new(effect)
+                .service(service)
+                .operation(&call.operation)
+                .target(&call.target);
+            stage.world.fault(if for_good {
+                fault.from_nth(nth)
+            } else {
+                fault.nth(nth)
+            });
             let _ = stage.invoke(json!({})).await;
             stage.world.clear_faults();
             holds_after(&what, &stage).await;
@@ -212,19 +283,27 @@ async fn a_fault_at_any_call_of_config_or_sts_closes_nothing_and_loses_nothing()
     sweep(Service::Sts, true).await;
 }
 
-/// A crash is a run that is dropped while it waits for an answer that does not come: before the effect, or after it.
+/// A crash is a run that is dropped while it waits for an answer that does not come: before the
+/// effect, or after it.
 #[tokio::test]
 async fn a_crash_at_any_call_loses_nothing() {
     let calls = calls().await;
     let mut tried = 0;
     for (call, nth) in calls {
-        for (when, effect) in [("before", Effect::Silence), ("after", Effect::Delay(Duration::from_secs(30)))] {
+        for (when, effect) in [
+            ("before", Effect::Silence),
+            ("after", Effect::Delay(Duration::from_secs(30))),
+        ] {
             let mut stage = changed().await;
             stage.patience.attempt = Duration::from_mins(1);
-            let fault = Fault::new(effect).service(call.service).operation(&call.operation).target(&call.target);
+            let fault = Fault::new(effect)
+                .service(call.service)
+                .operation(&call.operation)
+                .target(&call.target);
             stage.world.fault(fault.nth(nth));
             let what = format!("a crash {when} {} {} #{nth}", call.operation, call.target);
-            let dead = tokio::time::timeout(Duration::from_millis(400), stage.invoke(json!({}))).await;
+            let dead =
+                tokio::time::timeout(Duration::from_millis(400), stage.invoke(json!({}))).await;
             assert!(dead.is_err(), "{what}: it lived");
             stage.world.clear_faults();
             holds_after(&what, &stage).await;

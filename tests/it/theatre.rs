@@ -1,5 +1,6 @@
-//! The theatre of whole runs without a network: the real function over a bucket, topics and a clock in memory, polled one
-//! call at a time, so that executions overlap, die and are lied to as the play wants it. What AWS Config says is the play's.
+//! The theatre of whole runs without a network: the real function over a bucket, topics and a clock
+//! in memory, polled one call at a time, so that executions overlap, die and are lied to as the
+//! play wants it. What AWS Config says is the play's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -81,7 +82,10 @@ impl House {
     }
 
     pub fn document(&self, key: &str) -> Option<Value> {
-        self.objects.borrow().get(key).map(|(bytes, _)| serde_json::from_slice(bytes).expect("JSON"))
+        self.objects
+            .borrow()
+            .get(key)
+            .map(|(bytes, _)| serde_json::from_slice(bytes).expect("JSON"))
     }
 
     pub fn ledger(&self) -> Value {
@@ -142,7 +146,9 @@ impl Archive for House {
             return Err("no answer".into());
         }
         let objects = self.objects.borrow();
-        Ok(objects.get(key).map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
+        Ok(objects
+            .get(key)
+            .map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
     }
 
     async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
@@ -181,13 +187,18 @@ impl Notifier for House {
         let head = &ledger["audiences"][topic.as_str()]["head"];
         let owner = format!("execution-{}", self.turn.get());
         assert_eq!(head["owner"]["execution"], owner, "who sends is the owner");
-        assert_eq!(head["id"], message.deduplication_id, "of what is to be sent");
+        assert_eq!(
+            head["id"], message.deduplication_id,
+            "of what is to be sent"
+        );
         let fault = self.publish_fault.take();
         if fault.is_some() {
             self.excuse();
         }
         if matches!(fault, None | Some(Fault::LostAfter)) {
-            self.sent.borrow_mut().push((topic.clone(), message.clone()));
+            self.sent
+                .borrow_mut()
+                .push((topic.clone(), message.clone()));
         }
         fault.map_or(Ok(()), |fault| Err(format!("{fault:?}").into()))
     }
@@ -214,13 +225,23 @@ const TIME: i64 = 120_000;
 
 impl<S: StatusSource + Clone + 'static> Theatre<S> {
     pub fn new(house: House, source: S) -> Self {
-        Self { house, source, alive: Vec::new(), executions: 0 }
+        Self {
+            house,
+            source,
+            alive: Vec::new(),
+            executions: 0,
+        }
     }
 
     /// Starts an execution of the run with this number.
     pub fn start(&mut self, run: u32, settings: Settings, event: Value) {
         let house = || self.house.clone();
-        let ports = Ports { source: self.source.clone(), archive: house(), notifier: house(), clock: house() };
+        let ports = Ports {
+            source: self.source.clone(),
+            archive: house(),
+            notifier: house(),
+            clock: house(),
+        };
         let function = Function::new(settings, ports, token, None);
         let mut context = Context::default();
         context.request_id = format!("run-{run}");
@@ -229,7 +250,12 @@ impl<S: StatusSource + Clone + 'static> Theatre<S> {
         self.executions += 1;
         let future = Box::pin(async move { function.invoke(&event.to_string(), context).await });
         let deadline = self.house.now.get() + TIME;
-        self.alive.push(Execution { number: self.executions, run, future, deadline });
+        self.alive.push(Execution {
+            number: self.executions,
+            run,
+            future,
+            deadline,
+        });
     }
 
     /// One step of one execution, a millisecond long; gives the one that it ended, and how.
@@ -246,7 +272,11 @@ impl<S: StatusSource + Clone + 'static> Theatre<S> {
         let execution = &mut self.alive[which];
         self.house.turn.set(execution.number);
         ASKING.with(|asking| asking.set(execution.number));
-        match execution.future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+        match execution
+            .future
+            .as_mut()
+            .poll(&mut TaskContext::from_waker(Waker::noop()))
+        {
             Poll::Ready(result) => Some((self.alive.remove(which), result)),
             Poll::Pending => None,
         }
@@ -263,8 +293,11 @@ impl<S: StatusSource + Clone + 'static> Theatre<S> {
 
 /// Runs a play inside a runtime whose timers stand still.
 pub fn perform<T>(play: impl FnOnce() -> T) -> T {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
     let _inside = runtime.enter();
     play()
 }

@@ -1,4 +1,5 @@
-//! Time that runs out, on a paused clock: what is not read is a gap, what is read is stored, and no pack starves.
+//! Time that runs out, on a paused clock: what is not read is a gap, what is read is stored, and no
+//! pack starves.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +44,14 @@ impl StatusSource for Slow {
     }
 
     async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
-        let rows = (0..50).map(|n| (format!("pack-{n:02}").as_str().into(), Row::new("CREATE_SUCCESSFUL"))).collect();
+        let rows = (0..50)
+            .map(|n| {
+                (
+                    format!("pack-{n:02}").as_str().into(),
+                    Row::new("CREATE_SUCCESSFUL"),
+                )
+            })
+            .collect();
         Ok(Page { rows, next: None })
     }
 
@@ -60,7 +68,10 @@ impl StatusSource for Slow {
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         sleep(Duration::from_secs(1)).await;
         self.read.borrow_mut().push(pack.clone());
-        Ok(Page { rows: vec![("222233334444".into(), Row::new("CREATE_FAILED"))], next: None })
+        Ok(Page {
+            rows: vec![("222233334444".into(), Row::new("CREATE_FAILED"))],
+            next: None,
+        })
     }
 }
 
@@ -74,7 +85,9 @@ struct Bucket {
 impl Archive for Bucket {
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
         let objects = self.objects.borrow();
-        Ok(objects.get(key).map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
+        Ok(objects
+            .get(key)
+            .map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
     }
 
     async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
@@ -85,7 +98,9 @@ impl Archive for Bucket {
         let there = objects.get(key).map(|(_, version)| *version);
         let holds = match expect {
             Expect::Absent => there.is_none(),
-            Expect::Version(Version(version)) => there.map(|there| there.to_string()).as_ref() == Some(version),
+            Expect::Version(Version(version)) => {
+                there.map(|there| there.to_string()).as_ref() == Some(version)
+            }
         };
         if !holds {
             return Err(Unwritten::Lost);
@@ -118,7 +133,8 @@ struct Paused(Instant);
 
 impl Clock for Paused {
     fn now(&self) -> Timestamp {
-        time("2026-03-01T08:00:00Z") + jiff::SignedDuration::try_from(self.0.elapsed()).expect("a day at most")
+        time("2026-03-01T08:00:00Z")
+            + jiff::SignedDuration::try_from(self.0.elapsed()).expect("a day at most")
     }
 }
 
@@ -134,8 +150,18 @@ fn function(bucket: Bucket, topics: Topics) -> Function<Slow, Bucket, Topics, Pa
         };
         Some(value.to_owned())
     });
-    let ports = Ports { source: Slow::default(), archive: bucket, notifier: topics, clock: Paused(Instant::now()) };
-    Function::new(settings.expect("right settings"), ports, crate::stage::token, None)
+    let ports = Ports {
+        source: Slow::default(),
+        archive: bucket,
+        notifier: topics,
+        clock: Paused(Instant::now()),
+    };
+    Function::new(
+        settings.expect("right settings"),
+        ports,
+        crate::stage::token,
+        None,
+    )
 }
 
 async fn invoke(
@@ -161,7 +187,11 @@ async fn with_time_for_forty_of_fifty_packs_all_are_read_within_two_runs() {
         let report = invoke(&function, &clock, id, 50).await.expect("a run");
         assert!(!report.complete);
         let now: Vec<PackName> = function.ports().source.read.take();
-        assert!((38..=40).contains(&now.len()), "run {run} read {}", now.len());
+        assert!(
+            (38..=40).contains(&now.len()),
+            "run {run} read {}",
+            now.len()
+        );
         read.extend(now);
     }
     assert_eq!(read.len(), 50, "oldest attempt first");
@@ -170,27 +200,55 @@ async fn with_time_for_forty_of_fifty_packs_all_are_read_within_two_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_never_answers_is_a_store_that_failed_before_the_time_is_over() {
     let clock = Paused(Instant::now());
-    let bucket = Bucket { silent: Some("snapshots/"), ..Bucket::default() };
+    let bucket = Bucket {
+        silent: Some("snapshots/"),
+        ..Bucket::default()
+    };
     let function = function(bucket, Topics::default());
-    let error = invoke(&function, &clock, "one", 50).await.expect_err("no store");
+    let error = invoke(&function, &clock, "one", 50)
+        .await
+        .expect_err("no store");
     assert_eq!(error.kind(), "StoreFailed", "{}", error.story());
-    assert!(clock.now() < time("2026-03-01T08:00:50Z"), "it answers in time");
+    assert!(
+        clock.now() < time("2026-03-01T08:00:50Z"),
+        "it answers in time"
+    );
     assert!(function.ports().archive.objects.borrow().is_empty());
-    assert!(function.ports().notifier.sent.borrow().is_empty(), "nothing told");
+    assert!(
+        function.ports().notifier.sent.borrow().is_empty(),
+        "nothing told"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_topic_that_never_answers_hides_no_other_and_its_digest_is_kept() {
     let clock = Paused(Instant::now());
-    let topics = Topics { silent: Some(crate::stage::CHAT), ..Topics::default() };
+    let topics = Topics {
+        silent: Some(crate::stage::CHAT),
+        ..Topics::default()
+    };
     let function = function(Bucket::default(), topics);
-    let error = invoke(&function, &clock, "one", 50).await.expect_err("one topic is silent");
+    let error = invoke(&function, &clock, "one", 50)
+        .await
+        .expect_err("one topic is silent");
     assert_eq!(error.kind(), "PublishFailed", "{}", error.story());
-    assert!(clock.now() < time("2026-03-01T08:00:50Z"), "there was time to note it");
-    assert_eq!(*function.ports().notifier.sent.borrow(), [TopicArn::from(TOPIC)]);
-    let ledger = function.ports().archive.objects.borrow()["ledger.json"].0.clone();
+    assert!(
+        clock.now() < time("2026-03-01T08:00:50Z"),
+        "there was time to note it"
+    );
+    assert_eq!(
+        *function.ports().notifier.sent.borrow(),
+        [TopicArn::from(TOPIC)]
+    );
+    let ledger = function.ports().archive.objects.borrow()["ledger.json"]
+        .0
+        .clone();
     let ledger: Value = serde_json::from_slice(&ledger).expect("JSON");
-    assert_eq!(ledger["audiences"][TOPIC]["head"], json!(null), "it is noted as sent");
+    assert_eq!(
+        ledger["audiences"][TOPIC]["head"],
+        json!(null),
+        "it is noted as sent"
+    );
     assert_eq!(
         ledger["audiences"][crate::stage::CHAT]["head"]["owner"],
         json!(null),
@@ -205,7 +263,10 @@ async fn a_deadline_in_the_past_is_none() {
     let mut context = Context::default();
     context.deadline = 600_000;
     let report = function.invoke("{}", context).await.expect("a run");
-    assert!((47..=48).contains(&function.ports().source.read.borrow().len()), "48 of 60 seconds are for reading");
+    assert!(
+        (47..=48).contains(&function.ports().source.read.borrow().len()),
+        "48 of 60 seconds are for reading"
+    );
     assert!(!report.complete);
     assert!(clock.now() < time("2026-03-01T08:01:00Z"));
 }

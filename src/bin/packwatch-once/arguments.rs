@@ -23,21 +23,24 @@ use crate::page::Failure;
                   nothing and publishes nothing."
 )]
 pub(crate) struct Arguments {
-    /// The event, a file of JSON such as those in events/; - is the standard input. Without one it is {}, a full run.
+    /// The event, a file of JSON such as those in events/; - is the standard input. Without one it
+    /// is {}, a full run.
     event: Option<PathBuf>,
-    /// Do what the event says: store the snapshot and the ledger, and publish the digest. Beside a deployed function give
-    /// --function too: what the settings of this run leave out, other regions or topics, would count as no longer watched.
+    /// Do what the event says: store the snapshot and the ledger, and publish the digest. Beside a
+    /// deployed function give --function too: what the settings of this run leave out, other
+    /// regions or topics, would count as no longer watched.
     #[arg(long)]
     pub(crate) commit: bool,
-    /// Run as this function: a file with what `aws lambda get-function-configuration --function-name ... --output json`
-    /// prints. Its settings and its region are taken, none of the environment's.
+    /// Run as this function: a file with what `aws lambda get-function-configuration
+    /// --function-name ... --output json` prints. Its settings and its region are taken, none of
+    /// the environment's.
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
     /// Print the answer of the function as JSON, in place of the digest.
     #[arg(long)]
     pub(crate) json: bool,
-    /// The AWS profile, whatever keys the environment holds. Without it the SDK's own rules hold (`AWS_ACCESS_KEY_ID`,
-    /// `AWS_PROFILE`, ...).
+    /// The AWS profile, whatever keys the environment holds. Without it the SDK's own rules hold
+    /// (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, ...).
     #[arg(long)]
     pub(crate) profile: Option<String>,
 }
@@ -45,22 +48,32 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The event.
     pub(crate) fn event(&self) -> Result<Value, Failure> {
-        self.event.as_deref().map_or_else(|| Ok(json!({})), |path| parsed(path, "JSON"))
+        self.event
+            .as_deref()
+            .map_or_else(|| Ok(json!({})), |path| parsed(path, "JSON"))
     }
 
     /// The function whose settings are taken.
     pub(crate) fn deployed(&self) -> Result<Option<Deployed>, Failure> {
         let what = "what `aws lambda get-function-configuration` prints";
-        self.function.as_deref().map(|path| parsed(path, what)).transpose()
+        self.function
+            .as_deref()
+            .map(|path| parsed(path, what))
+            .transpose()
     }
 }
 
 /// The file as what it should be.
 fn parsed<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
     let shown = path.display();
-    let text = read(path).map_err(|source| Failure::File { what: format!("{shown} cannot be read"), source })?;
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::File { what: format!("{shown} is not {what}"), source: error.into() })
+    let text = read(path).map_err(|source| Failure::File {
+        what: format!("{shown} cannot be read"),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| Failure::File {
+        what: format!("{shown} is not {what}"),
+        source: error.into(),
+    })
 }
 
 fn read(path: &Path) -> io::Result<String> {

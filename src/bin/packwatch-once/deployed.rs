@@ -1,4 +1,5 @@
-//! The deployed function whose settings are taken, as `aws lambda get-function-configuration` prints it.
+//! The deployed function whose settings are taken, as `aws lambda get-function-configuration`
+//! prints it.
 
 use std::collections::BTreeMap;
 
@@ -44,21 +45,29 @@ impl Deployed {
         }
     }
 
-    /// Refuses credentials of another account where the function reads as itself. An STS that does not answer refuses nothing:
-    /// the run meets that too, and closes nothing then.
-    pub(crate) async fn admit(&self, settings: &Settings, source: &impl StatusSource) -> Result<(), Elsewhere> {
+    /// Refuses credentials of another account where the function reads as itself. An STS that does
+    /// not answer refuses nothing: the run meets that too, and closes nothing then.
+    pub(crate) async fn admit(
+        &self,
+        settings: &Settings,
+        source: &impl StatusSource,
+    ) -> Result<(), Elsewhere> {
         if !settings.callers.contains(&Caller::Own) {
             return Ok(());
         }
         match (self.part(4), source.identify().await) {
-            (Some(function), Ok(here)) if here.as_str() != function => {
-                Err(Elsewhere { function: function.to_owned(), here })
-            }
+            (Some(function), Ok(here)) if here.as_str() != function => Err(Elsewhere {
+                function: function.to_owned(),
+                here,
+            }),
             _ => Ok(()),
         }
     }
 
     fn part(&self, number: usize) -> Option<&str> {
-        self.function_arn.split(':').nth(number).filter(|part| !part.is_empty())
+        self.function_arn
+            .split(':')
+            .nth(number)
+            .filter(|part| !part.is_empty())
     }
 }

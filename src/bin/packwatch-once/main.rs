@@ -1,4 +1,5 @@
-//! packwatch by hand: one event, outside Lambda, with the user's own AWS profile. Wiring; what it decides is in its rooms.
+//! packwatch by hand: one event, outside Lambda, with the user's own AWS profile. Wiring; what it
+//! decides is in its rooms.
 
 mod arguments;
 mod deployed;
@@ -67,26 +68,41 @@ async fn run(arguments: &Arguments) -> Result<(), page::Failure> {
         (None, name) => environment(name),
     };
     let settings = Settings::read(lookup).map_err(RunError::InvalidSettings)?;
-    let loader = match &arguments.profile {
-        Some(name) => aws::profile(name, region.clone())
-            .await
-            .map_err(|source| page::Failure::Profile { name: name.clone(), source })?,
-        None => aws::environment(),
-    };
+    let loader =
+        match &arguments.profile {
+            Some(name) => aws::profile(name, region.clone()).await.map_err(|source| {
+                page::Failure::Profile {
+                    name: name.clone(),
+                    source,
+                }
+            })?,
+            None => aws::environment(),
+        };
     let aws = aws::connect(loader, &settings, Patience::default(), environment).await;
     if let Some(deployed) = &deployed {
         deployed.admit(&settings, &aws.statuses).await?;
     }
     let source = Progress::new(aws.statuses);
-    let ports = Ports { source, archive: aws.archive, notifier: Overheard::new(aws.notifier), clock: Wall };
+    let ports = Ports {
+        source,
+        archive: aws.archive,
+        notifier: Overheard::new(aws.notifier),
+        clock: Wall,
+    };
     let function = Function::new(settings, ports, token, None);
-    let function = if arguments.commit { function } else { function.dry() };
+    let function = if arguments.commit {
+        function
+    } else {
+        function.dry()
+    };
     function.check().await?;
     let mut context = Context::default();
     context.request_id = format!("by-hand-{}", token());
     context.deadline = (Wall.now() + TIME).as_millisecond().unsigned_abs();
     let result = function.invoke(&event.to_string(), context).await;
-    let Ports { source, notifier, .. } = function.ports();
+    let Ports {
+        source, notifier, ..
+    } = function.ports();
     let seen = source.end();
     let report = result?;
     if arguments.json {

@@ -22,7 +22,10 @@ struct Structure {
 
 impl<N> Overheard<N> {
     pub(crate) fn new(notifier: N) -> Self {
-        Self { notifier, text: RefCell::default() }
+        Self {
+            notifier,
+            text: RefCell::default(),
+        }
     }
 
     /// The text of the last digest that the digest topic took.

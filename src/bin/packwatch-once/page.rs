@@ -1,6 +1,11 @@
-//! What is printed: the digest or the answer on the standard output, everything about the run on the standard error.
+//! What is printed: the digest or the answer on the standard output, everything about the run on
+//! the standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal"
+)]
 
 use std::io;
 
@@ -23,7 +28,9 @@ pub(crate) enum Failure {
         source: io::Error,
     },
     /// The profile that was named gives no credentials.
-    #[error("the profile {name} gives no credentials; `aws sts get-caller-identity --profile {name}` should say why")]
+    #[error(
+        "the profile {name} gives no credentials; `aws sts get-caller-identity --profile {name}` should say why"
+    )]
     Profile {
         /// Its name.
         name: String,
@@ -59,7 +66,10 @@ pub(crate) fn json(report: &Report) -> Result<(), serde_json::Error> {
 pub(crate) fn digest(report: &Report, sent: Option<&str>) {
     match report.digest.text.as_deref().or(sent) {
         Some(text) => println!("{}", text.trim_end()),
-        None => println!("packwatch: nothing to tell, {} open", report.totals.open_all),
+        None => println!(
+            "packwatch: nothing to tell, {} open",
+            report.totals.open_all
+        ),
     }
 }
 
@@ -72,14 +82,24 @@ pub(crate) fn summary(report: &Report, seen: &Seen, asked: bool) {
         Outcome::DryRun if asked => {
             "A dry run, as the event asks: nothing was written, nothing was published.".to_owned()
         }
-        Outcome::DryRun => "Dry run: nothing was written, nothing was published. --commit does both.".to_owned(),
+        Outcome::DryRun => {
+            "Dry run: nothing was written, nothing was published. --commit does both.".to_owned()
+        }
         Outcome::Committed => format!("Committed as run {}.", report.sequence),
-        Outcome::Resumed => format!("Run {} had been committed; what was left of it was sent.", report.sequence),
-        Outcome::Superseded => "Another run that read later was committed first; nothing was told.".to_owned(),
+        Outcome::Resumed => format!(
+            "Run {} had been committed; what was left of it was sent.",
+            report.sequence
+        ),
+        Outcome::Superseded => {
+            "Another run that read later was committed first; nothing was told.".to_owned()
+        }
     };
     let packs = match report.totals.packs {
         1 => "1 pack".to_owned(),
         packs => format!("{packs} packs"),
     };
-    eprintln!("{packs}, {} calls to AWS Config, {} throttled. {outcome}", seen.calls, seen.throttles);
+    eprintln!(
+        "{packs}, {} calls to AWS Config, {} throttled. {outcome}",
+        seen.calls, seen.throttles
+    );
 }

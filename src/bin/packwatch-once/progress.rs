@@ -33,17 +33,25 @@ pub(crate) struct Seen {
 impl<S: StatusSource> Progress<S> {
     pub(crate) fn new(source: S) -> Self {
         let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{spinner} {pos} of {len} packs read, {msg} ({elapsed})");
+        let style =
+            ProgressStyle::with_template("{spinner} {pos} of {len} packs read, {msg} ({elapsed})");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self { source, bar, seen: RefCell::default() }
+        Self {
+            source,
+            bar,
+            seen: RefCell::default(),
+        }
     }
 
     /// Takes the progress from the terminal; gives what was seen.
     pub(crate) fn end(&self) -> Seen {
         self.bar.finish_and_clear();
         let throttles = self.source.throttles();
-        Seen { throttles, ..self.seen.borrow().clone() }
+        Seen {
+            throttles,
+            ..self.seen.borrow().clone()
+        }
     }
 
     /// Notes an answer, whatever it was, and shows how far it is.
@@ -55,16 +63,25 @@ impl<S: StatusSource> Progress<S> {
             0 => String::new(),
             throttles => format!(", {throttles} throttled"),
         };
-        self.bar.set_length(seen.listed.union(&seen.read).count() as u64);
+        self.bar
+            .set_length(seen.listed.union(&seen.read).count() as u64);
         self.bar.set_position(seen.read.len() as u64);
-        self.bar.set_message(format!("{} calls{throttles}", seen.calls));
+        self.bar
+            .set_message(format!("{} calls{throttles}", seen.calls));
     }
 }
 
 fn failure(source: &Watched, pack: Option<&PackName>, cause: &GapCause) -> String {
     let pack = pack.map_or_else(String::new, |pack| format!(", pack {pack}"));
-    let GapCause { operation, code, message } = cause;
-    format!("{}{pack} is not read: {operation}: {code}: {message}", source.source)
+    let GapCause {
+        operation,
+        code,
+        message,
+    } = cause;
+    format!(
+        "{}{pack} is not read: {operation}: {code}: {message}",
+        source.source
+    )
 }
 
 impl<S: StatusSource> StatusSource for Progress<S> {
@@ -72,10 +89,18 @@ impl<S: StatusSource> StatusSource for Progress<S> {
         self.source.identify().await
     }
 
-    async fn packs(&self, source: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        source: &Watched,
+        token: Option<&str>,
+    ) -> Result<Page<(PackName, Row)>, GapCause> {
         let answer = self.source.packs(source, token).await;
         self.note(|seen| match &answer {
-            Ok(page) => seen.listed.extend(page.rows.iter().map(|(pack, _)| (source.clone(), pack.clone()))),
+            Ok(page) => seen.listed.extend(
+                page.rows
+                    .iter()
+                    .map(|(pack, _)| (source.clone(), pack.clone())),
+            ),
             Err(cause) => drop(seen.failures.insert(failure(source, None, cause))),
         });
         answer
@@ -100,8 +125,12 @@ impl<S: StatusSource> StatusSource for Progress<S> {
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         let answer = self.source.members(source, pack, filter, token).await;
         self.note(|seen| match &answer {
-            Ok(_) | Err(Unread::NoSuchPack) => drop(seen.read.insert((source.clone(), pack.clone()))),
-            Err(Unread::Failed(cause)) => drop(seen.failures.insert(failure(source, Some(pack), cause))),
+            Ok(_) | Err(Unread::NoSuchPack) => {
+                drop(seen.read.insert((source.clone(), pack.clone())))
+            }
+            Err(Unread::Failed(cause)) => {
+                drop(seen.failures.insert(failure(source, Some(pack), cause)))
+            }
         });
         answer
     }

@@ -1,5 +1,6 @@
-//! The reference: what is true now and what was told, and nothing else. It reads no row and keeps no ledger; where the
-//! promises hang on what a run happened to see, it knows bounds: what must be told, and what may be.
+//! The reference: what is true now and what was told, and nothing else. It reads no row and keeps
+//! no ledger; where the promises hang on what a run happened to see, it knows bounds: what must be
+//! told, and what may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +18,20 @@ enum Truth {
     /// Not there while its pack moves, or, of a pack itself, moving with all its members settled.
     Leaving,
     Over,
-    /// A pack itself, failing since or moving beside a member of which nobody knows whether it is open.
+    /// A pack itself, failing since or moving beside a member of which nobody knows whether it is
+    /// open.
     Unclear(Option<i64>),
 }
 
 #[derive(Default)]
 struct Failure {
-    /// Since when it is open for sure: a fault-free run saw it failing, and nothing could have closed it since.
+    /// Since when it is open for sure: a fault-free run saw it failing, and nothing could have
+    /// closed it since.
     surely: Option<i64>,
     /// Since when it may be open: a run may have seen it failing, and none has surely seen its end.
     maybe: Option<i64>,
-    /// Since when it may have been seen leaving, and since when it is known to have been seen so all the time.
+    /// Since when it may have been seen leaving, and since when it is known to have been seen so
+    /// all the time.
     leaving: Option<i64>,
     left: Option<i64>,
     /// How many fault-free runs saw it, and how many runs had begun before any could.
@@ -43,15 +47,24 @@ pub struct Reference {
     pub over: u32,
     /// Whether the world changes during the runs that go on.
     pub shifting: bool,
-    /// Packs that were larger than a page. They are read whole at most once an hour: who moves in between may go unseen.
+    /// Packs that were larger than a page. They are read whole at most once an hour: who moves in
+    /// between may go unseen.
     large: BTreeSet<Place>,
     failures: BTreeMap<Key, Failure>,
 }
 
 pub fn keys() -> impl DoubleEndedIterator<Item = Key> {
-    let places = REGIONS.into_iter().flat_map(|region| PACKS.into_iter().map(move |pack| (region, pack)));
+    let places = REGIONS
+        .into_iter()
+        .flat_map(|region| PACKS.into_iter().map(move |pack| (region, pack)));
     // The pack itself last: its members explain it.
-    places.flat_map(|(region, pack)| ACCOUNTS.into_iter().map(Some).chain([None]).map(move |a| (region, pack, a)))
+    places.flat_map(|(region, pack)| {
+        ACCOUNTS
+            .into_iter()
+            .map(Some)
+            .chain([None])
+            .map(move |a| (region, pack, a))
+    })
 }
 
 fn ends(status: &str, ending: &str) -> bool {
@@ -61,38 +74,70 @@ fn ends(status: &str, ending: &str) -> bool {
 /// Since when a row says that it fails, whatever the other rows of its pack say.
 fn fails(packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Option<i64> {
     let pack = packs.get(&(region, name))?;
-    let (status, since) = account.map_or(Some(&pack.status), |account| pack.members.get(account))?;
+    let (status, since) =
+        account.map_or(Some(&pack.status), |account| pack.members.get(account))?;
     ends(status, "_FAILED").then_some(*since)
 }
 
 impl Reference {
     pub fn new(announce_after: i64) -> Self {
         let (told, large, failures) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        Self { announce_after, told, runs: 0, over: 0, shifting: false, large, failures }
+        Self {
+            announce_after,
+            told,
+            runs: 0,
+            over: 0,
+            shifting: false,
+            large,
+            failures,
+        }
     }
 
     fn truth(&self, packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Truth {
-        let Some(pack) = packs.get(&(region, name)).filter(|pack| pack.status.0 != "DELETE_SUCCESSFUL") else {
+        let Some(pack) = packs
+            .get(&(region, name))
+            .filter(|pack| pack.status.0 != "DELETE_SUCCESSFUL")
+        else {
             return Truth::Over;
         };
         let moves = pack.status.0.ends_with("_IN_PROGRESS");
-        let there = || pack.members.values().filter(|(status, _)| *status != "DELETE_SUCCESSFUL");
+        let there = || {
+            pack.members
+                .values()
+                .filter(|(status, _)| *status != "DELETE_SUCCESSFUL")
+        };
         let member = |is: fn(&Failure) -> bool| {
-            ACCOUNTS.iter().any(|account| self.failures.get(&(region, name, Some(account))).is_some_and(is))
+            ACCOUNTS.iter().any(|account| {
+                self.failures
+                    .get(&(region, name, Some(account)))
+                    .is_some_and(is)
+            })
         };
         match account {
-            Some(account) => match pack.members.get(account).filter(|(status, _)| *status != "DELETE_SUCCESSFUL") {
+            Some(account) => match pack
+                .members
+                .get(account)
+                .filter(|(status, _)| *status != "DELETE_SUCCESSFUL")
+            {
                 Some((status, since)) if ends(status, "_FAILED") => Truth::Failing(*since),
                 Some((status, _)) if ends(status, "_SUCCESSFUL") => Truth::Over,
                 Some(_) => Truth::Moving,
                 None if moves => Truth::Leaving,
                 None => Truth::Over,
             },
-            None if ends(pack.status.0, "_SUCCESSFUL") || there().any(|(s, _)| ends(s, "_FAILED")) => Truth::Over,
+            None if ends(pack.status.0, "_SUCCESSFUL")
+                || there().any(|(s, _)| ends(s, "_FAILED")) =>
+            {
+                Truth::Over
+            }
             None if member(|member| member.surely.is_some()) => Truth::Over,
-            None if member(|member| member.maybe.is_some()) => Truth::Unclear((!moves).then_some(pack.status.1)),
+            None if member(|member| member.maybe.is_some()) => {
+                Truth::Unclear((!moves).then_some(pack.status.1))
+            }
             None if !moves => Truth::Failing(pack.status.1),
-            None if there().next().is_some() && there().all(|(s, _)| ends(s, "_SUCCESSFUL")) => Truth::Leaving,
+            None if there().next().is_some() && there().all(|(s, _)| ends(s, "_SUCCESSFUL")) => {
+                Truth::Leaving
+            }
             None => Truth::Moving,
         }
     }
@@ -106,9 +151,11 @@ impl Reference {
             let failure = self.failures.entry(key).or_default();
             let since = match truth {
                 Truth::Failing(since) | Truth::Unclear(Some(since)) => Some(since),
-                // A run may have listed the pack before it went, and read its members after; or have listed it failing,
-                // and read its members when none of them failed any more.
-                Truth::Over if key.2.is_some() || self.shifting => fails(&world.packs.borrow(), key),
+                // A run may have listed the pack before it went, and read its members after; or
+                // have listed it failing, and read its members when none of them failed any more.
+                Truth::Over if key.2.is_some() || self.shifting => {
+                    fails(&world.packs.borrow(), key)
+                }
                 _ => None,
             };
             let since = since.map(|since| if world.dated.get() { since } else { now });
@@ -137,7 +184,8 @@ impl Reference {
             match truth {
                 Truth::Failing(since) => {
                     if failure.surely.is_none() {
-                        (failure.surely, failure.seen) = (Some(if world.dated.get() { since } else { now }), 0);
+                        (failure.surely, failure.seen) =
+                            (Some(if world.dated.get() { since } else { now }), 0);
                     }
                     failure.seen += 1;
                     failure.leaving = None;
@@ -153,19 +201,26 @@ impl Reference {
 
     /// Whether a failure has been there in every instant since it was surely seen.
     pub fn lasts(&self, key: Key) -> bool {
-        self.failures.get(&key).is_some_and(|failure| failure.surely.is_some())
+        self.failures
+            .get(&key)
+            .is_some_and(|failure| failure.surely.is_some())
     }
 
     pub fn must_be_told(&self, key: Key, now: i64) -> bool {
         let due = |f: &Failure| {
-            f.surely.is_some_and(|since| now - since >= self.announce_after + SLACK || self.announce_after == 0)
+            f.surely.is_some_and(|since| {
+                now - since >= self.announce_after + SLACK || self.announce_after == 0
+            })
         };
         let seen = |f: &Failure| key.2.is_some() || f.seen >= 2;
         key.2 != Some(IGNORED) && self.failures.get(&key).is_some_and(|f| due(f) && seen(f))
     }
 
     pub fn may_be_told(&self, key: Key, now: i64) -> bool {
-        let due = |f: &Failure| f.maybe.is_some_and(|since| now - since >= self.announce_after - SLACK);
+        let due = |f: &Failure| {
+            f.maybe
+                .is_some_and(|since| now - since >= self.announce_after - SLACK)
+        };
         let seen = |f: &Failure| key.2.is_some() || self.runs - f.unseen >= 2;
         key.2 != Some(IGNORED) && self.failures.get(&key).is_some_and(|f| due(f) && seen(f))
     }

@@ -1,4 +1,5 @@
-//! What a history is made of: settings, and thirty runs with what comes before and goes wrong in each.
+//! What a history is made of: settings, and thirty runs with what comes before and goes wrong in
+//! each.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -53,11 +54,22 @@ pub struct Request {
 }
 
 impl Request {
-    pub const FULL: Self = Self { scope: Scope::Everything, announce: "changes", dry_run: false };
+    pub const FULL: Self = Self {
+        scope: Scope::Everything,
+        announce: "changes",
+        dry_run: false,
+    };
 
     /// What a silent run changed is known only where it had the world for itself.
     fn aloud(self) -> Self {
-        Self { announce: if self.announce == "never" { "changes" } else { self.announce }, ..self }
+        Self {
+            announce: if self.announce == "never" {
+                "changes"
+            } else {
+                self.announce
+            },
+            ..self
+        }
     }
 
     pub fn event(self) -> Value {
@@ -118,7 +130,8 @@ fn status() -> impl Strategy<Value = &'static str> {
 }
 
 fn create() -> impl Strategy<Value = Change> {
-    (place(), status(), vec(status(), 3..=5)).prop_map(|(place, own, members)| Change::Create(place, own, members))
+    (place(), status(), vec(status(), 3..=5))
+        .prop_map(|(place, own, members)| Change::Create(place, own, members))
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -142,10 +155,12 @@ fn request() -> impl Strategy<Value = Request> {
         1 => select(&ACCOUNTS[..]).prop_map(Scope::Account),
     ];
     let announce = prop_oneof![8 => Just("changes"), 1 => Just("always"), 1 => Just("never")];
-    (scope, announce, proptest::bool::weighted(0.04)).prop_map(|(scope, announce, dry_run)| Request {
-        scope,
-        announce,
-        dry_run,
+    (scope, announce, proptest::bool::weighted(0.04)).prop_map(|(scope, announce, dry_run)| {
+        Request {
+            scope,
+            announce,
+            dry_run,
+        }
     })
 }
 
@@ -164,8 +179,14 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 
 fn step() -> impl Strategy<Value = Step> {
     let minutes = prop_oneof![2 => Just(1), 6 => 5..70_i64, 1 => 600..4_000_i64];
-    // Now and then one is overtaken too late to read again, and pages shift because one goes from those that were read.
-    let late = |at| vec![(at, Trouble::Overlap(Some(Request::FULL))), (at + 2, Trouble::Seconds(60))];
+    // Now and then one is overtaken too late to read again, and pages shift because one goes from
+    // those that were read.
+    let late = |at| {
+        vec![
+            (at, Trouble::Overlap(Some(Request::FULL))),
+            (at + 2, Trouble::Seconds(60)),
+        ]
+    };
     let shift = |(at, place, account)| vec![(at, Trouble::Change(Change::Leave(place, account)))];
     let during = prop_oneof![
         12 => Just(vec![]),
@@ -175,17 +196,26 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let rarely = |chance| proptest::bool::weighted(chance);
     let denied = proptest::option::weighted(0.15, select(&REGIONS[..]));
-    (minutes, vec(change(), 0..4), request(), rarely(0.05), denied, during, any::<u64>()).prop_map(
-        |(minutes, before, request, again, denied, during, turns)| Step {
-            minutes,
-            before,
-            request,
-            again,
-            denied,
-            during,
-            turns,
-        },
+    (
+        minutes,
+        vec(change(), 0..4),
+        request(),
+        rarely(0.05),
+        denied,
+        during,
+        any::<u64>(),
     )
+        .prop_map(
+            |(minutes, before, request, again, denied, during, turns)| Step {
+                minutes,
+                before,
+                request,
+                again,
+                denied,
+                during,
+                turns,
+            },
+        )
 }
 
 pub fn history() -> impl Strategy<Value = History> {
@@ -196,12 +226,28 @@ pub fn history() -> impl Strategy<Value = History> {
     });
     // For some runs on end SNS takes nothing.
     let outage = (0..RUNS, 0..5_usize).prop_map(|(from, runs)| from..(from + runs).min(RUNS));
-    (announce_after, remind_after, any::<bool>(), first, vec(step(), RUNS), outage).prop_map(
-        |(announce_after, remind_after, dated, first, mut steps, outage)| {
-            for step in &mut steps[outage] {
-                step.during = (0..30).map(|at| (at, Trouble::Publish(Fault::Refused))).collect();
-            }
-            History { announce_after, remind_after, dated, first, steps }
-        },
+    (
+        announce_after,
+        remind_after,
+        any::<bool>(),
+        first,
+        vec(step(), RUNS),
+        outage,
     )
+        .prop_map(
+            |(announce_after, remind_after, dated, first, mut steps, outage)| {
+                for step in &mut steps[outage] {
+                    step.during = (0..30)
+                        .map(|at| (at, Trouble::Publish(Fault::Refused)))
+                        .collect();
+                }
+                History {
+                    announce_after,
+                    remind_after,
+                    dated,
+                    first,
+                    steps,
+                }
+            },
+        )
 }

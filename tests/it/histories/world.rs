@@ -1,4 +1,5 @@
-//! What is true: packs that come and go, their members, and AWS Config's answers about them, in pages.
+//! What is true: packs that come and go, their members, and AWS Config's answers about them, in
+//! pages.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,7 +14,13 @@ use crate::theatre::{House, turn};
 
 pub const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 pub const PACKS: [&str; 3] = ["baseline", "guardrails", "perimeter"];
-pub const ACCOUNTS: [&str; 5] = ["222233334444", "333344445555", "444455556666", "555566667777", "666677778888"];
+pub const ACCOUNTS: [&str; 5] = [
+    "222233334444",
+    "333344445555",
+    "444455556666",
+    "555566667777",
+    "666677778888",
+];
 /// The account whose failures are never told.
 pub const IGNORED: &str = ACCOUNTS[4];
 
@@ -71,8 +78,17 @@ impl World {
         let mut packs = self.packs.borrow_mut();
         match change {
             Change::Create(place, status, members) => {
-                let members = ACCOUNTS.into_iter().zip(members).map(|(account, status)| (account, (*status, now)));
-                packs.insert(*place, Pack { status: (status, now), members: members.collect() });
+                let members = ACCOUNTS
+                    .into_iter()
+                    .zip(members)
+                    .map(|(account, status)| (account, (*status, now)));
+                packs.insert(
+                    *place,
+                    Pack {
+                        status: (status, now),
+                        members: members.collect(),
+                    },
+                );
             }
             Change::Delete(place) => {
                 packs.remove(place);
@@ -94,7 +110,9 @@ impl World {
             }
             Change::Recover(place) => {
                 if let Some(pack) = packs.get_mut(place) {
-                    pack.members.values_mut().for_each(|said| *said = ("UPDATE_SUCCESSFUL", now));
+                    pack.members
+                        .values_mut()
+                        .for_each(|said| *said = ("UPDATE_SUCCESSFUL", now));
                 }
             }
             Change::Pages(size) => self.page.set(*size),
@@ -102,13 +120,19 @@ impl World {
     }
 
     fn page_size(&self) -> usize {
-        if self.page.get() == 0 { usize::MAX } else { self.page.get() }
+        if self.page.get() == 0 {
+            usize::MAX
+        } else {
+            self.page.get()
+        }
     }
 
     /// The packs whose members come in several pages.
     pub fn larger_than_a_page(&self) -> Vec<Place> {
         let packs = self.packs.borrow();
-        let large = packs.iter().filter(|(_, pack)| pack.members.len() > self.page_size());
+        let large = packs
+            .iter()
+            .filter(|(_, pack)| pack.members.len() > self.page_size());
         large.map(|(place, _)| *place).collect()
     }
 
@@ -125,7 +149,9 @@ impl World {
         }
         Page {
             rows: rows.into_iter().skip(from).take(size).collect(),
-            next: repeated.map(str::to_owned).or_else(|| more.then(|| next.to_string())),
+            next: repeated
+                .map(str::to_owned)
+                .or_else(|| more.then(|| next.to_string())),
         }
     }
 }
@@ -139,8 +165,15 @@ pub struct Statuses {
 impl Statuses {
     fn row(&self, (status, since): Said) -> Row {
         let began = self.house.now() - jiff::SignedDuration::from_millis(self.house.now.get());
-        let updated = self.world.dated.get().then(|| began + jiff::SignedDuration::from_millis(since));
-        Row { last_update_time: updated, ..Row::new(status) }
+        let updated = self
+            .world
+            .dated
+            .get()
+            .then(|| began + jiff::SignedDuration::from_millis(since));
+        Row {
+            last_update_time: updated,
+            ..Row::new(status)
+        }
     }
 
     async fn answer(&self, watched: &Watched) -> Result<&World, GapCause> {
@@ -151,7 +184,11 @@ impl Statuses {
         }
         if refused || self.world.denied.get() == Some(watched.source.region.as_str()) {
             self.world.misread.set(true);
-            return Err(GapCause { operation: "Describe".into(), code: "AccessDenied".into(), message: "no".into() });
+            return Err(GapCause {
+                operation: "Describe".into(),
+                code: "AccessDenied".into(),
+                message: "no".into(),
+            });
         }
         Ok(&self.world)
     }
@@ -170,17 +207,29 @@ impl StatusSource for Statuses {
         0
     }
 
-    async fn packs(&self, watched: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        watched: &Watched,
+        token: Option<&str>,
+    ) -> Result<Page<(PackName, Row)>, GapCause> {
         let world = self.answer(watched).await?;
         let packs = world.packs.borrow();
-        let here = packs.iter().filter(|((region, _), _)| *region == watched.source.region.as_str());
-        Ok(world.page(here.map(|((_, name), pack)| ((*name).into(), self.row(pack.status))).collect(), token))
+        let here = packs
+            .iter()
+            .filter(|((region, _), _)| *region == watched.source.region.as_str());
+        Ok(world.page(
+            here.map(|((_, name), pack)| ((*name).into(), self.row(pack.status)))
+                .collect(),
+            token,
+        ))
     }
 
     async fn pack(&self, watched: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
         let world = self.answer(watched).await?;
         let packs = world.packs.borrow();
-        Ok(packs.get(&(watched.source.region.as_str(), name.as_str())).map(|pack| self.row(pack.status)))
+        Ok(packs
+            .get(&(watched.source.region.as_str(), name.as_str()))
+            .map(|pack| self.row(pack.status)))
     }
 
     async fn members(
@@ -192,12 +241,22 @@ impl StatusSource for Statuses {
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         let world = self.answer(watched).await.map_err(Unread::Failed)?;
         let packs = world.packs.borrow();
-        let pack = packs.get(&(watched.source.region.as_str(), name.as_str())).ok_or(Unread::NoSuchPack)?;
-        let asked = pack.members.iter().filter(|(id, (status, _))| match filter {
-            None => true,
-            Some(Filter::Account(account)) => account.as_str() == **id,
-            Some(Filter::Status(asked)) => asked.as_str() == *status,
-        });
-        Ok(world.page(asked.map(|(id, said)| ((*id).into(), self.row(*said))).collect(), token))
+        let pack = packs
+            .get(&(watched.source.region.as_str(), name.as_str()))
+            .ok_or(Unread::NoSuchPack)?;
+        let asked = pack
+            .members
+            .iter()
+            .filter(|(id, (status, _))| match filter {
+                None => true,
+                Some(Filter::Account(account)) => account.as_str() == **id,
+                Some(Filter::Status(asked)) => asked.as_str() == *status,
+            });
+        Ok(world.page(
+            asked
+                .map(|(id, said)| ((*id).into(), self.row(*said)))
+                .collect(),
+            token,
+        ))
     }
 }

@@ -1,5 +1,6 @@
-//! One execution of the real pipeline, known by the answers that it was given. Begun again and given the same answers it asks
-//! the same question next, so a model checker can stop it anywhere, answer it in every way, and let it die.
+//! One execution of the real pipeline, known by the answers that it was given. Begun again and
+//! given the same answers it asks the same question next, so a model checker can stop it anywhere,
+//! answer it in every way, and let it die.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -86,7 +87,8 @@ thread_local! {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
 }
 
-/// Every moment of every execution that was ever asked for: executions are deterministic, so each is made once.
+/// Every moment of every execution that was ever asked for: executions are deterministic, so each
+/// is made once.
 pub struct Executions {
     settings: Settings,
     moments: Mutex<BTreeMap<u64, Arc<Moment>>>,
@@ -94,7 +96,10 @@ pub struct Executions {
 
 impl Executions {
     pub fn new() -> Self {
-        Self { settings: two_topics(), moments: Mutex::default() }
+        Self {
+            settings: two_topics(),
+            moments: Mutex::default(),
+        }
     }
 
     /// How many different moments there were.
@@ -107,7 +112,13 @@ impl Executions {
     }
 
     /// Where the execution stands once the call `number` has its answer.
-    pub fn answered(&self, before: &Moment, number: usize, answer: Answer, at: Time) -> Arc<Moment> {
+    pub fn answered(
+        &self,
+        before: &Moment,
+        number: usize,
+        answer: Answer,
+        at: Time,
+    ) -> Arc<Moment> {
         let mut answers = before.answers.clone();
         answers.insert(number, (answer, at));
         self.moment(before.identity.clone(), answers)
@@ -121,13 +132,27 @@ impl Executions {
             return moment.clone();
         }
         let (waiting, knows, end) = self.play(&identity, &answers, |_, _| None);
-        let moment = Arc::new(Moment { identity, answers, print, waiting, knows, end });
-        self.moments.lock().expect("nobody died").insert(print, moment.clone());
+        let moment = Arc::new(Moment {
+            identity,
+            answers,
+            print,
+            waiting,
+            knows,
+            end,
+        });
+        self.moments
+            .lock()
+            .expect("nobody died")
+            .insert(print, moment.clone());
         moment
     }
 
     /// Runs an execution to its end, each call answered at once.
-    pub fn run(&self, identity: &Identity, answer: impl FnMut(&Call, &Knows) -> Option<(Answer, Time)>) -> End {
+    pub fn run(
+        &self,
+        identity: &Identity,
+        answer: impl FnMut(&Call, &Knows) -> Option<(Answer, Time)>,
+    ) -> End {
         let (_, _, end) = self.play(identity, &Answers::new(), answer);
         end.expect("every call is answered")
     }
@@ -154,7 +179,10 @@ impl Executions {
         let plan = self.plan(identity);
         let played = Played {
             blind: identity.blind,
-            knows: RefCell::new(Knows { now: identity.started, ..Knows::default() }),
+            knows: RefCell::new(Knows {
+                now: identity.started,
+                ..Knows::default()
+            }),
             calls: Cell::new(0),
             calls_for_latest: Cell::new(0),
             turns: Cell::new(0),
@@ -163,23 +191,37 @@ impl Executions {
             waiting: RefCell::default(),
         };
         let script = Script(&played);
-        let ports = Ports { source: script, archive: script, notifier: script, clock: script };
+        let ports = Ports {
+            source: script,
+            archive: script,
+            notifier: script,
+            clock: script,
+        };
         let own = Ok(AccountId::from(OWN));
         let measures = RefCell::default();
         let end = {
             let mut run = pin!(pipeline::run(&ports, &plan, &own, &measures));
             let mut before = None;
             loop {
-                if let Poll::Ready(result) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                if let Poll::Ready(result) =
+                    run.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+                {
                     break Some(end(result));
                 }
-                let now = Some((played.calls.get() + played.calls_for_latest.get(), played.turns.get()));
+                let now = Some((
+                    played.calls.get() + played.calls_for_latest.get(),
+                    played.turns.get(),
+                ));
                 if std::mem::replace(&mut before, now) == now {
                     break None;
                 }
             }
         };
-        let waiting = if end.is_some() { Vec::new() } else { played.waiting.take() };
+        let waiting = if end.is_some() {
+            Vec::new()
+        } else {
+            played.waiting.take()
+        };
         (waiting, played.knows.take(), end)
     }
 
@@ -190,7 +232,12 @@ impl Executions {
             deadline: at(identity.deadline),
             now: at(identity.started),
         };
-        Plan::make(Trigger::Manual(Request::default()), &self.settings, invocation).expect("a right request")
+        Plan::make(
+            Trigger::Manual(Request::default()),
+            &self.settings,
+            invocation,
+        )
+        .expect("a right request")
     }
 }
 

@@ -1,9 +1,9 @@
-//! The commit protocol under a model checker: the real pipeline, in every order of its steps with those of another execution, and
-//! with everything that can go wrong at each of them.
+//! The commit protocol under a model checker: the real pipeline, in every order of its steps with
+//! those of another execution, and with everything that can go wrong at each of them.
 //!
-//! In the model are one pack, two member accounts, two audiences, a bucket that keeps its word, and executions that are started,
-//! answered, refused, lied to and killed. An execution is the program itself, begun again and given the answers that
-//! it had so far; see `execution`.
+//! In the model are one pack, two member accounts, two audiences, a bucket that keeps its word, and
+//! executions that are started, answered, refused, lied to and killed. An execution is the program
+//! itself, begun again and given the answers that it had so far; see `execution`.
 
 mod execution;
 mod model;
@@ -21,7 +21,13 @@ use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
 
 /// Two events, and one that Lambda runs twice.
 const TWO: [&[&str]; 2] = [&["a", "b"], &["a", "a"]];
-const THREE: [&[&str]; 5] = [&["a", "b", "c"], &["a", "a", "b"], &["a", "b", "a"], &["a", "b", "b"], &["a", "a", "a"]];
+const THREE: [&[&str]; 5] = [
+    &["a", "b", "c"],
+    &["a", "a", "b"],
+    &["a", "b", "a"],
+    &["a", "b", "b"],
+    &["a", "a", "a"],
+];
 
 /// Looks at every state; gives how many there are, and the ends that the executions came to.
 fn holds(protocol: &Protocol) -> (usize, BTreeSet<End>) {
@@ -39,26 +45,52 @@ fn holds(protocol: &Protocol) -> (usize, BTreeSet<End>) {
 }
 
 fn story(path: Path<State, Step>) -> String {
-    path.into_vec().into_iter().fold(String::new(), |story, (state, step)| {
-        let step = step.map_or_else(|| "and that is it".to_owned(), |step| format!("{step:?}"));
-        let broken = state.world.broken.map_or_else(String::new, |broken| format!("  <- {broken:?}"));
-        story + &step + &broken + "\n"
-    })
+    path.into_vec()
+        .into_iter()
+        .fold(String::new(), |story, (state, step)| {
+            let step = step.map_or_else(|| "and that is it".to_owned(), |step| format!("{step:?}"));
+            let broken = state
+                .world
+                .broken
+                .map_or_else(String::new, |broken| format!("  <- {broken:?}"));
+            story + &step + &broken + "\n"
+        })
 }
 
 #[test]
 fn two_executions_and_one_fault_keep_every_promise() {
-    let (states, ends) = holds(&Protocol::new(&[Beginning::First, Beginning::Told], &TWO, 1, 1));
+    let (states, ends) = holds(&Protocol::new(
+        &[Beginning::First, Beginning::Told],
+        &TWO,
+        1,
+        1,
+    ));
     assert!(states > 100_000, "{states} states are too few to be all");
-    let failures = ["LedgerUnreadable", "NothingRead", "PublishFailed", "SettleFailed", "StoreFailed"].map(End::Failed);
+    let failures = [
+        "LedgerUnreadable",
+        "NothingRead",
+        "PublishFailed",
+        "SettleFailed",
+        "StoreFailed",
+    ]
+    .map(End::Failed);
     let answers = [Ending::Committed, Ending::Resumed, Ending::Superseded].map(End::Answered);
-    assert_eq!(ends, answers.into_iter().chain(failures).collect(), "every end is reached");
+    assert_eq!(
+        ends,
+        answers.into_iter().chain(failures).collect(),
+        "every end is reached"
+    );
 }
 
 #[test]
 #[ignore = "three minutes, and three gigabytes"]
 fn two_executions_and_two_faults_keep_every_promise() {
-    holds(&Protocol::new(&[Beginning::First, Beginning::Told], &TWO, 2, 1));
+    holds(&Protocol::new(
+        &[Beginning::First, Beginning::Told],
+        &TWO,
+        2,
+        1,
+    ));
 }
 
 #[test]
@@ -81,21 +113,41 @@ fn three_executions_and_one_fault_keep_every_promise_wherever_chance_leads() {
         let protocol = mutant.into_iter().fold(protocol, Protocol::with);
         let checker = protocol.checker().target_state_count(5_000);
         let checker = checker.spawn_simulation(7, UniformChooser).join();
-        assert!(checker.state_count() > 1_000, "{} states are not what was asked for", checker.state_count());
-        checker.discoveries().into_iter().next().map(|(name, path)| format!("{name}\n{}", story(path)))
+        assert!(
+            checker.state_count() > 1_000,
+            "{} states are not what was asked for",
+            checker.state_count()
+        );
+        checker
+            .discoveries()
+            .into_iter()
+            .next()
+            .map(|(name, path)| format!("{name}\n{}", story(path)))
     };
     for cast in THREE {
         assert_eq!(by_chance(cast, None), None, "{cast:?}");
-        assert_ne!(by_chance(cast, Some(Mutant::PutsUnconditionally)), None, "{cast:?}: a mistake is found");
+        assert_ne!(
+            by_chance(cast, Some(Mutant::PutsUnconditionally)),
+            None,
+            "{cast:?}: a mistake is found"
+        );
     }
 }
 
 /// A program with this mistake is found to break this promise, when these executions run.
 fn breaks(promise: &'static str, mutant: Mutant, cast: &[&'static str], faults: u8) {
-    let protocol = Protocol::new(&[Beginning::First, Beginning::Told], &[cast], faults, 1).with(mutant);
+    let protocol =
+        Protocol::new(&[Beginning::First, Beginning::Told], &[cast], faults, 1).with(mutant);
     let found = HasDiscoveries::AnyOf([promise].into());
-    let checker = protocol.checker().threads(2).finish_when(found).spawn_bfs().join();
-    let path = checker.discovery(promise).unwrap_or_else(|| panic!("{mutant:?} is not found to break: {promise}"));
+    let checker = protocol
+        .checker()
+        .threads(2)
+        .finish_when(found)
+        .spawn_bfs()
+        .join();
+    let path = checker
+        .discovery(promise)
+        .unwrap_or_else(|| panic!("{mutant:?} is not found to break: {promise}"));
     println!("{mutant:?} breaks: {promise}\n{}", story(path));
 }
 

@@ -1,5 +1,5 @@
-//! The commit protocol as a model checker walks through it: which executions there are, what may happen to each at any point,
-//! and what must hold in every state.
+//! The commit protocol as a model checker walks through it: which executions there are, what may
+//! happen to each at any point, and what must hold in every state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -61,8 +61,9 @@ pub enum Actor {
     Over,
 }
 
-/// Readings are told apart by whether one began after another one ended: so much does the clock show, and no more. Those that begin
-/// with none ending in between begin at one time, and so do those that end, and states that differ in their order are one.
+/// Readings are told apart by whether one began after another one ended: so much does the clock
+/// show, and no more. Those that begin with none ending in between begin at one time, and so do
+/// those that end, and states that differ in their order are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Clock {
     time: Time,
@@ -71,7 +72,10 @@ struct Clock {
 }
 
 impl Clock {
-    const FIRST: Self = Self { time: 0, beginning: true };
+    const FIRST: Self = Self {
+        time: 0,
+        beginning: true,
+    };
 
     /// The time of a beginning, or of an end, that comes now.
     fn tick(&mut self, beginning: bool) -> Time {
@@ -81,7 +85,10 @@ impl Clock {
     }
 
     fn pass(&mut self, time: Time) {
-        *self = Self { time: self.time.max(time), beginning: true };
+        *self = Self {
+            time: self.time.max(time),
+            beginning: true,
+        };
     }
 }
 
@@ -126,7 +133,12 @@ pub enum Step {
 }
 
 impl Protocol {
-    pub fn new(beginnings: &[Beginning], casts: &[&[&'static str]], faults: u8, changes: u8) -> Self {
+    pub fn new(
+        beginnings: &[Beginning],
+        casts: &[&[&'static str]],
+        faults: u8,
+        changes: u8,
+    ) -> Self {
         Self {
             beginnings: beginnings.to_vec(),
             casts: casts.iter().map(|cast| cast.to_vec()).collect(),
@@ -140,12 +152,18 @@ impl Protocol {
     }
 
     pub fn with(self, mutant: Mutant) -> Self {
-        Self { mutant: Some(mutant), ..self }
+        Self {
+            mutant: Some(mutant),
+            ..self
+        }
     }
 
     /// How many different moments of executions, and different worlds, were looked at.
     pub fn size(&self) -> (usize, usize) {
-        (self.executions.moments(), self.silence.lock().expect("nobody died").len())
+        (
+            self.executions.moments(),
+            self.silence.lock().expect("nobody died").len(),
+        )
     }
 
     /// The ends that executions have come to.
@@ -159,9 +177,19 @@ impl Protocol {
             return world;
         }
         let run = "before".to_owned();
-        let identity = Identity { token: run.clone(), run, started: -INVOCATION, deadline: -1, blind: false };
-        self.executions
-            .run(&identity, |call, knows| Some((world.perform(&identity, knows, call, Effect::Done), knows.now)));
+        let identity = Identity {
+            token: run.clone(),
+            run,
+            started: -INVOCATION,
+            deadline: -1,
+            blind: false,
+        };
+        self.executions.run(&identity, |call, knows| {
+            Some((
+                world.perform(&identity, knows, call, Effect::Done),
+                knows.now,
+            ))
+        });
         if beginning == Beginning::Changed {
             world.failing = [false, true];
         }
@@ -169,18 +197,47 @@ impl Protocol {
     }
 
     fn identity(&self, actor: usize, run: &str, started: Time, blind: bool) -> Identity {
-        let token = if self.mutant == Some(Mutant::OwnsByRunId) { run.to_owned() } else { token(actor) };
-        Identity { run: run.to_owned(), token, started, deadline: deadline(actor), blind }
+        let token = if self.mutant == Some(Mutant::OwnsByRunId) {
+            run.to_owned()
+        } else {
+            token(actor)
+        };
+        Identity {
+            run: run.to_owned(),
+            token,
+            started,
+            deadline: deadline(actor),
+            blind,
+        }
     }
 
     /// Answers a call of a living execution, and lets it go on to its next one.
     fn answer(&self, state: &mut State, actor: usize, number: usize, effect: Effect) {
-        let Actor::Alive(moment) = &state.actors[actor] else { return };
+        let Actor::Alive(moment) = &state.actors[actor] else {
+            return;
+        };
         let moment = moment.clone();
-        let Some((_, call)) = moment.waiting.iter().find(|(waiting, _)| *waiting == number) else { return };
-        let answer = Mutant::perform(self.mutant, &mut state.world, &moment.identity, &moment.knows, call, effect);
-        // Clocks are only looked at where it matters, so that states which differ in nothing else are one.
-        let newer = state.world.ledger().and_then(|ledger| ledger.reading.as_ref());
+        let Some((_, call)) = moment
+            .waiting
+            .iter()
+            .find(|(waiting, _)| *waiting == number)
+        else {
+            return;
+        };
+        let answer = Mutant::perform(
+            self.mutant,
+            &mut state.world,
+            &moment.identity,
+            &moment.knows,
+            call,
+            effect,
+        );
+        // Clocks are only looked at where it matters, so that states which differ in nothing else
+        // are one.
+        let newer = state
+            .world
+            .ledger()
+            .and_then(|ledger| ledger.reading.as_ref());
         let newer = newer.is_some_and(|reading| since_the_first(reading.until) > moment.knows.now);
         let at = if *call == Call::Read {
             state.clock.tick(false)
@@ -211,17 +268,26 @@ fn deadline(actor: usize) -> Time {
 
 /// How many accounts are in one state here and in the other there.
 fn flips(one: Accounts, other: Accounts) -> u8 {
-    one.into_iter().zip(other).map(|(one, other)| u8::from(one != other)).sum()
+    one.into_iter()
+        .zip(other)
+        .map(|(one, other)| u8::from(one != other))
+        .sum()
 }
 
 impl State {
     /// What may become of a living execution.
     fn turn(&self, actor: usize, steps: &mut Vec<Step>) {
-        let Actor::Alive(moment) = &self.actors[actor] else { return };
-        // What is for `latest.json` touches nothing that the rest looks at, nor the rest what it does: that comes last, and every
-        // other order of the two ends alike.
+        let Actor::Alive(moment) = &self.actors[actor] else {
+            return;
+        };
+        // What is for `latest.json` touches nothing that the rest looks at, nor the rest what it
+        // does: that comes last, and every other order of the two ends alike.
         let all_for_latest = moment.waiting.iter().all(|(_, call)| call.is_for_latest());
-        for (number, call) in moment.waiting.iter().filter(|(_, call)| all_for_latest || !call.is_for_latest()) {
+        for (number, call) in moment
+            .waiting
+            .iter()
+            .filter(|(_, call)| all_for_latest || !call.is_for_latest())
+        {
             self.outcomes(actor, *number, call, steps);
         }
         if self.faults > 0 {
@@ -234,32 +300,50 @@ impl State {
         if *call == Call::Read {
             for failing in [[true, true], [true, false], [false, true], [false, false]] {
                 if flips(failing, self.world.failing) <= self.changes {
-                    steps.push(Step::Read { actor, number, failing });
+                    steps.push(Step::Read {
+                        actor,
+                        number,
+                        failing,
+                    });
                 }
             }
             return;
         }
-        steps.push(Step::Call { actor, number, effect: Effect::Done });
+        steps.push(Step::Call {
+            actor,
+            number,
+            effect: Effect::Done,
+        });
         if self.faults > 0 {
-            steps.extend(faults(call).iter().map(|effect| Step::Call { actor, number, effect: *effect }));
+            steps.extend(faults(call).iter().map(|effect| Step::Call {
+                actor,
+                number,
+                effect: *effect,
+            }));
         }
     }
 
     /// Whether this execution is about to store a snapshot, under a name that no other one uses.
     fn stores_its_own_snapshot(&self, actor: usize) -> bool {
-        let Actor::Alive(moment) = &self.actors[actor] else { return false };
+        let Actor::Alive(moment) = &self.actors[actor] else {
+            return false;
+        };
         let run = |other: &Actor| match other {
             Actor::ToCome(run) => *run == moment.identity.run,
             Actor::Alive(other) => other.identity.run == moment.identity.run,
             Actor::Over => false,
         };
-        let snapshot = |call: &Call| matches!(call, Call::Put { key, .. } if key.starts_with("snapshots/"));
-        moment.waiting.iter().all(|(_, call)| snapshot(call)) && self.actors.iter().filter(|it| run(it)).count() == 1
+        let snapshot =
+            |call: &Call| matches!(call, Call::Put { key, .. } if key.starts_with("snapshots/"));
+        moment.waiting.iter().all(|(_, call)| snapshot(call))
+            && self.actors.iter().filter(|it| run(it)).count() == 1
     }
 
     /// Whether the ledger names this execution as the owner of a head.
     fn owns(&self, actor: usize) -> bool {
-        self.world.ledger().is_some_and(|ledger| ledger.owned(&token(actor)).next().is_some())
+        self.world
+            .ledger()
+            .is_some_and(|ledger| ledger.owned(&token(actor)).next().is_some())
     }
 }
 
@@ -268,7 +352,11 @@ impl Model for Protocol {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let beginnings: Vec<World> = self.beginnings.iter().map(|beginning| self.begin(*beginning)).collect();
+        let beginnings: Vec<World> = self
+            .beginnings
+            .iter()
+            .map(|beginning| self.begin(*beginning))
+            .collect();
         let state = |world: &World, cast: &Vec<&'static str>| State {
             world: world.clone(),
             actors: cast.iter().map(|run| Actor::ToCome(run)).collect(),
@@ -277,7 +365,10 @@ impl Model for Protocol {
             faults: self.faults,
             changes: self.changes,
         };
-        self.casts.iter().flat_map(|cast| beginnings.iter().map(|world| state(world, cast))).collect()
+        self.casts
+            .iter()
+            .flat_map(|cast| beginnings.iter().map(|world| state(world, cast)))
+            .collect()
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
@@ -285,16 +376,26 @@ impl Model for Protocol {
             return;
         }
         // Nobody else can tell before from after here, so nobody else has a turn in between.
-        if let Some(actor) = (0..state.actors.len()).find(|actor| state.stores_its_own_snapshot(*actor)) {
+        if let Some(actor) =
+            (0..state.actors.len()).find(|actor| state.stores_its_own_snapshot(*actor))
+        {
             return state.turn(actor, steps);
         }
-        if let Some(actor) = state.actors.iter().position(|actor| matches!(actor, Actor::ToCome(_))) {
-            steps.push(Step::Start { actor, blind: false });
+        if let Some(actor) = state
+            .actors
+            .iter()
+            .position(|actor| matches!(actor, Actor::ToCome(_)))
+        {
+            steps.push(Step::Start {
+                actor,
+                blind: false,
+            });
             if state.faults > 0 {
                 steps.push(Step::Start { actor, blind: true });
             }
         }
-        // Who owns nothing and has only `latest.json` left touches nothing that another one looks at: it comes at the end.
+        // Who owns nothing and has only `latest.json` left touches nothing that another one looks
+        // at: it comes at the end.
         let at_the_end = |actor: usize| match &state.actors[actor] {
             Actor::ToCome(_) => false,
             Actor::Alive(moment) => moment.only_latest_is_left() && !state.owns(actor),
@@ -316,17 +417,27 @@ impl Model for Protocol {
         let mut next = state.clone();
         match step {
             Step::Start { actor, blind } => {
-                let Actor::ToCome(run) = state.actors[actor] else { return None };
+                let Actor::ToCome(run) = state.actors[actor] else {
+                    return None;
+                };
                 next.faults -= u8::from(blind);
                 let identity = self.identity(actor, run, next.clock.tick(true), blind);
                 next.actors[actor] = Actor::Alive(self.executions.start(identity));
             }
-            Step::Read { actor, number, failing } => {
+            Step::Read {
+                actor,
+                number,
+                failing,
+            } => {
                 next.changes -= flips(failing, state.world.failing);
                 next.world.failing = failing;
                 self.answer(&mut next, actor, number, Effect::Done);
             }
-            Step::Call { actor, number, effect } => {
+            Step::Call {
+                actor,
+                number,
+                effect,
+            } => {
                 next.faults -= u8::from(effect != Effect::Done);
                 self.answer(&mut next, actor, number, effect);
             }
@@ -362,15 +473,25 @@ impl Model for Protocol {
                 model.never(state, &[Broken::NotWhatWasRead, Broken::OlderReading])
             }),
             Property::always(STORED, |model: &Self, state| {
-                let stored = [Broken::CommitLost, Broken::RunTwice, Broken::NotStored, Broken::SnapshotChanged];
+                let stored = [
+                    Broken::CommitLost,
+                    Broken::RunTwice,
+                    Broken::NotStored,
+                    Broken::SnapshotChanged,
+                ];
                 model.never(state, &stored)
             }),
             Property::always(SILENT, |model: &Self, state: &State| {
-                matches!(model.unrest(&state.world, None), None | Some(Unrest::Broken(_)))
+                matches!(
+                    model.unrest(&state.world, None),
+                    None | Some(Unrest::Broken(_))
+                )
             }),
             Property::always(UNHINDERED, |model: &Self, state: &State| {
                 let unrest = |dead| model.unrest(&state.world, Some(dead));
-                [TOPIC, CHAT].into_iter().all(|dead| matches!(unrest(dead), None | Some(Unrest::Broken(_))))
+                [TOPIC, CHAT]
+                    .into_iter()
+                    .all(|dead| matches!(unrest(dead), None | Some(Unrest::Broken(_))))
             }),
         ]
     }
@@ -380,7 +501,12 @@ impl Model for Protocol {
 fn faults(call: &Call) -> &'static [Effect] {
     match call {
         Call::Get { .. } => &[Effect::NotLanded],
-        Call::Put { .. } => &[Effect::Conflict, Effect::Landed, Effect::NotLanded, Effect::Refused],
+        Call::Put { .. } => &[
+            Effect::Conflict,
+            Effect::Landed,
+            Effect::NotLanded,
+            Effect::Refused,
+        ],
         Call::Publish { .. } => &[Effect::Landed, Effect::Refused],
         Call::Read => &[],
     }

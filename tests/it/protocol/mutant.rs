@@ -1,5 +1,5 @@
-//! Mistakes in the protocol, each put between an execution and the world: in what it does, or in what it is shown. The checker
-//! has to find every one.
+//! Mistakes in the protocol, each put between an execution and the world: in what it does, or in
+//! what it is shown. The checker has to find every one.
 
 use packwatch::ledger::{Ledger, Owner, RecentRun};
 
@@ -16,7 +16,8 @@ pub enum Mutant {
     PublishesBeforeTheCommit,
     /// A head of another's is sent without our name on it.
     TakesOverUnwritten,
-    /// The owner of a head is a run, which Lambda may run twice at once. See the tokens of the executions.
+    /// The owner of a head is a run, which Lambda may run twice at once. See the tokens of the
+    /// executions.
     OwnsByRunId,
     /// A reading is too old where another one began, and not where it ended, after it began.
     ComparesWithTheStart,
@@ -44,14 +45,18 @@ impl Mutant {
         call: &Call,
         effect: Effect,
     ) -> Answer {
-        let Some(mutant) = mutant else { return world.perform(who, knows, call, effect) };
+        let Some(mutant) = mutant else {
+            return world.perform(who, knows, call, effect);
+        };
         for (topic, digest, message) in world.take_postponed(&who.token) {
             world.send(who, &topic, &digest, &message);
         }
         match call {
             Call::Get { key } if key == LEDGER => {
                 let answer = world.perform(who, knows, call, effect);
-                let Answer::Object(Some((bytes, version))) = answer else { return answer };
+                let Answer::Object(Some((bytes, version))) = answer else {
+                    return answer;
+                };
                 let shown = changed(&bytes, |ledger| mutant.shows(ledger, who, knows));
                 Answer::Object(Some((shown, version)))
             }
@@ -63,9 +68,24 @@ impl Mutant {
                     }
                 }
                 let stored = world.ledger().cloned();
-                let bytes = changed(bytes, |ledger| mutant.stores(ledger, stored.as_ref(), who, knows));
-                let expect = if mutant == Self::PutsUnconditionally { world.version(LEDGER) } else { expect.clone() };
-                world.perform(who, knows, &Call::Put { key: key.clone(), bytes, expect }, effect)
+                let bytes = changed(bytes, |ledger| {
+                    mutant.stores(ledger, stored.as_ref(), who, knows)
+                });
+                let expect = if mutant == Self::PutsUnconditionally {
+                    world.version(LEDGER)
+                } else {
+                    expect.clone()
+                };
+                world.perform(
+                    who,
+                    knows,
+                    &Call::Put {
+                        key: key.clone(),
+                        bytes,
+                        expect,
+                    },
+                    effect,
+                )
             }
             Call::Put { key, bytes, .. }
                 if mutant == Self::BelievesInTheSnapshot
@@ -74,7 +94,11 @@ impl Mutant {
             {
                 Answer::Stored(bytes.version())
             }
-            Call::Publish { topic, digest, message } => match mutant {
+            Call::Publish {
+                topic,
+                digest,
+                message,
+            } => match mutant {
                 Self::PublishesBeforeTheCommit => Answer::Sent,
                 Self::SettlesBeforePublishing if effect == Effect::Done => {
                     world.postpone(&who.token, topic, digest, message);
@@ -83,7 +107,9 @@ impl Mutant {
                 Self::ARefusalEndsIt if knows.refused => Answer::Refused,
                 _ => world.perform(who, knows, call, effect),
             },
-            Call::Get { .. } | Call::Put { .. } | Call::Read => world.perform(who, knows, call, effect),
+            Call::Get { .. } | Call::Put { .. } | Call::Read => {
+                world.perform(who, knows, call, effect)
+            }
         }
     }
 
@@ -93,9 +119,14 @@ impl Mutant {
             Self::AsksOnlyAfterAConflict if knows.recalls == 0 => ledger.reading = None,
             Self::SettlesAnothersHead => {
                 for (topic, audience) in &mut ledger.audiences {
-                    if let (Some(head), Some(sent)) = (&mut audience.head, knows.published.get(topic.as_str())) {
+                    if let (Some(head), Some(sent)) =
+                        (&mut audience.head, knows.published.get(topic.as_str()))
+                    {
                         head.id.clone_from(sent);
-                        head.owner = Some(Owner { execution: who.token.clone(), until: at(who.deadline) });
+                        head.owner = Some(Owner {
+                            execution: who.token.clone(),
+                            until: at(who.deadline),
+                        });
                     }
                 }
             }
@@ -108,7 +139,8 @@ impl Mutant {
         match self {
             Self::TakesOverUnwritten => {
                 for (topic, audience) in &mut ledger.audiences {
-                    let before = stored.and_then(|stored| stored.audiences.get(topic)?.head.as_ref());
+                    let before =
+                        stored.and_then(|stored| stored.audiences.get(topic)?.head.as_ref());
                     if let (Some(head), Some(before)) = (&mut audience.head, before)
                         && head.id == before.id
                     {
@@ -118,7 +150,11 @@ impl Mutant {
             }
             Self::ComparesWithTheStart => {
                 let ours = |until| knows.found.is_some_and(|(_, ended)| at(ended) == until);
-                if let Some(reading) = ledger.reading.as_mut().filter(|reading| ours(reading.until)) {
+                if let Some(reading) = ledger
+                    .reading
+                    .as_mut()
+                    .filter(|reading| ours(reading.until))
+                {
                     reading.until = at(knows.reading_began);
                 }
             }
@@ -126,9 +162,17 @@ impl Mutant {
                 run_id: who.run.clone(),
                 execution: who.token.clone(),
                 sequence: ledger.sequence,
-                snapshot: ledger.last.as_ref().map(|last| last.snapshot.clone()).unwrap_or_default(),
+                snapshot: ledger
+                    .last
+                    .as_ref()
+                    .map(|last| last.snapshot.clone())
+                    .unwrap_or_default(),
                 at: at(knows.now),
-                totals: ledger.last.as_ref().map(|last| last.totals).unwrap_or_default(),
+                totals: ledger
+                    .last
+                    .as_ref()
+                    .map(|last| last.totals)
+                    .unwrap_or_default(),
                 complete: false,
                 narrowed: false,
             }),
@@ -140,5 +184,9 @@ impl Mutant {
 fn changed(bytes: &Bytes, change: impl FnOnce(&mut Ledger)) -> Bytes {
     let mut ledger = bytes.ledger().clone();
     change(&mut ledger);
-    if ledger == *bytes.ledger() { bytes.clone() } else { ledger.to_bytes().expect("JSON").into() }
+    if ledger == *bytes.ledger() {
+        bytes.clone()
+    } else {
+        ledger.to_bytes().expect("JSON").into()
+    }
 }

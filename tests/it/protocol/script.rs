@@ -1,4 +1,5 @@
-//! The world as one execution meets it: what it asks is noted, and answered from a script as far as that goes.
+//! The world as one execution meets it: what it asks is noted, and answered from a script as far as
+//! that goes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -31,10 +32,20 @@ pub fn since_the_first(time: Timestamp) -> Time {
 /// What an execution asks the world for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Call {
-    Get { key: String },
-    Put { key: String, bytes: Bytes, expect: Option<String> },
+    Get {
+        key: String,
+    },
+    Put {
+        key: String,
+        bytes: Bytes,
+        expect: Option<String>,
+    },
     Read,
-    Publish { topic: String, digest: String, message: Bytes },
+    Publish {
+        topic: String,
+        digest: String,
+        message: Bytes,
+    },
 }
 
 impl Call {
@@ -94,7 +105,8 @@ pub struct Played<'a, F> {
     pub blind: bool,
     pub knows: RefCell<Knows>,
     pub calls: Cell<usize>,
-    /// Those for `latest.json`, which are counted apart: what is made beside them does not change their numbers.
+    /// Those for `latest.json`, which are counted apart: what is made beside them does not change
+    /// their numbers.
     pub calls_for_latest: Cell<usize>,
     pub turns: Cell<usize>,
     pub answers: &'a Answers,
@@ -117,15 +129,20 @@ impl<F> Copy for Script<'_, F> {}
 impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Script<'_, F> {
     async fn ask(&self, call: Call) -> Answer {
         let Self(played) = self;
-        let (calls, first) =
-            if call.is_for_latest() { (&played.calls_for_latest, FOR_LATEST) } else { (&played.calls, 0) };
+        let (calls, first) = if call.is_for_latest() {
+            (&played.calls_for_latest, FOR_LATEST)
+        } else {
+            (&played.calls, 0)
+        };
         let number = first + calls.get();
         calls.set(calls.get() + 1);
         // Whatever is asked at the same time is asked before the answer comes.
         turn().await;
         played.turns.set(played.turns.get() + 1);
         let written = played.answers.get(&number).cloned();
-        let Some((answer, at)) = written.or_else(|| played.answer.borrow_mut()(&call, &played.knows.borrow())) else {
+        let Some((answer, at)) =
+            written.or_else(|| played.answer.borrow_mut()(&call, &played.knows.borrow()))
+        else {
             played.waiting.borrow_mut().push((number, call));
             return std::future::pending().await;
         };
@@ -133,7 +150,10 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Script<'_, F> {
         knows.now = knows.now.max(at);
         knows.just_recalled = call.is_recall();
         knows.recalls += usize::from(call.is_recall());
-        knows.refused |= matches!((&call, &answer), (Call::Publish { .. }, Answer::Refused | Answer::Unanswered));
+        knows.refused |= matches!(
+            (&call, &answer),
+            (Call::Publish { .. }, Answer::Refused | Answer::Unanswered)
+        );
         if let Answer::Failing(failing) = &answer {
             knows.found = Some((*failing, knows.now));
         }
@@ -164,9 +184,16 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<
         let mut knows = self.0.knows.borrow_mut();
         knows.reading_began = knows.now;
         if self.0.blind {
-            return Err(GapCause { operation: "Describe".into(), code: "AccessDenied".into(), message: "no".into() });
+            return Err(GapCause {
+                operation: "Describe".into(),
+                code: "AccessDenied".into(),
+                message: "no".into(),
+            });
         }
-        Ok(Page { rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))], next: None })
+        Ok(Page {
+            rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))],
+            next: None,
+        })
     }
 
     async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
@@ -180,28 +207,59 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<
         _: Option<Filter<'_>>,
         _: Option<&str>,
     ) -> Result<Page<(AccountId, Row)>, Unread> {
-        let Answer::Failing(failing) = self.ask(Call::Read).await else { unreachable!("a reading finds rows") };
-        let row = |(account, fails): (&str, bool)| {
-            (account.into(), Row::new(if fails { "CREATE_FAILED" } else { "CREATE_SUCCESSFUL" }))
+        let Answer::Failing(failing) = self.ask(Call::Read).await else {
+            unreachable!("a reading finds rows")
         };
-        Ok(Page { rows: ACCOUNTS.into_iter().zip(failing).map(row).collect(), next: None })
+        let row = |(account, fails): (&str, bool)| {
+            (
+                account.into(),
+                Row::new(if fails {
+                    "CREATE_FAILED"
+                } else {
+                    "CREATE_SUCCESSFUL"
+                }),
+            )
+        };
+        Ok(Page {
+            rows: ACCOUNTS.into_iter().zip(failing).map(row).collect(),
+            next: None,
+        })
     }
 }
 
 impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F> {
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
-        match self.ask(Call::Get { key: key.to_owned() }).await {
-            Answer::Object(object) => Ok(object.map(|(bytes, version)| (bytes.to_vec(), Version(version)))),
+        match self
+            .ask(Call::Get {
+                key: key.to_owned(),
+            })
+            .await
+        {
+            Answer::Object(object) => {
+                Ok(object.map(|(bytes, version)| (bytes.to_vec(), Version(version))))
+            }
             _ => Err("no answer".into()),
         }
     }
 
-    async fn put(&self, key: &str, bytes: bytes::Bytes, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(
+        &self,
+        key: &str,
+        bytes: bytes::Bytes,
+        expect: &Expect,
+    ) -> Result<Version, Unwritten> {
         let expect = match expect {
             Expect::Absent => None,
             Expect::Version(Version(version)) => Some(version.clone()),
         };
-        match self.ask(Call::Put { key: key.to_owned(), bytes: bytes.to_vec().into(), expect }).await {
+        match self
+            .ask(Call::Put {
+                key: key.to_owned(),
+                bytes: bytes.to_vec().into(),
+                expect,
+            })
+            .await
+        {
             Answer::Stored(version) => Ok(Version(version)),
             Answer::Lost => Err(Unwritten::Lost),
             Answer::Refused => Err(Unwritten::Refused("no".into())),
@@ -213,9 +271,20 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F
 impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Notifier for Script<'_, F> {
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
         let (topic, digest) = (topic.as_str().to_owned(), message.deduplication_id.clone());
-        self.0.knows.borrow_mut().published.insert(topic.clone(), digest.clone());
+        self.0
+            .knows
+            .borrow_mut()
+            .published
+            .insert(topic.clone(), digest.clone());
         let message = serde_json::to_vec(message).expect("JSON").into();
-        match self.ask(Call::Publish { topic, digest, message }).await {
+        match self
+            .ask(Call::Publish {
+                topic,
+                digest,
+                message,
+            })
+            .await
+        {
             Answer::Sent => Ok(()),
             _ => Err("no".into()),
         }

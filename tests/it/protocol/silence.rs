@@ -1,4 +1,5 @@
-//! What comes of a state when nothing goes wrong any more: one run after another, until one has nothing to say.
+//! What comes of a state when nothing goes wrong any more: one run after another, until one has
+//! nothing to say.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -31,11 +32,16 @@ impl Protocol {
             Some(Unrest::Broken(broken)) => Some(broken),
             _ => None,
         };
-        state.world.broken.or(afterwards).is_none_or(|found| !broken.contains(&found))
+        state
+            .world
+            .broken
+            .or(afterwards)
+            .is_none_or(|found| !broken.contains(&found))
     }
 
-    /// Whether one run after another without faults, with every owner's time over, falls silent, with every head gone and
-    /// what was told, replayed, what is open. With a `dead` topic: whether the other one is told everything.
+    /// Whether one run after another without faults, with every owner's time over, falls silent,
+    /// with every head gone and what was told, replayed, what is open. With a `dead` topic: whether
+    /// the other one is told everything.
     pub fn unrest(&self, world: &World, dead: Option<&'static str>) -> Option<Unrest> {
         let mut hasher = DefaultHasher::new();
         (world.what_matters_afterwards(), dead).hash(&mut hasher);
@@ -44,7 +50,10 @@ impl Protocol {
             return *known;
         }
         let unrest = self.run_until_silent(world.clone(), dead).err();
-        self.silence.lock().expect("nobody died").insert(print, unrest);
+        self.silence
+            .lock()
+            .expect("nobody died")
+            .insert(print, unrest);
         unrest
     }
 
@@ -55,13 +64,32 @@ impl Protocol {
         let silent = (0..6).any(|number| {
             let started = AFTERWARDS + number * 36 * INVOCATION;
             let run = format!("afterwards-{number}");
-            let identity = Identity { token: run.clone(), run, started, deadline: started + INVOCATION, blind: false };
+            let identity = Identity {
+                token: run.clone(),
+                run,
+                started,
+                deadline: started + INVOCATION,
+                blind: false,
+            };
             let sent = world.sent();
             let end = self.executions.run(&identity, |call, knows| {
-                let refused = matches!(call, Call::Publish { topic, .. } if Some(topic.as_str()) == dead);
-                let effect = if refused { Effect::Refused } else { Effect::Done };
-                let answer = Mutant::perform(self.mutant, &mut world, &identity, knows, call, effect);
-                Some((answer, if *call == Call::Read { knows.now + 1 } else { knows.now }))
+                let refused =
+                    matches!(call, Call::Publish { topic, .. } if Some(topic.as_str()) == dead);
+                let effect = if refused {
+                    Effect::Refused
+                } else {
+                    Effect::Done
+                };
+                let answer =
+                    Mutant::perform(self.mutant, &mut world, &identity, knows, call, effect);
+                Some((
+                    answer,
+                    if *call == Call::Read {
+                        knows.now + 1
+                    } else {
+                        knows.now
+                    },
+                ))
             });
             world.ended(&identity, &end);
             failed |= matches!(end, End::Failed(_));
@@ -78,13 +106,24 @@ impl Protocol {
         }
         for (topic, told) in world.told.iter().filter(|(topic, _)| Some(**topic) != dead) {
             if told.believed != world.failing {
-                return Err(if dead.is_some() { Unrest::HeldUp } else { Unrest::ToldIsNotOpen });
+                return Err(if dead.is_some() {
+                    Unrest::HeldUp
+                } else {
+                    Unrest::ToldIsNotOpen
+                });
             }
             let audiences = &world.ledger().expect("a run has committed").audiences;
-            if audiences.iter().any(|(arn, audience)| arn.as_str() == *topic && audience.head.is_some()) {
+            if audiences
+                .iter()
+                .any(|(arn, audience)| arn.as_str() == *topic && audience.head.is_some())
+            {
                 return Err(Unrest::HeadLeft);
             }
         }
-        if world.snapshots_are_whole() && world.latest_is_the_last() { Ok(()) } else { Err(Unrest::ChainTorn) }
+        if world.snapshots_are_whole() && world.latest_is_the_last() {
+            Ok(())
+        } else {
+            Err(Unrest::ChainTorn)
+        }
     }
 }

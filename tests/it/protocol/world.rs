@@ -1,5 +1,5 @@
-//! Everything outside an execution: the bucket, the topics with what their readers believe, the member accounts. It knows what
-//! must never happen, and notes it when it does.
+//! Everything outside an execution: the bucket, the topics with what their readers believe, the
+//! member accounts. It knows what must never happen, and notes it when it does.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -84,7 +84,12 @@ impl From<Vec<u8>> for Bytes {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let print = hasher.finish();
-        Self(Arc::new(Kept { bytes, print, ledger: OnceLock::new(), link: OnceLock::new() }))
+        Self(Arc::new(Kept {
+            bytes,
+            print,
+            ledger: OnceLock::new(),
+            link: OnceLock::new(),
+        }))
     }
 }
 
@@ -98,13 +103,18 @@ impl Bytes {
     }
 
     pub fn ledger(&self) -> &Ledger {
-        self.0.ledger.get_or_init(|| Ledger::from_bytes(&self.0.bytes).expect("a ledger"))
+        self.0
+            .ledger
+            .get_or_init(|| Ledger::from_bytes(&self.0.bytes).expect("a ledger"))
     }
 
     fn link(&self) -> &Link {
         self.0.link.get_or_init(|| {
             let run = &self.json()["run"];
-            Link { sequence: run["sequence"].clone(), previous: run["previous"].as_str().map(str::to_owned) }
+            Link {
+                sequence: run["sequence"].clone(),
+                previous: run["previous"].as_str().map(str::to_owned),
+            }
         })
     }
 
@@ -180,11 +190,20 @@ impl World {
     }
 
     pub fn sent(&self) -> usize {
-        self.told.values().map(|told| told.digests.len() + told.again).sum()
+        self.told
+            .values()
+            .map(|told| told.digests.len() + told.again)
+            .sum()
     }
 
     /// Does what an execution asks, as far as `effect` lets it.
-    pub fn perform(&mut self, who: &Identity, knows: &Knows, call: &Call, effect: Effect) -> Answer {
+    pub fn perform(
+        &mut self,
+        who: &Identity,
+        knows: &Knows,
+        call: &Call,
+        effect: Effect,
+    ) -> Answer {
         // Only what the ledger could not note, or a topic did not say, is sent again.
         self.excuses += usize::from(match (effect, call) {
             (Effect::Done | Effect::Conflict, _) => false,
@@ -199,7 +218,11 @@ impl World {
             (Effect::Done | Effect::Landed, _) => {}
         }
         let answer = match call {
-            Call::Get { key } => Answer::Object(self.objects.get(key).map(|bytes| (bytes.clone(), bytes.version()))),
+            Call::Get { key } => Answer::Object(
+                self.objects
+                    .get(key)
+                    .map(|bytes| (bytes.clone(), bytes.version())),
+            ),
             Call::Read => Answer::Failing(self.failing),
             Call::Put { key, bytes, expect } => {
                 if self.version(key) != *expect {
@@ -208,12 +231,20 @@ impl World {
                 self.store(who, knows, key, bytes);
                 Answer::Stored(bytes.version())
             }
-            Call::Publish { topic, digest, message } => {
+            Call::Publish {
+                topic,
+                digest,
+                message,
+            } => {
                 self.send(who, topic, digest, message);
                 Answer::Sent
             }
         };
-        if effect == Effect::Landed { Answer::Unanswered } else { answer }
+        if effect == Effect::Landed {
+            Answer::Unanswered
+        } else {
+            answer
+        }
     }
 
     /// Stores an object, whatever was there.
@@ -231,8 +262,12 @@ impl World {
         if next.sequence < before {
             return self.breaks(Broken::CommitLost);
         }
-        let Some(last) = next.last.as_ref().filter(|last| last.run_id == who.run) else { return };
-        if next.sequence == before && self.ledger().and_then(|ledger| ledger.last.as_ref()) == Some(last) {
+        let Some(last) = next.last.as_ref().filter(|last| last.run_id == who.run) else {
+            return;
+        };
+        if next.sequence == before
+            && self.ledger().and_then(|ledger| ledger.last.as_ref()) == Some(last)
+        {
             return;
         }
         if next.sequence == before {
@@ -246,17 +281,31 @@ impl World {
             self.breaks(Broken::OlderReading);
         }
         self.read_until = self.read_until.max(ended);
-        if self.committed.insert(who.run.clone(), who.token.clone()).is_some() {
+        if self
+            .committed
+            .insert(who.run.clone(), who.token.clone())
+            .is_some()
+        {
             self.breaks(Broken::RunTwice);
         }
     }
 
     /// Sends a digest to the readers of a topic.
     pub fn send(&mut self, who: &Identity, topic: &str, digest: &str, message: &Bytes) {
-        let audience = self.ledger().and_then(|ledger| ledger.audiences.iter().find(|(arn, _)| arn.as_str() == topic));
-        let head = audience.and_then(|(_, audience)| audience.head.as_ref()).filter(|head| head.id == digest);
-        let owned = head.and_then(|head| head.owner.as_ref()).is_some_and(|owner| owner.execution == who.token);
-        let told_of = audience.map(|(_, audience)| told_of(self.ledger().expect("there is one"), audience.id));
+        let audience = self.ledger().and_then(|ledger| {
+            ledger
+                .audiences
+                .iter()
+                .find(|(arn, _)| arn.as_str() == topic)
+        });
+        let head = audience
+            .and_then(|(_, audience)| audience.head.as_ref())
+            .filter(|head| head.id == digest);
+        let owned = head
+            .and_then(|head| head.owner.as_ref())
+            .is_some_and(|owner| owner.execution == who.token);
+        let told_of = audience
+            .map(|(_, audience)| told_of(self.ledger().expect("there is one"), audience.id));
         let excuses = self.excuses;
         let told = self.told.get_mut(topic).expect("a topic");
         let mut broken = (!owned).then_some(Broken::SentByAnother);
@@ -291,19 +340,31 @@ impl World {
     }
 
     pub fn postpone(&mut self, token: &str, topic: &str, digest: &str, message: &Bytes) {
-        self.postponed.push((token.to_owned(), topic.to_owned(), digest.to_owned(), message.clone()));
+        self.postponed.push((
+            token.to_owned(),
+            topic.to_owned(),
+            digest.to_owned(),
+            message.clone(),
+        ));
     }
 
     /// What an execution has settled and not sent.
     pub fn take_postponed(&mut self, token: &str) -> Vec<(String, String, Bytes)> {
         let postponed = std::mem::take(&mut self.postponed);
-        let owned = || self.ledger().into_iter().flat_map(|ledger| ledger.owned(token));
+        let owned = || {
+            self.ledger()
+                .into_iter()
+                .flat_map(|ledger| ledger.owned(token))
+        };
         let settled = |(of, topic, digest, _): &(String, String, String, Bytes)| {
             of == token && owned().all(|(arn, head)| arn.as_str() != topic || head.id != *digest)
         };
         let (settled, kept) = postponed.into_iter().partition(settled);
         self.postponed = kept;
-        settled.into_iter().map(|(_, topic, digest, message)| (topic, digest, message)).collect()
+        settled
+            .into_iter()
+            .map(|(_, topic, digest, message)| (topic, digest, message))
+            .collect()
     }
 
     /// What an execution says at its end.
@@ -327,24 +388,41 @@ impl World {
             .into_iter()
             .flat_map(|ledger| &ledger.audiences)
             .map(|(arn, audience)| {
-                audience.head.as_ref().is_some_and(|head| self.told[arn.as_str()].digests.contains_key(&head.id))
+                audience
+                    .head
+                    .as_ref()
+                    .is_some_and(|head| self.told[arn.as_str()].digests.contains_key(&head.id))
             })
             .collect();
-        (self.objects.get(LEDGER).cloned(), self.failing, believed, heads, self.snapshots_are_whole(), self.broken)
+        (
+            self.objects.get(LEDGER).cloned(),
+            self.failing,
+            believed,
+            heads,
+            self.snapshots_are_whole(),
+            self.broken,
+        )
     }
 
     /// Whether `latest.json` is the snapshot of the last commit.
     pub fn latest_is_the_last(&self) -> bool {
-        let latest = self.objects.get(LATEST).map(|latest| &latest.link().sequence);
+        let latest = self
+            .objects
+            .get(LATEST)
+            .map(|latest| &latest.link().sequence);
         latest.cloned() == self.ledger().map(|ledger| ledger.sequence.into())
     }
 
     /// Whether every commit has its snapshot, and each names the one before it.
     pub fn snapshots_are_whole(&self) -> bool {
-        let Some(ledger) = self.ledger() else { return true };
+        let Some(ledger) = self.ledger() else {
+            return true;
+        };
         let mut next = ledger.last.as_ref().map(|last| last.snapshot.as_str());
         for number in (1..=ledger.sequence).rev() {
-            let Some(snapshot) = next.and_then(|key| self.objects.get(key)).map(Bytes::link) else { return false };
+            let Some(snapshot) = next.and_then(|key| self.objects.get(key)).map(Bytes::link) else {
+                return false;
+            };
             if snapshot.sequence != number {
                 return false;
             }
@@ -360,19 +438,36 @@ impl World {
 
 /// Which accounts are open in the ledger.
 fn open(ledger: &Ledger) -> Accounts {
-    ACCOUNTS
-        .map(|account| ledger.open.keys().any(|key| key.account_id.as_ref().is_some_and(|id| id.as_str() == account)))
+    ACCOUNTS.map(|account| {
+        ledger.open.keys().any(|key| {
+            key.account_id
+                .as_ref()
+                .is_some_and(|id| id.as_str() == account)
+        })
+    })
 }
 
 /// Which accounts the ledger takes an audience to believe failing.
 fn told_of(ledger: &Ledger, audience: u32) -> Accounts {
-    let told = ledger.open.iter().filter(|(_, open)| open.told.contains_key(&audience)).map(|(key, _)| key);
-    let owed = ledger.closed.iter().filter(|(_, closed)| closed.owed.contains_key(&audience)).map(|(key, _)| key);
-    let accounts: Vec<_> = told.chain(owed).filter_map(|key| key.account_id.as_ref()).collect();
+    let told = ledger
+        .open
+        .iter()
+        .filter(|(_, open)| open.told.contains_key(&audience))
+        .map(|(key, _)| key);
+    let owed = ledger
+        .closed
+        .iter()
+        .filter(|(_, closed)| closed.owed.contains_key(&audience))
+        .map(|(key, _)| key);
+    let accounts: Vec<_> = told
+        .chain(owed)
+        .filter_map(|key| key.account_id.as_ref())
+        .collect();
     ACCOUNTS.map(|account| accounts.iter().any(|id| id.as_str() == account))
 }
 
-/// What a message says of a kind of change: the digest topic names the accounts, the chat topic counts them.
+/// What a message says of a kind of change: the digest topic names the accounts, the chat topic
+/// counts them.
 #[derive(Debug, PartialEq)]
 enum Change {
     Names(Accounts),
@@ -381,7 +476,11 @@ enum Change {
 
 impl Change {
     fn of(topic: &str, accounts: Accounts) -> Self {
-        if topic == TOPIC { Self::Names(accounts) } else { Self::Number(accounts.into_iter().filter(|it| *it).count()) }
+        if topic == TOPIC {
+            Self::Names(accounts)
+        } else {
+            Self::Number(accounts.into_iter().filter(|it| *it).count())
+        }
     }
 }
 
@@ -391,10 +490,19 @@ fn changes(topic: &str, message: &Bytes) -> (Change, Change) {
     let body: Value = serde_json::from_str(&message.body).expect("JSON");
     if topic == CHAT {
         let context = &body["metadata"]["additionalContext"];
-        let number = |name: &str| Change::Number(context[name].as_str().expect("a word").parse().expect("a number"));
+        let number = |name: &str| {
+            Change::Number(
+                context[name]
+                    .as_str()
+                    .expect("a word")
+                    .parse()
+                    .expect("a number"),
+            )
+        };
         return (number("appeared"), number("cleared"));
     }
-    let digest: Value = serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
+    let digest: Value =
+        serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
     let named = |list: &str| {
         let keys = keys(&digest[list]);
         Change::Names(ACCOUNTS.map(|account| keys.contains(&format!("baseline/{account}"))))

@@ -1,4 +1,5 @@
-//! Packs in memory behind AWS Config's answers, in pages that shift when the packs change between two calls.
+//! Packs in memory behind AWS Config's answers, in pages that shift when the packs change between
+//! two calls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -72,7 +73,10 @@ impl Organization {
     async fn call(&self) -> Packs {
         let number = self.calls.get();
         self.calls.set(number + 1);
-        sleep(Duration::from_millis(self.delays[number % self.delays.len()])).await;
+        sleep(Duration::from_millis(
+            self.delays[number % self.delays.len()],
+        ))
+        .await;
         for change in self.changes.get(&number).into_iter().flatten() {
             let mut packs = self.now();
             match change {
@@ -86,7 +90,13 @@ impl Organization {
                 }
                 Change::Pack(pack, None) => drop(packs.remove(pack)),
                 Change::Pack(pack, Some(status)) => {
-                    packs.entry(pack).or_insert_with(|| Pack { status, members: BTreeMap::new() }).status = status;
+                    packs
+                        .entry(pack)
+                        .or_insert_with(|| Pack {
+                            status,
+                            members: BTreeMap::new(),
+                        })
+                        .status = status;
                 }
             }
             self.instants.borrow_mut().push(packs);
@@ -100,11 +110,25 @@ impl Organization {
 }
 
 /// The rows of a page, of those that are kept, and the token of the next.
-fn page<T>(rows: Vec<T>, size: usize, token: Option<&str>, sparse: bool, keep: impl Fn(&T) -> bool) -> Page<T> {
+fn page<T>(
+    rows: Vec<T>,
+    size: usize,
+    token: Option<&str>,
+    sparse: bool,
+    keep: impl Fn(&T) -> bool,
+) -> Page<T> {
     let from: usize = token.map_or(0, |token| token.parse().expect("a token of ours"));
     let rows: Vec<T> = rows.into_iter().filter(|row| sparse || keep(row)).collect();
     let next = (from + size < rows.len()).then(|| (from + size).to_string());
-    Page { rows: rows.into_iter().skip(from).take(size).filter(|row| keep(row)).collect(), next }
+    Page {
+        rows: rows
+            .into_iter()
+            .skip(from)
+            .take(size)
+            .filter(|row| keep(row))
+            .collect(),
+        next,
+    }
 }
 
 impl StatusSource for Organization {
@@ -120,14 +144,25 @@ impl StatusSource for Organization {
         0
     }
 
-    async fn packs(&self, _: &Watched, token: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        _: &Watched,
+        token: Option<&str>,
+    ) -> Result<Page<(PackName, Row)>, GapCause> {
         let packs = self.call().await;
-        let rows = packs.iter().map(|(name, pack)| ((*name).into(), Row::new(pack.status))).collect();
+        let rows = packs
+            .iter()
+            .map(|(name, pack)| ((*name).into(), Row::new(pack.status)))
+            .collect();
         Ok(page(rows, self.packs_a_page, token, false, |_| true))
     }
 
     async fn pack(&self, _: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
-        Ok(self.call().await.get(name.as_str()).map(|pack| Row::new(pack.status)))
+        Ok(self
+            .call()
+            .await
+            .get(name.as_str())
+            .map(|pack| Row::new(pack.status)))
     }
 
     async fn members(
@@ -139,12 +174,22 @@ impl StatusSource for Organization {
     ) -> Result<Page<(AccountId, Row)>, Unread> {
         let packs = self.call().await;
         let pack = packs.get(name.as_str()).ok_or(Unread::NoSuchPack)?;
-        let rows = pack.members.iter().map(|(number, status)| (account(*number), Row::new(status))).collect();
-        Ok(page(rows, 100, token, self.sparse, |(account, row): &(AccountId, Row)| match filter {
-            None => true,
-            Some(Filter::Account(asked)) => account == asked,
-            Some(Filter::Status(asked)) => row.status == *asked,
-        }))
+        let rows = pack
+            .members
+            .iter()
+            .map(|(number, status)| (account(*number), Row::new(status)))
+            .collect();
+        Ok(page(
+            rows,
+            100,
+            token,
+            self.sparse,
+            |(account, row): &(AccountId, Row)| match filter {
+                None => true,
+                Some(Filter::Account(asked)) => account == asked,
+                Some(Filter::Status(asked)) => row.status == *asked,
+            },
+        ))
     }
 }
 
@@ -155,7 +200,8 @@ pub fn row(packs: &Packs, pack: &str, member: Option<&AccountId>) -> Option<Stat
         None => pack.status,
         Some(id) => {
             let number = id.as_str().parse::<u64>().expect("a number") - 200_000_000_000;
-            pack.members.get(&u32::try_from(number).expect("a small one"))?
+            pack.members
+                .get(&u32::try_from(number).expect("a small one"))?
         }
     };
     Some(status.into())
@@ -164,5 +210,9 @@ pub fn row(packs: &Packs, pack: &str, member: Option<&AccountId>) -> Option<Stat
 /// What is true of it: a pack that says it is deleted has no members.
 pub fn standing(packs: &Packs, pack: &str, member: Option<&AccountId>) -> Standing {
     let of = |member| row(packs, pack, member).map_or(Standing::Absent, |status| status.standing());
-    if of(None) == Standing::Absent { Standing::Absent } else { of(member) }
+    if of(None) == Standing::Absent {
+        Standing::Absent
+    } else {
+        of(member)
+    }
 }

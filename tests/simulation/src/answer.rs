@@ -32,7 +32,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into(), code: None }
+        Self {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body: body.into(),
+            code: None,
+        }
     }
 
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -51,21 +56,30 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into() }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+        }
     }
 }
 
 impl Service {
     /// The refusal in the service's own error form.
     ///
-    /// JSON 1.1 names the error in `__type` and `x-amzn-ErrorType`; S3 answers a bare `Error` document; the query
-    /// protocol wraps it in `ErrorResponse` with the side that is to blame.
+    /// JSON 1.1 names the error in `__type` and `x-amzn-ErrorType`; S3 answers a bare `Error`
+    /// document; the query protocol wraps it in `ErrorResponse` with the side that is to blame.
     pub(crate) fn refuse(self, refusal: &Refusal, request_id: &str) -> Answer {
-        let Refusal { status, code, message } = refusal;
+        let Refusal {
+            status,
+            code,
+            message,
+        } = refusal;
         let mut answer = match self {
             Self::Config | Self::Organizations => {
                 let body = serde_json::json!({"__type": code, "message": message});
-                Answer::new(*status, "application/x-amz-json-1.1", body.to_string()).header("x-amzn-errortype", code)
+                Answer::new(*status, "application/x-amz-json-1.1", body.to_string())
+                    .header("x-amzn-errortype", code)
             }
             Self::S3 => {
                 let body = format!(
@@ -144,7 +158,9 @@ impl Service {
         };
         match self {
             Self::Config => Refusal::new(400, "AccessDeniedException", message("config")),
-            Self::Organizations => Refusal::new(400, "AccessDeniedException", message("organizations")),
+            Self::Organizations => {
+                Refusal::new(400, "AccessDeniedException", message("organizations"))
+            }
             Self::S3 => Refusal::new(403, "AccessDenied", "Access Denied"),
             Self::Sns => Refusal::new(403, "AuthorizationError", message("SNS")),
             Self::Sts => Refusal::new(403, "AccessDenied", message("sts")),
@@ -154,13 +170,17 @@ impl Service {
     /// How the service says that a session token has run out.
     pub(crate) fn expired(self) -> Refusal {
         match self {
-            Self::Config | Self::Organizations => {
-                Refusal::new(400, "ExpiredTokenException", "The security token included in the request is expired")
-            }
+            Self::Config | Self::Organizations => Refusal::new(
+                400,
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            ),
             Self::S3 => Refusal::new(400, "ExpiredToken", "The provided token has expired."),
-            Self::Sns | Self::Sts => {
-                Refusal::new(403, "ExpiredToken", "The security token included in the request is expired")
-            }
+            Self::Sns | Self::Sts => Refusal::new(
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired",
+            ),
         }
     }
 
@@ -177,9 +197,11 @@ impl Service {
                 "InvalidAccessKeyId",
                 "The AWS Access Key Id you provided does not exist in our records.",
             ),
-            Self::Sns | Self::Sts => {
-                Refusal::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
-            }
+            Self::Sns | Self::Sts => Refusal::new(
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+            ),
         }
     }
 
@@ -187,7 +209,9 @@ impl Service {
     pub(crate) fn unsigned(self) -> Refusal {
         let message = "Request is missing Authentication Token";
         match self {
-            Self::Config | Self::Organizations => Refusal::new(400, "MissingAuthenticationTokenException", message),
+            Self::Config | Self::Organizations => {
+                Refusal::new(400, "MissingAuthenticationTokenException", message)
+            }
             Self::S3 => Refusal::new(403, "AccessDenied", "Access Denied"),
             Self::Sns | Self::Sts => Refusal::new(403, "MissingAuthenticationToken", message),
         }

@@ -23,7 +23,8 @@ pub struct Call {
     pub token: Option<String>,
     /// The filters of a detailed reading, as `AccountId=...&Status=...`.
     pub filter: Option<String>,
-    /// The condition of a write, as `If-Match: "..."`, or the part that is read, as `Range: bytes=0-99`.
+    /// The condition of a write, as `If-Match: "..."`, or the part that is read, as `Range:
+    /// bytes=0-99`.
     pub condition: Option<String>,
     /// Calls of this service, caller and region under way when it arrived, this one included.
     pub in_flight: usize,

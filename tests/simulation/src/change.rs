@@ -1,4 +1,5 @@
-//! The changes that a world can undergo: one vocabulary for tests, documents, schedules and the control endpoint.
+//! The changes that a world can undergo: one vocabulary for tests, documents, schedules and the
+//! control endpoint.
 
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ pub enum Change {
     },
     /// The account has left the organization.
     RemoveAccount(String),
-    /// Whether the account has `s3:ListBucket`; without it a missing key answers 403 instead of 404.
+    /// Whether the account has `s3:ListBucket`; without it a missing key answers 403 instead of
+    /// 404.
     Listing {
         account: String,
         allowed: bool,
@@ -85,7 +87,8 @@ pub enum Change {
         pack: String,
         account: String,
     },
-    /// Creates packs `pack-000`, `pack-001`, ... with members from account 200000000001 on, the failing ones spread evenly.
+    /// Creates packs `pack-000`, `pack-001`, ... with members from account 200000000001 on, the
+    /// failing ones spread evenly.
     Fill {
         caller: String,
         region: String,
@@ -95,9 +98,11 @@ pub enum Change {
     },
     /// Pages hold at most so many rows, whatever the limit; `null` lifts it.
     PageSize(Option<usize>),
-    /// Filters are applied after paging: filtered pages are short, or empty, and still carry a token.
+    /// Filters are applied after paging: filtered pages are short, or empty, and still carry a
+    /// token.
     SparseFilters(bool),
-    /// Before every so many pages, the first included, comes an empty one with a token; `null` lifts it.
+    /// Before every so many pages, the first included, comes an empty one with a token; `null`
+    /// lifts it.
     EmptyPageEvery(Option<usize>),
     /// A last page that is full still carries a token, which leads to an empty one.
     TrailingPage(bool),
@@ -124,7 +129,8 @@ impl World {
             Change::AllowCaller(account) => drop(self.callers.insert(account)),
             Change::DenyCaller(account) => drop(self.callers.remove(&account)),
             Change::AddKey { key, account } => {
-                self.keys.insert(key.clone(), Identity::user(&key, &account));
+                self.keys
+                    .insert(key.clone(), Identity::user(&key, &account));
             }
             Change::AllowRole { arn, external_id } => drop(self.roles.insert(arn, external_id)),
             Change::DenyRole(arn) => drop(self.roles.remove(&arn)),
@@ -133,12 +139,24 @@ impl World {
             | Change::PutMember { .. }
             | Change::RemoveMember { .. }
             | Change::Fill { .. } => self.apply_to_packs(change),
-            Change::PutAccount { account, name, state } => drop(self.accounts.insert(account, Account { name, state })),
+            Change::PutAccount {
+                account,
+                name,
+                state,
+            } => drop(self.accounts.insert(account, Account { name, state })),
             Change::RemoveAccount(account) => drop(self.accounts.remove(&account)),
-            Change::Listing { account, allowed: true } => drop(self.unlisting.remove(&account)),
-            Change::Listing { account, allowed: false } => drop(self.unlisting.insert(account)),
+            Change::Listing {
+                account,
+                allowed: true,
+            } => drop(self.unlisting.remove(&account)),
+            Change::Listing {
+                account,
+                allowed: false,
+            } => drop(self.unlisting.insert(account)),
             Change::CreateBucket(bucket) => drop(self.buckets.entry(bucket).or_default()),
-            Change::SetObject { bucket, key, body } => self.write_object(&bucket, &key, body.into_bytes()),
+            Change::SetObject { bucket, key, body } => {
+                self.write_object(&bucket, &key, body.into_bytes())
+            }
             Change::RemoveObject { bucket, key } => self.delete_object(&bucket, &key),
             Change::CreateTopic(arn) => drop(self.topics.entry(arn).or_default()),
             Change::RemoveTopic(arn) => drop(self.topics.remove(&arn)),
@@ -167,24 +185,61 @@ impl World {
 
     fn apply_to_packs(&mut self, change: Change) {
         match change {
-            Change::PutPack { caller, region, pack, row } => self.pack(caller, region, pack).row = row,
-            Change::RemovePack { caller, region, pack } => {
-                self.packs.entry((caller, region)).or_default().remove(&pack);
+            Change::PutPack {
+                caller,
+                region,
+                pack,
+                row,
+            } => self.pack(caller, region, pack).row = row,
+            Change::RemovePack {
+                caller,
+                region,
+                pack,
+            } => {
+                self.packs
+                    .entry((caller, region))
+                    .or_default()
+                    .remove(&pack);
             }
-            Change::PutMember { caller, region, pack, account, row } => {
+            Change::PutMember {
+                caller,
+                region,
+                pack,
+                account,
+                row,
+            } => {
                 self.pack(caller, region, pack).members.insert(account, row);
             }
-            Change::RemoveMember { caller, region, pack, account } => {
-                if let Some(pack) = self.packs.entry((caller, region)).or_default().get_mut(&pack) {
+            Change::RemoveMember {
+                caller,
+                region,
+                pack,
+                account,
+            } => {
+                if let Some(pack) = self
+                    .packs
+                    .entry((caller, region))
+                    .or_default()
+                    .get_mut(&pack)
+                {
                     pack.members.remove(&account);
                 }
             }
-            Change::Fill { caller, region, packs, members, failing } => {
+            Change::Fill {
+                caller,
+                region,
+                packs,
+                members,
+                failing,
+            } => {
                 for number in 0..packs {
                     let generation = self.next_serial();
                     let made = Pack::generated(members, failing, generation);
                     let source = (caller.clone(), region.clone());
-                    self.packs.entry(source).or_default().insert(format!("pack-{number:03}"), made);
+                    self.packs
+                        .entry(source)
+                        .or_default()
+                        .insert(format!("pack-{number:03}"), made);
                 }
             }
             other => unreachable!("{other:?} concerns no pack"),
@@ -194,8 +249,15 @@ impl World {
     /// The pack, created settled and without members if it is not there.
     fn pack(&mut self, caller: String, region: String, pack: String) -> &mut Pack {
         let generation = self.next_serial();
-        let made =
-            || Pack { row: Row::new("CREATE_SUCCESSFUL"), members: std::collections::BTreeMap::new(), generation };
-        self.packs.entry((caller, region)).or_default().entry(pack).or_insert_with(made)
+        let made = || Pack {
+            row: Row::new("CREATE_SUCCESSFUL"),
+            members: std::collections::BTreeMap::new(),
+            generation,
+        };
+        self.packs
+            .entry((caller, region))
+            .or_default()
+            .entry(pack)
+            .or_insert_with(made)
     }
 }

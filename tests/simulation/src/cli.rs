@@ -25,7 +25,12 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, world: None, port_file: None }
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            world: None,
+            port_file: None,
+        }
     }
 }
 
@@ -48,18 +53,24 @@ fn run() -> Result<(), String> {
     let organization = match &options.world {
         None => Organization::new("111122223333"),
         Some(path) => {
-            let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Organization::from_json(&text).map_err(|error| format!("{}: {error}", path.display()))?
+            let text =
+                fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Organization::from_json(&text)
+                .map_err(|error| format!("{}: {error}", path.display()))?
         }
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
     runtime.block_on(serve(&organization, &options))
 }
 
 async fn serve(organization: &Organization, options: &Options) -> Result<(), String> {
     let address = SocketAddr::new(options.address, options.port);
-    let server = Server::start_on(organization, address).await.map_err(|error| format!("{address}: {error}"))?;
+    let server = Server::start_on(organization, address)
+        .await
+        .map_err(|error| format!("{address}: {error}"))?;
     if let Some(path) = &options.port_file {
         // Renamed into place, so that whoever waits for the file never reads half a number.
         let draft = path.with_extension("draft");
@@ -78,10 +89,20 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
         if argument == "--help" {
             return Ok(None);
         }
-        let value = arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
         match argument.as_str() {
-            "--address" => options.address = value?.parse().map_err(|error| format!("--address: {error}\n{USAGE}"))?,
-            "--port" => options.port = value?.parse().map_err(|error| format!("--port: {error}\n{USAGE}"))?,
+            "--address" => {
+                options.address = value?
+                    .parse()
+                    .map_err(|error| format!("--address: {error}\n{USAGE}"))?
+            }
+            "--port" => {
+                options.port = value?
+                    .parse()
+                    .map_err(|error| format!("--port: {error}\n{USAGE}"))?
+            }
             "--world" => options.world = Some(value?.into()),
             "--port-file" => options.port_file = Some(value?.into()),
             _ => return Err(format!("{argument} is not known\n{USAGE}")),

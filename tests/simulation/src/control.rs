@@ -1,4 +1,5 @@
-//! Control over HTTP, at paths that no bucket can have: `/_calls`, `/_publishes`, `/_world`, `/_fault`.
+//! Control over HTTP, at paths that no bucket can have: `/_calls`, `/_publishes`, `/_world`,
+//! `/_fault`.
 
 use hyper::Method;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,9 @@ pub(crate) fn answer(organization: &Organization, request: &Request) -> Option<A
     let endpoint = request.path.strip_prefix("/_")?;
     Some(match (&request.method, endpoint) {
         (&Method::GET, "calls") => Answer::new(200, JSON, json!(organization.calls()).to_string()),
-        (&Method::GET, "publishes") => Answer::new(200, JSON, json!(organization.publishes()).to_string()),
+        (&Method::GET, "publishes") => {
+            Answer::new(200, JSON, json!(organization.publishes()).to_string())
+        }
         (&Method::POST, "world") => accept::<Vec<Change>>(request, |changes| {
             for change in changes {
                 organization.apply(change);

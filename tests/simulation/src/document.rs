@@ -93,13 +93,25 @@ impl Document {
     pub fn changes(self) -> Vec<Change> {
         let mut changes: Vec<Change> = self.now.map(Change::AdvanceTo).into_iter().collect();
         changes.extend(self.callers.into_iter().map(Change::AllowCaller));
-        changes.extend(self.keys.into_iter().map(|(key, account)| Change::AddKey { key, account }));
-        changes.extend(self.roles.into_iter().map(|(arn, external_id)| Change::AllowRole { arn, external_id }));
-        changes.extend(self.accounts.into_iter().map(|(account, Account { name, state })| Change::PutAccount {
-            account,
-            name,
-            state,
-        }));
+        changes.extend(
+            self.keys
+                .into_iter()
+                .map(|(key, account)| Change::AddKey { key, account }),
+        );
+        changes.extend(
+            self.roles
+                .into_iter()
+                .map(|(arn, external_id)| Change::AllowRole { arn, external_id }),
+        );
+        changes.extend(
+            self.accounts
+                .into_iter()
+                .map(|(account, Account { name, state })| Change::PutAccount {
+                    account,
+                    name,
+                    state,
+                }),
+        );
         changes.extend(self.buckets.into_iter().map(Change::CreateBucket));
         changes.extend(self.topics.into_iter().map(Change::CreateTopic));
         changes.extend(self.packs.into_iter().flat_map(PackEntry::changes));
@@ -107,7 +119,9 @@ impl Document {
         changes.push(Change::SparseFilters(self.sparse_filters));
         changes.push(Change::EmptyPageEvery(self.empty_page_every));
         changes.push(Change::TrailingPage(self.trailing_page));
-        changes.push(Change::Latency(std::time::Duration::from_millis(self.latency_millis)));
+        changes.push(Change::Latency(std::time::Duration::from_millis(
+            self.latency_millis,
+        )));
         changes.push(Change::RateLimit(self.rate_limit));
         changes.extend(self.faults.into_iter().map(Change::Fault));
         changes.extend(self.changes);
@@ -117,7 +131,13 @@ impl Document {
 
 impl PackEntry {
     fn changes(self) -> Vec<Change> {
-        let Self { caller, region, pack, row, members } = self;
+        let Self {
+            caller,
+            region,
+            pack,
+            row,
+            members,
+        } = self;
         let members = match members {
             Members::Generated(Generated { count, failing }) => generate_members(count, failing),
             Members::Listed(members) => members,

@@ -13,10 +13,16 @@ use crate::change::Change;
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The call is refused with this, in the service's own form.
-    Error { status: u16, code: String, message: String },
-    /// Refused as the service throttles: `ThrottlingException` with HTTP 400 from AWS Config, `SlowDown` from S3.
+    Error {
+        status: u16,
+        code: String,
+        message: String,
+    },
+    /// Refused as the service throttles: `ThrottlingException` with HTTP 400 from AWS Config,
+    /// `SlowDown` from S3.
     Throttle,
-    /// Refused as policies do: `AccessDeniedException` with HTTP 400 from AWS Config, 403 elsewhere.
+    /// Refused as policies do: `AccessDeniedException` with HTTP 400 from AWS Config, 403
+    /// elsewhere.
     Denied,
     /// Refused because the session token has expired.
     ExpiredToken,
@@ -25,7 +31,11 @@ pub enum Effect {
     /// HTTP 503 from something in front of the service: an HTML page without an error code.
     Unavailable,
     /// This answer, instead of the call.
-    Raw { status: u16, content_type: String, body: String },
+    Raw {
+        status: u16,
+        content_type: String,
+        body: String,
+    },
     /// The call happens, and its answer is no JSON or XML.
     Malformed,
     /// The call happens, and its answer has no body.
@@ -44,10 +54,11 @@ pub enum Effect {
     RepeatToken,
     /// The call happens, and the second page leads to a third that leads back to the second.
     TokenCycle,
-    /// The call happens at once, and is answered this many milliseconds later. Goes with any other effect.
+    /// The call happens at once, and is answered this many milliseconds later. Goes with any other
+    /// effect.
     Delay(#[serde(with = "crate::millis")] Duration),
-    /// The call happens, and is answered, this many milliseconds later; it happens also when its caller has given up
-    /// by then. Goes with any other effect.
+    /// The call happens, and is answered, this many milliseconds later; it happens also when its
+    /// caller has given up by then. Goes with any other effect.
     Hold(#[serde(with = "crate::millis")] Duration),
     /// The world changes right after the call. Goes with any other effect.
     Then(Vec<Change>),
@@ -69,8 +80,9 @@ pub enum When {
 
 /// An effect, and the calls that it befalls.
 ///
-/// Faults are asked in the order in which they were given. The first whose effect decides the answer decides it;
-/// delays and changes of every fault that applies add up. Calls that the rate limit refuses are not counted.
+/// Faults are asked in the order in which they were given. The first whose effect decides the
+/// answer decides it; delays and changes of every fault that applies add up. Calls that the rate
+/// limit refuses are not counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[must_use]
@@ -94,12 +106,24 @@ pub struct Fault {
 impl Fault {
     /// A fault that befalls every call, until it is narrowed.
     pub fn new(effect: Effect) -> Self {
-        Self { effect, when: When::Always, service: None, operation: None, caller: None, region: None, target: None }
+        Self {
+            effect,
+            when: When::Always,
+            service: None,
+            operation: None,
+            caller: None,
+            region: None,
+            target: None,
+        }
     }
 
     /// A refusal with this status, code and message.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::new(Effect::Error { status, code: code.to_owned(), message: message.to_owned() })
+        Self::new(Effect::Error {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        })
     }
 
     /// Changes right after a call.
@@ -159,7 +183,10 @@ impl Fault {
             && is(self.operation.as_ref(), &call.operation)
             && is(self.caller.as_ref(), &call.caller)
             && is(self.region.as_ref(), &call.region)
-            && self.target.as_ref().is_none_or(|part| call.target.contains(part.as_str()))
+            && self
+                .target
+                .as_ref()
+                .is_none_or(|part| call.target.contains(part.as_str()))
     }
 }
 
@@ -175,7 +202,8 @@ impl Armed {
         Self { fault, seen: 0 }
     }
 
-    /// Counts the call if it matches, and gives the effect if this is a call that the fault befalls.
+    /// Counts the call if it matches, and gives the effect if this is a call that the fault
+    /// befalls.
     pub fn strike(&mut self, call: &Call) -> Option<&Effect> {
         if !self.fault.matches(call) {
             return None;

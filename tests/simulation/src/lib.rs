@@ -1,10 +1,11 @@
-//! A simulated organization: one loopback HTTP/1.1 server that speaks the wire of AWS Config, AWS Organizations, S3, SNS
-//! and STS as far as packwatch calls them.
+//! A simulated organization: one loopback HTTP/1.1 server that speaks the wire of AWS Config, AWS
+//! Organizations, S3, SNS and STS as far as packwatch calls them.
 //!
-//! [`Organization`] is the world: accounts, conformance packs and their members, buckets, topics, roles, and the script
-//! of what goes wrong. [`Server`] puts it on a port. Everything a caller did is kept: [`Call`]s, [`Publish`]es and every
-//! [`Version`] of every object. The wire shapes follow the botocore 1.44 service models and the API references of the
-//! five services; `tests/simulation_boto3.py` holds them to boto3.
+//! [`Organization`] is the world: accounts, conformance packs and their members, buckets, topics,
+//! roles, and the script of what goes wrong. [`Server`] puts it on a port. Everything a caller did
+//! is kept: [`Call`]s, [`Publish`]es and every [`Version`] of every object. The wire shapes follow
+//! the botocore 1.44 service models and the API references of the five services;
+//! `tests/simulation_boto3.py` holds them to boto3.
 
 mod answer;
 mod call;

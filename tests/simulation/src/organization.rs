@@ -18,8 +18,9 @@ use crate::world::World;
 
 /// A simulated organization. Clones share one world.
 ///
-/// Its own account may call AWS Config from the start, with the access keys `AKIDOWN` and `AKIDEXAMPLE`; any secret will
-/// do. The methods are short for [`Change`]s, which say what each means.
+/// Its own account may call AWS Config from the start, with the access keys `AKIDOWN` and
+/// `AKIDEXAMPLE`; any secret will do. The methods are short for [`Change`]s, which say what each
+/// means.
 #[derive(Clone, Debug)]
 pub struct Organization(Arc<Mutex<World>>);
 
@@ -60,11 +61,17 @@ impl Organization {
     }
 
     pub fn add_key(&self, key: &str, account: &str) {
-        self.apply(Change::AddKey { key: key.to_owned(), account: account.to_owned() });
+        self.apply(Change::AddKey {
+            key: key.to_owned(),
+            account: account.to_owned(),
+        });
     }
 
     pub fn allow_role(&self, arn: &str, external_id: Option<&str>) {
-        self.apply(Change::AllowRole { arn: arn.to_owned(), external_id: external_id.map(str::to_owned) });
+        self.apply(Change::AllowRole {
+            arn: arn.to_owned(),
+            external_id: external_id.map(str::to_owned),
+        });
     }
 
     pub fn deny_role(&self, arn: &str) {
@@ -73,7 +80,11 @@ impl Organization {
 
     pub fn put_account(&self, account: &str, name: &str, state: &str) {
         let [account, name, state] = [account, name, state].map(str::to_owned);
-        self.apply(Change::PutAccount { account, name, state });
+        self.apply(Change::PutAccount {
+            account,
+            name,
+            state,
+        });
     }
 
     pub fn remove_account(&self, account: &str) {
@@ -82,38 +93,77 @@ impl Organization {
 
     /// Takes `s3:ListBucket` from an account.
     pub fn deny_listing(&self, account: &str) {
-        self.apply(Change::Listing { account: account.to_owned(), allowed: false });
+        self.apply(Change::Listing {
+            account: account.to_owned(),
+            allowed: false,
+        });
     }
 
     /// Gives `s3:ListBucket` back to an account.
     pub fn allow_listing(&self, account: &str) {
-        self.apply(Change::Listing { account: account.to_owned(), allowed: true });
+        self.apply(Change::Listing {
+            account: account.to_owned(),
+            allowed: true,
+        });
     }
 
     pub fn put_pack(&self, caller: &str, region: &str, pack: &str, row: Row) {
         let [caller, region, pack] = [caller, region, pack].map(str::to_owned);
-        self.apply(Change::PutPack { caller, region, pack, row });
+        self.apply(Change::PutPack {
+            caller,
+            region,
+            pack,
+            row,
+        });
     }
 
     pub fn remove_pack(&self, caller: &str, region: &str, pack: &str) {
         let [caller, region, pack] = [caller, region, pack].map(str::to_owned);
-        self.apply(Change::RemovePack { caller, region, pack });
+        self.apply(Change::RemovePack {
+            caller,
+            region,
+            pack,
+        });
     }
 
     pub fn put_member(&self, caller: &str, region: &str, pack: &str, account: &str, row: Row) {
         let [caller, region, pack, account] = [caller, region, pack, account].map(str::to_owned);
-        self.apply(Change::PutMember { caller, region, pack, account, row });
+        self.apply(Change::PutMember {
+            caller,
+            region,
+            pack,
+            account,
+            row,
+        });
     }
 
     pub fn remove_member(&self, caller: &str, region: &str, pack: &str, account: &str) {
         let [caller, region, pack, account] = [caller, region, pack, account].map(str::to_owned);
-        self.apply(Change::RemoveMember { caller, region, pack, account });
+        self.apply(Change::RemoveMember {
+            caller,
+            region,
+            pack,
+            account,
+        });
     }
 
     /// Creates packs `pack-000`, `pack-001`, ... with generated members.
-    pub fn fill(&self, caller: &str, region: &str, packs: usize, members_per_pack: usize, failing_per_pack: usize) {
+    pub fn fill(
+        &self,
+        caller: &str,
+        region: &str,
+        packs: usize,
+        members_per_pack: usize,
+        failing_per_pack: usize,
+    ) {
         let [caller, region] = [caller, region].map(str::to_owned);
-        self.apply(Change::Fill { caller, region, packs, members: members_per_pack, failing: failing_per_pack });
+        self.apply(Change::Fill {
+            caller,
+            region,
+            packs,
+            members: members_per_pack,
+            failing: failing_per_pack,
+        });
     }
 
     pub fn create_bucket(&self, bucket: &str) {
@@ -130,20 +180,32 @@ impl Organization {
 
     /// The object as readers see it.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
-        self.world().current(bucket, key).map(|version| version.body.clone())
+        self.world()
+            .current(bucket, key)
+            .map(|version| version.body.clone())
     }
 
     /// All objects of a bucket as readers see them, by key.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
         let world = self.world();
-        let keys = world.buckets.get(bucket).into_iter().flat_map(|objects| objects.keys());
-        keys.filter_map(|key| Some((key.clone(), world.current(bucket, key)?.body.clone()))).collect()
+        let keys = world
+            .buckets
+            .get(bucket)
+            .into_iter()
+            .flat_map(|objects| objects.keys());
+        keys.filter_map(|key| Some((key.clone(), world.current(bucket, key)?.body.clone())))
+            .collect()
     }
 
     /// Every version that an object ever had, oldest first.
     pub fn versions(&self, bucket: &str, key: &str) -> Vec<Version> {
         let world = self.world();
-        world.buckets.get(bucket).and_then(|objects| objects.get(key)).cloned().unwrap_or_default()
+        world
+            .buckets
+            .get(bucket)
+            .and_then(|objects| objects.get(key))
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub fn create_topic(&self, arn: &str) {
@@ -194,7 +256,10 @@ impl Organization {
 
     /// Schedules a change for when the world's clock passes a time.
     pub fn at(&self, time: Timestamp, change: Change) {
-        self.apply(Change::At { at: time, change: vec![change] });
+        self.apply(Change::At {
+            at: time,
+            change: vec![change],
+        });
     }
 
     /// Stops the world's clock at a time, and applies what was scheduled until then.

@@ -46,7 +46,11 @@ fn operation(request: &Request) -> &str {
 }
 
 /// Answers the call: the management account and delegated administrators may ask.
-pub(crate) fn perform(world: &World, caller: &Identity, request: &Request) -> Result<Answer, Refusal> {
+pub(crate) fn perform(
+    world: &World,
+    caller: &Identity,
+    request: &Request,
+) -> Result<Answer, Refusal> {
     if operation(request) != "DescribeAccount" {
         return Err(Refusal::new(400, "UnknownOperationException", ""));
     }
@@ -54,7 +58,11 @@ pub(crate) fn perform(world: &World, caller: &Identity, request: &Request) -> Re
         .map_err(|error| Refusal::new(400, "SerializationException", error.to_string()))?;
     let id = input.account_id.unwrap_or_default();
     if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::new(400, "InvalidInputException", "You specified an invalid value."));
+        return Err(Refusal::new(
+            400,
+            "InvalidInputException",
+            "You specified an invalid value.",
+        ));
     }
     if !world.callers.contains(&caller.account) {
         let message = "You don't have permissions to access this resource.";
@@ -76,5 +84,9 @@ pub(crate) fn perform(world: &World, caller: &Identity, request: &Request) -> Re
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": 1_600_000_000.0,
     });
-    Ok(Answer::new(200, "application/x-amz-json-1.1", json!({"Account": account}).to_string()))
+    Ok(Answer::new(
+        200,
+        "application/x-amz-json-1.1",
+        json!({"Account": account}).to_string(),
+    ))
 }

@@ -9,7 +9,8 @@ use crate::row::Row;
 /// The first account id that generated members get; the others count up from it.
 const FIRST_ACCOUNT: u64 = 200_000_000_001;
 
-/// The cause that generated failures give: an account without a configuration recorder is the usual one.
+/// The cause that generated failures give: an account without a configuration recorder is the usual
+/// one.
 const CODE: &str = "NoAvailableConfigurationRecorderException";
 const MESSAGE: &str = "Configuration Recorder is not available to put rule";
 
@@ -24,9 +25,20 @@ pub(crate) struct Pack {
 impl Pack {
     /// A pack of `count` members, `failing` of them failing, spread evenly over the account ids.
     pub fn generated(count: usize, failing: usize, generation: u64) -> Self {
-        let status = if failing == 0 { "CREATE_SUCCESSFUL" } else { "CREATE_FAILED" };
-        let row = Row { updated: Some(generated_at()), ..Row::new(status) };
-        Self { row, members: generate_members(count, failing), generation }
+        let status = if failing == 0 {
+            "CREATE_SUCCESSFUL"
+        } else {
+            "CREATE_FAILED"
+        };
+        let row = Row {
+            updated: Some(generated_at()),
+            ..Row::new(status)
+        };
+        Self {
+            row,
+            members: generate_members(count, failing),
+            generation,
+        }
     }
 }
 
@@ -37,29 +49,44 @@ pub(crate) fn generate_members(count: usize, failing: usize) -> BTreeMap<String,
     (0..count)
         .map(|index| {
             let account = (FIRST_ACCOUNT + index as u64).to_string();
-            let row = if spread(index) == spread(index + 1) { settled() } else { failed() };
+            let row = if spread(index) == spread(index + 1) {
+                settled()
+            } else {
+                failed()
+            };
             (account, row)
         })
         .collect()
 }
 
 fn settled() -> Row {
-    Row { updated: Some(generated_at()), ..Row::new("CREATE_SUCCESSFUL") }
+    Row {
+        updated: Some(generated_at()),
+        ..Row::new("CREATE_SUCCESSFUL")
+    }
 }
 
 fn failed() -> Row {
-    Row { updated: Some(generated_at()), ..Row::new("CREATE_FAILED").code(CODE).message(MESSAGE) }
+    Row {
+        updated: Some(generated_at()),
+        ..Row::new("CREATE_FAILED").code(CODE).message(MESSAGE)
+    }
 }
 
 fn generated_at() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a constant time")
 }
 
-/// The name of a pack in one member account: `OrgConformsPack-<pack>-<8 characters>`, the same for the same making.
+/// The name of a pack in one member account: `OrgConformsPack-<pack>-<8 characters>`, the same for
+/// the same making.
 pub(crate) fn member_pack_name(pack: &str, account: &str, generation: u64) -> String {
     // FNV-1a: any stable scatter does.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in pack.bytes().chain(account.bytes()).chain(generation.to_be_bytes()) {
+    for byte in pack
+        .bytes()
+        .chain(account.bytes())
+        .chain(generation.to_be_bytes())
+    {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     let suffix: String = (0..8)

@@ -15,12 +15,20 @@ pub(crate) struct Payload {
 
 impl Payload {
     pub fn whole(bytes: Vec<u8>) -> Self {
-        Self { bytes: Some(bytes.into()), cut: false, flushed: false }
+        Self {
+            bytes: Some(bytes.into()),
+            cut: false,
+            flushed: false,
+        }
     }
 
     /// A body that ends before the length that was announced.
     pub fn cut(bytes: Vec<u8>) -> Self {
-        Self { bytes: Some(bytes.into()), cut: true, flushed: false }
+        Self {
+            bytes: Some(bytes.into()),
+            cut: true,
+            flushed: false,
+        }
     }
 }
 
@@ -36,7 +44,8 @@ impl Body for Payload {
             return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
         }
         if self.cut && !self.flushed {
-            // One idle turn makes the server send what it has before it notices that the rest is missing.
+            // One idle turn makes the server send what it has before it notices that the rest is
+            // missing.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;

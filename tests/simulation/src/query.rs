@@ -11,8 +11,9 @@ pub(crate) struct Form(BTreeMap<String, String>);
 
 impl Form {
     pub fn of(request: &Request) -> Self {
-        let is_form =
-            request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let is_form = request
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
         if !is_form {
             return Self::default();
         }
@@ -28,7 +29,14 @@ impl Form {
         let mut numbers: Vec<u32> = self
             .0
             .keys()
-            .filter_map(|name| name.strip_prefix(prefix)?.strip_prefix('.')?.split('.').next()?.parse().ok())
+            .filter_map(|name| {
+                name.strip_prefix(prefix)?
+                    .strip_prefix('.')?
+                    .split('.')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
             .collect();
         numbers.sort_unstable();
         numbers.dedup();

@@ -20,7 +20,10 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     pub fn full(limit: RateLimit) -> Self {
-        Self { left: limit.burst, filled: Instant::now() }
+        Self {
+            left: limit.burst,
+            filled: Instant::now(),
+        }
     }
 
     /// Whether one more call is allowed now; counts it if so.

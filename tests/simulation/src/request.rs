@@ -32,7 +32,9 @@ impl Request {
 
     /// A parameter of the query string, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// The path's `bucket/key`, decoded; in a path a `+` is a plus sign.
@@ -42,7 +44,8 @@ impl Request {
         (bucket.to_owned(), key.to_owned())
     }
 
-    /// The scope of the signature (`Authorization: AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...`).
+    /// The scope of the signature (`Authorization: AWS4-HMAC-SHA256 Credential=...,
+    /// SignedHeaders=..., Signature=...`).
     pub fn scope(&self) -> Option<Scope> {
         let (_, rest) = self.header("authorization")?.split_once("Credential=")?;
         let credential = rest.split([',', ' ']).next()?;
@@ -53,13 +56,21 @@ impl Request {
         let (service, region, _date) = (parts.next()?, parts.next()?, parts.next()?);
         let mut key: Vec<_> = parts.collect();
         key.reverse();
-        Some(Scope { key: key.join("/"), region: region.to_owned(), service: service.to_owned() })
+        Some(Scope {
+            key: key.join("/"),
+            region: region.to_owned(),
+            service: service.to_owned(),
+        })
     }
 
     /// The service that an unsigned request is meant for, by its form.
     pub fn apparent_service(&self) -> Service {
         if let Some(target) = self.header("x-amz-target") {
-            return if target.starts_with("AWSOrganizations") { Service::Organizations } else { Service::Config };
+            return if target.starts_with("AWSOrganizations") {
+                Service::Organizations
+            } else {
+                Service::Config
+            };
         }
         match crate::query::Form::of(self).get("Action") {
             Some("Publish") => Service::Sns,

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// One status row. Everything is optional on the wire of this simulation, so that rows AWS should never send can be
-/// scripted; statuses are free words, so that ones that do not exist yet can be.
+/// One status row. Everything is optional on the wire of this simulation, so that rows AWS should
+/// never send can be scripted; statuses are free words, so that ones that do not exist yet can be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use]
@@ -13,14 +13,18 @@ pub struct Row {
     pub code: Option<String>,
     pub message: Option<String>,
     pub updated: Option<Timestamp>,
-    /// The member's own `ConformancePackName`; left out, it is `OrgConformsPack-<pack>-<8 characters>`.
+    /// The member's own `ConformancePackName`; left out, it is `OrgConformsPack-<pack>-<8
+    /// characters>`.
     pub pack_name: Option<String>,
 }
 
 impl Row {
     /// A row with a status and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
-        Self { status: Some(status.into()), ..Self::default() }
+        Self {
+            status: Some(status.into()),
+            ..Self::default()
+        }
     }
 
     /// A row that lacks the required `Status`.

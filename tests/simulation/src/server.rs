@@ -35,7 +35,9 @@ impl Server {
     /// # Panics
     /// When no port can be had.
     pub async fn start(organization: &Organization) -> Self {
-        Self::start_on(organization, (Ipv4Addr::LOCALHOST, 0).into()).await.expect("a free loopback port")
+        Self::start_on(organization, (Ipv4Addr::LOCALHOST, 0).into())
+            .await
+            .expect("a free loopback port")
     }
 
     /// Serves an organization at an address, whose port 0 means any free one.
@@ -105,7 +107,10 @@ impl std::fmt::Display for Reset {
 
 impl std::error::Error for Reset {}
 
-async fn respond(organization: Organization, request: hyper::Request<Incoming>) -> Result<Response<Payload>, Reset> {
+async fn respond(
+    organization: Organization,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Payload>, Reset> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
     let request = Request {
@@ -120,8 +125,12 @@ async fn respond(organization: Organization, request: hyper::Request<Incoming>) 
     }
     let is_head = request.method == Method::HEAD;
     let (arrival, lane) = organization.world().arrive(&request);
-    let _under_way = UnderWay { organization: &organization, lane };
-    // A task of its own, so that a call that is held happens also when its caller has given up meanwhile.
+    let _under_way = UnderWay {
+        organization: &organization,
+        lane,
+    };
+    // A task of its own, so that a call that is held happens also when its caller has given up
+    // meanwhile.
     let world = organization.clone();
     let happening = tokio::spawn(async move {
         pause(arrival.hold()).await;
@@ -161,7 +170,9 @@ fn response(mut answer: Answer, is_head: bool, cut_off: bool) -> Response<Payloa
     if ![204, 304].contains(&answer.status) {
         response = response.header("content-length", length);
     }
-    response.body(payload).expect("statuses and headers of the script are valid")
+    response
+        .body(payload)
+        .expect("statuses and headers of the script are valid")
 }
 
 /// Counts a call as under way for as long as it lives, also when the client gives up.

@@ -1,4 +1,5 @@
-//! What becomes of a call: who makes it, whether it is let through, what goes wrong with it, and what it answers.
+//! What becomes of a call: who makes it, whether it is let through, what goes wrong with it, and
+//! what it answers.
 
 use std::time::Duration;
 
@@ -41,14 +42,24 @@ pub(crate) enum Reply {
 }
 
 impl World {
-    /// Takes a call into the journal and decides what goes wrong with it. Gives also where to count it as under way.
+    /// Takes a call into the journal and decides what goes wrong with it. Gives also where to count
+    /// it as under way.
     pub fn arrive(&mut self, request: &Request) -> (Arrival, (Service, Source)) {
         self.apply_due();
         let scope = request.scope();
-        let service = scope.as_ref().and_then(Scope::service).unwrap_or_else(|| request.apparent_service());
-        let region = scope.as_ref().map(|scope| scope.region.clone()).unwrap_or_default();
+        let service = scope
+            .as_ref()
+            .and_then(Scope::service)
+            .unwrap_or_else(|| request.apparent_service());
+        let region = scope
+            .as_ref()
+            .map(|scope| scope.region.clone())
+            .unwrap_or_default();
         let mut admitted = self.identify(service, request);
-        let caller = admitted.as_ref().map(|identity| identity.account.clone()).unwrap_or_default();
+        let caller = admitted
+            .as_ref()
+            .map(|identity| identity.account.clone())
+            .unwrap_or_default();
 
         let heading = match service {
             Service::Config => config::heading(request),
@@ -61,7 +72,13 @@ impl World {
         let in_flight = self.in_flight.entry(lane.clone()).or_default();
         *in_flight += 1;
         let in_flight = *in_flight;
-        let Heading { operation, target, token, filter, condition } = heading;
+        let Heading {
+            operation,
+            target,
+            token,
+            filter,
+            condition,
+        } = heading;
         self.call_count += 1;
         let call = Call {
             sequence: self.call_count,
@@ -87,39 +104,70 @@ impl World {
                 plan = Plan::of(&mut self.faults, &call);
             }
         }
-        let arrival =
-            Arrival { sequence: call.sequence, service, region, admitted, plan, request_id: self.next_id(), operation };
+        let arrival = Arrival {
+            sequence: call.sequence,
+            service,
+            region,
+            admitted,
+            plan,
+            request_id: self.next_id(),
+            operation,
+        };
         self.calls.push(call);
         (arrival, lane)
     }
 
     /// Lets the call happen, and gives the reply and how long it takes.
     pub fn perform(&mut self, arrival: Arrival, request: &Request) -> (Reply, Duration) {
-        let Arrival { sequence, service, region, admitted, plan, request_id, operation } = arrival;
-        let Plan { effect, delay, then, .. } = plan;
+        let Arrival {
+            sequence,
+            service,
+            region,
+            admitted,
+            plan,
+            request_id,
+            operation,
+        } = arrival;
+        let Plan {
+            effect,
+            delay,
+            then,
+            ..
+        } = plan;
         self.apply_due();
         let mut reply = match admitted {
             Err(refusal) => Reply::Answer(service.refuse(&refusal, &request_id)),
-            Ok(caller) => instead(service, &operation, &caller, effect.as_ref(), &request_id).unwrap_or_else(|| {
-                let tokens = match effect {
-                    Some(Effect::RepeatToken) => Tokens::Repeat,
-                    Some(Effect::TokenCycle) => Tokens::Cycle,
-                    _ => Tokens::Honest,
-                };
-                let answer = match service {
-                    Service::Config => config::perform(self, &caller, &region, request, tokens),
-                    Service::Organizations => organizations::perform(self, &caller, request),
-                    Service::S3 => s3::perform(self, &caller, request),
-                    Service::Sns => sns::perform(self, &caller, &region, request, &request_id),
-                    Service::Sts => sts::perform(self, &caller, request, &request_id),
-                };
-                mangled(answer.unwrap_or_else(|refusal| service.refuse(&refusal, &request_id)), effect.as_ref())
-            }),
+            Ok(caller) => instead(service, &operation, &caller, effect.as_ref(), &request_id)
+                .unwrap_or_else(|| {
+                    let tokens = match effect {
+                        Some(Effect::RepeatToken) => Tokens::Repeat,
+                        Some(Effect::TokenCycle) => Tokens::Cycle,
+                        _ => Tokens::Honest,
+                    };
+                    let answer = match service {
+                        Service::Config => config::perform(self, &caller, &region, request, tokens),
+                        Service::Organizations => organizations::perform(self, &caller, request),
+                        Service::S3 => s3::perform(self, &caller, request),
+                        Service::Sns => sns::perform(self, &caller, &region, request, &request_id),
+                        Service::Sts => sts::perform(self, &caller, request, &request_id),
+                    };
+                    mangled(
+                        answer.unwrap_or_else(|refusal| service.refuse(&refusal, &request_id)),
+                        effect.as_ref(),
+                    )
+                }),
         };
         if let Reply::Answer(answer) | Reply::CutOff(answer) = &mut reply {
-            answer.headers.push((service.request_id_header(), request_id));
+            answer
+                .headers
+                .push((service.request_id_header(), request_id));
             // The journal may have been forgotten meanwhile.
-            if let Some(call) = self.calls.iter_mut().rev().find(|call| call.sequence == sequence) {
+            if let Some(call) = self
+                .calls
+                .iter_mut()
+                .rev()
+                .find(|call| call.sequence == sequence)
+            {
                 call.status = Some(answer.status);
                 call.code.clone_from(&answer.code);
             }
@@ -135,13 +183,19 @@ impl World {
         let Some(scope) = request.scope() else {
             return Err(match request.header("authorization") {
                 None => service.unsigned(),
-                Some(_) => {
-                    Refusal::new(400, "IncompleteSignature", "The request signature does not conform to AWS standards.")
-                }
+                Some(_) => Refusal::new(
+                    400,
+                    "IncompleteSignature",
+                    "The request signature does not conform to AWS standards.",
+                ),
             });
         };
         if scope.service().is_none() {
-            return Err(Refusal::new(404, "UnknownOperationException", "This service is not simulated."));
+            return Err(Refusal::new(
+                404,
+                "UnknownOperationException",
+                "This service is not simulated.",
+            ));
         }
         self.keys
             .get(&scope.key)
@@ -154,8 +208,13 @@ impl World {
     }
 
     fn within_rate(&mut self, source: &Source) -> bool {
-        let Some(limit) = self.rate_limit else { return true };
-        self.rates.entry(source.clone()).or_insert_with(|| TokenBucket::full(limit)).admits(limit)
+        let Some(limit) = self.rate_limit else {
+            return true;
+        };
+        self.rates
+            .entry(source.clone())
+            .or_insert_with(|| TokenBucket::full(limit))
+            .admits(limit)
     }
 }
 
@@ -168,7 +227,11 @@ fn instead(
     request_id: &str,
 ) -> Option<Reply> {
     let refusal = match effect? {
-        Effect::Error { status, code, message } => Refusal::new(*status, code, message),
+        Effect::Error {
+            status,
+            code,
+            message,
+        } => Refusal::new(*status, code, message),
         Effect::Throttle => service.throttled(),
         Effect::Denied => service.denied(&caller.arn, operation),
         Effect::ExpiredToken => service.expired(),
@@ -177,8 +240,16 @@ fn instead(
             let page = "<html><head><title>503 Service Unavailable</title></head><body><h1>503</h1></body></html>";
             return Some(Reply::Answer(Answer::new(503, "text/html", page)));
         }
-        Effect::Raw { status, content_type, body } => {
-            return Some(Reply::Answer(Answer::new(*status, content_type, body.as_bytes())));
+        Effect::Raw {
+            status,
+            content_type,
+            body,
+        } => {
+            return Some(Reply::Answer(Answer::new(
+                *status,
+                content_type,
+                body.as_bytes(),
+            )));
         }
         Effect::ResetBefore => return Some(Reply::Reset),
         Effect::Silence => return Some(Reply::Silence),

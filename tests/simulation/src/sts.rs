@@ -31,7 +31,12 @@ pub(crate) fn perform(
     let operation = form.get("Action").unwrap_or_default();
     let result = match operation {
         "GetCallerIdentity" => {
-            let Identity { account, arn, user_id, .. } = caller;
+            let Identity {
+                account,
+                arn,
+                user_id,
+                ..
+            } = caller;
             let (arn, user_id) = (escape(arn), escape(user_id));
             format!("<Arn>{arn}</Arn><UserId>{user_id}</UserId><Account>{account}</Account>")
         }
@@ -52,22 +57,33 @@ fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<Stri
         ))
     };
     let arn = form.get("RoleArn").ok_or_else(|| missing("roleArn"))?;
-    let session = form.get("RoleSessionName").ok_or_else(|| missing("roleSessionName"))?;
+    let session = form
+        .get("RoleSessionName")
+        .ok_or_else(|| missing("roleSessionName"))?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
     if !(2..=64).contains(&session.len()) || !session.bytes().all(allowed) {
-        return Err(invalid(format!("Value '{session}' at 'roleSessionName' failed to satisfy constraint")));
+        return Err(invalid(format!(
+            "Value '{session}' at 'roleSessionName' failed to satisfy constraint"
+        )));
     }
-    let seconds: i64 = form.get("DurationSeconds").map_or(Ok(3600), str::parse).unwrap_or(-1);
+    let seconds: i64 = form
+        .get("DurationSeconds")
+        .map_or(Ok(3600), str::parse)
+        .unwrap_or(-1);
     if !(900..=43_200).contains(&seconds) {
-        return Err(invalid("The requested DurationSeconds is outside the range of 900 to 43200".to_owned()));
+        return Err(invalid(
+            "The requested DurationSeconds is outside the range of 900 to 43200".to_owned(),
+        ));
     }
     // A role that does not exist and one that does not trust the caller look the same.
-    let trusted = world
-        .roles
-        .get(arn)
-        .is_some_and(|external_id| external_id.is_none() || external_id.as_deref() == form.get("ExternalId"));
+    let trusted = world.roles.get(arn).is_some_and(|external_id| {
+        external_id.is_none() || external_id.as_deref() == form.get("ExternalId")
+    });
     if !trusted {
-        let message = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}", caller.arn);
+        let message = format!(
+            "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+            caller.arn
+        );
         return Err(Refusal::new(403, "AccessDenied", message));
     }
 
@@ -79,7 +95,8 @@ fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<Stri
     let id = role_id(arn.rsplit('/').next().unwrap_or_default());
     world.keys.insert(key.clone(), identity);
     // By the real clock, wherever the world's stands: SDKs compare it with theirs.
-    let expiration = (real_now() + SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H:%M:%SZ");
+    let expiration =
+        (real_now() + SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H:%M:%SZ");
     Ok(format!(
         "<AssumedRoleUser><AssumedRoleId>{id}:{session}</AssumedRoleId><Arn>{assumed}</Arn></AssumedRoleUser>\
          <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>simulated-secret-{serial}</SecretAccessKey>\

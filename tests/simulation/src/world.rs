@@ -80,7 +80,11 @@ impl World {
     /// Applies the scheduled changes whose time has come, in the order of their times.
     pub fn apply_due(&mut self) {
         let now = self.now();
-        while let Some(entry) = self.schedule.first_entry().filter(|entry| *entry.key() <= now) {
+        while let Some(entry) = self
+            .schedule
+            .first_entry()
+            .filter(|entry| *entry.key() <= now)
+        {
             for change in entry.remove() {
                 self.apply(change);
             }
@@ -89,7 +93,10 @@ impl World {
 }
 
 /// The real time, wherever the world's clock stands.
-#[allow(clippy::disallowed_methods, reason = "AWS is on the far side of packwatch's injected clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "AWS is on the far side of packwatch's injected clock"
+)]
 pub(crate) fn real_now() -> Timestamp {
     Timestamp::now()
 }

@@ -10,7 +10,10 @@ use crate::xml::escape;
 
 pub(crate) fn list(world: &World, bucket: &str, request: &Request) -> Result<Answer, Refusal> {
     let prefix = request.parameter("prefix").unwrap_or_default();
-    let most = match request.parameter("max-keys").map(|most| most.parse::<usize>()) {
+    let most = match request
+        .parameter("max-keys")
+        .map(|most| most.parse::<usize>())
+    {
         None => 1000,
         Some(Ok(most)) => most.min(1000),
         Some(Err(_)) => {
@@ -19,13 +22,23 @@ pub(crate) fn list(world: &World, bucket: &str, request: &Request) -> Result<Ans
         }
     };
     // The token is the last key of the page before: opaque to callers, and all that is needed here.
-    let after = request.parameter("continuation-token").or_else(|| request.parameter("start-after"));
-    let from = after.as_ref().map_or(Bound::Included(&prefix), Bound::Excluded);
+    let after = request
+        .parameter("continuation-token")
+        .or_else(|| request.parameter("start-after"));
+    let from = after
+        .as_ref()
+        .map_or(Bound::Included(&prefix), Bound::Excluded);
     let objects = world.buckets.get(bucket).into_iter().flat_map(|objects| {
-        objects.range::<String, _>((from, Bound::Unbounded)).filter(|(key, _)| key.starts_with(&prefix))
+        objects
+            .range::<String, _>((from, Bound::Unbounded))
+            .filter(|(key, _)| key.starts_with(&prefix))
     });
-    let mut present = objects
-        .filter_map(|(key, versions)| versions.last().filter(|version| !version.deleted).map(|version| (key, version)));
+    let mut present = objects.filter_map(|(key, versions)| {
+        versions
+            .last()
+            .filter(|version| !version.deleted)
+            .map(|version| (key, version))
+    });
 
     let mut contents = String::new();
     let mut count = 0;

@@ -1,7 +1,8 @@
 //! S3: objects at `/bucket/key`, conditions in headers, errors in XML.
 //!
-//! Conditional writes follow the S3 user guide ("How to prevent object overwrites with conditional writes"): 412 where
-//! the condition fails, 404 where `If-Match` finds no object. A missing key answers 403 to a caller that may not list.
+//! Conditional writes follow the S3 user guide ("How to prevent object overwrites with conditional
+//! writes"): 412 where the condition fails, 404 where `If-Match` finds no object. A missing key
+//! answers 403 to a caller that may not list.
 
 mod chunked;
 mod listing;
@@ -39,9 +40,19 @@ pub(crate) fn heading(request: &Request) -> Heading {
     let condition = ["If-Match", "If-None-Match", "Range"]
         .into_iter()
         .find_map(|name| Some(format!("{name}: {}", request.header(name)?)));
-    let target = if key.is_empty() { bucket } else { format!("{bucket}/{key}") };
+    let target = if key.is_empty() {
+        bucket
+    } else {
+        format!("{bucket}/{key}")
+    };
     let token = request.parameter("continuation-token");
-    Heading { operation: operation(request).to_owned(), target, token, filter: request.parameter("prefix"), condition }
+    Heading {
+        operation: operation(request).to_owned(),
+        target,
+        token,
+        filter: request.parameter("prefix"),
+        condition,
+    }
 }
 
 /// The operation's name in the S3 API; empty for one that is not simulated.
@@ -62,15 +73,27 @@ fn operation(request: &Request) -> &'static str {
 }
 
 /// Answers the call. Answers to `HEAD` carry no body, also when they are errors.
-pub(crate) fn perform(world: &mut World, caller: &Identity, request: &Request) -> Result<Answer, Refusal> {
+pub(crate) fn perform(
+    world: &mut World,
+    caller: &Identity,
+    request: &Request,
+) -> Result<Answer, Refusal> {
     let (bucket, key) = request.bucket_and_key();
     let operation = operation(request);
     if operation.is_empty() {
-        return Err(Refusal::new(501, "NotImplemented", "This operation is not simulated."));
+        return Err(Refusal::new(
+            501,
+            "NotImplemented",
+            "This operation is not simulated.",
+        ));
     }
     let listing = !world.unlisting.contains(&caller.account);
     if !world.buckets.contains_key(&bucket) {
-        return Err(Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist"));
+        return Err(Refusal::new(
+            404,
+            "NoSuchBucket",
+            "The specified bucket does not exist",
+        ));
     }
     match operation {
         "PutObject" => put(world, &bucket, &key, request),
@@ -104,10 +127,15 @@ fn names(condition: &str, etag: &str) -> bool {
 }
 
 fn read(version: &Version, request: &Request) -> Result<Answer, Refusal> {
-    if request.header("if-match").is_some_and(|condition| !names(condition, &version.etag)) {
+    if request
+        .header("if-match")
+        .is_some_and(|condition| !names(condition, &version.etag))
+    {
         return Err(precondition_failed());
     }
-    let unchanged = request.header("if-none-match").is_some_and(|condition| names(condition, &version.etag));
+    let unchanged = request
+        .header("if-none-match")
+        .is_some_and(|condition| names(condition, &version.etag));
     let (status, body) = match range::part(&version.body, request)? {
         _ if unchanged => (304, Vec::new()),
         Some(part) => (206, part.to_vec()),
@@ -115,7 +143,13 @@ fn read(version: &Version, request: &Request) -> Result<Answer, Refusal> {
     };
     Ok(Answer::new(status, &version.content_type, body)
         .header("etag", &version.etag)
-        .header("last-modified", version.last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        .header(
+            "last-modified",
+            version
+                .last_modified
+                .strftime("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string(),
+        )
         .header("accept-ranges", "bytes"))
 }
 
@@ -138,7 +172,10 @@ fn put(world: &mut World, bucket: &str, key: &str, request: &Request) -> Result<
         }
     }
     let body = chunked::body_of(request)?;
-    let content_type = request.header("content-type").unwrap_or("binary/octet-stream").to_owned();
+    let content_type = request
+        .header("content-type")
+        .unwrap_or("binary/octet-stream")
+        .to_owned();
     let etag = world.push_version(bucket, key, body, content_type, false);
     Ok(Answer::new(200, "application/xml", "").header("etag", etag))
 }
@@ -146,7 +183,11 @@ fn put(world: &mut World, bucket: &str, key: &str, request: &Request) -> Result<
 impl World {
     /// The object as readers see it.
     pub fn current(&self, bucket: &str, key: &str) -> Option<&Version> {
-        self.buckets.get(bucket)?.get(key)?.last().filter(|version| !version.deleted)
+        self.buckets
+            .get(bucket)?
+            .get(key)?
+            .last()
+            .filter(|version| !version.deleted)
     }
 
     /// Writes an object, creating the bucket if need be.
@@ -162,11 +203,25 @@ impl World {
     }
 
     /// Adds a version, and gives its entity tag.
-    fn push_version(&mut self, bucket: &str, key: &str, body: Vec<u8>, content_type: String, deleted: bool) -> String {
+    fn push_version(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+        content_type: String,
+        deleted: bool,
+    ) -> String {
         // Scattered, so that nobody takes it for a counter or for the MD5 that it is not under KMS.
-        let scatter = u128::from(self.next_serial()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let scatter =
+            u128::from(self.next_serial()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let etag = format!("\"{scatter:032x}\"");
-        let version = Version { body, content_type, etag: etag.clone(), last_modified: self.now(), deleted };
+        let version = Version {
+            body,
+            content_type,
+            etag: etag.clone(),
+            last_modified: self.now(),
+            deleted,
+        };
         let objects = self.buckets.entry(bucket.to_owned()).or_default();
         objects.entry(key.to_owned()).or_default().push(version);
         etag

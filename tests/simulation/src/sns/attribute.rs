@@ -23,16 +23,24 @@ pub struct Attribute {
 impl Attribute {
     /// What it counts towards the size of a message: name, type and value.
     pub(crate) fn size(&self, name: &str) -> usize {
-        let value = if self.data_type == "Binary" { decoded_length(&self.value) } else { self.value.len() };
+        let value = if self.data_type == "Binary" {
+            decoded_length(&self.value)
+        } else {
+            self.value.len()
+        };
         name.len() + self.data_type.len() + value
     }
 }
 
-/// The attributes of a publish. SNS takes more than ten; it is raw delivery to SQS that drops such messages.
+/// The attributes of a publish. SNS takes more than ten; it is raw delivery to SQS that drops such
+/// messages.
 pub(crate) fn read(form: &Form) -> Result<BTreeMap<String, Attribute>, Refusal> {
     let mut attributes = BTreeMap::new();
     for number in form.entries(PREFIX) {
-        let field = |name: &str| form.get(&format!("{PREFIX}.{number}.{name}")).unwrap_or_default();
+        let field = |name: &str| {
+            form.get(&format!("{PREFIX}.{number}.{name}"))
+                .unwrap_or_default()
+        };
         let name = field("Name");
         validate_name(name)?;
         let data_type = field("Value.DataType");
@@ -43,11 +51,18 @@ pub(crate) fn read(form: &Form) -> Result<BTreeMap<String, Attribute>, Refusal> 
         let value = field(given);
         validate_value(name, data_type, value)?;
         if !field(other).is_empty() {
-            return Err(bad(&format!("The message attribute '{name}' has multiple values.")));
+            return Err(bad(&format!(
+                "The message attribute '{name}' has multiple values."
+            )));
         }
-        let attribute = Attribute { data_type: data_type.to_owned(), value: value.to_owned() };
+        let attribute = Attribute {
+            data_type: data_type.to_owned(),
+            value: value.to_owned(),
+        };
         if attributes.insert(name.to_owned(), attribute).is_some() {
-            return Err(invalid(&format!("Message attribute name '{name}' already exists.")));
+            return Err(invalid(&format!(
+                "Message attribute name '{name}' already exists."
+            )));
         }
     }
     Ok(attributes)
@@ -72,7 +87,9 @@ fn validate_name(name: &str) -> Result<(), Refusal> {
 
 fn validate_value(name: &str, data_type: &str, value: &str) -> Result<(), Refusal> {
     if data_type.is_empty() {
-        return Err(bad(&format!("The message attribute '{name}' must contain a non-empty message attribute type.")));
+        return Err(bad(&format!(
+            "The message attribute '{name}' must contain a non-empty message attribute type."
+        )));
     }
     if !["String", "String.Array", "Number", "Binary"].contains(&data_type) {
         return Err(bad(&format!(
@@ -95,12 +112,17 @@ fn validate_value(name: &str, data_type: &str, value: &str) -> Result<(), Refusa
     if fits {
         return Ok(());
     }
-    Err(bad(&format!("Could not cast message attribute '{name}' value to {}.", data_type.to_lowercase())))
+    Err(bad(&format!(
+        "Could not cast message attribute '{name}' value to {}.",
+        data_type.to_lowercase()
+    )))
 }
 
 fn is_scalar_array(value: &str) -> bool {
     match serde_json::from_str(value) {
-        Ok(Value::Array(values)) => !values.iter().any(|value| value.is_array() || value.is_object()),
+        Ok(Value::Array(values)) => !values
+            .iter()
+            .any(|value| value.is_array() || value.is_object()),
         _ => false,
     }
 }
@@ -109,7 +131,9 @@ fn is_base64(value: &str) -> bool {
     let digits = value.trim_end_matches('=');
     value.len().is_multiple_of(4)
         && value.len() - digits.len() <= 2
-        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
 }
 
 fn decoded_length(base64: &str) -> usize {

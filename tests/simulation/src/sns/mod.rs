@@ -38,7 +38,8 @@ pub struct Publish {
     pub deduplication_id: Option<String>,
 }
 
-/// What a topic remembers: the deduplication ids of a FIFO topic, with when and what they were answered.
+/// What a topic remembers: the deduplication ids of a FIFO topic, with when and what they were
+/// answered.
 #[derive(Debug, Default)]
 pub(crate) struct Topic {
     remembered: BTreeMap<String, (Timestamp, Receipt)>,
@@ -76,14 +77,26 @@ pub(crate) fn perform(
         return Err(Refusal::new(400, "InvalidAction", message));
     }
     let receipt = publish(world, caller, region, &form)?;
-    let number = receipt.sequence_number.map(|number| format!("<SequenceNumber>{number:020}</SequenceNumber>"));
-    let result = format!("<MessageId>{}</MessageId>{}", receipt.message_id, number.unwrap_or_default());
+    let number = receipt
+        .sequence_number
+        .map(|number| format!("<SequenceNumber>{number:020}</SequenceNumber>"));
+    let result = format!(
+        "<MessageId>{}</MessageId>{}",
+        receipt.message_id,
+        number.unwrap_or_default()
+    );
     Ok(success(Service::Sns, operation, &result, request_id))
 }
 
-fn publish(world: &mut World, caller: &Identity, region: &str, form: &Form) -> Result<Receipt, Refusal> {
-    let arn =
-        form.get("TopicArn").ok_or_else(|| invalid("TopicArn or TargetArn Reason: no value for required parameter"))?;
+fn publish(
+    world: &mut World,
+    caller: &Identity,
+    region: &str,
+    form: &Form,
+) -> Result<Receipt, Refusal> {
+    let arn = form
+        .get("TopicArn")
+        .ok_or_else(|| invalid("TopicArn or TargetArn Reason: no value for required parameter"))?;
     let parts: Vec<_> = arn.split(':').collect();
     let ["arn", _, "sns", topic_region, owner, name] = parts[..] else {
         return Err(invalid("TopicArn"));
@@ -95,9 +108,15 @@ fn publish(world: &mut World, caller: &Identity, region: &str, form: &Form) -> R
     let structure = form.get("MessageStructure");
     let attributes = attribute::read(form)?;
     message::validate(text, form.get("Subject"), structure, &attributes)?;
-    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "a topic's name is no file's")]
+    #[expect(
+        clippy::case_sensitive_file_extension_comparisons,
+        reason = "a topic's name is no file's"
+    )]
     let fifo = name.ends_with(".fifo");
-    let (group, deduplication_id) = (form.get("MessageGroupId"), form.get("MessageDeduplicationId"));
+    let (group, deduplication_id) = (
+        form.get("MessageGroupId"),
+        form.get("MessageDeduplicationId"),
+    );
     message::validate_fifo(fifo, group, deduplication_id)?;
     // A topic is its owner's alone until its policy says otherwise, and policies are not simulated.
     if owner != caller.account {
@@ -112,15 +131,22 @@ fn publish(world: &mut World, caller: &Identity, region: &str, form: &Form) -> R
     let Some(topic) = world.topics.get_mut(arn) else {
         return Err(Refusal::new(404, "NotFound", "Topic does not exist"));
     };
-    topic.remembered.retain(|_, (at, _)| now.duration_since(*at) < WINDOW);
+    topic
+        .remembered
+        .retain(|_, (at, _)| now.duration_since(*at) < WINDOW);
     if let Some((_, receipt)) = deduplication_id.and_then(|id| topic.remembered.get(id)) {
         return Ok(receipt.clone());
     }
 
     let sequence = world.publishes.len() as u64 + 1;
-    let receipt = Receipt { message_id: world.next_id(), sequence_number: fifo.then_some(sequence) };
+    let receipt = Receipt {
+        message_id: world.next_id(),
+        sequence_number: fifo.then_some(sequence),
+    };
     if let (Some(id), Some(topic)) = (deduplication_id, world.topics.get_mut(arn)) {
-        topic.remembered.insert(id.to_owned(), (now, receipt.clone()));
+        topic
+            .remembered
+            .insert(id.to_owned(), (now, receipt.clone()));
     }
     world.publishes.push(Publish {
         sequence,
@@ -140,5 +166,9 @@ fn publish(world: &mut World, caller: &Identity, region: &str, form: &Form) -> R
 
 /// `InvalidParameter`, as SNS words it.
 fn invalid(what: &str) -> Refusal {
-    Refusal::new(400, "InvalidParameter", format!("Invalid parameter: {what}"))
+    Refusal::new(
+        400,
+        "InvalidParameter",
+        format!("Invalid parameter: {what}"),
+    )
 }
