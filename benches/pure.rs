@@ -13,7 +13,7 @@ use packwatch::compare::{Comparison, Terms, compare};
 use packwatch::difference::Difference;
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::Ledger;
-use packwatch::model::{AccountId, PackKey, Row, Source, TopicArn};
+use packwatch::model::{AccountId, PackKey, Source, StatusRecord, TopicArn};
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
 use packwatch::plan::{Invocation, Plan};
 use packwatch::scope::Scope;
@@ -114,10 +114,10 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
             source: source.clone(),
             pack: format!("security-baseline-{number:03}").into(),
         };
-        found.found_pack(&pack, Row::new("UPDATE_FAILED"));
+        found.found_pack(&pack, StatusRecord::new("UPDATE_FAILED"));
         for member in 0..failures / PACKS {
             let account = AccountId::from(format!("{}", 200_000_000_001 + 7_919 * member));
-            let row = Row {
+            let row = StatusRecord {
                 error_code: Some("AccessDeniedException".into()),
                 error_message: Some(
                     format!(
@@ -128,7 +128,7 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
                 ),
                 last_update_time: Some(now),
                 conformance_pack_name: Some(format!("OrgConformsPack-{}-{member:08}", pack.pack).into()),
-                ..Row::new("UPDATE_FAILED")
+                ..StatusRecord::new("UPDATE_FAILED")
             };
             found.found_member(&pack, &account, row);
         }

@@ -23,7 +23,7 @@ use packwatch::handler::Function;
 use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
 use packwatch::settings::Settings;
-use packwatch_simulation::{Fault, Organization, Publish, Row, Server, Service};
+use packwatch_simulation::{Fault, Organization, Publish, Server, Service, StatusRecord};
 use serde_json::Value;
 
 const OWN: &str = "111122223333";
@@ -68,7 +68,7 @@ const DAY: &[Hour] = &[
         happens: |world| {
             for number in 30..35 {
                 let account = account(number);
-                let row = Row::new("CREATE_FAILED")
+                let row = StatusRecord::new("CREATE_FAILED")
                     .code("NoAvailableConfigurationRecorderException")
                     .message(format!(
                         "There is no configuration recorder available in account {account}."
@@ -88,7 +88,7 @@ const DAY: &[Hour] = &[
                 OWN,
                 HOME,
                 "security-baseline",
-                Row::new("UPDATE_IN_PROGRESS"),
+                StatusRecord::new("UPDATE_IN_PROGRESS"),
             );
             for number in 30..35 {
                 world.put_member(
@@ -96,7 +96,7 @@ const DAY: &[Hour] = &[
                     HOME,
                     "security-baseline",
                     &account(number),
-                    Row::new("UPDATE_IN_PROGRESS"),
+                    StatusRecord::new("UPDATE_IN_PROGRESS"),
                 );
             }
         },
@@ -109,14 +109,14 @@ const DAY: &[Hour] = &[
                 OWN,
                 HOME,
                 "security-baseline",
-                Row::new("UPDATE_SUCCESSFUL"),
+                StatusRecord::new("UPDATE_SUCCESSFUL"),
             );
             for number in 30..35 {
                 let account = account(number);
                 let row = if number < 32 {
-                    Row::new("UPDATE_SUCCESSFUL")
+                    StatusRecord::new("UPDATE_SUCCESSFUL")
                 } else {
-                    Row::new("UPDATE_FAILED")
+                    StatusRecord::new("UPDATE_FAILED")
                         .code("NoAvailableConfigurationRecorderException")
                         .message(format!(
                             "There is no configuration recorder available in account {account}."
@@ -159,7 +159,7 @@ const DAY: &[Hour] = &[
                     FAR,
                     "security-baseline",
                     &account(number),
-                    Row::new("CREATE_SUCCESSFUL"),
+                    StatusRecord::new("CREATE_SUCCESSFUL"),
                 );
             }
         },
@@ -230,19 +230,19 @@ fn organization() -> Organization {
     world.latency(Duration::from_millis(40));
     for region in [HOME, FAR] {
         for pack in ["operations", "security-baseline"] {
-            world.put_pack(OWN, region, pack, Row::new("CREATE_SUCCESSFUL"));
+            world.put_pack(OWN, region, pack, StatusRecord::new("CREATE_SUCCESSFUL"));
             for number in 0..ACCOUNTS {
                 world.put_member(
                     OWN,
                     region,
                     pack,
                     &account(number),
-                    Row::new("CREATE_SUCCESSFUL"),
+                    StatusRecord::new("CREATE_SUCCESSFUL"),
                 );
             }
         }
     }
-    let old = Row::new("UPDATE_FAILED")
+    let old = StatusRecord::new("UPDATE_FAILED")
         .code("AccessDeniedException")
         .message("The role AWSServiceRoleForConfigConforms is missing or cannot be assumed.")
         .updated("2026-02-26T16:20:00Z");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::ledger::{AudienceId, Ledger, Open};
-use crate::model::{FailureKey, GapKey, How, Source};
+use crate::model::{FailureKey, GapKey, Resolution, Source};
 use crate::plan::Policy;
 use crate::scope::Scope;
 
@@ -54,7 +54,7 @@ impl Difference {
         for (key, closed) in ledger.closed.iter().filter(|(key, _)| in_scope(key)) {
             if closed.owed.contains_key(&audience) {
                 let list = match closed.how {
-                    How::Unwatched => &mut difference.unwatched,
+                    Resolution::Unwatched => &mut difference.unwatched,
                     _ => &mut difference.cleared,
                 };
                 list.insert(key.clone());

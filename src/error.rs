@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use crate::event::InvalidEvent;
 use crate::ledger::Unreadable;
-use crate::model::{GapCause, GapKey, TopicArn};
-use crate::ports::Cause;
+use crate::model::{ApiError, GapKey, TopicArn};
+use crate::ports::BoxError;
 use crate::settings::InvalidSettings;
 
 /// Why a run failed. The message says what and where; [`RunError::advice`] what to do.
@@ -20,14 +20,14 @@ pub enum RunError {
     InvalidEvent(InvalidEvent),
     /// No source could be listed. Only the gaps are recorded.
     #[error("nothing could be read: {}", causes(.0))]
-    NothingRead(Vec<(GapKey, GapCause)>),
+    NothingRead(Vec<(GapKey, ApiError)>),
     /// The ledger could not be fetched.
     #[error("{object} could not be read")]
     LedgerUnreadable {
         /// Its address.
         object: String,
         /// Why.
-        source: Cause,
+        source: BoxError,
     },
     /// The ledger was written by a newer version.
     #[error("{object} was written by a newer version of packwatch")]
@@ -43,13 +43,13 @@ pub enum RunError {
         /// What did not happen.
         what: String,
         /// Why.
-        source: Option<Cause>,
+        source: Option<BoxError>,
     },
     /// SNS did not take a digest.
     #[error("the digest could not be published: {}", refusals(topics))]
     PublishFailed {
         /// Each topic and why.
-        topics: Vec<(TopicArn, Cause)>,
+        topics: Vec<(TopicArn, BoxError)>,
         /// Where even that could not be noted in the ledger: the digest is then sent once this
         /// execution's time is over.
         #[source]
@@ -61,7 +61,7 @@ pub enum RunError {
         /// Its address.
         object: String,
         /// Why.
-        source: Option<Cause>,
+        source: Option<BoxError>,
     },
 }
 
@@ -143,7 +143,7 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     story
 }
 
-fn causes(gaps: &[(GapKey, GapCause)]) -> String {
+fn causes(gaps: &[(GapKey, ApiError)]) -> String {
     let lines = gaps.iter().map(|(key, cause)| {
         format!(
             "{} ({}: {}: {})",
@@ -153,7 +153,7 @@ fn causes(gaps: &[(GapKey, GapCause)]) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-fn refusals(topics: &[(TopicArn, Cause)]) -> String {
+fn refusals(topics: &[(TopicArn, BoxError)]) -> String {
     let lines = topics
         .iter()
         .map(|(topic, cause)| format!("{topic}: {}", with_causes(cause.as_ref())));

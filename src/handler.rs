@@ -8,10 +8,10 @@ use lambda_runtime::{Context, Diagnostic};
 
 use crate::error::RunError;
 use crate::event::Trigger;
-use crate::model::{AccountId, GapCause};
+use crate::model::{AccountId, ApiError};
 use crate::pipeline::{self, Ports};
 use crate::plan::{Invocation, Plan};
-use crate::ports::{Archive, Clock, Notifier, StatusSource};
+use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::Report;
 use crate::settings::{Caller, Settings};
 use crate::telemetry::{Measures, Meter};
@@ -32,7 +32,7 @@ pub struct Function<S, A, N, C> {
 /// do.
 const START_UP: Duration = Duration::from_secs(4);
 
-impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
+impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Function<S, A, N, C> {
     /// A function. `token` gives a word that no other execution has; `meter`, if there is one,
     /// writes the metrics.
     pub fn new(
@@ -136,7 +136,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
     }
 
     /// The identity, or a gap when STS does not say it in time.
-    async fn identity_by(&self, read_by: Timestamp) -> Result<AccountId, GapCause> {
+    async fn identity_by(&self, read_by: Timestamp) -> Result<AccountId, ApiError> {
         let left = read_by
             .duration_since(self.ports.clock.now())
             .try_into()
@@ -144,7 +144,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
         tokio::time::timeout(START_UP.min(left), self.identity())
             .await
             .unwrap_or_else(|_| {
-                Err(GapCause {
+                Err(ApiError {
                     operation: "GetCallerIdentity".to_owned(),
                     code: "OutOfTime".to_owned(),
                     message: "STS did not say in time which account the function runs in"
@@ -153,9 +153,9 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Function<S, A, N, C> {
             })
     }
 
-    async fn identity(&self) -> Result<AccountId, GapCause> {
+    async fn identity(&self) -> Result<AccountId, ApiError> {
         if !self.settings.callers.contains(&Caller::Own) {
-            return Ok(AccountId::unidentified());
+            return Ok(AccountId::unknown());
         }
         let known = self.own.borrow().clone();
         if let Some(account) = known {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A request to SNS, word for word, so that it can be sent again as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+pub struct SnsMessage {
     /// One line of ASCII, at most 99 characters.
     pub subject: String,
     /// The body.

@@ -11,9 +11,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::with_causes;
 use crate::ledger::Ledger;
-use crate::model::{Account, AccountId, Standing};
+use crate::model::{Account, AccountId, StatusKind};
 use crate::observation::Observation;
-use crate::ports::StatusSource;
+use crate::ports::ConfigApi;
 use crate::scope::Scope;
 
 /// Accounts that one run asks about.
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FAILURES: usize = 3;
 
 /// Asks about accounts that fail, or failed until now, and have no good name.
-pub async fn look_up<S: StatusSource>(
+pub async fn look_up<S: ConfigApi>(
     source: &S,
     observation: &Observation,
     ledger: &Ledger,
@@ -88,7 +88,7 @@ fn unnamed(
         let rows = reading
             .unsettled
             .iter()
-            .filter(|(_, row)| row.standing() == Standing::Failing);
+            .filter(|(_, row)| row.kind() == StatusKind::Failed);
         failing.extend(
             rows.map(|(account, _)| account)
                 .filter(|account| scope.covers_account(Some(account))),

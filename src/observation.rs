@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{Account, AccountId, GapCause, GapKey, PackKey, Row, Source, Standing, Status};
+use crate::model::{
+    Account, AccountId, ApiError, GapKey, PackKey, Source, Status, StatusKind, StatusRecord,
+};
 
 /// Everything that one run read. Immutable once made.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +28,7 @@ pub struct Observation {
     /// Packs that AWS Config, asked by name, does not have.
     pub gone: BTreeSet<PackKey>,
     /// What should have been read and was not.
-    pub gaps: BTreeMap<GapKey, GapCause>,
+    pub gaps: BTreeMap<GapKey, ApiError>,
     /// Calls to AWS Config, retries not counted.
     pub config_calls: u64,
     /// Accounts that AWS Organizations was asked about; `None` is that there is no such account.
@@ -46,14 +48,14 @@ pub struct Listing {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackReading {
     /// The pack's own row. It proves nothing about the members.
-    pub row: Arc<Row>,
+    pub row: Arc<StatusRecord>,
     /// The members that are settled, as far as they are remembered one by one. Their rows say
     /// nothing more.
     pub settled: BTreeSet<AccountId>,
     /// How many more are settled. There can be very many, and only those that were failing matter.
     pub settled_besides: usize,
     /// The rows of the others.
-    pub unsettled: BTreeMap<AccountId, Arc<Row>>,
+    pub unsettled: BTreeMap<AccountId, Arc<StatusRecord>>,
     /// How far the members were read.
     pub coverage: Coverage,
     /// Whether pages of the failing ones came short and went on: the filter saved nothing.
@@ -81,7 +83,7 @@ pub enum Coverage {
 
 impl PackReading {
     /// A pack with this row, before its members are read.
-    pub fn of(row: Row) -> Self {
+    pub fn of(row: StatusRecord) -> Self {
         Self {
             row: Arc::new(row),
             settled: BTreeSet::new(),
@@ -111,10 +113,10 @@ impl PackReading {
     }
 
     /// The row of a member that is there and is not settled.
-    pub fn unsettled_row(&self, account: &AccountId) -> Option<&Arc<Row>> {
+    pub fn unsettled_row(&self, account: &AccountId) -> Option<&Arc<StatusRecord>> {
         self.unsettled
             .get(account)
-            .filter(|row| row.standing() != Standing::Absent)
+            .filter(|row| row.kind() != StatusKind::Deleted)
     }
 
     /// Whether a member is absent beyond the shifting of pages.
@@ -123,38 +125,38 @@ impl PackReading {
     }
 
     /// How many members have this standing.
-    pub fn count(&self, standing: Standing) -> usize {
-        match standing {
-            Standing::Settled => self.settled.len() + self.settled_besides,
+    pub fn count(&self, kind: StatusKind) -> usize {
+        match kind {
+            StatusKind::Successful => self.settled.len() + self.settled_besides,
             _ => self
                 .unsettled
                 .values()
-                .filter(|row| row.standing() == standing)
+                .filter(|row| row.kind() == kind)
                 .count(),
         }
     }
 
     /// How many members are there.
     pub fn present(&self) -> usize {
-        self.count(Standing::Settled) + self.unsettled.len() - self.count(Standing::Absent)
+        self.count(StatusKind::Successful) + self.unsettled.len() - self.count(StatusKind::Deleted)
     }
 
     /// Of two rows of one member the worse is kept.
-    fn found(&mut self, account: &AccountId, row: Row) {
+    fn found(&mut self, account: &AccountId, row: StatusRecord) {
         let known = self.unsettled.get_mut(account);
-        match (row.standing(), known) {
-            (Standing::Settled, None) => {
+        match (row.kind(), known) {
+            (StatusKind::Successful, None) => {
                 self.settled.insert(account.clone());
             }
-            (Standing::Settled, Some(known)) => {
-                if known.standing() < Standing::Settled {
+            (StatusKind::Successful, Some(known)) => {
+                if known.kind() < StatusKind::Successful {
                     self.unsettled.remove(account);
                     self.settled.insert(account.clone());
                 }
             }
             (_, Some(known)) => keep_worse(known, row),
-            (standing, None) => {
-                if !self.settled.contains(account) || standing > Standing::Settled {
+            (kind, None) => {
+                if !self.settled.contains(account) || kind > StatusKind::Successful {
                     self.settled.remove(account);
                     self.unsettled.insert(account.clone(), Arc::new(row));
                 }
@@ -210,8 +212,8 @@ impl Builder {
     }
 
     /// A pack's own row. One that is as good as not there is left out.
-    pub fn found_pack(&mut self, key: &PackKey, row: Row) {
-        if row.standing() == Standing::Absent {
+    pub fn found_pack(&mut self, key: &PackKey, row: StatusRecord) {
+        if row.kind() == StatusKind::Deleted {
             return;
         }
         match self.observation.packs.entry(key.clone()) {
@@ -223,7 +225,7 @@ impl Builder {
     }
 
     /// A member's row. Pages shift, so a member can be seen twice in one reading.
-    pub fn found_member(&mut self, pack: &PackKey, account: &AccountId, row: Row) {
+    pub fn found_member(&mut self, pack: &PackKey, account: &AccountId, row: StatusRecord) {
         if let Some(reading) = self.observation.packs.get_mut(pack) {
             reading.found(account, row);
         }
@@ -283,7 +285,7 @@ impl Builder {
     }
 
     /// Something that was not read. The first cause is the one that is told.
-    pub fn found_gap(&mut self, key: GapKey, cause: GapCause) {
+    pub fn found_gap(&mut self, key: GapKey, cause: ApiError) {
         self.observation.gaps.entry(key).or_insert(cause);
     }
 
@@ -306,8 +308,8 @@ impl Builder {
 
 /// Of two rows of one thing the worse is kept, whichever came first: a failing one is closed only
 /// by a run that does not see it failing.
-fn keep_worse(known: &mut Arc<Row>, row: Row) {
-    let rank = |row: &Row| (row.standing(), row.last_update_time);
+fn keep_worse(known: &mut Arc<StatusRecord>, row: StatusRecord) {
+    let rank = |row: &StatusRecord| (row.kind(), row.last_update_time);
     if (rank(&row), &row) > (rank(known), &**known) {
         *known = Arc::new(row);
     }

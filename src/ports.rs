@@ -5,15 +5,15 @@ use std::error::Error;
 
 use bytes::Bytes;
 
-use crate::message::Message;
-use crate::model::{Account, AccountId, GapCause, PackName, Row, Status, TopicArn};
+use crate::message::SnsMessage;
+use crate::model::{Account, AccountId, ApiError, PackName, Status, StatusRecord, TopicArn};
 use crate::plan::Watched;
 
 /// The boxed cause of a failure, kept for the chain that the user reads.
-pub type Cause = Box<dyn Error + Send + Sync>;
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Rows that a page is asked for: the most that the API gives.
-pub const PAGE: u8 = 100;
+pub const PAGE_SIZE: u8 = 100;
 
 /// One page of rows and, unless it was the last, the token of the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,24 +35,24 @@ pub enum Filter<'a> {
 
 /// Why a reading of members gave no rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unread {
+pub enum MembersError {
     /// AWS Config says that there is no such pack: a proof, not a gap.
     NoSuchPack,
     /// Anything else: a gap.
-    Failed(GapCause),
+    Api(ApiError),
 }
 
 /// What AWS says of the organization: AWS Config, one page at a time, and who is who.
-pub trait StatusSource {
+pub trait ConfigApi {
     /// The account that the function itself runs in, as STS says.
-    fn identify(&self) -> impl Future<Output = Result<AccountId, GapCause>>;
+    fn identify(&self) -> impl Future<Output = Result<AccountId, ApiError>>;
 
     /// One page of the packs of a source.
     fn packs(
         &self,
         source: &Watched,
         token: Option<&str>,
-    ) -> impl Future<Output = Result<Page<(PackName, Row)>, GapCause>>;
+    ) -> impl Future<Output = Result<Page<(PackName, StatusRecord)>, ApiError>>;
 
     /// The row of one pack, asked for by name; `None` when AWS Config says that there is no such
     /// pack.
@@ -60,7 +60,7 @@ pub trait StatusSource {
         &self,
         source: &Watched,
         pack: &PackName,
-    ) -> impl Future<Output = Result<Option<Row>, GapCause>>;
+    ) -> impl Future<Output = Result<Option<StatusRecord>, ApiError>>;
 
     /// One page of the members of a pack. A filtered page may be short, or empty, and still have a
     /// token.
@@ -70,11 +70,14 @@ pub trait StatusSource {
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
-    ) -> impl Future<Output = Result<Page<(AccountId, Row)>, Unread>>;
+    ) -> impl Future<Output = Result<Page<(AccountId, StatusRecord)>, MembersError>>;
 
     /// What AWS Organizations says of an account, asked as the function itself; `None` when it says
     /// that there is none.
-    fn account(&self, account: &AccountId) -> impl Future<Output = Result<Option<Account>, Cause>>;
+    fn account(
+        &self,
+        account: &AccountId,
+    ) -> impl Future<Output = Result<Option<Account>, BoxError>>;
 
     /// How many attempts AWS Config throttled so far, since the process began.
     fn throttles(&self) -> u64;
@@ -82,53 +85,53 @@ pub trait StatusSource {
 
 /// The version of a stored object, opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(pub String);
+pub struct ETag(pub String);
 
 /// What must be true of the key for a write to happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
-    /// Nothing is stored there.
-    Absent,
-    /// This version is stored there.
-    Version(Version),
+pub enum PutMode {
+    /// Only if no object has this key (`If-None-Match: *`).
+    Create,
+    /// Only if the stored object has this entity tag (`If-Match`).
+    Update(ETag),
 }
 
 /// Why a write is not known to have landed.
 #[derive(Debug, thiserror::Error)]
-pub enum Unwritten {
+pub enum PutError {
     /// Something else is stored there, or writes crossed: read again.
     #[error("the object was changed by another writer")]
-    Lost,
+    PreconditionFailed,
     /// Refused; it did not land.
     #[error("the write was refused")]
-    Refused(#[source] Cause),
+    Rejected(#[source] BoxError),
     /// No answer; it may have landed.
     #[error("the write was not answered")]
-    Unknown(#[source] Cause),
+    Indeterminate(#[source] BoxError),
 }
 
 /// The bucket.
-pub trait Archive {
+pub trait ObjectStore {
     /// The bytes and version of an object; `None` when there is none.
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>>;
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>>;
 
     /// The same of the beginning of an object, of at least so many bytes if it has them. An archive
     /// that gives no parts gives the whole.
-    fn beginning(
+    fn get_range(
         &self,
         key: &str,
         _bytes: u16,
-    ) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Cause>> {
+    ) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>> {
         self.get(key)
     }
 
-    /// Stores an object, only if `expect` holds.
+    /// Stores an object, only if `mode` holds.
     fn put(
         &self,
         key: &str,
         bytes: Bytes,
-        expect: &Expect,
-    ) -> impl Future<Output = Result<Version, Unwritten>>;
+        mode: &PutMode,
+    ) -> impl Future<Output = Result<ETag, PutError>>;
 }
 
 /// The topics.
@@ -137,8 +140,8 @@ pub trait Notifier {
     fn publish(
         &self,
         topic: &TopicArn,
-        message: &Message,
-    ) -> impl Future<Output = Result<(), Cause>>;
+        message: &SnsMessage,
+    ) -> impl Future<Output = Result<(), BoxError>>;
 }
 
 /// The time, injected. Whole milliseconds are enough for everything here.

@@ -416,7 +416,7 @@ fn callers(text: &str) -> Result<Vec<Caller>, String> {
     let mut callers = BTreeMap::new();
     for item in items(text)? {
         let (account, caller) = if item == "self" {
-            (AccountId::unidentified(), Caller::Own)
+            (AccountId::unknown(), Caller::Own)
         } else {
             let role =
                 role(item).ok_or_else(|| format!("{item:?} is neither a role's ARN nor self"))?;

@@ -7,7 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::RunError;
 use crate::handler::Function;
-use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
+use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 
 /// Why the function cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum StartUp {
     NotInLambda,
     /// Lambda's runtime API failed.
     #[error("the Lambda runtime API failed")]
-    Runtime(#[source] Cause),
+    Runtime(#[source] BoxError),
 }
 
 /// Writes the log as Lambda's [logging
@@ -59,8 +59,8 @@ pub fn in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<(), StartUp>
 /// Serves invocations until Lambda ends the process.
 pub async fn serve<S, A, N, C>(function: Function<S, A, N, C>) -> Result<(), StartUp>
 where
-    S: StatusSource,
-    A: Archive,
+    S: ConfigApi,
+    A: ObjectStore,
     N: Notifier,
     C: Clock,
 {
@@ -105,7 +105,7 @@ pub async fn report(error: StartUp, lookup: impl Fn(&str) -> Option<String>) {
 }
 
 /// [`init/error`](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror).
-async fn tell_lambda(diagnostic: &Diagnostic) -> Result<(), Cause> {
+async fn tell_lambda(diagnostic: &Diagnostic) -> Result<(), BoxError> {
     let request = build_request()
         .method("POST")
         .uri("/2018-06-01/runtime/init/error")

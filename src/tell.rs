@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::ledger::{Audience, Head, Ledger, Owner};
-use crate::message::Message;
+use crate::message::SnsMessage;
 use crate::model::TopicArn;
 use crate::plan::Plan;
 use crate::scope::Scope;
@@ -114,7 +114,7 @@ impl Occasion<'_> {
         audience: &Audience,
         difference: &Difference,
         topic: &TopicArn,
-    ) -> Message {
+    ) -> SnsMessage {
         let digest = self.digest(ledger, audience, difference);
         if self.plan.chat_topic.as_ref() == Some(topic) {
             digest.chat_message()

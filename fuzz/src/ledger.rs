@@ -6,7 +6,7 @@ use super::{NOW, plan, settings_of_two_topics};
 use jiff::Timestamp;
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::{Ledger, Sent};
-use packwatch::message::{Message, SIZE_LIMIT};
+use packwatch::message::{SIZE_LIMIT, SnsMessage};
 use packwatch::model::AccountId;
 use packwatch::tell::Occasion;
 
@@ -95,7 +95,7 @@ fn is_kept(ledger: &Ledger) {
     );
 }
 
-fn is_taken_by_sns(message: &Message) {
+fn is_taken_by_sns(message: &SnsMessage) {
     let attributes = message.attributes.iter();
     let attributes: usize = attributes
         .map(|(name, value)| name.len() + value.data_type().len() + value.value().len())

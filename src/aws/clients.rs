@@ -19,7 +19,7 @@ use super::silence::OnceMore;
 use super::throttles::Throttles;
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
 use crate::model::TopicArn;
-use crate::ports::Cause;
+use crate::ports::BoxError;
 use crate::settings::{Caller, Settings};
 
 /// AWS, connected.
@@ -72,7 +72,7 @@ pub fn environment() -> ConfigLoader {
 /// The same as a profile of the user's own files, whatever keys the environment holds: the AWS CLI
 /// has it so, and the SDK the other way round. `region` is where a role of the profile is assumed.
 /// Fails where the profile gives no credentials now: it is not there, or wants a new login.
-pub async fn profile(name: &str, region: Option<String>) -> Result<ConfigLoader, Cause> {
+pub async fn profile(name: &str, region: Option<String>) -> Result<ConfigLoader, BoxError> {
     let around = ProviderConfig::without_region()
         .with_region(region.map(Region::new))
         .with_http_client(connector());

@@ -18,9 +18,11 @@ use super::gap_cause;
 use super::line::Line;
 use super::organizations::Organizations;
 use super::throttles::{Throttles, is_throttling};
-use crate::model::{Account, AccountId, GapCause, PackName, Region, Row, Text, cut};
+use crate::model::{
+    Account, AccountId, ApiError, AwsText, PackName, Region, StatusRecord, truncate,
+};
 use crate::plan::Watched;
-use crate::ports::{Cause, Filter, PAGE, Page, StatusSource, Unread};
+use crate::ports::{BoxError, ConfigApi, Filter, MembersError, PAGE_SIZE, Page};
 use crate::reader::{LIST, MEMBERS};
 use crate::settings::Caller;
 
@@ -49,10 +51,10 @@ impl ConfigStatuses {
         }
     }
 
-    fn source(&self, watched: &Watched, operation: &str) -> Result<&(Client, Line), GapCause> {
+    fn source(&self, watched: &Watched, operation: &str) -> Result<&(Client, Line), ApiError> {
         self.sources
             .get(&(watched.caller.clone(), watched.source.region.clone()))
-            .ok_or_else(|| GapCause {
+            .ok_or_else(|| ApiError {
                 operation: operation.to_owned(),
                 code: "NoClient".to_owned(),
                 message: format!("no client was made for {}", watched.source),
@@ -60,8 +62,8 @@ impl ConfigStatuses {
     }
 }
 
-impl StatusSource for ConfigStatuses {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl ConfigApi for ConfigStatuses {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         const OPERATION: &str = "GetCallerIdentity";
         let identity = self
             .sts
@@ -71,7 +73,7 @@ impl StatusSource for ConfigStatuses {
             .map_err(|error| gap_cause(OPERATION, &error))?;
         match identity.account() {
             Some(account) if AccountId::is_valid(account) => Ok(account.into()),
-            other => Err(GapCause {
+            other => Err(ApiError {
                 operation: OPERATION.to_owned(),
                 code: "NoAccount".to_owned(),
                 message: format!("STS answered with the account {other:?}"),
@@ -83,11 +85,11 @@ impl StatusSource for ConfigStatuses {
         &self,
         source: &Watched,
         token: Option<&str>,
-    ) -> Result<Page<(PackName, Row)>, GapCause> {
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let (client, line) = self.source(source, LIST)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
-            .limit(PAGE.into())
+            .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
         let answer = line
             .call(async || request.clone().send().await, is_throttled)
@@ -97,23 +99,27 @@ impl StatusSource for ConfigStatuses {
             rows: answer
                 .organization_conformance_pack_statuses
                 .and_then(|rows| rows.into_iter().map(pack).collect())
-                .ok_or_else(|| GapCause::no_list(LIST))?,
+                .ok_or_else(|| ApiError::missing_field(LIST))?,
             next: answer.next_token,
         })
     }
 
-    async fn pack(&self, source: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
+    async fn pack(
+        &self,
+        source: &Watched,
+        name: &PackName,
+    ) -> Result<Option<StatusRecord>, ApiError> {
         let (client, line) = self.source(source, LIST)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .organization_conformance_pack_names(name.as_str());
         match line.call(async || request.clone().send().await, is_throttled).await {
             Ok(answer) => {
-                let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| GapCause::no_list(LIST))?;
+                let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| ApiError::missing_field(LIST))?;
                 // Who is not there is answered with an error; a list without them answers something
                 // else.
                 let row = rows.into_iter().filter_map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
-                row.map(Some).ok_or_else(|| GapCause::no_list(LIST))
+                row.map(Some).ok_or_else(|| ApiError::missing_field(LIST))
             }
             Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
             Err(error) => Err(gap_cause(LIST, &error)),
@@ -126,7 +132,7 @@ impl StatusSource for ConfigStatuses {
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         let filters = filter.map(|filter| {
             let filters = OrganizationResourceDetailedStatusFilters::builder();
             match filter {
@@ -137,32 +143,32 @@ impl StatusSource for ConfigStatuses {
             }
             .build()
         });
-        let (client, line) = self.source(source, MEMBERS).map_err(Unread::Failed)?;
+        let (client, line) = self.source(source, MEMBERS).map_err(MembersError::Api)?;
         let request = client
             .get_organization_conformance_pack_detailed_status()
             .organization_conformance_pack_name(pack.as_str())
             .set_filters(filters)
-            .limit(PAGE.into())
+            .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
         let answer = line
             .call(async || request.clone().send().await, is_throttled)
             .await;
         let answer = answer.map_err(|error| match error.as_service_error() {
             Some(GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
-                Unread::NoSuchPack
+                MembersError::NoSuchPack
             }
-            _ => Unread::Failed(gap_cause(MEMBERS, &error)),
+            _ => MembersError::Api(gap_cause(MEMBERS, &error)),
         })?;
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_detailed_statuses
                 .and_then(|rows| rows.into_iter().map(member).collect())
-                .ok_or_else(|| Unread::Failed(GapCause::no_list(MEMBERS)))?,
+                .ok_or_else(|| MembersError::Api(ApiError::missing_field(MEMBERS)))?,
             next: answer.next_token,
         })
     }
 
-    async fn account(&self, account: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, BoxError> {
         self.organizations.account(account).await
     }
 
@@ -177,7 +183,7 @@ fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 
 /// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is
 /// missing from a list for it would look absent.
-fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, Row)> {
+fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, StatusRecord)> {
     let said = said(
         row.status.as_str(),
         row.error_code,
@@ -189,14 +195,14 @@ fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, Row)> {
 }
 
 /// See [`pack`].
-fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, Row)> {
+fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, StatusRecord)> {
     let said = said(
         row.status.as_str(),
         row.error_code,
         row.error_message,
         row.last_update_time,
     );
-    let row_of_member = Row {
+    let row_of_member = StatusRecord {
         conformance_pack_name: Some(text(row.conformance_pack_name)),
         ..said
     };
@@ -208,17 +214,17 @@ fn said(
     code: Option<String>,
     message: Option<String>,
     updated: Option<DateTime>,
-) -> Row {
-    Row {
+) -> StatusRecord {
+    StatusRecord {
         error_code: code.map(text),
         error_message: message.map(text),
         last_update_time: updated.and_then(time),
-        ..Row::new(&cut(status.to_owned()))
+        ..StatusRecord::new(&truncate(status.to_owned()))
     }
 }
 
-fn text(said: String) -> Text {
-    cut(said).into()
+fn text(said: String) -> AwsText {
+    truncate(said).into()
 }
 
 /// To the millisecond, which is as fine as AWS Config says it.

@@ -18,8 +18,8 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::with_causes;
-use crate::model::{GapCause, cut};
-use crate::ports::Cause;
+use crate::model::{ApiError, truncate};
+use crate::ports::BoxError;
 
 pub use clients::{Aws, Patience, connect, environment, profile, region};
 pub use config::ConfigStatuses;
@@ -32,16 +32,16 @@ pub use throttles::Throttles;
 /// An error of the SDK as a gap. Errors that the service's model does not know (throttling,
 /// denials) say what they are only in their metadata; for those that no service said, the word is
 /// ours.
-fn gap_cause<E>(operation: &str, error: &SdkError<E>) -> GapCause
+fn gap_cause<E>(operation: &str, error: &SdkError<E>) -> ApiError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     if let Some(refusal) = refused_role(error) {
-        return GapCause {
+        return ApiError {
             operation: "AssumeRole".to_owned(),
-            code: cut(words(refusal.code()).unwrap_or("NoAnswer").to_owned()),
-            message: cut(
-                words(refusal.message()).map_or_else(|| with_causes(refusal), str::to_owned)
+            code: truncate(words(refusal.code()).unwrap_or("NoAnswer").to_owned()),
+            message: truncate(
+                words(refusal.message()).map_or_else(|| with_causes(refusal), str::to_owned),
             ),
         };
     }
@@ -52,10 +52,10 @@ where
         _ => "NoAnswer",
     });
     let message = words(error.message()).map_or_else(|| with_causes(error), str::to_owned);
-    GapCause {
+    ApiError {
         operation: operation.to_owned(),
-        code: cut(code.to_owned()),
-        message: cut(message),
+        code: truncate(code.to_owned()),
+        message: truncate(message),
     }
 }
 
@@ -82,14 +82,14 @@ enum Failure {
 
 /// An error of the SDK as a cause that reads: code and message where the service gave them, else
 /// the SDK's whole chain.
-fn sdk_failure<E>(error: &SdkError<E>) -> Cause
+fn sdk_failure<E>(error: &SdkError<E>) -> BoxError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     Box::new(match (words(error.code()), words(error.message())) {
         (Some(code), message) => Failure::Said {
-            code: cut(code.to_owned()),
-            message: cut(message.unwrap_or("no message").to_owned()),
+            code: truncate(code.to_owned()),
+            message: truncate(message.unwrap_or("no message").to_owned()),
         },
         _ => Failure::Silent(with_causes(error)),
     })

@@ -7,8 +7,8 @@ use aws_sdk_organizations::types::AccountState;
 use aws_sdk_organizations::{Client, Config};
 
 use super::sdk_failure;
-use crate::model::{Account, AccountId, cut};
-use crate::ports::Cause;
+use crate::model::{Account, AccountId, truncate};
+use crate::ports::BoxError;
 
 /// AWS Organizations, as the function itself. Its client is made when it is first asked: most runs
 /// ask for no name, and each start would pay for it.
@@ -29,7 +29,7 @@ impl Organizations {
 
     /// Asks about one account. Its `State` is read; `Status`, which is not always the same, has
     /// been retired.
-    pub(super) async fn account(&self, id: &AccountId) -> Result<Option<Account>, Cause> {
+    pub(super) async fn account(&self, id: &AccountId) -> Result<Option<Account>, BoxError> {
         let client = self
             .client
             .get_or_init(|| Client::from_conf(self.config.clone()));
@@ -47,8 +47,8 @@ impl Organizations {
                     said.ok_or("AWS Organizations answered without the account's name")?;
                 let state = state.filter(|state| *state != AccountState::Active);
                 Ok(Some(Account {
-                    name: cut(name).into(),
-                    state: state.map(|state| cut(state.as_str().to_owned()).into()),
+                    name: truncate(name).into(),
+                    state: state.map(|state| truncate(state.as_str().to_owned()).into()),
                 }))
             }
             Err(error)

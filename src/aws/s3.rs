@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::sdk_failure;
-use crate::ports::{Archive, Cause, Expect, Unwritten, Version};
+use crate::ports::{BoxError, ETag, ObjectStore, PutError, PutMode};
 
 /// A bucket.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl S3Archive {
         &self,
         key: &str,
         range: Option<&str>,
-    ) -> Result<Option<(ByteStream, Version)>, Cause> {
+    ) -> Result<Option<(ByteStream, ETag)>, BoxError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
         match get.set_range(range.map(str::to_owned)).send().await {
             Ok(object) => Ok(Some((object.body, version(object.e_tag)?))),
@@ -60,7 +60,7 @@ impl S3Archive {
         &self,
         key: &str,
         range: Option<&str>,
-    ) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+    ) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         let Some((body, version)) = self.open(key, range).await? else {
             return Ok(None);
         };
@@ -77,14 +77,14 @@ impl S3Archive {
 /// Said in an error that carries nothing else.
 #[derive(Debug, thiserror::Error)]
 #[error("S3 answered without an ETag, so that the next write could not be conditional")]
-struct NoVersion;
+struct MissingETag;
 
-impl Archive for S3Archive {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+impl ObjectStore for S3Archive {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         self.read(key, None).await
     }
 
-    async fn beginning(&self, key: &str, bytes: u16) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+    async fn get_range(&self, key: &str, bytes: u16) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         match self
             .read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1))))
             .await
@@ -95,7 +95,7 @@ impl Archive for S3Archive {
         }
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: Bytes, mode: &PutMode) -> Result<ETag, PutError> {
         let put = self
             .client
             .put_object()
@@ -103,17 +103,17 @@ impl Archive for S3Archive {
             .key(key)
             .content_type("application/json")
             .body(ByteStream::from(bytes));
-        let put = match expect {
-            Expect::Absent => put.if_none_match("*"),
-            Expect::Version(Version(version)) => put.if_match(version),
+        let put = match mode {
+            PutMode::Create => put.if_none_match("*"),
+            PutMode::Update(ETag(version)) => put.if_match(version),
         };
         let answer: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
         match answer {
             // An answer without an ETag is one that cannot be gone on from: as good as none.
             Ok(stored) => {
-                version(stored.e_tag).map_err(|missing| Unwritten::Unknown(Box::new(missing)))
+                version(stored.e_tag).map_err(|missing| PutError::Indeterminate(Box::new(missing)))
             }
-            Err(error) => Err(unwritten(&error, expect)),
+            Err(error) => Err(unwritten(&error, mode)),
         }
     }
 }
@@ -132,27 +132,27 @@ async fn whole(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
 }
 
 /// An empty entity tag is none: a condition on it would hold for anything, or for nothing.
-fn version(e_tag: Option<String>) -> Result<Version, NoVersion> {
+fn version(e_tag: Option<String>) -> Result<ETag, MissingETag> {
     e_tag
         .filter(|tag| !tag.is_empty())
-        .map(Version)
-        .ok_or(NoVersion)
+        .map(ETag)
+        .ok_or(MissingETag)
 }
 
 /// [Conditional
 /// writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when
 /// the condition does not hold, 409 when writes cross, 404 when the object that is expected is
 /// gone.
-fn unwritten(error: &SdkError<PutObjectError>, expect: &Expect) -> Unwritten {
+fn unwritten(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
     match error
         .raw_response()
         .map(|response| response.status().as_u16())
     {
-        Some(412 | 409) => Unwritten::Lost,
-        Some(404) if matches!(expect, Expect::Version(_)) && error.code() == Some("NoSuchKey") => {
-            Unwritten::Lost
+        Some(412 | 409) => PutError::PreconditionFailed,
+        Some(404) if matches!(mode, PutMode::Update(_)) && error.code() == Some("NoSuchKey") => {
+            PutError::PreconditionFailed
         }
-        Some(400..500) => Unwritten::Refused(sdk_failure(error)),
-        _ => Unwritten::Unknown(sdk_failure(error)),
+        Some(400..500) => PutError::Rejected(sdk_failure(error)),
+        _ => PutError::Indeterminate(sdk_failure(error)),
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::message::Message;
+use crate::message::SnsMessage;
 use crate::model::TopicArn;
-use crate::ports::{Cause, Notifier};
+use crate::ports::{BoxError, Notifier};
 
 /// The topics, each reached in its own region.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl SnsNotifier {
 }
 
 impl Notifier for SnsNotifier {
-    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
         let client = self
             .topics
             .get(topic)

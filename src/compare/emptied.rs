@@ -66,7 +66,7 @@ fn packs_known(
         .gaps
         .iter()
         .filter(|(key, gap)| gap.ended.is_none() && !observation.gaps.contains_key(key));
-    let unread = unread.filter_map(|(key, _)| key.unread_pack());
+    let unread = unread.filter_map(|(key, _)| key.pack_key());
     packs
         .chain(unread)
         .filter(|pack| pack.source == *source && scope.covers_pack(pack))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Terms;
 use crate::ledger::{GapEnd, Ledger, OpenGap};
-use crate::model::{AccountId, GapCause, GapKey};
+use crate::model::{AccountId, ApiError, GapKey};
 use crate::observation::Observation;
 
 /// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether
@@ -15,7 +15,7 @@ pub(crate) fn compare_gaps(
     next: &mut Ledger,
     observation: &Observation,
     terms: Terms<'_>,
-) -> Vec<(GapKey, GapCause, Timestamp, bool)> {
+) -> Vec<(GapKey, ApiError, Timestamp, bool)> {
     let now = observation.ended_at;
     let mut met = Vec::new();
     for (key, cause) in &observation.gaps {
@@ -50,14 +50,14 @@ pub(crate) fn compare_gaps(
 fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapEnd> {
     if !terms.scope.sees_the_end_of(key) {
         // Who could not be identified is read under its own name now.
-        let end = if key.source.caller == AccountId::unidentified() {
+        let end = if key.source.caller == AccountId::unknown() {
             GapEnd::Read
         } else {
             GapEnd::Unwatched
         };
         return (!terms.scope.narrowed && terms.scope.identified).then_some(end);
     }
-    let Some(pack) = key.unread_pack() else {
+    let Some(pack) = key.pack_key() else {
         return observation
             .listings
             .get(&key.source)

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::ledger::{Closed, Ledger, Named, Open, Told};
-use crate::model::{Account, AccountId, FailureKey, GapCause, GapKey, How, Row, Standing};
+use crate::model::{
+    Account, AccountId, ApiError, FailureKey, GapKey, Resolution, StatusKind, StatusRecord,
+};
 use crate::observation::Observation;
 use crate::plan::Policy;
 use crate::scope::Scope;
@@ -39,7 +41,7 @@ pub struct Comparison {
     /// Open failures in scope that could not be read.
     pub unconfirmed: BTreeSet<FailureKey>,
     /// What this run did not read, and whether another run had met the same before.
-    pub gaps: Vec<(GapKey, GapCause, Timestamp, bool)>,
+    pub gaps: Vec<(GapKey, ApiError, Timestamp, bool)>,
 }
 
 /// Compares.
@@ -75,11 +77,11 @@ fn unwatch(next: &mut Ledger, terms: Terms<'_>, now: Timestamp) {
         .cloned()
         .collect();
     for key in left {
-        close(next, &key, How::Unwatched, now);
+        close(next, &key, Resolution::Unwatched, now);
     }
     for (key, open) in &mut next.open {
         if terms.policy.ignores(key) && !open.told.is_empty() {
-            let ended = ended(open, How::Unwatched, now);
+            let ended = ended(open, Resolution::Unwatched, now);
             Open::revise(open, |open| open.told.clear());
             next.closed.insert(key.clone(), ended);
         }
@@ -106,7 +108,7 @@ fn note_names(next: &mut Ledger, observation: &Observation) {
 }
 
 /// Ends an open failure. One that nobody was told of is never told.
-fn close(next: &mut Ledger, key: &FailureKey, how: How, now: Timestamp) {
+fn close(next: &mut Ledger, key: &FailureKey, how: Resolution, now: Timestamp) {
     if let Some(open) = next.open.remove(key)
         && !open.told.is_empty()
     {
@@ -114,7 +116,7 @@ fn close(next: &mut Ledger, key: &FailureKey, how: How, now: Timestamp) {
     }
 }
 
-fn ended(open: &Open, how: How, now: Timestamp) -> Closed {
+fn ended(open: &Open, how: Resolution, now: Timestamp) -> Closed {
     Closed {
         how,
         row: Arc::clone(open.cause()),
@@ -143,7 +145,7 @@ fn restore_what_was_told(next: &mut Ledger, terms: Terms<'_>) {
 }
 
 impl Open {
-    fn first_seen(row: &Arc<Row>, run_id: &str, now: Timestamp) -> Self {
+    fn first_seen(row: &Arc<StatusRecord>, run_id: &str, now: Timestamp) -> Self {
         Self {
             row: Arc::clone(row),
             failed: None,
@@ -158,13 +160,13 @@ impl Open {
     }
 
     /// Takes the newest row of a failure that stays open.
-    fn follow(&mut self, row: &Arc<Row>, now: Timestamp) {
-        if row.standing() == Standing::Failing {
+    fn follow(&mut self, row: &Arc<StatusRecord>, now: Timestamp) {
+        if row.kind() == StatusKind::Failed {
             self.failed = None;
-        } else if self.row.standing() == Standing::Failing {
+        } else if self.row.kind() == StatusKind::Failed {
             self.failed = Some(Arc::clone(&self.row));
         }
-        if !self.row.says_the_same_as(row) {
+        if !self.row.same_status_and_error(row) {
             self.changed_at = Some(now);
         }
         self.row = Arc::clone(row);

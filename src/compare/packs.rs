@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Terms, close};
 use crate::ledger::{Large, Ledger, Open, PackHint, Whole};
-use crate::model::{AccountId, FailureKey, How, PackKey, Row, Standing};
+use crate::model::{AccountId, FailureKey, PackKey, Resolution, StatusKind, StatusRecord};
 use crate::observation::{Coverage, Observation, PackReading};
 use crate::scope::Scope;
 
@@ -17,7 +17,7 @@ const SETTLES_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a reading says of an open failure.
 enum Verdict {
-    Closes(How),
+    Closes(Resolution),
     StaysOpen,
     Unread,
 }
@@ -45,7 +45,7 @@ pub(super) fn follow_open(
                 Some(account) => Open::revise(open, |open| member(open, reading, account, now)),
                 None => Open::revise(open, |open| pack_itself(open, reading, now)),
             },
-            None if observation.lacks(&key.pack) => Verdict::Closes(How::PackRemoved),
+            None if observation.lacks(&key.pack) => Verdict::Closes(Resolution::PackRemoved),
             None => Verdict::Unread,
         };
         match verdict {
@@ -61,7 +61,7 @@ pub(super) fn follow_open(
 
 fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Timestamp) -> Verdict {
     match reading.unsettled_row(account) {
-        None if reading.settled.contains(account) => Verdict::Closes(How::Recovered),
+        None if reading.settled.contains(account) => Verdict::Closes(Resolution::Recovered),
         Some(row) => {
             open.follow(row, now);
             Verdict::StaysOpen
@@ -71,9 +71,9 @@ fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Time
             let pack_stands_still = reading
                 .status_after
                 .as_ref()
-                .is_some_and(|status| status.standing() != Standing::Moving);
+                .is_some_and(|status| status.kind() != StatusKind::InProgress);
             if pack_stands_still || now.duration_since(absent_since) >= SETTLES_AFTER {
-                Verdict::Closes(How::AccountRemoved)
+                Verdict::Closes(Resolution::AccountRemoved)
             } else {
                 Verdict::StaysOpen
             }
@@ -83,21 +83,21 @@ fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Time
 }
 
 fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdict {
-    if reading.count(Standing::Failing) > 0 {
-        return Verdict::Closes(How::Explained);
+    if reading.count(StatusKind::Failed) > 0 {
+        return Verdict::Closes(Resolution::Explained);
     }
-    match reading.row.standing() {
-        Standing::Settled => return Verdict::Closes(How::Recovered),
-        Standing::Moving if reading.is_whole() => {
-            let settled = reading.count(Standing::Settled);
+    match reading.row.kind() {
+        StatusKind::Successful => return Verdict::Closes(Resolution::Recovered),
+        StatusKind::InProgress if reading.is_whole() => {
+            let settled = reading.count(StatusKind::Successful);
             if settled == 0 || settled < reading.present() {
                 open.settled_since = None;
             } else if now.duration_since(*open.settled_since.get_or_insert(now)) >= SETTLES_AFTER {
-                return Verdict::Closes(How::Recovered);
+                return Verdict::Closes(Resolution::Recovered);
             }
         }
-        Standing::Moving => {}
-        Standing::Failing | Standing::Absent => open.settled_since = None,
+        StatusKind::InProgress => {}
+        StatusKind::Failed | StatusKind::Deleted => open.settled_since = None,
     }
     open.follow(&reading.row, now);
     if reading.is_answered() {
@@ -117,7 +117,7 @@ pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
         .collect();
     for key in alone {
         if a_member_is_open(next, &key.pack) {
-            close(next, &key, How::Explained, now);
+            close(next, &key, Resolution::Explained, now);
         }
     }
 }
@@ -126,20 +126,21 @@ pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
 pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Terms<'_>) {
     let now = observation.ended_at;
     let mut new = Vec::new();
-    let mut see = |next: &mut Ledger, key: FailureKey, row: &Arc<Row>| match next.open.get_mut(&key)
-    {
-        Some(open) => Open::revise(open, |open| {
-            open.seen_again |= open.first_run.as_str() != terms.run_id
-        }),
-        None => new.push((key, Arc::new(Open::first_seen(row, terms.run_id, now)))),
-    };
+    let mut see =
+        |next: &mut Ledger, key: FailureKey, row: &Arc<StatusRecord>| match next.open.get_mut(&key)
+        {
+            Some(open) => Open::revise(open, |open| {
+                open.seen_again |= open.first_run.as_str() != terms.run_id
+            }),
+            None => new.push((key, Arc::new(Open::first_seen(row, terms.run_id, now)))),
+        };
     for (pack, reading) in observation
         .packs
         .iter()
         .filter(|(pack, _)| terms.scope.covers_pack(pack))
     {
         for (account, row) in &reading.unsettled {
-            if row.standing() == Standing::Failing && terms.scope.covers_account(Some(account)) {
+            if row.kind() == StatusKind::Failed && terms.scope.covers_account(Some(account)) {
                 see(next, FailureKey::member(pack, account), row);
             }
         }
@@ -156,9 +157,9 @@ pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Term
 fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: &Scope) -> bool {
     let itself = FailureKey::pack_itself(pack);
     scope.covers(&itself)
-        && reading.row.standing() == Standing::Failing
+        && reading.row.kind() == StatusKind::Failed
         && reading.is_answered()
-        && reading.count(Standing::Failing) == 0
+        && reading.count(StatusKind::Failed) == 0
         && !a_member_is_open(next, pack)
 }
 
@@ -208,8 +209,8 @@ fn size(reading: &PackReading, before: Option<Large>, now: Timestamp) -> Option<
         }
         Coverage::Failing => Some(known),
         Coverage::Pages => {
-            let count = |standing| reading.count(standing);
-            let [moving, settled] = [Standing::Moving, Standing::Settled].map(count);
+            let count = |kind| reading.count(kind);
+            let [moving, settled] = [StatusKind::InProgress, StatusKind::Successful].map(count);
             Some(Large {
                 whole: Some(Whole {
                     at: now,

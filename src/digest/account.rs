@@ -3,15 +3,15 @@
 
 use std::fmt;
 
-use crate::model::{AccountId, Text};
+use crate::model::{AccountId, AwsText};
 use crate::snapshot::{ClosedRecord, FailureRecord};
 
 /// An account in a list for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Account<'a> {
     id: &'a AccountId,
-    name: Option<&'a Text>,
-    state: Option<&'a Text>,
+    name: Option<&'a AwsText>,
+    state: Option<&'a AwsText>,
 }
 
 impl<'a> Account<'a> {

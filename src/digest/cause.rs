@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use super::account::Account;
-use crate::model::{AccountId, FailureKey, PackName, Region, Text};
+use crate::model::{AccountId, AwsText, FailureKey, PackName, Region};
 use crate::snapshot::FailureRecord;
 
 /// Failures of one pack and one cause, in all its regions.
@@ -132,8 +132,8 @@ pub(super) fn mask(message: &str) -> String {
 pub(super) fn group(records: &[FailureRecord]) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
     for record @ FailureRecord { key, state, cause } in records {
-        let code = cause.error_code.as_ref().map(Text::as_str);
-        let message = cause.error_message.as_ref().map(Text::as_str);
+        let code = cause.error_code.as_ref().map(AwsText::as_str);
+        let message = cause.error_message.as_ref().map(AwsText::as_str);
         let masked = message.map(mask);
         let group = groups
             .entry((

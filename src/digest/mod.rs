@@ -17,8 +17,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::difference::Difference;
 use crate::ledger::{Audience, Committed, Ledger};
-use crate::message::{Attribute, Message, SIZE_LIMIT};
-use crate::model::{FailureKey, GapKey, PackName, Region, Row, Source, Text};
+use crate::message::{Attribute, SIZE_LIMIT, SnsMessage};
+use crate::model::{AwsText, FailureKey, GapKey, PackName, Region, Source, StatusRecord};
 use crate::plan::Plan;
 use crate::snapshot::{
     ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings,
@@ -139,7 +139,7 @@ impl Digest {
                 Some(FailureRecord {
                     key: key.clone(),
                     state,
-                    cause: Row::clone(open.cause()).made_inert(),
+                    cause: StatusRecord::clone(open.cause()).made_inert(),
                 })
             };
             keys.iter().filter_map(record).collect()
@@ -214,13 +214,13 @@ impl Digest {
     }
 
     /// The request for the digest topic.
-    pub fn message(&self) -> Message {
+    pub fn message(&self) -> SnsMessage {
         let attributes = self.attributes();
         let taken: usize = attributes
             .iter()
             .map(|(name, value)| name.len() + value.data_type().len() + value.value().len())
             .sum();
-        Message {
+        SnsMessage {
             subject: self.subject(),
             body: json::body(self, SIZE_LIMIT.saturating_sub(taken)),
             structured: true,
@@ -230,8 +230,8 @@ impl Digest {
     }
 
     /// The request for the chat topic.
-    pub fn chat_message(&self) -> Message {
-        Message {
+    pub fn chat_message(&self) -> SnsMessage {
+        SnsMessage {
             subject: self.subject(),
             body: chat::body(self),
             structured: false,
@@ -321,11 +321,11 @@ fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
-fn calm(text: Text) -> Text {
+fn calm(text: AwsText) -> AwsText {
     inert(text.as_str()).into()
 }
 
-impl Row {
+impl StatusRecord {
     fn made_inert(mut self) -> Self {
         self.status = inert(self.status.as_str()).into();
         self.error_code = self.error_code.map(calm);

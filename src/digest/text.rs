@@ -14,7 +14,7 @@ use super::account::Account;
 use super::cause::{Group, group};
 use super::{Digest, emptied, inert};
 use crate::ledger::GapEnd;
-use crate::model::{AccountId, How, PackName, Region, Text};
+use crate::model::{AccountId, AwsText, PackName, Region, Resolution};
 use crate::snapshot::{ClosedRecord, GapRecord};
 
 const COLUMNS: usize = 72;
@@ -47,7 +47,7 @@ pub(super) fn text(digest: &Digest) -> String {
     let (explained, cleared): (Vec<_>, Vec<_>) = digest
         .cleared
         .iter()
-        .partition(|record| record.how == How::Explained);
+        .partition(|record| record.how == Resolution::Explained);
     endings("Cleared", &cleared, &mut page);
     endings("Explained (not cleared)", &explained, &mut page);
     gaps(digest, &mut page);
@@ -172,7 +172,7 @@ fn endings(title: &str, records: &[&ClosedRecord], page: &mut Page) {
                 record
                     .error_code_was
                     .as_ref()
-                    .map_or(record.status_was.as_str(), Text::as_str)
+                    .map_or(record.status_was.as_str(), AwsText::as_str)
             })
             .collect();
         part.line(4, &format!("was {} in {}", listed(was), listed(regions)));
@@ -313,8 +313,8 @@ fn still_open(digest: &Digest, page: &mut Page) {
 /// Endings of one pack and one kind, in the order of the packs.
 fn ended<'a>(
     records: impl Iterator<Item = &'a ClosedRecord>,
-) -> Vec<(&'a PackName, How, Vec<&'a ClosedRecord>)> {
-    let mut groups: BTreeMap<(&PackName, How), Vec<&ClosedRecord>> = BTreeMap::new();
+) -> Vec<(&'a PackName, Resolution, Vec<&'a ClosedRecord>)> {
+    let mut groups: BTreeMap<(&PackName, Resolution), Vec<&ClosedRecord>> = BTreeMap::new();
     for record in records {
         groups
             .entry((&record.key.pack.pack, record.how))
@@ -346,13 +346,13 @@ fn accounts(records: &[&ClosedRecord]) -> String {
     }
 }
 
-fn words(how: How) -> &'static str {
+fn words(how: Resolution) -> &'static str {
     match how {
-        How::Recovered => "recovered",
-        How::AccountRemoved => "no longer in the pack",
-        How::PackRemoved => "gone with the pack, which was removed",
-        How::Explained => "is explained: its failing accounts are known now",
-        How::Unwatched => "no longer watched",
+        Resolution::Recovered => "recovered",
+        Resolution::AccountRemoved => "no longer in the pack",
+        Resolution::PackRemoved => "gone with the pack, which was removed",
+        Resolution::Explained => "is explained: its failing accounts are known now",
+        Resolution::Unwatched => "no longer watched",
     }
 }
 

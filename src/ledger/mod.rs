@@ -16,9 +16,10 @@ use jiff::{SignedDuration, Timestamp};
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use crate::message::Message;
+use crate::message::SnsMessage;
 use crate::model::{
-    Account, AccountId, FailureKey, GapCause, GapKey, How, PackKey, Row, RunId, Source, TopicArn,
+    Account, AccountId, ApiError, FailureKey, GapKey, PackKey, Resolution, RunId, Source,
+    StatusRecord, TopicArn,
 };
 use crate::plan::Policy;
 use crate::scope::Scope;
@@ -166,7 +167,7 @@ pub struct Head {
     /// The id of the digest, the same however often it is sent.
     pub id: String,
     /// The request, word for word.
-    pub message: Message,
+    pub message: SnsMessage,
     /// When it was made. One that an earlier version made does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_at: Option<Timestamp>,
@@ -188,10 +189,10 @@ pub struct Owner {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// The newest row.
-    pub row: Arc<Row>,
+    pub row: Arc<StatusRecord>,
     /// The last failing row, where the newest is not failing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Arc<Row>>,
+    pub failed: Option<Arc<StatusRecord>>,
     /// When it was first seen, or the row's own time where that is earlier.
     pub failing_since: Timestamp,
     /// When its status, code or message last changed.
@@ -225,7 +226,7 @@ impl Open {
     }
 
     /// The row that says why it fails.
-    pub fn cause(&self) -> &Arc<Row> {
+    pub fn cause(&self) -> &Arc<StatusRecord> {
         self.failed.as_ref().unwrap_or(&self.row)
     }
 
@@ -250,9 +251,9 @@ impl Policy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Closed {
     /// The proof.
-    pub how: How,
+    pub how: Resolution,
     /// The last failing row.
-    pub row: Arc<Row>,
+    pub row: Arc<StatusRecord>,
     /// Since when it had failed.
     pub failing_since: Timestamp,
     /// When it ended.
@@ -270,7 +271,7 @@ pub struct Closed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenGap {
     /// Why.
-    pub cause: GapCause,
+    pub cause: ApiError,
     /// Since when.
     pub since: Timestamp,
     /// The run that met it first.

@@ -3,53 +3,53 @@
 //! Everything here is plain data with an order, so that whatever is made of it can be sorted,
 //! compared and replayed.
 
-mod word;
+mod interned;
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use word::word;
+use interned::interned_string;
 
 /// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length
 /// limit.
-pub const TEXT_LIMIT: usize = 1024;
+pub const MAX_TEXT_CHARS: usize = 1024;
 
-word! {
+interned_string! {
     /// The id of an AWS account: 12 digits, or the word `self` for a caller that could not be
     /// identified yet.
     AccountId
 }
-word! {
+interned_string! {
     /// A region, such as `eu-west-1`.
     Region
 }
-word! {
+interned_string! {
     /// The name of an organization conformance pack, as its administrator gave it.
     PackName
 }
-word! {
+interned_string! {
     /// The ARN of an SNS topic: the name of an audience.
     TopicArn
 }
-word! {
+interned_string! {
     /// A status, word for word as AWS Config said it, known to this version or not.
     Status
 }
-word! {
+interned_string! {
     /// What AWS says of something: an error's code or message, the member's own name of its pack,
     /// the name of an account.
-    Text
+    AwsText
 }
-word! {
+interned_string! {
     /// The id of a run.
     RunId
 }
 
 impl AccountId {
     /// What stands for the function's own account while STS has never said which it is.
-    pub fn unidentified() -> Self {
+    pub fn unknown() -> Self {
         Self::from("self")
     }
 
@@ -63,11 +63,11 @@ impl AccountId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Its name, as people gave it.
-    pub name: Text,
+    pub name: AwsText,
     /// Its [state](https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html),
     /// where it is not `ACTIVE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<Text>,
+    pub state: Option<AwsText>,
 }
 
 impl TopicArn {
@@ -81,31 +81,31 @@ impl TopicArn {
 
 /// What a status says about the thing that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum StatusKind {
     /// Not there: `DELETE_SUCCESSFUL`, as good as no row.
-    Absent,
+    Deleted,
     /// Deployed as it should be.
-    Settled,
+    Successful,
     /// On its way to something else; proves nothing.
-    Moving,
+    InProgress,
     /// Failing.
-    Failing,
+    Failed,
 }
 
 impl Status {
     /// The standing of a status. A status that is not among the nine of the [API
     /// reference](https://docs.aws.amazon.com/config/latest/APIReference/API_OrganizationConformancePackStatus.html)
     /// is read by its ending, and is moving where that says nothing.
-    pub fn standing(&self) -> Standing {
-        let word = self.as_str();
-        if word == "DELETE_SUCCESSFUL" {
-            Standing::Absent
-        } else if word.ends_with("_FAILED") {
-            Standing::Failing
-        } else if word.ends_with("_SUCCESSFUL") {
-            Standing::Settled
+    pub fn kind(&self) -> StatusKind {
+        let interned_string = self.as_str();
+        if interned_string == "DELETE_SUCCESSFUL" {
+            StatusKind::Deleted
+        } else if interned_string.ends_with("_FAILED") {
+            StatusKind::Failed
+        } else if interned_string.ends_with("_SUCCESSFUL") {
+            StatusKind::Successful
         } else {
-            Standing::Moving
+            StatusKind::InProgress
         }
     }
 }
@@ -217,24 +217,24 @@ impl FailureKey {
 
 /// What AWS Config says about a pack or about one member of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Row {
+pub struct StatusRecord {
     /// The status, word for word.
     pub status: Status,
     /// The error code, if one is given. There is no official list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<Text>,
-    /// The error message, if one is given, cut to [`TEXT_LIMIT`].
+    pub error_code: Option<AwsText>,
+    /// The error message, if one is given, cut to [`MAX_TEXT_CHARS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<Text>,
+    pub error_message: Option<AwsText>,
     /// When AWS Config last changed the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_time: Option<Timestamp>,
     /// The member's own name of the pack, with its random suffix; `None` for the pack's own row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conformance_pack_name: Option<Text>,
+    pub conformance_pack_name: Option<AwsText>,
 }
 
-impl Row {
+impl StatusRecord {
     /// A row that has nothing but a status.
     pub fn new(status: &str) -> Self {
         Self {
@@ -247,21 +247,21 @@ impl Row {
     }
 
     /// What its status says.
-    pub fn standing(&self) -> Standing {
-        self.status.standing()
+    pub fn kind(&self) -> StatusKind {
+        self.status.kind()
     }
 
     /// Whether both say the same about the failure. A new time or a new suffix alone is no change.
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
+    pub fn same_status_and_error(&self, other: &Self) -> bool {
         self.status == other.status
             && self.error_code == other.error_code
             && self.error_message == other.error_message
     }
 }
 
-/// Cuts a text from AWS to [`TEXT_LIMIT`] characters.
-pub fn cut(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
+/// Cuts a text from AWS to [`MAX_TEXT_CHARS`] characters.
+pub fn truncate(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(end);
     }
     text
@@ -270,7 +270,7 @@ pub fn cut(mut text: String) -> String {
 /// How a failure ended: the name of its proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum How {
+pub enum Resolution {
     /// A settled row was seen.
     Recovered,
     /// The account is no longer in a pack that is there.
@@ -283,7 +283,7 @@ pub enum How {
     Unwatched,
 }
 
-impl How {
+impl Resolution {
     /// Whether something got better. The others only end what an audience was told.
     pub fn is_clearing(self) -> bool {
         matches!(
@@ -321,7 +321,7 @@ impl GapKey {
     }
 
     /// The pack that was not read, if it is not the whole source.
-    pub fn unread_pack(&self) -> Option<PackKey> {
+    pub fn pack_key(&self) -> Option<PackKey> {
         Some(PackKey {
             source: self.source.clone(),
             pack: self.pack.clone()?,
@@ -331,7 +331,7 @@ impl GapKey {
 
 /// Why something was not read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GapCause {
+pub struct ApiError {
     /// The call that failed, by its name in the API.
     pub operation: String,
     /// AWS's error code, or a word of ours where AWS said none, such as `RepeatedPageToken`,
@@ -341,9 +341,9 @@ pub struct GapCause {
     pub message: String,
 }
 
-impl GapCause {
+impl ApiError {
     /// An answer without what was asked for.
-    pub fn no_list(operation: &str) -> Self {
+    pub fn missing_field(operation: &str) -> Self {
         Self {
             operation: operation.to_owned(),
             code: "UnreadableAnswer".to_owned(),

@@ -10,7 +10,7 @@ use super::{Run, RunError};
 use crate::event::Announce;
 use crate::ledger::{Committed, Ledger, RUNS_ARE_KNOWN, Reading, RecentRun};
 use crate::observation::Observation;
-use crate::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten};
+use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore, PutError, PutMode};
 use crate::report::{Outcome, Report};
 use crate::snapshot::{DigestName, Findings};
 use crate::telemetry::Changes;
@@ -21,7 +21,7 @@ pub(super) enum Attempt {
     /// It is committed: the ledger as it is now.
     Committed(Box<(Prepared, Recalled)>),
     /// Another writer was first, or nobody knows.
-    Lost(Prepared, Option<Cause>),
+    Lost(Prepared, Option<BoxError>),
 }
 
 /// A commit as it was prepared.
@@ -61,7 +61,7 @@ impl Prepared {
 /// Names that a snapshot is tried under, before something is wrong with the bucket.
 const NAMES: u32 = 16;
 
-impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Compares, archives and commits, once.
     pub(super) async fn commit(
         &self,
@@ -92,7 +92,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             // A name is used up by trying it: an unanswered write may have landed, and nothing
             // rewrites a snapshot.
             self.names_taken.set(self.names_taken.get() + 1);
-            match self.put(&key, snapshot.clone(), &Expect::Absent).await {
+            match self.put(&key, snapshot.clone(), &PutMode::Create).await {
                 Ok(_) => {
                     let prepared = Prepared {
                         sequence: next.sequence,
@@ -107,12 +107,12 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     drop((comparison, difference, current.ledger));
                     return self.store(prepared, next, &expect).await;
                 }
-                Err(Unwritten::Lost) => {}
-                Err(Unwritten::Refused(refused)) => {
+                Err(PutError::PreconditionFailed) => {}
+                Err(PutError::Rejected(refused)) => {
                     cause = Some(refused);
                     break;
                 }
-                Err(Unwritten::Unknown(unknown)) => {
+                Err(PutError::Indeterminate(unknown)) => {
                     cause = Some(unknown);
                     if tokio::time::Instant::now() >= self.ends {
                         break;
@@ -165,25 +165,25 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         &self,
         prepared: Prepared,
         next: Ledger,
-        expect: &Expect,
+        expect: &PutMode,
     ) -> Result<Attempt, RunError> {
         match self.put_ledger(&next, expect).await {
             Ok(version) => {
                 let stored = Recalled {
                     ledger: next,
-                    expect: Expect::Version(version),
+                    expect: PutMode::Update(version),
                 };
                 Ok(Attempt::Committed(Box::new((prepared, stored))))
             }
-            Err(Unwritten::Refused(cause)) => Err(RunError::StoreFailed {
+            Err(PutError::Rejected(cause)) => Err(RunError::StoreFailed {
                 what: format!(
                     "{} could not be stored",
                     self.address(&self.plan.ledger_key)
                 ),
                 source: Some(cause),
             }),
-            Err(Unwritten::Lost) => Ok(Attempt::Lost(prepared, None)),
-            Err(Unwritten::Unknown(cause)) => Ok(Attempt::Lost(prepared, Some(cause))),
+            Err(PutError::PreconditionFailed) => Ok(Attempt::Lost(prepared, None)),
+            Err(PutError::Indeterminate(cause)) => Ok(Attempt::Lost(prepared, Some(cause))),
         }
     }
 
@@ -222,7 +222,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             }
         }
         if let Ok(account) = self.own
-            && *account != crate::model::AccountId::unidentified()
+            && *account != crate::model::AccountId::unknown()
         {
             next.own_account = Some(account.clone());
         }

@@ -19,11 +19,11 @@ use crate::digest::Digest;
 use crate::error::RunError;
 use crate::event::Announce;
 use crate::ledger::{Ledger, RecentRun, Turn};
-use crate::model::{Account, AccountId, GapCause};
+use crate::model::{Account, AccountId, ApiError};
 use crate::names;
 use crate::observation::Observation;
 use crate::plan::{Plan, Watched};
-use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
+use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 use crate::reader::Reader;
 use crate::report::{DigestReport, DigestStatus, Outcome, Report};
 use crate::scope::Scope;
@@ -58,7 +58,7 @@ struct Run<'a, S, A, N, C> {
     ports: &'a Ports<S, A, N, C>,
     plan: &'a Plan,
     scope: Scope,
-    own: &'a Result<AccountId, GapCause>,
+    own: &'a Result<AccountId, ApiError>,
     /// The end of the invocation's time, as the timer counts it.
     ends: Instant,
     /// How many names of the snapshot are taken.
@@ -72,10 +72,10 @@ struct Run<'a, S, A, N, C> {
 
 /// Runs a plan. `own` is the function's own account, or why STS did not say. What is measured on
 /// the way is in `measures`, also where the run fails.
-pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
+pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
     plan: &Plan,
-    own: &Result<AccountId, GapCause>,
+    own: &Result<AccountId, ApiError>,
     measures: &RefCell<Measures>,
 ) -> Result<Report, RunError> {
     let ends = Instant::now() + until(ports.clock.now(), plan.ends_at - ANSWERING);
@@ -89,8 +89,8 @@ pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
             .ledger
             .own_account
             .clone()
-            .unwrap_or_else(AccountId::unidentified),
-        (Err(_), None) => AccountId::unidentified(),
+            .unwrap_or_else(AccountId::unknown),
+        (Err(_), None) => AccountId::unknown(),
     };
     let watched = plan.watched(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&watched, own.is_ok());
@@ -110,7 +110,7 @@ pub async fn run<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
     result
 }
 
-impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     async fn run(
         &self,
         watched: &[Watched],
@@ -481,7 +481,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     }
 
     /// `cause` is why the last write was not answered; without one it was lost to another writer.
-    fn not_committed(&self, cause: Option<Cause>) -> RunError {
+    fn not_committed(&self, cause: Option<BoxError>) -> RunError {
         let ledger = self.address(&self.plan.ledger_key);
         let what = match cause {
             Some(_) => format!("{ledger} could not be stored, tried {ATTEMPTS} times"),

@@ -12,7 +12,7 @@ use crate::event::Announce;
 use crate::ledger::{Head, Ledger, Sent};
 use crate::model::TopicArn;
 use crate::plan::Plan;
-use crate::ports::{Archive, Cause, Clock, Notifier, StatusSource};
+use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::{DigestReport, DigestStatus};
 use crate::snapshot::DigestName;
 
@@ -24,8 +24,8 @@ const SETTLING: Duration = Duration::from_secs(5);
 pub(super) struct Outbox {
     /// The last digest that each topic took.
     published: BTreeMap<TopicArn, DigestName>,
-    failed: Vec<(TopicArn, Cause)>,
-    unsettled: Option<(String, Option<Cause>)>,
+    failed: Vec<(TopicArn, BoxError)>,
+    unsettled: Option<(String, Option<BoxError>)>,
 }
 
 impl Outbox {
@@ -73,7 +73,7 @@ impl Outbox {
     }
 }
 
-impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Sends what is owned, and keeps `latest.json` at the snapshot of a full run. Neither waits
     /// for the other: a digest names its own snapshot.
     pub(super) async fn tell(
@@ -138,7 +138,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    async fn publish(&self, topic: &TopicArn, head: &Head) -> Result<(), Cause> {
+    async fn publish(&self, topic: &TopicArn, head: &Head) -> Result<(), BoxError> {
         // Time is kept for noting what was sent: a topic that does not answer must not hide that
         // another one did.
         let left = self.ends.saturating_duration_since(Instant::now());
@@ -155,7 +155,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         current: &mut Recalled,
         settled: &[(TopicArn, String, Sent)],
         asked: &BTreeSet<&TopicArn>,
-    ) -> Result<(), Option<Cause>> {
+    ) -> Result<(), Option<BoxError>> {
         let now = self.now();
         self.rewrite(current, |ledger| {
             for (topic, digest_id, sent) in settled {

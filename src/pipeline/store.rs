@@ -8,14 +8,14 @@ use super::{ATTEMPTS, Ports, Run};
 use crate::error::RunError;
 use crate::ledger::{Ledger, Unreadable};
 use crate::plan::Plan;
-use crate::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten, Version};
+use crate::ports::{BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode};
 use crate::snapshot::sequence_of;
 
 /// The ledger as it was read, and what the next write expects to find.
 #[derive(Debug, Clone)]
 pub(super) struct Recalled {
     pub ledger: Ledger,
-    pub expect: Expect,
+    pub expect: PutMode,
 }
 
 /// The bytes for `latest.json`.
@@ -32,12 +32,12 @@ pub(super) enum Latest<'a> {
 struct OutOfTime;
 
 /// Reads the ledger. A missing one is a first run, whose numbers go on after `latest.json`.
-pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
+pub(super) async fn recall<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
     plan: &Plan,
     ends: Instant,
 ) -> Result<Recalled, RunError> {
-    let unreadable = |key: &str, source: Cause| RunError::LedgerUnreadable {
+    let unreadable = |key: &str, source: BoxError| RunError::LedgerUnreadable {
         object: format!("s3://{}/{key}", plan.bucket),
         source,
     };
@@ -47,7 +47,7 @@ pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
         Some((bytes, version)) => match Ledger::from_bytes(&bytes) {
             Ok(ledger) => Ok(Recalled {
                 ledger,
-                expect: Expect::Version(version),
+                expect: PutMode::Update(version),
             }),
             Err(source @ Unreadable::Newer { .. }) => Err(RunError::LedgerNewer {
                 object: format!("s3://{}/{}", plan.bucket, plan.ledger_key),
@@ -62,7 +62,7 @@ pub(super) async fn recall<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
             let sequence = latest.and_then(|(sequence, _)| sequence).unwrap_or(0);
             Ok(Recalled {
                 ledger: Ledger::starting_after(sequence),
-                expect: Expect::Absent,
+                expect: PutMode::Create,
             })
         }
     }
@@ -73,13 +73,13 @@ const NUMBERED: u16 = 512;
 
 /// The number of `latest.json`, if it has one, and its version. The snapshot itself can be as large
 /// as all that fails, and is not read for that.
-async fn latest<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
+async fn latest<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
     plan: &Plan,
     ends: Instant,
-) -> Result<Option<(Option<u64>, Version)>, Cause> {
-    let beginning = timeout_at(ends, ports.archive.beginning(&plan.latest_key, NUMBERED));
-    match beginning
+) -> Result<Option<(Option<u64>, ETag)>, BoxError> {
+    let get_range = timeout_at(ends, ports.archive.get_range(&plan.latest_key, NUMBERED));
+    match get_range
         .await
         .unwrap_or_else(|_| Err(Box::new(OutOfTime)))?
     {
@@ -88,11 +88,11 @@ async fn latest<S: StatusSource, A: Archive, N: Notifier, C: Clock>(
             let whole = whole.await.unwrap_or_else(|_| Err(Box::new(OutOfTime)))?;
             Ok(whole.map(|(bytes, version)| (sequence_of(&bytes), version)))
         }
-        beginning => Ok(beginning.map(|(bytes, version)| (sequence_of(&bytes), version))),
+        get_range => Ok(get_range.map(|(bytes, version)| (sequence_of(&bytes), version))),
     }
 }
 
-impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     pub(super) async fn recall(&self) -> Result<Recalled, RunError> {
         recall(self.ports, self.plan, self.ends).await
     }
@@ -101,22 +101,22 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         &self,
         key: &str,
         bytes: Bytes,
-        expect: &Expect,
-    ) -> Result<Version, Unwritten> {
+        expect: &PutMode,
+    ) -> Result<ETag, PutError> {
         let put = self.ports.archive.put(key, bytes, expect);
         timeout_at(self.ends, put)
             .await
-            .unwrap_or_else(|_| Err(Unwritten::Unknown(Box::new(OutOfTime))))
+            .unwrap_or_else(|_| Err(PutError::Indeterminate(Box::new(OutOfTime))))
     }
 
     pub(super) async fn put_ledger(
         &self,
         ledger: &Ledger,
-        expect: &Expect,
-    ) -> Result<Version, Unwritten> {
+        expect: &PutMode,
+    ) -> Result<ETag, PutError> {
         let bytes = ledger
             .to_bytes()
-            .map_err(|error| Unwritten::Refused(Box::new(error)))?;
+            .map_err(|error| PutError::Rejected(Box::new(error)))?;
         self.put(&self.plan.ledger_key, bytes.into(), expect).await
     }
 
@@ -126,7 +126,7 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         &self,
         current: &mut Recalled,
         change: impl Fn(&mut Ledger),
-    ) -> Result<(), Option<Cause>> {
+    ) -> Result<(), Option<BoxError>> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let mut next = current.ledger.clone();
@@ -138,13 +138,15 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 Ok(version) => {
                     *current = Recalled {
                         ledger: next,
-                        expect: Expect::Version(version),
+                        expect: PutMode::Update(version),
                     };
                     return Ok(());
                 }
-                Err(Unwritten::Refused(cause)) => return Err(Some(cause)),
-                Err(Unwritten::Unknown(cause)) => last = Some(cause),
-                Err(Unwritten::Lost) => last = Some(Box::new(Unwritten::Lost)),
+                Err(PutError::Rejected(cause)) => return Err(Some(cause)),
+                Err(PutError::Indeterminate(cause)) => last = Some(cause),
+                Err(PutError::PreconditionFailed) => {
+                    last = Some(Box::new(PutError::PreconditionFailed))
+                }
             }
             *current = self
                 .recall()
@@ -166,12 +168,12 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    async fn try_latest(&self, number: u64, snapshot: Latest<'_>) -> Result<(), Cause> {
+    async fn try_latest(&self, number: u64, snapshot: Latest<'_>) -> Result<(), BoxError> {
         for _ in 0..ATTEMPTS {
             let expect = match latest(self.ports, self.plan, self.ends).await? {
                 Some((Some(latest), _)) if latest >= number => return Ok(()),
-                Some((_, version)) => Expect::Version(version),
-                None => Expect::Absent,
+                Some((_, version)) => PutMode::Update(version),
+                None => PutMode::Create,
             };
             let bytes = match &snapshot {
                 Latest::Bytes(bytes) => bytes.clone(),
@@ -185,10 +187,10 @@ impl<S: StatusSource, A: Archive, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             };
             match self.put(&self.plan.latest_key, bytes, &expect).await {
                 Ok(_) => return Ok(()),
-                Err(Unwritten::Lost) => {}
+                Err(PutError::PreconditionFailed) => {}
                 Err(error) => return Err(Box::new(error)),
             }
         }
-        Err(Box::new(Unwritten::Lost))
+        Err(Box::new(PutError::PreconditionFailed))
     }
 }

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::Reader;
-use crate::model::{AccountId, GapCause, PackKey, PackName, Row};
+use crate::model::{AccountId, ApiError, PackKey, PackName, StatusRecord};
 use crate::observation::Coverage;
 use crate::plan::Watched;
-use crate::ports::{Filter, StatusSource, Unread};
+use crate::ports::{ConfigApi, Filter, MembersError};
 
 /// The calls, as they are named to people.
 pub(crate) const LIST: &str = "DescribeOrganizationConformancePackStatuses";
@@ -22,14 +22,14 @@ pub(crate) const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
 /// The code of what there was no time for.
 pub(super) const OUT_OF_TIME: &str = "OutOfTime";
 
-impl<S: StatusSource> Reader<'_, S> {
+impl<S: ConfigApi> Reader<'_, S> {
     /// Makes one call: not too many at once, and none that ends too late to be of use.
     pub(super) async fn call<T>(
         &self,
         watched: &Watched,
         operation: &str,
         call: impl Future<Output = T>,
-    ) -> Result<T, GapCause> {
+    ) -> Result<T, ApiError> {
         let limited = async {
             let _each = match self.each.get(&watched.source) {
                 Some(each) => each.acquire().await.ok(),
@@ -38,7 +38,7 @@ impl<S: StatusSource> Reader<'_, S> {
             self.found.borrow_mut().called(1);
             call.await
         };
-        let out_of_time = || GapCause {
+        let out_of_time = || ApiError {
             operation: operation.to_owned(),
             code: OUT_OF_TIME.to_owned(),
             message: "there was no time left to read this before the run had to store what it knew"
@@ -56,7 +56,7 @@ impl<S: StatusSource> Reader<'_, S> {
         &self,
         watched: &Watched,
         pack: &PackName,
-    ) -> Result<Option<Row>, GapCause> {
+    ) -> Result<Option<StatusRecord>, ApiError> {
         self.call(watched, LIST, self.source.pack(watched, pack))
             .await?
     }
@@ -67,7 +67,7 @@ impl<S: StatusSource> Reader<'_, S> {
         watched: &Watched,
         pack: &PackKey,
         chain: &mut Chain<'_>,
-    ) -> Result<usize, Unread> {
+    ) -> Result<usize, MembersError> {
         if chain.ended {
             return Ok(0);
         }
@@ -80,7 +80,7 @@ impl<S: StatusSource> Reader<'_, S> {
         let page = self
             .call(watched, MEMBERS, answer)
             .await
-            .map_err(Unread::Failed)??;
+            .map_err(MembersError::Api)??;
         chain.pages += 1;
         let rows = page.rows.len();
         for (account, row) in page.rows {
@@ -91,7 +91,7 @@ impl<S: StatusSource> Reader<'_, S> {
         chain.ended = !chain
             .tokens
             .follow(page.next, MEMBERS)
-            .map_err(Unread::Failed)?;
+            .map_err(MembersError::Api)?;
         Ok(rows)
     }
 
@@ -102,7 +102,7 @@ impl<S: StatusSource> Reader<'_, S> {
         pack: &PackKey,
         chain: &mut Chain<'_>,
         pages: usize,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), MembersError> {
         let mut read = 0;
         while !chain.ended && read < pages {
             self.next_page(watched, pack, chain).await?;
@@ -161,10 +161,10 @@ impl Tokens {
         &mut self,
         next: Option<String>,
         operation: &str,
-    ) -> Result<bool, GapCause> {
+    ) -> Result<bool, ApiError> {
         let Some(token) = next else { return Ok(false) };
         if !self.seen.insert(token.clone()) {
-            return Err(GapCause {
+            return Err(ApiError {
                 operation: operation.to_owned(),
                 code: "RepeatedPageToken".to_owned(),
                 message: format!(

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::{Large, Open};
 use crate::model::{PackKey, Status};
-use crate::ports::PAGE;
+use crate::ports::PAGE_SIZE;
 
 /// The failing statuses that AWS Config can be asked for; others are found by the daily reading.
 pub(super) const FAILING: [&str; 3] = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"];
@@ -73,7 +73,9 @@ pub(super) fn is_moving_due(itself: &Open, large: Option<&Large>, now: Timestamp
 }
 
 fn pages(large: &Large) -> Option<usize> {
-    large.whole.map(|whole| whole.total.div_ceil(PAGE.into()))
+    large
+        .whole
+        .map(|whole| whole.total.div_ceil(PAGE_SIZE.into()))
 }
 
 /// What reading the failing members costs if they are those that were open, and asking by name for
@@ -91,7 +93,7 @@ fn calls_for_failing<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
         }
     }
     rows.iter()
-        .map(|rows| rows.div_ceil(PAGE.into()).max(1))
+        .map(|rows| rows.div_ceil(PAGE_SIZE.into()).max(1))
         .sum::<usize>()
         + others
 }

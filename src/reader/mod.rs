@@ -16,10 +16,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::ledger::Ledger;
-use crate::model::{GapCause, GapKey, PackKey, Source, Standing};
+use crate::model::{ApiError, GapKey, PackKey, Source, StatusKind};
 use crate::observation::{Builder, Listing, Observation};
 use crate::plan::Watched;
-use crate::ports::StatusSource;
+use crate::ports::ConfigApi;
 use crate::scope::Scope;
 
 use calls::Tokens;
@@ -38,7 +38,7 @@ pub struct Reader<'a, S> {
 /// Listings that may still be under way.
 pub struct Listings<'a>(Vec<(&'a Watched, MaybeDone<LocalBoxFuture<'a, ()>>)>);
 
-impl<'a, S: StatusSource> Reader<'a, S> {
+impl<'a, S: ConfigApi> Reader<'a, S> {
     /// A reading that begins now, has so many calls in flight for each source, and makes none after
     /// `until`.
     pub fn new(
@@ -69,7 +69,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
     }
 
     /// Notes a source that cannot be called at all.
-    pub fn cannot_call(&self, source: &Source, cause: GapCause) {
+    pub fn cannot_call(&self, source: &Source, cause: ApiError) {
         self.found
             .borrow_mut()
             .found_gap(GapKey::source(source), cause);
@@ -222,7 +222,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
             if !listing.complete || listing.pages == 1 {
                 return;
             }
-            let unread = ledger.gaps.keys().filter_map(GapKey::unread_pack);
+            let unread = ledger.gaps.keys().filter_map(GapKey::pack_key);
             let known = ledger
                 .open
                 .keys()
@@ -239,7 +239,7 @@ impl<'a, S: StatusSource> Reader<'a, S> {
         stream::iter(&missing)
             .map(|key| async move {
                 match self.ask_for_pack(watched, &key.pack).await {
-                    Ok(Some(row)) if row.standing() != Standing::Absent => {
+                    Ok(Some(row)) if row.kind() != StatusKind::Deleted => {
                         self.found.borrow_mut().found_pack(key, row)
                     }
                     Ok(_) => self.found.borrow_mut().found_no_pack(key),

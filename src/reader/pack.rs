@@ -6,12 +6,12 @@ use super::Reader;
 use super::calls::{Chain, OUT_OF_TIME};
 use super::choice::{self, FAILING, Reading};
 use crate::ledger::{Large, Ledger};
-use crate::model::{AccountId, FailureKey, GapKey, PackKey, Standing, Status};
+use crate::model::{AccountId, FailureKey, GapKey, PackKey, Status, StatusKind};
 use crate::observation::Coverage;
 use crate::plan::Watched;
-use crate::ports::{Filter, PAGE, StatusSource, Unread};
+use crate::ports::{ConfigApi, Filter, MembersError, PAGE_SIZE};
 
-impl<S: StatusSource> Reader<'_, S> {
+impl<S: ConfigApi> Reader<'_, S> {
     pub(super) async fn read_pack(&self, watched: &Watched, pack: &PackKey, ledger: &Ledger) {
         match self.read_members(watched, pack, ledger).await {
             Ok(coverage) => self.found_coverage(pack, ledger, coverage),
@@ -24,7 +24,7 @@ impl<S: StatusSource> Reader<'_, S> {
         watched: &Watched,
         pack: &PackKey,
         ledger: &Ledger,
-    ) -> Result<Coverage, Unread> {
+    ) -> Result<Coverage, MembersError> {
         let large = large(pack, ledger);
         let members = ledger.open_in(pack).filter(|(key, _)| !key.is_pack());
         let reading = choice::reading(large, members.map(|(_, open)| &open.row.status));
@@ -47,7 +47,7 @@ impl<S: StatusSource> Reader<'_, S> {
 
     /// Reads the failing members by their statuses, side by side; or finds that this saves nothing,
     /// and stops.
-    async fn read_failing(&self, watched: &Watched, pack: &PackKey) -> Result<bool, Unread> {
+    async fn read_failing(&self, watched: &Watched, pack: &PackKey) -> Result<bool, MembersError> {
         let statuses = FAILING.map(Status::from);
         let mut chains = statuses
             .each_ref()
@@ -58,13 +58,15 @@ impl<S: StatusSource> Reader<'_, S> {
                 .map(|chain| self.next_page(watched, pack, chain)),
         )
         .await;
-        let rows = first.into_iter().collect::<Result<Vec<usize>, Unread>>()?;
+        let rows = first
+            .into_iter()
+            .collect::<Result<Vec<usize>, MembersError>>()?;
         // Short of its limit, and goes on: AWS Config filtered the rows of a page, and the pages
         // are as many as without.
         if chains
             .iter()
             .zip(rows)
-            .any(|(chain, rows)| !chain.ended && rows < PAGE.into())
+            .any(|(chain, rows)| !chain.ended && rows < PAGE_SIZE.into())
         {
             self.found.borrow_mut().found_sparse(pack);
             return Ok(false);
@@ -75,7 +77,7 @@ impl<S: StatusSource> Reader<'_, S> {
         future::join_all(rest)
             .await
             .into_iter()
-            .collect::<Result<(), Unread>>()?;
+            .collect::<Result<(), MembersError>>()?;
         Ok(true)
     }
 
@@ -87,7 +89,7 @@ impl<S: StatusSource> Reader<'_, S> {
         pack: &PackKey,
         ledger: &Ledger,
         coverage: Coverage,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), MembersError> {
         if coverage != Coverage::OnePage {
             stream::iter(&self.unseen(pack, ledger))
                 .map(|account| self.ask_for_member(watched, pack, account))
@@ -95,18 +97,18 @@ impl<S: StatusSource> Reader<'_, S> {
                 .collect::<Vec<_>>()
                 .await
                 .into_iter()
-                .collect::<Result<(), Unread>>()?;
+                .collect::<Result<(), MembersError>>()?;
         }
         if !self.unseen(pack, ledger).is_empty() {
             match self
                 .ask_for_pack(watched, &pack.pack)
                 .await
-                .map_err(Unread::Failed)?
+                .map_err(MembersError::Api)?
             {
-                Some(row) if row.standing() != Standing::Absent => {
+                Some(row) if row.kind() != StatusKind::Deleted => {
                     self.found.borrow_mut().found_status_after(pack, row.status);
                 }
-                _ => return Err(Unread::NoSuchPack),
+                _ => return Err(MembersError::NoSuchPack),
             }
         }
         Ok(())
@@ -131,7 +133,7 @@ impl<S: StatusSource> Reader<'_, S> {
         watched: &Watched,
         pack: &PackKey,
         account: &AccountId,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), MembersError> {
         self.read_on(
             watched,
             pack,
@@ -161,7 +163,7 @@ impl<S: StatusSource> Reader<'_, S> {
             let packs = found.so_far().packs.iter().filter(|(pack, reading)| {
                 pack.source == watched.source
                     && reading.coverage == Coverage::Failing
-                    && self.is_due_besides(pack, reading.row.standing(), ledger, now)
+                    && self.is_due_besides(pack, reading.row.kind(), ledger, now)
             });
             packs.map(|(pack, _)| pack.clone()).collect()
         };
@@ -175,7 +177,7 @@ impl<S: StatusSource> Reader<'_, S> {
     fn is_due_besides(
         &self,
         pack: &PackKey,
-        standing: Standing,
+        kind: StatusKind,
         ledger: &Ledger,
         now: jiff::Timestamp,
     ) -> bool {
@@ -183,7 +185,7 @@ impl<S: StatusSource> Reader<'_, S> {
         let moving = ledger
             .open
             .get(&itself)
-            .filter(|_| standing == Standing::Moving);
+            .filter(|_| kind == StatusKind::InProgress);
         self.scope.covers(&itself)
             && (large.is_some_and(|large| choice::is_daily_due(pack, large, now))
                 || moving.is_some_and(|itself| choice::is_moving_due(itself, large, now)))
@@ -194,7 +196,7 @@ impl<S: StatusSource> Reader<'_, S> {
         match self.read_on(watched, pack, &mut all, usize::MAX).await {
             Ok(()) => self.found_coverage(pack, ledger, all.coverage()),
             // What must be known of the pack in every run is known.
-            Err(Unread::Failed(cause)) if cause.code == OUT_OF_TIME => {}
+            Err(MembersError::Api(cause)) if cause.code == OUT_OF_TIME => {}
             Err(unread) => self.found_unread(pack, unread),
         }
     }
@@ -207,11 +209,11 @@ impl<S: StatusSource> Reader<'_, S> {
             .found_coverage(pack, coverage, is_open);
     }
 
-    fn found_unread(&self, pack: &PackKey, unread: Unread) {
+    fn found_unread(&self, pack: &PackKey, unread: MembersError) {
         let mut found = self.found.borrow_mut();
         match unread {
-            Unread::NoSuchPack => found.found_no_pack(pack),
-            Unread::Failed(cause) => found.found_gap(GapKey::pack(pack), cause),
+            MembersError::NoSuchPack => found.found_no_pack(pack),
+            MembersError::Api(cause) => found.found_gap(GapKey::pack(pack), cause),
         }
     }
 }

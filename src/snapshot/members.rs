@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ledger::Whole;
-use crate::model::Standing;
+use crate::model::StatusKind;
 use crate::observation::{Coverage, PackReading};
 
 /// How a pack was read.
@@ -35,9 +35,9 @@ pub struct AsOf(pub Option<Timestamp>);
 
 impl Members {
     pub(super) fn of(reading: &PackReading, last: Option<Whole>) -> Self {
-        let failing = reading.count(Standing::Failing);
+        let failing = reading.count(StatusKind::Failed);
         let [moving, settled] =
-            [Standing::Moving, Standing::Settled].map(|standing| reading.count(standing));
+            [StatusKind::InProgress, StatusKind::Successful].map(|kind| reading.count(kind));
         match reading.coverage {
             Coverage::OnePage | Coverage::Pages => Self {
                 total: Some(reading.present()),

@@ -15,7 +15,8 @@ use crate::compare::Comparison;
 use crate::difference::Difference;
 use crate::ledger::{Emptied, Head, Ledger, room_for};
 use crate::model::{
-    AccountId, FailureKey, PackKey, PackName, Region, Row, Source, Standing, Status, Text,
+    AccountId, AwsText, FailureKey, PackKey, PackName, Region, Source, Status, StatusKind,
+    StatusRecord,
 };
 use crate::observation::{Observation, PackReading};
 use crate::plan::Plan;
@@ -120,8 +121,8 @@ pub struct PackRecord {
     #[serde(flatten)]
     pub key: PackKey,
     pub status: Status,
-    pub error_code: Option<Text>,
-    pub error_message: Option<Text>,
+    pub error_code: Option<AwsText>,
+    pub error_message: Option<AwsText>,
     pub last_update_time: Option<Timestamp>,
     pub failing_since: Option<Timestamp>,
     pub change: Option<Change>,
@@ -207,7 +208,7 @@ impl Findings<'_> {
             packs: packs().count(),
             packs_failing: packs_of(failing.iter().copied()),
             packs_moving: packs()
-                .filter(|(_, reading)| reading.row.standing() == Standing::Moving)
+                .filter(|(_, reading)| reading.row.kind() == StatusKind::InProgress)
                 .count(),
             accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
             failures: failing.len(),
@@ -312,13 +313,13 @@ impl Findings<'_> {
         let itself = states
             .next_if(|(key, _)| key.is_pack())
             .map(|(_, state)| state);
-        let Row {
+        let StatusRecord {
             status,
             error_code,
             error_message,
             last_update_time,
             conformance_pack_name: _,
-        } = Row::clone(&reading.row);
+        } = StatusRecord::clone(&reading.row);
         let last = ledger.packs.get(pack).and_then(|hint| hint.large?.whole);
         PackRecord {
             key: pack.clone(),

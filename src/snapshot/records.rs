@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{AudienceId, Closed, GapEnd, Ledger, Open};
-use crate::model::{FailureKey, GapCause, GapKey, How, Row, Source, Status, Text};
+use crate::model::{
+    ApiError, AwsText, FailureKey, GapKey, Resolution, Source, Status, StatusRecord,
+};
 use crate::plan::Policy;
 
 /// Where a failure stands towards the digest topic.
@@ -31,7 +33,7 @@ pub struct FailureRecord {
     pub state: FailureState,
     /// The row that says why it fails, where the newest is moving.
     #[serde(skip)]
-    pub cause: Row,
+    pub cause: StatusRecord,
 }
 
 /// What is known of an open failure.
@@ -41,13 +43,13 @@ pub struct FailureRecord {
     reason = "the fields are those of the document, and mean what the ledger's mean"
 )]
 pub struct FailureState {
-    pub account_name: Option<Text>,
+    pub account_name: Option<AwsText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_state: Option<Text>,
-    pub conformance_pack_name: Option<Text>,
+    pub account_state: Option<AwsText>,
+    pub conformance_pack_name: Option<AwsText>,
     pub status: Status,
-    pub error_code: Option<Text>,
-    pub error_message: Option<Text>,
+    pub error_code: Option<AwsText>,
+    pub error_message: Option<AwsText>,
     pub last_update_time: Option<Timestamp>,
     pub failing_since: Timestamp,
     pub changed_at: Option<Timestamp>,
@@ -97,12 +99,12 @@ impl FailureState {
 pub struct ClosedRecord {
     #[serde(flatten)]
     pub key: FailureKey,
-    pub account_name: Option<Text>,
+    pub account_name: Option<AwsText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_state: Option<Text>,
-    pub how: How,
+    pub account_state: Option<AwsText>,
+    pub how: Resolution,
     pub status_was: Status,
-    pub error_code_was: Option<Text>,
+    pub error_code_was: Option<AwsText>,
     pub failing_since: Timestamp,
     pub cleared_at: Timestamp,
 }
@@ -134,7 +136,7 @@ pub struct GapRecord {
     #[serde(flatten)]
     pub key: GapKey,
     #[serde(flatten)]
-    pub cause: GapCause,
+    pub cause: ApiError,
     pub since: Timestamp,
     pub state: GapState,
     /// How it ended, for the text.

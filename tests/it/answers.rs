@@ -10,11 +10,11 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::retry::RetryConfig;
 use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
-use packwatch::message::Message;
-use packwatch::model::{GapCause, Source};
+use packwatch::message::SnsMessage;
+use packwatch::model::{ApiError, Source};
 use packwatch::plan::Watched;
 use packwatch::ports::{
-    Archive, Cause, Expect, Notifier, StatusSource, Unread, Unwritten, Version,
+    BoxError, ConfigApi, ETag, MembersError, Notifier, ObjectStore, PutError, PutMode,
 };
 use packwatch::settings::Caller;
 use proptest::collection::vec;
@@ -219,7 +219,7 @@ fn wait<T>(call: impl Future<Output = T>) -> T {
     })
 }
 
-fn is_clear(gap: &GapCause, operation: &str) -> bool {
+fn is_clear(gap: &ApiError, operation: &str) -> bool {
     gap.operation == operation
         && !gap.code.trim().is_empty()
         && !gap.message.trim().is_empty()
@@ -227,7 +227,7 @@ fn is_clear(gap: &GapCause, operation: &str) -> bool {
         && gap.message.chars().count() <= 1_024
 }
 
-fn says_something(cause: &Cause) -> bool {
+fn says_something(cause: &BoxError) -> bool {
     !packwatch::error::with_causes(cause.as_ref()).is_empty()
 }
 
@@ -262,7 +262,7 @@ fn a_row_that_does_not_say_whose_it_is_makes_its_answer_a_gap() {
         let answer = ok(json!({"OrganizationConformancePackDetailedStatuses": [row]}));
         let answer = wait(statuses(&answer).members(&watched(), &"baseline".into(), None, None));
         assert!(
-            matches!(answer, Err(Unread::Failed(gap)) if gap.code == "UnreadableAnswer"),
+            matches!(answer, Err(MembersError::Api(gap)) if gap.code == "UnreadableAnswer"),
             "{row}"
         );
     }
@@ -321,8 +321,8 @@ proptest! {
                 let rows = rows(&answer.body, "OrganizationConformancePackDetailedStatuses", "AccountId");
                 prop_assert_eq!(rows, Some(page.rows.len()));
             }
-            Err(Unread::NoSuchPack) => prop_assert!(!answer.succeeds() && answer.names(GONE)),
-            Err(Unread::Failed(gap)) => prop_assert!(is_clear(&gap, MEMBERS), "{:?}", gap),
+            Err(MembersError::NoSuchPack) => prop_assert!(!answer.succeeds() && answer.names(GONE)),
+            Err(MembersError::Api(gap)) => prop_assert!(is_clear(&gap, MEMBERS), "{:?}", gap),
         }
     }
 
@@ -338,7 +338,7 @@ proptest! {
     fn an_object_is_its_bytes_and_missing_only_when_s3_says_so(answer in answer()) {
         let archive = S3Archive::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
         match wait(archive.get("ledger.json")) {
-            Ok(Some((bytes, Version(version)))) => {
+            Ok(Some((bytes, ETag(version)))) => {
                 prop_assert!(answer.succeeds());
                 prop_assert_eq!((bytes, Some(version)), (answer.body.clone(), answer.version()));
             }
@@ -350,18 +350,18 @@ proptest! {
     #[test]
     fn a_write_has_landed_only_with_its_version_and_is_refused_only_by_a_client_error(answer in answer()) {
         let archive = S3Archive::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
-        match wait(archive.put("ledger.json", "{}".into(), &Expect::Version(Version("\"0\"".into())))) {
-            Ok(Version(version)) => prop_assert!(answer.succeeds() && answer.version() == Some(version)),
-            Err(Unwritten::Lost) => prop_assert!([404, 409, 412].contains(&answer.status)),
-            Err(Unwritten::Refused(cause)) => prop_assert!((400..500).contains(&answer.status) && says_something(&cause)),
-            Err(Unwritten::Unknown(cause)) => prop_assert!(!(400..500).contains(&answer.status) && says_something(&cause)),
+        match wait(archive.put("ledger.json", "{}".into(), &PutMode::Update(ETag("\"0\"".into())))) {
+            Ok(ETag(version)) => prop_assert!(answer.succeeds() && answer.version() == Some(version)),
+            Err(PutError::PreconditionFailed) => prop_assert!([404, 409, 412].contains(&answer.status)),
+            Err(PutError::Rejected(cause)) => prop_assert!((400..500).contains(&answer.status) && says_something(&cause)),
+            Err(PutError::Indeterminate(cause)) => prop_assert!(!(400..500).contains(&answer.status) && says_something(&cause)),
         }
     }
 
     #[test]
     fn a_digest_is_sent_only_when_sns_says_so(answer in answer()) {
         let topics = BTreeMap::from([(TOPIC.into(), aws_sdk_sns::Client::new(&sdk(&answer)))]);
-        let message = Message {
+        let message = SnsMessage {
             subject: "packwatch".into(),
             body: "{}".into(),
             structured: false,

@@ -1,6 +1,6 @@
 //! What closes a failure, and what does not: each proof by its name.
 
-use packwatch_simulation::{Effect, Fault, Row, Service};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{OWN, REGION, Stage, keys};
@@ -128,7 +128,7 @@ async fn an_account_that_comes_back_while_a_pack_is_rewritten_was_never_gone() {
 #[tokio::test]
 async fn a_pack_recreated_under_its_name_goes_on_as_the_same() {
     let stage = told().await;
-    let row = Row::new("CREATE_FAILED").pack_name("OrgConformsPack-baseline-zzzzzzzz");
+    let row = StatusRecord::new("CREATE_FAILED").pack_name("OrgConformsPack-baseline-zzzzzzzz");
     stage
         .world
         .put_member(OWN, REGION, "baseline", ACCOUNT, row);
@@ -188,7 +188,7 @@ async fn a_failure_is_as_old_as_its_row_says_at_first_sight() {
     let mut stage = Stage::new().await;
     stage.set("ANNOUNCE_AFTER_MINUTES", "60");
     stage.pack("baseline", "CREATE_SUCCESSFUL");
-    let row = |time: &str| Row::new("CREATE_FAILED").updated(time);
+    let row = |time: &str| StatusRecord::new("CREATE_FAILED").updated(time);
     stage.world.put_member(
         OWN,
         REGION,

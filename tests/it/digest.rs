@@ -1,6 +1,6 @@
 //! The digest at its limits, and towards each audience.
 
-use packwatch_simulation::{Fault, Publish, Row, Service};
+use packwatch_simulation::{Fault, Publish, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{CHAT, OWN, REGION, Stage, TOPIC, email, keys, program_json};
@@ -24,7 +24,7 @@ async fn ten_thousand_failing_members_fit_and_their_numbers_are_exact() {
         let account = format!("{:012}", 200_000_000_000 + number);
         let message =
             format!("AWS Config is not available in account {account}. Request ID: {number:032x}");
-        let row = Row::new("CREATE_FAILED")
+        let row = StatusRecord::new("CREATE_FAILED")
             .code("NoAvailableConfigurationRecorderException")
             .message(message);
         stage
@@ -92,7 +92,9 @@ async fn a_text_from_aws_is_shown_inert() {
         REGION,
         "baseline",
         ACCOUNT,
-        Row::new("CREATE_FAILED").code("<@U1>").message(nasty),
+        StatusRecord::new("CREATE_FAILED")
+            .code("<@U1>")
+            .message(nasty),
     );
     stage.run().await;
     for publish in stage.world.publishes() {
@@ -139,16 +141,19 @@ async fn regions_of_one_cause_are_one_group_and_attributes_name_them_all() {
     for region in ["eu-west-1", "us-east-1"] {
         for account in [ACCOUNT, "333344445555"] {
             let message = format!("no recorder in {account}");
-            let row = Row::new("CREATE_FAILED")
+            let row = StatusRecord::new("CREATE_FAILED")
                 .code("NoAvailableConfigurationRecorderException")
                 .message(message);
             stage
                 .world
                 .put_member(OWN, region, "baseline", account, row);
         }
-        stage
-            .world
-            .put_pack(OWN, region, "baseline", Row::new("CREATE_SUCCESSFUL"));
+        stage.world.put_pack(
+            OWN,
+            region,
+            "baseline",
+            StatusRecord::new("CREATE_SUCCESSFUL"),
+        );
     }
     stage.run().await;
     let publish = stage.publishes(TOPIC).pop().unwrap();

@@ -4,11 +4,11 @@
 use packwatch::compare::{Terms, compare};
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::Ledger;
-use packwatch::model::{GapCause, GapKey, PackKey, Row as Said, Source};
+use packwatch::model::{ApiError, GapKey, PackKey, Source, StatusRecord as Said};
 use packwatch::observation::{Builder, Listing};
 use packwatch::plan::{Invocation, Plan};
 use packwatch::settings::Settings;
-use packwatch_simulation::{Effect, Fault, Row, Service};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{CHAT, OWN, REGION, Stage, TOPIC, email, keys, program_json, time};
@@ -244,7 +244,7 @@ async fn a_run_of_one_region_tells_of_that_region_alone() {
     stage.set("REGIONS", "eu-west-1,us-east-1");
     stage
         .world
-        .put_pack(OWN, FAR, "far", Row::new("UPDATE_SUCCESSFUL"));
+        .put_pack(OWN, FAR, "far", StatusRecord::new("UPDATE_SUCCESSFUL"));
     stage.run().await;
     empty(&stage);
     stage.world.remove_pack(OWN, FAR, "far");
@@ -444,7 +444,7 @@ fn packs_that_there_was_no_time_to_read_were_there() {
         .ledger
     };
     let late = run(&Ledger::default(), "one", &|builder| {
-        let cause = GapCause {
+        let cause = ApiError {
             operation: LIST.into(),
             code: "OutOfTime".into(),
             message: "late".into(),

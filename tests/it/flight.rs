@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::{Large, Ledger, PackHint};
-use packwatch::model::{Account, AccountId, GapCause, PackKey, PackName, Region, Row};
+use packwatch::model::{Account, AccountId, ApiError, PackKey, PackName, Region, StatusRecord};
 use packwatch::observation::Observation;
 use packwatch::plan::{Invocation, Plan, Watched};
-use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
+use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use packwatch::reader::Reader;
 use packwatch::settings::Settings;
 use tokio::time::{Instant, sleep};
@@ -50,12 +50,12 @@ impl Sources {
     }
 }
 
-impl StatusSource for Sources {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl ConfigApi for Sources {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
 
-    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, BoxError> {
         Ok(None)
     }
 
@@ -67,19 +67,19 @@ impl StatusSource for Sources {
         &self,
         source: &Watched,
         _: Option<&str>,
-    ) -> Result<Page<(PackName, Row)>, GapCause> {
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         self.call(source).await;
         Ok(Page {
             rows: names()
-                .map(|name| (name, Row::new("CREATE_SUCCESSFUL")))
+                .map(|name| (name, StatusRecord::new("CREATE_SUCCESSFUL")))
                 .collect(),
             next: None,
         })
     }
 
-    async fn pack(&self, source: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
+    async fn pack(&self, source: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
         self.call(source).await;
-        Ok(Some(Row::new("CREATE_SUCCESSFUL")))
+        Ok(Some(StatusRecord::new("CREATE_SUCCESSFUL")))
     }
 
     async fn members(
@@ -88,7 +88,7 @@ impl StatusSource for Sources {
         _: &PackName,
         filter: Option<Filter<'_>>,
         _: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         self.call(source).await;
         Ok(Page {
             rows: Vec::new(),

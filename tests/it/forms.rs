@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use packwatch::digest::{Digest, SnapshotAddress, inert};
 use packwatch::message::SIZE_LIMIT;
-use packwatch::model::{FailureKey, PackKey, Row, Source};
+use packwatch::model::{FailureKey, PackKey, Source, StatusRecord};
 use packwatch::snapshot::{Change, EmptiedRecord, EmptiedState, FailureRecord, FailureState};
 use packwatch::totals::Totals;
 use proptest::collection::vec;
@@ -28,10 +28,10 @@ fn record(
         region: format!("xx-region-{region}").as_str().into(),
     };
     let since = time("2026-03-01T08:00:00Z") - SignedDuration::from_secs(age);
-    let cause = Row {
+    let cause = StatusRecord {
         error_code: Some(inert(code).into()),
         error_message: Some(inert(message).into()),
-        ..Row::new("UPDATE_FAILED")
+        ..StatusRecord::new("UPDATE_FAILED")
     };
     FailureRecord {
         key: FailureKey {

@@ -1,6 +1,6 @@
 //! What people and programs read, as golden files: a change of a word is seen in review.
 
-use packwatch_simulation::{Fault, Row, Service};
+use packwatch_simulation::{Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{BUCKET, CHAT, OWN, Stage, TOPIC, email, program_json};
@@ -32,13 +32,13 @@ async fn eventful() -> Stage {
             OWN,
             region,
             "baseline",
-            Row::new("UPDATE_SUCCESSFUL").updated("2026-02-01T00:00:00Z"),
+            StatusRecord::new("UPDATE_SUCCESSFUL").updated("2026-02-01T00:00:00Z"),
         );
         for number in 0..27_u64 {
             let account = format!("{:012}", 200_000_000_000 + number);
             let message =
                 format!("There is no configuration recorder available in account {account}.");
-            let row = Row::new("CREATE_FAILED")
+            let row = StatusRecord::new("CREATE_FAILED")
                 .code("NoAvailableConfigurationRecorderException")
                 .message(message)
                 .updated("2026-03-01T05:12:00Z");
@@ -51,7 +51,7 @@ async fn eventful() -> Stage {
             region,
             "baseline",
             "300000000000",
-            Row::new("CREATE_SUCCESSFUL"),
+            StatusRecord::new("CREATE_SUCCESSFUL"),
         );
     }
     let denied = "User: arn:aws:sts::300000000001:assumed-role/AWSServiceRoleForConfigConforms/x is not authorized to perform: \
@@ -61,7 +61,7 @@ async fn eventful() -> Stage {
         "eu-west-1",
         "baseline",
         "300000000001",
-        Row::new("UPDATE_FAILED")
+        StatusRecord::new("UPDATE_FAILED")
             .code("AccessDeniedException")
             .message(denied)
             .updated("2026-02-27T08:00:00Z"),
@@ -70,14 +70,14 @@ async fn eventful() -> Stage {
         OWN,
         "eu-west-1",
         "guardrails",
-        Row::new("CREATE_IN_PROGRESS"),
+        StatusRecord::new("CREATE_IN_PROGRESS"),
     );
     stage.world.put_member(
         OWN,
         "eu-west-1",
         "guardrails",
         "300000000002",
-        Row::new("CREATE_FAILED"),
+        StatusRecord::new("CREATE_FAILED"),
     );
     stage
 }
@@ -103,7 +103,7 @@ async fn changed() -> Stage {
             "eu-west-1",
             "baseline",
             &account,
-            Row::new("CREATE_SUCCESSFUL"),
+            StatusRecord::new("CREATE_SUCCESSFUL"),
         );
     }
     stage.world.remove_pack(OWN, "eu-west-1", "guardrails");
@@ -112,7 +112,7 @@ async fn changed() -> Stage {
         "eu-west-1",
         "baseline",
         "300000000000",
-        Row::new("UPDATE_FAILED"),
+        StatusRecord::new("UPDATE_FAILED"),
     );
     stage.run().await;
     stage
@@ -198,9 +198,9 @@ async fn the_objects() {
         OWN,
         "eu-west-1",
         "baseline",
-        Row::new("UPDATE_FAILED").updated("2026-02-01T00:00:00Z"),
+        StatusRecord::new("UPDATE_FAILED").updated("2026-02-01T00:00:00Z"),
     );
-    let row = Row::new("UPDATE_FAILED")
+    let row = StatusRecord::new("UPDATE_FAILED")
         .code("Broken")
         .message("it is broken")
         .pack_name("OrgConformsPack-baseline-ab12cd34");
@@ -216,7 +216,7 @@ async fn the_objects() {
         "eu-west-1",
         "baseline",
         "333344445555",
-        Row::new("UPDATE_SUCCESSFUL"),
+        StatusRecord::new("UPDATE_SUCCESSFUL"),
     );
     stage.member("guardrails", "222233334444", "CREATE_SUCCESSFUL");
     let answer = stage.run().await;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use packwatch::ledger::{Audience, Head, Ledger, Owner, Sent};
-use packwatch::message::Message;
+use packwatch::message::SnsMessage;
 use packwatch::model::TopicArn;
 
 use crate::stage::{TOPIC, time};
@@ -15,7 +15,7 @@ fn owned_by(execution: &str) -> Ledger {
     ledger.welcome([&TopicArn::from(TOPIC)]);
     audience(&mut ledger).head = Some(Head {
         id: "run-1.0.1".to_owned(),
-        message: Message {
+        message: SnsMessage {
             subject: String::new(),
             body: String::new(),
             structured: true,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use packwatch::error::RunError;
-use packwatch::message::Message;
+use packwatch::message::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::report::{Outcome, Report};
 use packwatch::settings::Settings;
@@ -35,7 +35,7 @@ struct Play<'a> {
     reference: Reference,
     /// How much of what was sent is read.
     replayed: usize,
-    messages: BTreeMap<(TopicArn, String), Message>,
+    messages: BTreeMap<(TopicArn, String), SnsMessage>,
     /// How many of them came again.
     again: usize,
     /// What was told as not read, by region and pack.

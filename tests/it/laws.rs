@@ -8,7 +8,7 @@ use packwatch::difference::Difference;
 use packwatch::event::{Announce, Request, Trigger};
 use packwatch::ledger::{Committed, Ledger, Sent};
 use packwatch::model::{
-    AccountId, FailureKey, GapCause, GapKey, PackKey, Row, Source, Standing, TopicArn,
+    AccountId, ApiError, FailureKey, GapKey, PackKey, Source, StatusKind, StatusRecord, TopicArn,
 };
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
 use packwatch::plan::{Invocation, Plan};
@@ -42,11 +42,11 @@ const STATUSES: [&str; 8] = [
 enum Found {
     Listing(usize, Listing),
     SourceGap(usize),
-    Pack(usize, usize, Row),
+    Pack(usize, usize, StatusRecord),
     NoPack(usize, usize),
     PackGap(usize, usize),
     Coverage(usize, usize, Coverage),
-    Member(usize, usize, usize, Row),
+    Member(usize, usize, usize, StatusRecord),
     NoMember(usize, usize, usize),
     StatusAfter(usize, usize, &'static str),
 }
@@ -65,25 +65,25 @@ fn pack(region: usize, pack: usize) -> PackKey {
     }
 }
 
-fn cause() -> GapCause {
-    GapCause {
+fn cause() -> ApiError {
+    ApiError {
         operation: "Describe".into(),
         code: "AccessDeniedException".into(),
         message: "no".into(),
     }
 }
 
-fn row() -> impl Strategy<Value = Row> {
+fn row() -> impl Strategy<Value = StatusRecord> {
     (
         select(&STATUSES[..]),
         proptest::option::of(select(vec!["Broken", "Denied"])),
         proptest::option::of(0..300_i64),
     )
-        .prop_map(|(status, code, updated)| Row {
+        .prop_map(|(status, code, updated)| StatusRecord {
             error_code: code.map(Into::into),
             last_update_time: updated
                 .map(|minutes| time("2026-03-01T06:00:00Z") + SignedDuration::from_mins(minutes)),
-            ..Row::new(status)
+            ..StatusRecord::new(status)
         })
 }
 
@@ -498,7 +498,7 @@ proptest! {
                 assert!(seen.listings[source].complete, "{source} was not listed whole");
                 assert!(seen.packs.keys().all(|pack| pack.source != *source), "{source} has packs");
                 let known = before.packs.keys().chain(before.open.keys().map(|key| &key.pack)).cloned();
-                let unread = before.gaps.keys().filter(|key| !seen.gaps.contains_key(*key)).filter_map(GapKey::unread_pack);
+                let unread = before.gaps.keys().filter(|key| !seen.gaps.contains_key(*key)).filter_map(GapKey::pack_key);
                 let known: Vec<_> = known.chain(unread).filter(|pack| pack.source == *source).collect();
                 assert!(!known.is_empty() || before.emptied.contains_key(source), "{source} had no packs");
                 assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(pack)), "a pack may be hidden");
@@ -662,19 +662,19 @@ fn has_proof(
         }
         return seen.gone.contains(&key.pack) || listed_in_one_page;
     };
-    let standing = |row: &Row| row.status.standing();
+    let kind = |row: &StatusRecord| row.status.kind();
     match &key.account_id {
         Some(account) if reading.settled.contains(account) => true,
-        Some(account) => match reading.unsettled.get(account).map(|row| standing(row)) {
-            Some(Standing::Settled) => true,
-            Some(Standing::Failing | Standing::Moving) => false,
-            None | Some(Standing::Absent) => {
+        Some(account) => match reading.unsettled.get(account).map(|row| kind(row)) {
+            Some(StatusKind::Successful) => true,
+            Some(StatusKind::Failed | StatusKind::InProgress) => false,
+            None | Some(StatusKind::Deleted) => {
                 let absent =
                     reading.coverage == Coverage::OnePage || reading.absent.contains(account);
                 let still = reading
                     .status_after
                     .as_ref()
-                    .is_some_and(|status| status.standing() != Standing::Moving);
+                    .is_some_and(|status| status.kind() != StatusKind::InProgress);
                 absent && (still || hour_ago(absent_since))
             }
         },
@@ -682,11 +682,11 @@ fn has_proof(
             let failing = reading
                 .unsettled
                 .values()
-                .any(|row| standing(row) == Standing::Failing);
+                .any(|row| kind(row) == StatusKind::Failed);
             let settled = reading
                 .unsettled
                 .values()
-                .all(|row| standing(row) == Standing::Absent);
+                .all(|row| kind(row) == StatusKind::Deleted);
             let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
             let explained = || {
                 run.comparison
@@ -697,8 +697,8 @@ fn has_proof(
             };
             failing
                 || explained()
-                || standing(&reading.row) == Standing::Settled
-                || (standing(&reading.row) == Standing::Moving
+                || kind(&reading.row) == StatusKind::Successful
+                || (kind(&reading.row) == StatusKind::InProgress
                     && whole
                     && settled
                     && hour_ago(settled_since))
@@ -725,9 +725,9 @@ fn account_ids_have_twelve_digits() {
 #[test]
 fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
     let failing = |r: usize, p: usize| {
-        let row = Row {
+        let row = StatusRecord {
             last_update_time: Some(time("2026-03-01T06:00:00Z")),
-            ..Row::new("UPDATE_FAILED")
+            ..StatusRecord::new("UPDATE_FAILED")
         };
         vec![
             Found::Listing(
@@ -737,7 +737,7 @@ fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
                     complete: true,
                 },
             ),
-            Found::Pack(r, p, Row::new("UPDATE_SUCCESSFUL")),
+            Found::Pack(r, p, StatusRecord::new("UPDATE_SUCCESSFUL")),
             Found::Coverage(r, p, Coverage::OnePage),
             Found::Member(r, p, 0, row),
         ]

@@ -1,7 +1,7 @@
 //! What was once wrong: each test is the story of a mistake that must not come back.
 
 use packwatch::error::RunError;
-use packwatch_simulation::{Effect, Fault, Row, Service};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{CHAT, OWN, REGION, Stage, TOPIC, email, keys, program_json};
@@ -311,15 +311,18 @@ async fn one_account_in_two_regions_was_counted_twice_when_it_recovered() {
     stage.set("REGIONS", "eu-west-1,us-east-1");
     for (status, runs) in [("UPDATE_FAILED", 2), ("UPDATE_SUCCESSFUL", 1)] {
         for region in [REGION, FAR] {
+            stage.world.put_pack(
+                OWN,
+                region,
+                "baseline",
+                StatusRecord::new("UPDATE_SUCCESSFUL"),
+            );
             stage
                 .world
-                .put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
+                .put_member(OWN, region, "baseline", ACCOUNT, StatusRecord::new(status));
             stage
                 .world
-                .put_member(OWN, region, "baseline", ACCOUNT, Row::new(status));
-            stage
-                .world
-                .put_pack(OWN, region, "lonely", Row::new(status));
+                .put_pack(OWN, region, "lonely", StatusRecord::new(status));
         }
         for _ in 0..runs {
             stage.run().await;
@@ -360,7 +363,7 @@ async fn groups_that_fitted_stood_under_a_pack_that_did_not() {
             } else {
                 "s".to_owned()
             };
-            let row = Row::new("CREATE_FAILED")
+            let row = StatusRecord::new("CREATE_FAILED")
                 .code(format!("Code{at}-of-{pack}"))
                 .message(message);
             stage.world.put_member(OWN, REGION, &pack, account, row);
@@ -497,7 +500,7 @@ async fn newly_watched_was_forgotten_before_anybody_heard_of_it() {
     stage.set("ANNOUNCE_AFTER_MINUTES", "60");
     stage
         .world
-        .put_member(OWN, FAR, "far", ACCOUNT, Row::new("UPDATE_FAILED"));
+        .put_member(OWN, FAR, "far", ACCOUNT, StatusRecord::new("UPDATE_FAILED"));
     for _ in 0..6 {
         stage.run().await;
     }

@@ -1,7 +1,7 @@
 //! Names of failing accounts: few calls, good for a week, and nothing else different where they
 //! cannot be had.
 
-use packwatch_simulation::{Effect, Fault, Row, Service};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{OWN, REGION, Stage, TOPIC, email};
@@ -219,7 +219,7 @@ async fn a_narrowed_run_asks_about_what_it_looks_at() {
     let stage = named(2).await;
     stage
         .world
-        .put_pack(OWN, REGION, "other", Row::new("CREATE_SUCCESSFUL"));
+        .put_pack(OWN, REGION, "other", StatusRecord::new("CREATE_SUCCESSFUL"));
     stage.member("other", &id(7), "CREATE_FAILED");
     stage
         .invoke(json!({"packs": ["other"]}))

@@ -1,6 +1,6 @@
 //! Runs that look at a part: what is outside says nothing, and settings that cover less.
 
-use packwatch_simulation::{Fault, Row, Service};
+use packwatch_simulation::{Fault, Service, StatusRecord};
 use serde_json::json;
 
 use crate::stage::{OWN, REGION, Stage, keys};
@@ -133,16 +133,20 @@ async fn what_runs_of_one_account_cannot_read_is_told_and_ends_with_a_reading_of
 async fn a_run_of_one_region_leaves_the_others_as_they_were() {
     let mut stage = two_packs().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage
-        .world
-        .put_member(OWN, "us-east-1", "far", ACCOUNT, Row::new("CREATE_FAILED"));
+    stage.world.put_member(
+        OWN,
+        "us-east-1",
+        "far",
+        ACCOUNT,
+        StatusRecord::new("CREATE_FAILED"),
+    );
     stage.run().await;
     stage.world.put_member(
         OWN,
         "us-east-1",
         "far",
         ACCOUNT,
-        Row::new("CREATE_SUCCESSFUL"),
+        StatusRecord::new("CREATE_SUCCESSFUL"),
     );
     let answer = stage
         .invoke(json!({"regions": [REGION]}))

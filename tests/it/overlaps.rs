@@ -7,10 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use packwatch::message::Message;
-use packwatch::model::{Account, AccountId, GapCause, PackName, Row};
+use packwatch::message::SnsMessage;
+use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
 use packwatch::plan::Watched;
-use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
+use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use packwatch::report::Outcome;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -39,12 +39,12 @@ struct Statuses {
     world: Rc<World>,
 }
 
-impl StatusSource for Statuses {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl ConfigApi for Statuses {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
 
-    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, BoxError> {
         Ok(None)
     }
 
@@ -52,7 +52,11 @@ impl StatusSource for Statuses {
         0
     }
 
-    async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        _: &Watched,
+        _: Option<&str>,
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         // The reading began when the call was made.
         self.world
             .readings
@@ -60,20 +64,20 @@ impl StatusSource for Statuses {
             .insert(self.house.turn.get(), (self.house.now.get(), i64::MAX));
         turn().await;
         if self.world.read_fault.take() {
-            return Err(GapCause {
+            return Err(ApiError {
                 operation: "Describe".into(),
                 code: "AccessDenied".into(),
                 message: "no".into(),
             });
         }
         Ok(Page {
-            rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))],
+            rows: vec![("baseline".into(), StatusRecord::new("CREATE_IN_PROGRESS"))],
             next: None,
         })
     }
 
-    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
-        Ok(Some(Row::new("CREATE_IN_PROGRESS")))
+    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+        Ok(Some(StatusRecord::new("CREATE_IN_PROGRESS")))
     }
 
     async fn members(
@@ -82,7 +86,7 @@ impl StatusSource for Statuses {
         _: &PackName,
         _: Option<Filter<'_>>,
         _: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         turn().await;
         if let Some((_, end)) = self
             .world
@@ -99,7 +103,7 @@ impl StatusSource for Statuses {
             } else {
                 "CREATE_SUCCESSFUL"
             };
-            (account.into(), Row::new(status))
+            (account.into(), StatusRecord::new(status))
         };
         Ok(Page {
             rows: [LASTING].into_iter().chain(WAVERING).map(row).collect(),
@@ -246,7 +250,7 @@ impl Play {
             assert_eq!(audience["head"], Value::Null, "{topic} is left with a head");
         }
         let mut believed: BTreeSet<String> = BTreeSet::new();
-        let mut seen: BTreeMap<String, Message> = BTreeMap::new();
+        let mut seen: BTreeMap<String, SnsMessage> = BTreeMap::new();
         let mut again = 0;
         for (_, message) in self
             .house

@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use packwatch::compare::{Comparison, Terms, compare};
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::{Large, Ledger, Open, OpenGap, PackHint, Whole};
-use packwatch::model::{FailureKey, GapCause, GapKey, How, PackKey, Row, Source, Standing, Status};
+use packwatch::model::{
+    ApiError, FailureKey, GapKey, PackKey, Resolution, Source, Status, StatusKind, StatusRecord,
+};
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
 use packwatch::plan::{Invocation, Plan, Watched};
 use packwatch::reader::Reader;
@@ -23,7 +25,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::stage::{OWN, REGION, TOPIC, time};
-use world::{Change, Organization, PACKS, Pack, Packs, Told, account, row, standing};
+use world::{Change, Organization, PACKS, Pack, Packs, Told, account, kind, row};
 
 /// The statuses that AWS Config knows, and one that it may come to know.
 const KNOWN: [Told; 9] = [
@@ -123,9 +125,9 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
     );
     for (name, pack) in packs {
         let key = key(name);
-        found.found_pack(&key, Row::new(pack.status));
+        found.found_pack(&key, StatusRecord::new(pack.status));
         for (number, status) in &pack.members {
-            found.found_member(&key, &account(*number), Row::new(status));
+            found.found_member(&key, &account(*number), StatusRecord::new(status));
         }
         let pages = if pack.members.len() > 100 {
             Coverage::Pages
@@ -217,7 +219,7 @@ fn ago(minutes: i64) -> Timestamp {
 
 fn an_open(status: Told, absent: Option<i64>, settled: Option<i64>) -> Arc<Open> {
     Arc::new(Open {
-        row: Arc::new(Row::new(status)),
+        row: Arc::new(StatusRecord::new(status)),
         failed: None,
         failing_since: ago(3_000),
         changed_at: None,
@@ -289,7 +291,7 @@ fn known_of(pack: &'static str) -> impl Strategy<Value = Ledger> {
                 );
             }
             if gap {
-                let cause = GapCause {
+                let cause = ApiError {
                     operation: "Get".into(),
                     code: "No".into(),
                     message: "no".into(),
@@ -346,19 +348,23 @@ fn moving_world() -> impl Strategy<Value = (Packs, BTreeMap<usize, Vec<Change>>)
         })
 }
 
-fn is(packs: &Packs, key: &FailureKey, wanted: Standing) -> bool {
-    standing(packs, key.pack.pack.as_str(), key.account_id.as_ref()) == wanted
+fn is(packs: &Packs, key: &FailureKey, wanted: StatusKind) -> bool {
+    kind(packs, key.pack.pack.as_str(), key.account_id.as_ref()) == wanted
 }
 
 /// Whether there was an instant of what a failure is said to have ended with.
-fn is_proven(organization: &Organization, key: &FailureKey, how: How) -> bool {
+fn is_proven(organization: &Organization, key: &FailureKey, how: Resolution) -> bool {
     organization.once(|packs| match how {
-        How::Recovered if key.is_pack() => !is(packs, key, Standing::Failing),
-        How::Recovered => is(packs, key, Standing::Settled),
-        How::AccountRemoved => is(packs, key, Standing::Absent),
-        How::PackRemoved => is(packs, &FailureKey::pack_itself(&key.pack), Standing::Absent),
-        How::Explained => true,
-        How::Unwatched => false,
+        Resolution::Recovered if key.is_pack() => !is(packs, key, StatusKind::Failed),
+        Resolution::Recovered => is(packs, key, StatusKind::Successful),
+        Resolution::AccountRemoved => is(packs, key, StatusKind::Deleted),
+        Resolution::PackRemoved => is(
+            packs,
+            &FailureKey::pack_itself(&key.pack),
+            StatusKind::Deleted,
+        ),
+        Resolution::Explained => true,
+        Resolution::Unwatched => false,
     })
 }
 
@@ -403,21 +409,21 @@ proptest! {
                 prop_assert!(organization.once(|packs| said(packs, id).as_ref() == Some(&found.status)), "{}: {:?}", id, found);
             }
             for id in &reading.settled {
-                let settled = |packs: &Packs| said(packs, id).is_some_and(|status| status.standing() == Standing::Settled);
+                let settled = |packs: &Packs| said(packs, id).is_some_and(|status| status.kind() == StatusKind::Successful);
                 prop_assert!(organization.once(settled), "{} was never settled", id);
             }
         }
         let after = compared(&ledger, &observation, 1).ledger;
         for (key, closed) in &after.closed {
-            let failing = organization.always(|packs| is(packs, key, Standing::Failing));
-            prop_assert!(!failing || closed.how == How::Explained, "{:?} closed, {:?}", key, closed.how);
+            let failing = organization.always(|packs| is(packs, key, StatusKind::Failed));
+            prop_assert!(!failing || closed.how == Resolution::Explained, "{:?} closed, {:?}", key, closed.how);
             prop_assert!(is_proven(&organization, key, closed.how), "{:?} closed, {:?}, without an instant of that", key, closed.how);
         }
         // Two rows of one pack are not of one instant: a member that fails may be read after a pack
         // that was there.
         let failed = |packs: &Packs, key: &FailureKey| {
             let said = row(packs, key.pack.pack.as_str(), key.account_id.as_ref());
-            said.is_some_and(|status| status.standing() == Standing::Failing)
+            said.is_some_and(|status| status.kind() == StatusKind::Failed)
         };
         for key in after.open.keys().filter(|key| !ledger.open.contains_key(key)) {
             prop_assert!(organization.once(|packs| failed(packs, key)), "{:?} never failed", key);
@@ -441,10 +447,10 @@ proptest! {
             let there = pack.status != "DELETE_SUCCESSFUL";
             for (number, said) in &pack.members {
                 let open = ledger.open.contains_key(&FailureKey::member(&key(name), &account(*number)));
-                match Status::from(*said).standing() {
-                    Standing::Failing => prop_assert_eq!(open, there, "{} in {}", number, name),
-                    Standing::Moving => {}
-                    Standing::Settled | Standing::Absent => prop_assert!(!open, "{} in {}", number, name),
+                match Status::from(*said).kind() {
+                    StatusKind::Failed => prop_assert_eq!(open, there, "{} in {}", number, name),
+                    StatusKind::InProgress => {}
+                    StatusKind::Successful | StatusKind::Deleted => prop_assert!(!open, "{} in {}", number, name),
                 }
             }
             let hint = ledger.packs.get(&key(name)).and_then(|hint| hint.large);

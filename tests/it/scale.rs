@@ -1,6 +1,6 @@
 //! Organizations of more than one page, and packs whose own status misleads.
 
-use packwatch_simulation::{Fault, Row, Service};
+use packwatch_simulation::{Fault, Service, StatusRecord};
 use serde_json::json;
 
 use crate::stage::{OWN, REGION, Stage, keys};
@@ -108,7 +108,7 @@ async fn the_status_of_the_pack_hides_no_failing_account() {
 #[tokio::test]
 async fn a_pack_that_fails_without_a_failing_member_is_told_from_its_second_run() {
     let stage = Stage::new().await;
-    let row = Row::new("CREATE_FAILED")
+    let row = StatusRecord::new("CREATE_FAILED")
         .code("TemplateValidation")
         .message("the template is refused");
     stage.world.put_pack(OWN, REGION, "baseline", row);

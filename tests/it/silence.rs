@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use packwatch_simulation::{Effect, Fault, Row, Service};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::json;
 
 use crate::stage::{CHAT, OWN, REGION, Stage, TOPIC, keys};
@@ -23,12 +23,19 @@ async fn two_regions() -> Stage {
     stage.patience.backoff = Duration::from_millis(1);
     stage.patience.longest_backoff = Duration::from_millis(1);
     for region in [REGION, FAR] {
-        stage
-            .world
-            .put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
-        stage
-            .world
-            .put_member(OWN, region, "baseline", ACCOUNT, Row::new("UPDATE_FAILED"));
+        stage.world.put_pack(
+            OWN,
+            region,
+            "baseline",
+            StatusRecord::new("UPDATE_SUCCESSFUL"),
+        );
+        stage.world.put_member(
+            OWN,
+            region,
+            "baseline",
+            ACCOUNT,
+            StatusRecord::new("UPDATE_FAILED"),
+        );
     }
     stage
 }
@@ -75,7 +82,7 @@ async fn a_source_that_never_answers_costs_two_attempts_and_the_other_is_read_wh
         REGION,
         "baseline",
         ACCOUNT,
-        Row::new("UPDATE_SUCCESSFUL"),
+        StatusRecord::new("UPDATE_SUCCESSFUL"),
     );
     for (operation, gap) in [(LIST, json!(null)), (MEMBERS, json!("baseline"))] {
         stage.world.forget_calls();

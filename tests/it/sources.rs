@@ -1,6 +1,6 @@
 //! Several callers and regions: one that fails hides no other, and nothing in it is closed.
 
-use packwatch_simulation::{Fault, Row, Service};
+use packwatch_simulation::{Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::stage::{OWN, Stage, TOPIC, email, keys};
@@ -12,15 +12,18 @@ async fn two_regions() -> Stage {
     let mut stage = Stage::new().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
     for region in ["eu-west-1", FAR] {
-        stage
-            .world
-            .put_pack(OWN, region, "baseline", Row::new("UPDATE_SUCCESSFUL"));
+        stage.world.put_pack(
+            OWN,
+            region,
+            "baseline",
+            StatusRecord::new("UPDATE_SUCCESSFUL"),
+        );
         stage.world.put_member(
             OWN,
             region,
             "baseline",
             ACCOUNT,
-            Row::new("UPDATE_FAILED").code("Broken"),
+            StatusRecord::new("UPDATE_FAILED").code("Broken"),
         );
     }
     stage.run().await;
@@ -43,7 +46,7 @@ async fn a_region_that_is_denied_closes_nothing_and_is_told_once_and_when_it_end
         "eu-west-1",
         "baseline",
         ACCOUNT,
-        Row::new("UPDATE_SUCCESSFUL"),
+        StatusRecord::new("UPDATE_SUCCESSFUL"),
     );
     let answer = stage.run().await;
     let snapshot = stage.snapshot(&answer);
@@ -103,7 +106,7 @@ async fn a_gap_whose_end_waits_to_be_told_stays_ended_while_another_region_is_re
         "eu-west-1",
         "baseline",
         ACCOUNT,
-        Row::new("UPDATE_SUCCESSFUL"),
+        StatusRecord::new("UPDATE_SUCCESSFUL"),
     );
     stage
         .invoke(json!({}))
@@ -235,12 +238,19 @@ async fn roles_read_the_packs_of_their_accounts() {
     stage.set("ROLE_EXTERNAL_ID", "secret-word");
     stage.set("REGIONS", "eu-west-1,us-east-1");
     for caller in [OWN, "444455556666"] {
-        stage
-            .world
-            .put_pack(caller, FAR, "baseline", Row::new("UPDATE_SUCCESSFUL"));
-        stage
-            .world
-            .put_member(caller, FAR, "baseline", ACCOUNT, Row::new("UPDATE_FAILED"));
+        stage.world.put_pack(
+            caller,
+            FAR,
+            "baseline",
+            StatusRecord::new("UPDATE_SUCCESSFUL"),
+        );
+        stage.world.put_member(
+            caller,
+            FAR,
+            "baseline",
+            ACCOUNT,
+            StatusRecord::new("UPDATE_FAILED"),
+        );
     }
     let answer = stage.run().await;
     let snapshot = stage.snapshot(&answer);
@@ -311,7 +321,7 @@ async fn an_unidentified_source_beside_a_role_hides_no_failure_and_unwatches_not
         FAR,
         "guardrails",
         ACCOUNT,
-        Row::new("CREATE_FAILED"),
+        StatusRecord::new("CREATE_FAILED"),
     );
     stage.set("ROLE_ARNS", &format!("self,{role}"));
     stage.world.fault(
@@ -376,7 +386,7 @@ async fn a_listing_that_fails_on_a_later_page_closes_nothing() {
     let stage = two_regions().await;
     stage
         .world
-        .put_pack(OWN, FAR, "another", Row::new("UPDATE_SUCCESSFUL"));
+        .put_pack(OWN, FAR, "another", StatusRecord::new("UPDATE_SUCCESSFUL"));
     stage.world.page_size(Some(1));
     let call = "DescribeOrganizationConformancePackStatuses";
     let later = Fault::error(400, "AccessDeniedException", "no")

@@ -14,7 +14,7 @@ use packwatch::handler::Function;
 use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
 use packwatch::settings::Settings;
-use packwatch_simulation::{Organization, Publish, Row, Server};
+use packwatch_simulation::{Organization, Publish, Server, StatusRecord};
 use serde_json::{Value, json};
 
 pub const OWN: &str = "111122223333";
@@ -168,12 +168,13 @@ impl Stage {
     }
 
     pub fn pack(&self, pack: &str, status: &str) {
-        self.world.put_pack(OWN, REGION, pack, Row::new(status));
+        self.world
+            .put_pack(OWN, REGION, pack, StatusRecord::new(status));
     }
 
     pub fn member(&self, pack: &str, account: &str, status: &str) {
         self.world
-            .put_member(OWN, REGION, pack, account, Row::new(status));
+            .put_member(OWN, REGION, pack, account, StatusRecord::new(status));
     }
 
     /// The digests that the topic took, as programs read them.

@@ -14,10 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
-use packwatch::message::Message;
+use packwatch::message::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::pipeline::Ports;
-use packwatch::ports::{Archive, Cause, Clock, Expect, Notifier, StatusSource, Unwritten, Version};
+use packwatch::ports::{
+    BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode,
+};
 use packwatch::report::Report;
 use packwatch::settings::Settings;
 use serde_json::Value;
@@ -44,7 +46,7 @@ pub struct Rooms {
     pub now: Cell<i64>,
     pub objects: RefCell<BTreeMap<String, (Vec<u8>, u64)>>,
     versions: Cell<u64>,
-    pub sent: RefCell<Vec<(TopicArn, Message)>>,
+    pub sent: RefCell<Vec<(TopicArn, SnsMessage)>>,
     pub get_fault: Cell<bool>,
     pub put_fault: Cell<Option<Fault>>,
     pub publish_fault: Cell<Option<Fault>>,
@@ -138,8 +140,8 @@ impl Clock for House {
     }
 }
 
-impl Archive for House {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+impl ObjectStore for House {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         turn().await;
         if self.get_fault.take() {
             self.excuse();
@@ -148,40 +150,40 @@ impl Archive for House {
         let objects = self.objects.borrow();
         Ok(objects
             .get(key)
-            .map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
+            .map(|(bytes, version)| (bytes.clone(), ETag(version.to_string()))))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: Bytes, expect: &PutMode) -> Result<ETag, PutError> {
         turn().await;
         let fault = self.put_fault.take();
         if fault.is_some() {
             self.excuse();
         }
         match fault {
-            Some(Fault::Refused) => return Err(Unwritten::Refused("refused".into())),
-            Some(Fault::LostBefore) => return Err(Unwritten::Unknown("no answer".into())),
+            Some(Fault::Refused) => return Err(PutError::Rejected("refused".into())),
+            Some(Fault::LostBefore) => return Err(PutError::Indeterminate("no answer".into())),
             Some(Fault::LostAfter) | None => {}
         }
         let mut objects = self.objects.borrow_mut();
         let there = objects.get(key).map(|(_, version)| version.to_string());
         let holds = match expect {
-            Expect::Absent => there.is_none(),
-            Expect::Version(Version(version)) => there.as_ref() == Some(version),
+            PutMode::Create => there.is_none(),
+            PutMode::Update(ETag(version)) => there.as_ref() == Some(version),
         };
         if !holds {
-            return Err(Unwritten::Lost);
+            return Err(PutError::PreconditionFailed);
         }
         self.versions.set(self.versions.get() + 1);
         objects.insert(key.to_owned(), (bytes.into(), self.versions.get()));
         match fault {
-            Some(_) => Err(Unwritten::Unknown("no answer".into())),
-            None => Ok(Version(self.versions.get().to_string())),
+            Some(_) => Err(PutError::Indeterminate("no answer".into())),
+            None => Ok(ETag(self.versions.get().to_string())),
         }
     }
 }
 
 impl Notifier for House {
-    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
         turn().await;
         let ledger = self.ledger();
         let head = &ledger["audiences"][topic.as_str()]["head"];
@@ -223,7 +225,7 @@ pub struct Theatre<S> {
 /// Lambda ends an execution after so many milliseconds.
 const TIME: i64 = 120_000;
 
-impl<S: StatusSource + Clone + 'static> Theatre<S> {
+impl<S: ConfigApi + Clone + 'static> Theatre<S> {
     pub fn new(house: House, source: S) -> Self {
         Self {
             house,

@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
-use packwatch::message::Message;
-use packwatch::model::{Account, AccountId, GapCause, PackName, Row, TopicArn};
+use packwatch::message::SnsMessage;
+use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
 use packwatch::pipeline::Ports;
 use packwatch::plan::Watched;
 use packwatch::ports::{
-    Archive, Cause, Clock, Expect, Filter, Notifier, Page, StatusSource, Unread, Unwritten, Version,
+    BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
+    PutMode,
 };
 use packwatch::report::Report;
 use packwatch::settings::Settings;
@@ -30,12 +31,12 @@ struct Slow {
     read: RefCell<Vec<PackName>>,
 }
 
-impl StatusSource for Slow {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl ConfigApi for Slow {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
 
-    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, BoxError> {
         Ok(None)
     }
 
@@ -43,20 +44,24 @@ impl StatusSource for Slow {
         0
     }
 
-    async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        _: &Watched,
+        _: Option<&str>,
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let rows = (0..50)
             .map(|n| {
                 (
                     format!("pack-{n:02}").as_str().into(),
-                    Row::new("CREATE_SUCCESSFUL"),
+                    StatusRecord::new("CREATE_SUCCESSFUL"),
                 )
             })
             .collect();
         Ok(Page { rows, next: None })
     }
 
-    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
-        Ok(Some(Row::new("CREATE_SUCCESSFUL")))
+    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+        Ok(Some(StatusRecord::new("CREATE_SUCCESSFUL")))
     }
 
     async fn members(
@@ -65,11 +70,11 @@ impl StatusSource for Slow {
         pack: &PackName,
         _: Option<Filter<'_>>,
         _: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         sleep(Duration::from_secs(1)).await;
         self.read.borrow_mut().push(pack.clone());
         Ok(Page {
-            rows: vec![("222233334444".into(), Row::new("CREATE_FAILED"))],
+            rows: vec![("222233334444".into(), StatusRecord::new("CREATE_FAILED"))],
             next: None,
         })
     }
@@ -82,32 +87,32 @@ struct Bucket {
     silent: Option<&'static str>,
 }
 
-impl Archive for Bucket {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+impl ObjectStore for Bucket {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         let objects = self.objects.borrow();
         Ok(objects
             .get(key)
-            .map(|(bytes, version)| (bytes.clone(), Version(version.to_string()))))
+            .map(|(bytes, version)| (bytes.clone(), ETag(version.to_string()))))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, expect: &Expect) -> Result<Version, Unwritten> {
+    async fn put(&self, key: &str, bytes: Bytes, expect: &PutMode) -> Result<ETag, PutError> {
         if self.silent.is_some_and(|part| key.contains(part)) {
             std::future::pending::<()>().await;
         }
         let mut objects = self.objects.borrow_mut();
         let there = objects.get(key).map(|(_, version)| *version);
         let holds = match expect {
-            Expect::Absent => there.is_none(),
-            Expect::Version(Version(version)) => {
+            PutMode::Create => there.is_none(),
+            PutMode::Update(ETag(version)) => {
                 there.map(|there| there.to_string()).as_ref() == Some(version)
             }
         };
         if !holds {
-            return Err(Unwritten::Lost);
+            return Err(PutError::PreconditionFailed);
         }
         let version = there.unwrap_or(0) + 1;
         objects.insert(key.to_owned(), (bytes.into(), version));
-        Ok(Version(version.to_string()))
+        Ok(ETag(version.to_string()))
     }
 }
 
@@ -119,7 +124,7 @@ struct Topics {
 }
 
 impl Notifier for Topics {
-    async fn publish(&self, topic: &TopicArn, _: &Message) -> Result<(), Cause> {
+    async fn publish(&self, topic: &TopicArn, _: &SnsMessage) -> Result<(), BoxError> {
         if self.silent == Some(topic.as_str()) {
             std::future::pending::<()>().await;
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
 use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
-use packwatch::message::{Attribute, Message};
+use packwatch::message::{Attribute, SnsMessage};
 use packwatch::model::Source;
 use packwatch::plan::Watched;
-use packwatch::ports::{Archive, Expect, Filter, Notifier, StatusSource, Version};
+use packwatch::ports::{ConfigApi, ETag, Filter, Notifier, ObjectStore, PutMode};
 use packwatch::settings::Caller;
 use serde_json::{Value, json};
 
@@ -121,9 +121,9 @@ async fn members_are_asked_for_all_by_name_or_by_status() {
 #[tokio::test]
 async fn writes_are_conditional() {
     for (expect, header, value) in [
-        (Expect::Absent, "if-none-match", "*"),
+        (PutMode::Create, "if-none-match", "*"),
         (
-            Expect::Version(Version("\"abc\"".into())),
+            PutMode::Update(ETag("\"abc\"".into())),
             "if-match",
             "\"abc\"",
         ),
@@ -148,7 +148,7 @@ async fn writes_are_conditional() {
 
 #[tokio::test]
 async fn a_message_carries_its_structure_its_attributes_and_on_a_fifo_topic_its_id() {
-    let message = Message {
+    let message = SnsMessage {
         subject: "packwatch: 1 appeared".into(),
         body: "{\"default\":\"{}\"}".into(),
         structured: true,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use packwatch::model::AccountId;
-use packwatch::ports::StatusSource;
+use packwatch::ports::ConfigApi;
 use packwatch::settings::{Caller, Settings};
 use serde::Deserialize;
 
@@ -50,7 +50,7 @@ impl Deployed {
     pub(crate) async fn admit(
         &self,
         settings: &Settings,
-        source: &impl StatusSource,
+        source: &impl ConfigApi,
     ) -> Result<(), Elsewhere> {
         if !settings.callers.contains(&Caller::Own) {
             return Ok(());

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use packwatch::message::Message;
+use packwatch::message::SnsMessage;
 use packwatch::model::TopicArn;
-use packwatch::ports::{Cause, Notifier};
+use packwatch::ports::{BoxError, Notifier};
 use serde::Deserialize;
 
 /// Topics, and the text for people that went to them.
@@ -35,7 +35,7 @@ impl<N> Overheard<N> {
 }
 
 impl<N: Notifier> Notifier for Overheard<N> {
-    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
         self.notifier.publish(topic, message).await?;
         // The chat topic has a body of another form.
         if let Ok(structure) = serde_json::from_str::<Structure>(&message.body) {

@@ -10,7 +10,7 @@
 use std::io;
 
 use packwatch::error::{RunError, with_causes};
-use packwatch::ports::Cause;
+use packwatch::ports::BoxError;
 use packwatch::report::{Outcome, Report};
 
 use crate::deployed::Elsewhere;
@@ -35,7 +35,7 @@ pub(crate) enum Failure {
         /// Its name.
         name: String,
         /// What the SDK says.
-        source: Cause,
+        source: BoxError,
     },
     /// The credentials are of another account than the function.
     #[error(transparent)]

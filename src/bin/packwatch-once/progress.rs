@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use packwatch::model::{Account, AccountId, GapCause, PackName, Row};
+use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
 use packwatch::plan::Watched;
-use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
+use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 
 /// A source that shows how far it is read.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Seen {
     pub(crate) failures: BTreeSet<String>,
 }
 
-impl<S: StatusSource> Progress<S> {
+impl<S: ConfigApi> Progress<S> {
     pub(crate) fn new(source: S) -> Self {
         let bar = ProgressBar::new(0);
         let style =
@@ -71,9 +71,9 @@ impl<S: StatusSource> Progress<S> {
     }
 }
 
-fn failure(source: &Watched, pack: Option<&PackName>, cause: &GapCause) -> String {
+fn failure(source: &Watched, pack: Option<&PackName>, cause: &ApiError) -> String {
     let pack = pack.map_or_else(String::new, |pack| format!(", pack {pack}"));
-    let GapCause {
+    let ApiError {
         operation,
         code,
         message,
@@ -84,8 +84,8 @@ fn failure(source: &Watched, pack: Option<&PackName>, cause: &GapCause) -> Strin
     )
 }
 
-impl<S: StatusSource> StatusSource for Progress<S> {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl<S: ConfigApi> ConfigApi for Progress<S> {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         self.source.identify().await
     }
 
@@ -93,7 +93,7 @@ impl<S: StatusSource> StatusSource for Progress<S> {
         &self,
         source: &Watched,
         token: Option<&str>,
-    ) -> Result<Page<(PackName, Row)>, GapCause> {
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let answer = self.source.packs(source, token).await;
         self.note(|seen| match &answer {
             Ok(page) => seen.listed.extend(
@@ -101,12 +101,18 @@ impl<S: StatusSource> StatusSource for Progress<S> {
                     .iter()
                     .map(|(pack, _)| (source.clone(), pack.clone())),
             ),
-            Err(cause) => drop(seen.failures.insert(failure(source, None, cause))),
+            Err(cause) => {
+                seen.failures.insert(failure(source, None, cause));
+            }
         });
         answer
     }
 
-    async fn pack(&self, source: &Watched, pack: &PackName) -> Result<Option<Row>, GapCause> {
+    async fn pack(
+        &self,
+        source: &Watched,
+        pack: &PackName,
+    ) -> Result<Option<StatusRecord>, ApiError> {
         let answer = self.source.pack(source, pack).await;
         self.note(|seen| {
             if let Err(cause) = &answer {
@@ -122,20 +128,20 @@ impl<S: StatusSource> StatusSource for Progress<S> {
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         let answer = self.source.members(source, pack, filter, token).await;
         self.note(|seen| match &answer {
-            Ok(_) | Err(Unread::NoSuchPack) => {
-                drop(seen.read.insert((source.clone(), pack.clone())))
+            Ok(_) | Err(MembersError::NoSuchPack) => {
+                seen.read.insert((source.clone(), pack.clone()));
             }
-            Err(Unread::Failed(cause)) => {
-                drop(seen.failures.insert(failure(source, Some(pack), cause)))
+            Err(MembersError::Api(cause)) => {
+                seen.failures.insert(failure(source, Some(pack), cause));
             }
         });
         answer
     }
 
-    async fn account(&self, account: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, account: &AccountId) -> Result<Option<Account>, BoxError> {
         self.source.account(account).await
     }
 

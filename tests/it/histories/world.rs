@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use packwatch::model::{Account, AccountId, GapCause, PackName, Row};
+use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
 use packwatch::plan::Watched;
-use packwatch::ports::{Cause, Clock, Filter, Page, StatusSource, Unread};
+use packwatch::ports::{BoxError, Clock, ConfigApi, Filter, MembersError, Page};
 
 use crate::stage::OWN;
 use crate::theatre::{House, turn};
@@ -163,20 +163,20 @@ pub struct Statuses {
 }
 
 impl Statuses {
-    fn row(&self, (status, since): Said) -> Row {
+    fn row(&self, (status, since): Said) -> StatusRecord {
         let began = self.house.now() - jiff::SignedDuration::from_millis(self.house.now.get());
         let updated = self
             .world
             .dated
             .get()
             .then(|| began + jiff::SignedDuration::from_millis(since));
-        Row {
+        StatusRecord {
             last_update_time: updated,
-            ..Row::new(status)
+            ..StatusRecord::new(status)
         }
     }
 
-    async fn answer(&self, watched: &Watched) -> Result<&World, GapCause> {
+    async fn answer(&self, watched: &Watched) -> Result<&World, ApiError> {
         turn().await;
         let refused = self.world.read_fault.get() == Some(ReadFault::Refused);
         if refused {
@@ -184,7 +184,7 @@ impl Statuses {
         }
         if refused || self.world.denied.get() == Some(watched.source.region.as_str()) {
             self.world.misread.set(true);
-            return Err(GapCause {
+            return Err(ApiError {
                 operation: "Describe".into(),
                 code: "AccessDenied".into(),
                 message: "no".into(),
@@ -194,12 +194,12 @@ impl Statuses {
     }
 }
 
-impl StatusSource for Statuses {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl ConfigApi for Statuses {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
 
-    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, BoxError> {
         Ok(None)
     }
 
@@ -211,7 +211,7 @@ impl StatusSource for Statuses {
         &self,
         watched: &Watched,
         token: Option<&str>,
-    ) -> Result<Page<(PackName, Row)>, GapCause> {
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let world = self.answer(watched).await?;
         let packs = world.packs.borrow();
         let here = packs
@@ -224,7 +224,11 @@ impl StatusSource for Statuses {
         ))
     }
 
-    async fn pack(&self, watched: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
+    async fn pack(
+        &self,
+        watched: &Watched,
+        name: &PackName,
+    ) -> Result<Option<StatusRecord>, ApiError> {
         let world = self.answer(watched).await?;
         let packs = world.packs.borrow();
         Ok(packs
@@ -238,12 +242,12 @@ impl StatusSource for Statuses {
         name: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
-        let world = self.answer(watched).await.map_err(Unread::Failed)?;
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
+        let world = self.answer(watched).await.map_err(MembersError::Api)?;
         let packs = world.packs.borrow();
         let pack = packs
             .get(&(watched.source.region.as_str(), name.as_str()))
-            .ok_or(Unread::NoSuchPack)?;
+            .ok_or(MembersError::NoSuchPack)?;
         let asked = pack
             .members
             .iter()

@@ -98,9 +98,9 @@ fn two_executions_and_two_faults_keep_every_promise() {
 fn three_executions_and_one_fault_keep_every_promise() {
     // One after another: what one has looked at makes room for the next.
     for cast in THREE {
-        for beginning in [Beginning::First, Beginning::Changed] {
-            println!("{cast:?}, {beginning:?}");
-            holds(&Protocol::new(&[beginning], &[cast], 1, 0));
+        for get_range in [Beginning::First, Beginning::Changed] {
+            println!("{cast:?}, {get_range:?}");
+            holds(&Protocol::new(&[get_range], &[cast], 1, 0));
         }
     }
 }

@@ -68,26 +68,26 @@ pub enum Actor {
 struct Clock {
     time: Time,
     /// Whether a reading has begun at this time; or else one has ended.
-    beginning: bool,
+    get_range: bool,
 }
 
 impl Clock {
     const FIRST: Self = Self {
         time: 0,
-        beginning: true,
+        get_range: true,
     };
 
     /// The time of a beginning, or of an end, that comes now.
-    fn tick(&mut self, beginning: bool) -> Time {
-        self.time += Time::from(self.beginning != beginning);
-        self.beginning = beginning;
+    fn tick(&mut self, get_range: bool) -> Time {
+        self.time += Time::from(self.get_range != get_range);
+        self.get_range = get_range;
         self.time
     }
 
     fn pass(&mut self, time: Time) {
         *self = Self {
             time: self.time.max(time),
-            beginning: true,
+            get_range: true,
         };
     }
 }
@@ -171,9 +171,9 @@ impl Protocol {
         self.ends.lock().expect("nobody died").clone()
     }
 
-    fn begin(&self, beginning: Beginning) -> World {
+    fn begin(&self, get_range: Beginning) -> World {
         let mut world = World::new([true, false]);
-        if beginning == Beginning::First {
+        if get_range == Beginning::First {
             return world;
         }
         let run = "before".to_owned();
@@ -190,7 +190,7 @@ impl Protocol {
                 knows.now,
             ))
         });
-        if beginning == Beginning::Changed {
+        if get_range == Beginning::Changed {
             world.failing = [false, true];
         }
         world
@@ -355,7 +355,7 @@ impl Model for Protocol {
         let beginnings: Vec<World> = self
             .beginnings
             .iter()
-            .map(|beginning| self.begin(*beginning))
+            .map(|get_range| self.begin(*get_range))
             .collect();
         let state = |world: &World, cast: &Vec<&'static str>| State {
             world: world.clone(),

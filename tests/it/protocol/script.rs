@@ -5,11 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::message::Message;
-use packwatch::model::{Account, AccountId, GapCause, PackName, Row, TopicArn};
+use packwatch::message::SnsMessage;
+use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
 use packwatch::plan::Watched;
 use packwatch::ports::{
-    Archive, Cause, Clock, Expect, Filter, Notifier, Page, StatusSource, Unread, Unwritten, Version,
+    BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
+    PutMode,
 };
 
 use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER};
@@ -167,12 +168,12 @@ impl<F> Clock for Script<'_, F> {
     }
 }
 
-impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<'_, F> {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Script<'_, F> {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
 
-    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, BoxError> {
         Ok(None)
     }
 
@@ -180,24 +181,28 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<
         0
     }
 
-    async fn packs(&self, _: &Watched, _: Option<&str>) -> Result<Page<(PackName, Row)>, GapCause> {
+    async fn packs(
+        &self,
+        _: &Watched,
+        _: Option<&str>,
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let mut knows = self.0.knows.borrow_mut();
         knows.reading_began = knows.now;
         if self.0.blind {
-            return Err(GapCause {
+            return Err(ApiError {
                 operation: "Describe".into(),
                 code: "AccessDenied".into(),
                 message: "no".into(),
             });
         }
         Ok(Page {
-            rows: vec![("baseline".into(), Row::new("CREATE_IN_PROGRESS"))],
+            rows: vec![("baseline".into(), StatusRecord::new("CREATE_IN_PROGRESS"))],
             next: None,
         })
     }
 
-    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<Row>, GapCause> {
-        Ok(Some(Row::new("CREATE_IN_PROGRESS")))
+    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+        Ok(Some(StatusRecord::new("CREATE_IN_PROGRESS")))
     }
 
     async fn members(
@@ -206,14 +211,14 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<
         _: &PackName,
         _: Option<Filter<'_>>,
         _: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         let Answer::Failing(failing) = self.ask(Call::Read).await else {
             unreachable!("a reading finds rows")
         };
         let row = |(account, fails): (&str, bool)| {
             (
                 account.into(),
-                Row::new(if fails {
+                StatusRecord::new(if fails {
                     "CREATE_FAILED"
                 } else {
                     "CREATE_SUCCESSFUL"
@@ -227,8 +232,8 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> StatusSource for Script<
     }
 }
 
-impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F> {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Cause> {
+impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ObjectStore for Script<'_, F> {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         match self
             .ask(Call::Get {
                 key: key.to_owned(),
@@ -236,7 +241,7 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F
             .await
         {
             Answer::Object(object) => {
-                Ok(object.map(|(bytes, version)| (bytes.to_vec(), Version(version))))
+                Ok(object.map(|(bytes, version)| (bytes.to_vec(), ETag(version))))
             }
             _ => Err("no answer".into()),
         }
@@ -246,11 +251,11 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F
         &self,
         key: &str,
         bytes: bytes::Bytes,
-        expect: &Expect,
-    ) -> Result<Version, Unwritten> {
+        expect: &PutMode,
+    ) -> Result<ETag, PutError> {
         let expect = match expect {
-            Expect::Absent => None,
-            Expect::Version(Version(version)) => Some(version.clone()),
+            PutMode::Create => None,
+            PutMode::Update(ETag(version)) => Some(version.clone()),
         };
         match self
             .ask(Call::Put {
@@ -260,16 +265,16 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Archive for Script<'_, F
             })
             .await
         {
-            Answer::Stored(version) => Ok(Version(version)),
-            Answer::Lost => Err(Unwritten::Lost),
-            Answer::Refused => Err(Unwritten::Refused("no".into())),
-            _ => Err(Unwritten::Unknown("no answer".into())),
+            Answer::Stored(version) => Ok(ETag(version)),
+            Answer::Lost => Err(PutError::PreconditionFailed),
+            Answer::Refused => Err(PutError::Rejected("no".into())),
+            _ => Err(PutError::Indeterminate("no answer".into())),
         }
     }
 }
 
 impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Notifier for Script<'_, F> {
-    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), Cause> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
         let (topic, digest) = (topic.as_str().to_owned(), message.deduplication_id.clone());
         self.0
             .knows

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use packwatch::ledger::Ledger;
-use packwatch::message::Message;
+use packwatch::message::SnsMessage;
 use serde_json::Value;
 
 use super::execution::{End, Ending, Identity};
@@ -486,7 +486,7 @@ impl Change {
 
 /// What a message tells as appeared and as cleared.
 fn changes(topic: &str, message: &Bytes) -> (Change, Change) {
-    let message: Message = serde_json::from_value(message.json()).expect("a message");
+    let message: SnsMessage = serde_json::from_value(message.json()).expect("a message");
     let body: Value = serde_json::from_str(&message.body).expect("JSON");
     if topic == CHAT {
         let context = &body["metadata"]["additionalContext"];

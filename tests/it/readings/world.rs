@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use packwatch::model::{Account, AccountId, GapCause, PackName, Row, Standing, Status};
+use packwatch::model::{Account, AccountId, ApiError, PackName, Status, StatusKind, StatusRecord};
 use packwatch::plan::Watched;
-use packwatch::ports::{Cause, Filter, Page, StatusSource, Unread};
+use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use tokio::time::sleep;
 
 use crate::stage::OWN;
@@ -131,12 +131,12 @@ fn page<T>(
     }
 }
 
-impl StatusSource for Organization {
-    async fn identify(&self) -> Result<AccountId, GapCause> {
+impl ConfigApi for Organization {
+    async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
 
-    async fn account(&self, _: &AccountId) -> Result<Option<Account>, Cause> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>, BoxError> {
         Ok(None)
     }
 
@@ -148,21 +148,21 @@ impl StatusSource for Organization {
         &self,
         _: &Watched,
         token: Option<&str>,
-    ) -> Result<Page<(PackName, Row)>, GapCause> {
+    ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let packs = self.call().await;
         let rows = packs
             .iter()
-            .map(|(name, pack)| ((*name).into(), Row::new(pack.status)))
+            .map(|(name, pack)| ((*name).into(), StatusRecord::new(pack.status)))
             .collect();
         Ok(page(rows, self.packs_a_page, token, false, |_| true))
     }
 
-    async fn pack(&self, _: &Watched, name: &PackName) -> Result<Option<Row>, GapCause> {
+    async fn pack(&self, _: &Watched, name: &PackName) -> Result<Option<StatusRecord>, ApiError> {
         Ok(self
             .call()
             .await
             .get(name.as_str())
-            .map(|pack| Row::new(pack.status)))
+            .map(|pack| StatusRecord::new(pack.status)))
     }
 
     async fn members(
@@ -171,20 +171,20 @@ impl StatusSource for Organization {
         name: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
-    ) -> Result<Page<(AccountId, Row)>, Unread> {
+    ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         let packs = self.call().await;
-        let pack = packs.get(name.as_str()).ok_or(Unread::NoSuchPack)?;
+        let pack = packs.get(name.as_str()).ok_or(MembersError::NoSuchPack)?;
         let rows = pack
             .members
             .iter()
-            .map(|(number, status)| (account(*number), Row::new(status)))
+            .map(|(number, status)| (account(*number), StatusRecord::new(status)))
             .collect();
         Ok(page(
             rows,
             100,
             token,
             self.sparse,
-            |(account, row): &(AccountId, Row)| match filter {
+            |(account, row): &(AccountId, StatusRecord)| match filter {
                 None => true,
                 Some(Filter::Account(asked)) => account == asked,
                 Some(Filter::Status(asked)) => row.status == *asked,
@@ -208,10 +208,10 @@ pub fn row(packs: &Packs, pack: &str, member: Option<&AccountId>) -> Option<Stat
 }
 
 /// What is true of it: a pack that says it is deleted has no members.
-pub fn standing(packs: &Packs, pack: &str, member: Option<&AccountId>) -> Standing {
-    let of = |member| row(packs, pack, member).map_or(Standing::Absent, |status| status.standing());
-    if of(None) == Standing::Absent {
-        Standing::Absent
+pub fn kind(packs: &Packs, pack: &str, member: Option<&AccountId>) -> StatusKind {
+    let of = |member| row(packs, pack, member).map_or(StatusKind::Deleted, |status| status.kind());
+    if of(None) == StatusKind::Deleted {
+        StatusKind::Deleted
     } else {
         of(member)
     }

@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::organizations::Account;
 use crate::pack::Pack;
 use crate::rate::RateLimit;
-use crate::row::Row;
+use crate::status_record::StatusRecord;
 use crate::world::World;
 
 /// A change of the world. In JSON: `{"put_member": {"caller": "...", ...}}`, `"clear_faults"`.
@@ -66,7 +66,7 @@ pub enum Change {
         caller: String,
         region: String,
         pack: String,
-        row: Row,
+        row: StatusRecord,
     },
     RemovePack {
         caller: String,
@@ -79,7 +79,7 @@ pub enum Change {
         region: String,
         pack: String,
         account: String,
-        row: Row,
+        row: StatusRecord,
     },
     RemoveMember {
         caller: String,
@@ -250,7 +250,7 @@ impl World {
     fn pack(&mut self, caller: String, region: String, pack: String) -> &mut Pack {
         let generation = self.next_serial();
         let made = || Pack {
-            row: Row::new("CREATE_SUCCESSFUL"),
+            row: StatusRecord::new("CREATE_SUCCESSFUL"),
             members: std::collections::BTreeMap::new(),
             generation,
         };

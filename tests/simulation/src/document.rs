@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::organizations::Account;
 use crate::pack::generate_members;
 use crate::rate::RateLimit;
-use crate::row::Row;
+use crate::status_record::StatusRecord;
 
 /// The document. Only `own` is required.
 #[derive(Debug, Deserialize)]
@@ -61,7 +61,7 @@ struct PackEntry {
     region: String,
     pack: String,
     /// The pack's own row; settled when it is left out.
-    row: Option<Row>,
+    row: Option<StatusRecord>,
     #[serde(default)]
     members: Members,
 }
@@ -70,7 +70,7 @@ struct PackEntry {
 #[serde(untagged)]
 enum Members {
     Generated(Generated),
-    Listed(BTreeMap<String, Row>),
+    Listed(BTreeMap<String, StatusRecord>),
 }
 
 /// `{"count": 350, "failing": 10}`: consecutive account ids, the failing ones spread evenly.
@@ -146,7 +146,7 @@ impl PackEntry {
             caller: caller.clone(),
             region: region.clone(),
             pack: pack.clone(),
-            row: row.unwrap_or_else(|| Row::new("CREATE_SUCCESSFUL")),
+            row: row.unwrap_or_else(|| StatusRecord::new("CREATE_SUCCESSFUL")),
         };
         let members = members.into_iter().map(|(account, row)| Change::PutMember {
             caller: caller.clone(),

@@ -11,9 +11,9 @@ use crate::change::Change;
 use crate::document::Document;
 use crate::fault::Fault;
 use crate::rate::RateLimit;
-use crate::row::Row;
 use crate::s3::Version;
 use crate::sns::Publish;
+use crate::status_record::StatusRecord;
 use crate::world::World;
 
 /// A simulated organization. Clones share one world.
@@ -107,7 +107,7 @@ impl Organization {
         });
     }
 
-    pub fn put_pack(&self, caller: &str, region: &str, pack: &str, row: Row) {
+    pub fn put_pack(&self, caller: &str, region: &str, pack: &str, row: StatusRecord) {
         let [caller, region, pack] = [caller, region, pack].map(str::to_owned);
         self.apply(Change::PutPack {
             caller,
@@ -126,7 +126,14 @@ impl Organization {
         });
     }
 
-    pub fn put_member(&self, caller: &str, region: &str, pack: &str, account: &str, row: Row) {
+    pub fn put_member(
+        &self,
+        caller: &str,
+        region: &str,
+        pack: &str,
+        account: &str,
+        row: StatusRecord,
+    ) {
         let [caller, region, pack, account] = [caller, region, pack, account].map(str::to_owned);
         self.apply(Change::PutMember {
             caller,

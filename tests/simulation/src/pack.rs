@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::row::Row;
+use crate::status_record::StatusRecord;
 
 /// The first account id that generated members get; the others count up from it.
 const FIRST_ACCOUNT: u64 = 200_000_000_001;
@@ -16,8 +16,8 @@ const MESSAGE: &str = "Configuration Recorder is not available to put rule";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Pack {
-    pub row: Row,
-    pub members: BTreeMap<String, Row>,
+    pub row: StatusRecord,
+    pub members: BTreeMap<String, StatusRecord>,
     /// Which making of a pack of this name it is: a pack made anew gives its members new names.
     pub generation: u64,
 }
@@ -30,9 +30,9 @@ impl Pack {
         } else {
             "CREATE_FAILED"
         };
-        let row = Row {
+        let row = StatusRecord {
             updated: Some(generated_at()),
-            ..Row::new(status)
+            ..StatusRecord::new(status)
         };
         Self {
             row,
@@ -43,7 +43,7 @@ impl Pack {
 }
 
 /// `count` member rows, `failing` of them failing, under consecutive account ids.
-pub(crate) fn generate_members(count: usize, failing: usize) -> BTreeMap<String, Row> {
+pub(crate) fn generate_members(count: usize, failing: usize) -> BTreeMap<String, StatusRecord> {
     let failing = failing.min(count);
     let spread = |index: usize| index * failing / count;
     (0..count)
@@ -59,17 +59,19 @@ pub(crate) fn generate_members(count: usize, failing: usize) -> BTreeMap<String,
         .collect()
 }
 
-fn settled() -> Row {
-    Row {
+fn settled() -> StatusRecord {
+    StatusRecord {
         updated: Some(generated_at()),
-        ..Row::new("CREATE_SUCCESSFUL")
+        ..StatusRecord::new("CREATE_SUCCESSFUL")
     }
 }
 
-fn failed() -> Row {
-    Row {
+fn failed() -> StatusRecord {
+    StatusRecord {
         updated: Some(generated_at()),
-        ..Row::new("CREATE_FAILED").code(CODE).message(MESSAGE)
+        ..StatusRecord::new("CREATE_FAILED")
+            .code(CODE)
+            .message(MESSAGE)
     }
 }
 

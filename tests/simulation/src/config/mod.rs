@@ -13,7 +13,7 @@ use crate::call::Heading;
 use crate::identity::Identity;
 use crate::pack::{Pack, member_pack_name};
 use crate::request::Request;
-use crate::row::Row;
+use crate::status_record::StatusRecord;
 use crate::world::World;
 use page::{Chain, size_of};
 pub(crate) use page::{Paging, Tokens};
@@ -65,7 +65,7 @@ impl Filters {
         (!parts.is_empty()).then(|| parts.join("&"))
     }
 
-    fn admits(&self, account: &str, row: &Row) -> bool {
+    fn admits(&self, account: &str, row: &StatusRecord) -> bool {
         self.account_id
             .as_ref()
             .is_none_or(|wanted| wanted == account)
@@ -236,7 +236,7 @@ impl<'w> View<'w> {
         self.authorize()?;
         let pack = self.pack(name)?;
         let chain = self.chain(DETAILS, name, &filters.text().unwrap_or_default());
-        let admits = |(account, row): &(&String, &Row)| filters.admits(account, row);
+        let admits = |(account, row): &(&String, &StatusRecord)| filters.admits(account, row);
         let token = input.next_token.as_deref();
         let page = self.world.paging.page(
             &chain,
@@ -291,14 +291,14 @@ impl<'w> View<'w> {
 }
 
 /// A pack's own row.
-fn status_json(name: &str, row: &Row) -> Value {
+fn status_json(name: &str, row: &StatusRecord) -> Value {
     let mut fields = row_json(row);
     fields.insert("OrganizationConformancePackName".to_owned(), json!(name));
     Value::Object(fields)
 }
 
 /// A member's row.
-fn detail_json(name: &str, pack: &Pack, account: &str, row: &Row) -> Value {
+fn detail_json(name: &str, pack: &Pack, account: &str, row: &StatusRecord) -> Value {
     let mut fields = row_json(row);
     let own = row
         .pack_name
@@ -309,7 +309,7 @@ fn detail_json(name: &str, pack: &Pack, account: &str, row: &Row) -> Value {
     Value::Object(fields)
 }
 
-fn row_json(row: &Row) -> Map<String, Value> {
+fn row_json(row: &StatusRecord) -> Map<String, Value> {
     let mut fields = Map::new();
     let texts = [
         ("Status", &row.status),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use]
-pub struct Row {
+pub struct StatusRecord {
     pub status: Option<String>,
     pub code: Option<String>,
     pub message: Option<String>,
@@ -18,7 +18,7 @@ pub struct Row {
     pub pack_name: Option<String>,
 }
 
-impl Row {
+impl StatusRecord {
     /// A row with a status and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
         Self {

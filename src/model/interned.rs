@@ -11,35 +11,35 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 thread_local! {
-    static KEPT: RefCell<Kept> = RefCell::default();
+    static INTERNER: RefCell<Interner> = RefCell::default();
 }
 
 /// The words that are in use, and some that were.
 #[derive(Default)]
-struct Kept {
+struct Interner {
     words: HashSet<Arc<str>>,
     /// So many words are kept before those that nobody uses any more are dropped.
     limit: usize,
 }
 
 /// The word, as it is kept.
-pub(super) fn kept(word: &str) -> Arc<str> {
-    KEPT.with_borrow_mut(|kept| {
-        if let Some(word) = kept.words.get(word) {
+pub(super) fn intern(word: &str) -> Arc<str> {
+    INTERNER.with_borrow_mut(|intern| {
+        if let Some(word) = intern.words.get(word) {
             return Arc::clone(word);
         }
-        if kept.words.len() >= kept.limit {
-            kept.words.retain(|word| Arc::strong_count(word) > 1);
-            kept.limit = 1024.max(2 * kept.words.len());
+        if intern.words.len() >= intern.limit {
+            intern.words.retain(|word| Arc::strong_count(word) > 1);
+            intern.limit = 1024.max(2 * intern.words.len());
         }
         let word: Arc<str> = word.into();
-        kept.words.insert(Arc::clone(&word));
+        intern.words.insert(Arc::clone(&word));
         word
     })
 }
 
 /// A string with a meaning, cheap to clone and ordered by its bytes.
-macro_rules! word {
+macro_rules! interned_string {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +53,7 @@ macro_rules! word {
         }
         impl From<&str> for $name {
             fn from(word: &str) -> Self {
-                Self(word::kept(word))
+                Self(interned::intern(word))
             }
         }
         impl From<String> for $name {
@@ -68,8 +68,8 @@ macro_rules! word {
         }
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Word;
-                impl serde::de::Visitor<'_> for Word {
+                struct InternedVisitor;
+                impl serde::de::Visitor<'_> for InternedVisitor {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,7 +80,7 @@ macro_rules! word {
                         Ok(word.into())
                     }
                 }
-                deserializer.deserialize_str(Word)
+                deserializer.deserialize_str(InternedVisitor)
             }
         }
         impl std::fmt::Display for $name {
@@ -95,22 +95,22 @@ macro_rules! word {
         }
     };
 }
-pub(super) use word;
+pub(super) use interned_string;
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, kept};
+    use super::{INTERNER, intern};
 
     #[test]
     fn equal_words_are_one_and_what_nobody_uses_is_dropped() {
         let used: Vec<_> = (0..2_000)
-            .map(|number| kept(&format!("used {number}")))
+            .map(|number| intern(&format!("used {number}")))
             .collect();
         for number in 0..100_000 {
-            kept(&format!("not used {number}"));
+            intern(&format!("not used {number}"));
         }
-        assert!(std::sync::Arc::ptr_eq(&used[7], &kept("used 7")));
-        let words = KEPT.with_borrow(|kept| kept.words.len());
+        assert!(std::sync::Arc::ptr_eq(&used[7], &intern("used 7")));
+        let words = INTERNER.with_borrow(|intern| intern.words.len());
         assert!(
             (2_000..=4_000).contains(&words),
             "{words} are kept of the 2,000 in use"
