@@ -9,14 +9,14 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use jiff::{SignedDuration, Timestamp};
-use packwatch::compare::{Comparison, Terms, compare};
-use packwatch::difference::Difference;
+use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::Ledger;
+use packwatch::ledger::PendingChanges;
+use packwatch::model::Scope;
 use packwatch::model::{AccountId, PackKey, Source, StatusRecord, TopicArn};
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
 use packwatch::plan::{Invocation, Plan};
-use packwatch::scope::Scope;
 use packwatch::settings::Settings;
 use packwatch::snapshot::Findings;
 use packwatch::tell::Occasion;
@@ -66,18 +66,18 @@ impl Run {
         }
     }
 
-    fn terms(&self) -> Terms<'_> {
-        Terms {
+    fn context(&self) -> EvaluationContext<'_> {
+        EvaluationContext {
             scope: &self.scope,
             policy: &self.plan.policy,
             run_id: &self.plan.run_id,
         }
     }
 
-    fn compare(&self, ledger: &Ledger) -> Comparison {
-        let mut comparison = compare(ledger, &self.observation, self.terms());
-        comparison.ledger.welcome(self.plan.audiences());
-        comparison
+    fn evaluate(&self, ledger: &Ledger) -> Evaluation {
+        let mut evaluation = evaluate(ledger, &self.observation, self.context());
+        evaluation.ledger.register_receivers(self.plan.audiences());
+        evaluation
     }
 
     fn occasion(&self) -> Occasion<'_> {
@@ -90,9 +90,9 @@ impl Run {
         }
     }
 
-    fn difference(&self, ledger: &Ledger) -> Difference {
+    fn changes(&self, ledger: &Ledger) -> PendingChanges {
         self.occasion()
-            .difference(ledger, &ledger.audiences[&TopicArn::from(TOPIC)])
+            .changes(ledger, &ledger.audiences[&TopicArn::from(TOPIC)])
     }
 }
 
@@ -142,21 +142,21 @@ fn compare_when_all_are_new(bencher: Bencher<'_, '_>, failures: usize) {
     let (run, ledger) = (Run::new(failures), Ledger::default());
     bencher
         .counter(ItemsCount::new(failures))
-        .bench_local(|| run.compare(black_box(&ledger)));
+        .bench_local(|| run.evaluate(black_box(&ledger)));
 }
 
 #[divan::bench(args = FAILURES)]
 fn compare_when_nothing_changed(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
-    let ledger = run.compare(&Ledger::default()).ledger;
+    let ledger = run.evaluate(&Ledger::default()).ledger;
     bencher
         .counter(ItemsCount::new(failures))
-        .bench_local(|| run.compare(black_box(&ledger)));
+        .bench_local(|| run.evaluate(black_box(&ledger)));
 }
 
 #[divan::bench(args = FAILURES)]
 fn ledger_to_bytes(bencher: Bencher<'_, '_>, failures: usize) {
-    let ledger = Run::new(failures).compare(&Ledger::default()).ledger;
+    let ledger = Run::new(failures).evaluate(&Ledger::default()).ledger;
     bencher
         .counter(ItemsCount::new(failures))
         .bench_local(|| black_box(&ledger).to_bytes());
@@ -165,7 +165,7 @@ fn ledger_to_bytes(bencher: Bencher<'_, '_>, failures: usize) {
 #[divan::bench(args = FAILURES)]
 fn ledger_from_bytes(bencher: Bencher<'_, '_>, failures: usize) {
     let bytes = Run::new(failures)
-        .compare(&Ledger::default())
+        .evaluate(&Ledger::default())
         .ledger
         .to_bytes()
         .expect("bytes");
@@ -177,14 +177,14 @@ fn ledger_from_bytes(bencher: Bencher<'_, '_>, failures: usize) {
 #[divan::bench(args = FAILURES)]
 fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
-    let comparison = run.compare(&Ledger::default());
-    let difference = run.difference(&comparison.ledger);
+    let evaluation = run.evaluate(&Ledger::default());
+    let changes = run.changes(&evaluation.ledger);
     let findings = Findings {
         plan: &run.plan,
         scope: &run.scope,
         observation: &run.observation,
-        comparison: &comparison,
-        difference: &difference,
+        evaluation: &evaluation,
+        changes: &changes,
     };
     let now = run.observation.ended_at;
     bencher
@@ -195,12 +195,10 @@ fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
 #[divan::bench(args = FAILURES)]
 fn digest(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
-    let ledger = run.compare(&Ledger::default()).ledger;
-    let audience = &ledger.audiences[&TopicArn::from(TOPIC)];
+    let ledger = run.evaluate(&Ledger::default()).ledger;
+    let receiver = &ledger.audiences[&TopicArn::from(TOPIC)];
     bencher.counter(ItemsCount::new(failures)).bench_local(|| {
-        let difference = run.difference(black_box(&ledger));
-        run.occasion()
-            .digest(&ledger, audience, &difference)
-            .message()
+        let changes = run.changes(black_box(&ledger));
+        run.occasion().digest(&ledger, receiver, &changes).message()
     });
 }

@@ -1,10 +1,11 @@
 //! How an invocation fails: one type for each thing that a caller does about it.
 
-use std::error::Error;
 use std::fmt::Write;
 
+use crate::model::with_causes;
+
 use crate::event::InvalidEvent;
-use crate::ledger::Unreadable;
+use crate::ledger::DecodeError;
 use crate::model::{ApiError, GapKey, TopicArn};
 use crate::ports::BoxError;
 use crate::settings::InvalidSettings;
@@ -35,7 +36,7 @@ pub enum RunError {
         /// Its address.
         object: String,
         /// The versions.
-        source: Unreadable,
+        source: DecodeError,
     },
     /// The snapshot or the commit did not land.
     #[error("{what}")]
@@ -127,20 +128,6 @@ impl RunError {
         let _ = write!(story, "{gap}{}", self.advice());
         story
     }
-}
-
-/// An error with all its causes, each said once.
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut story = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !words.is_empty() && !story.ends_with(&words) {
-            let _ = write!(story, ": {words}");
-        }
-        next = cause.source();
-    }
-    story
 }
 
 fn causes(gaps: &[(GapKey, ApiError)]) -> String {

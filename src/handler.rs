@@ -8,12 +8,13 @@ use lambda_runtime::{Context, Diagnostic};
 
 use crate::error::RunError;
 use crate::event::Trigger;
+use crate::model::Caller;
 use crate::model::{AccountId, ApiError};
 use crate::pipeline::{self, Ports};
 use crate::plan::{Invocation, Plan};
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::Report;
-use crate::settings::{Caller, Settings};
+use crate::settings::Settings;
 use crate::telemetry::{Measures, Meter};
 
 /// The function, set up once per process.

@@ -9,7 +9,7 @@
 //! | what this run is | [`plan`], [`scope`] |
 //! | what it sees | [`reader`], [`names`] → [`observation`] |
 //! | what was known before | [`ledger`] |
-//! | what that changes | [`compare`] → [`difference`] |
+//! | what that changes | [`evaluate`] → [`changes`] |
 //! | what is kept and said | [`snapshot`], [`digest`], [`tell`], [`report`], [`error`] |
 //! | the steps in order | [`pipeline`] |
 //! | the edges | [`ports`], implemented in [`aws`] |
@@ -20,14 +20,12 @@
 //! them pass on.
 
 pub mod aws;
-pub mod compare;
-pub mod difference;
 pub mod digest;
 pub mod error;
+pub mod evaluate;
 pub mod event;
 pub mod handler;
 pub mod ledger;
-pub mod message;
 pub mod model;
 pub mod names;
 pub mod observation;
@@ -36,10 +34,8 @@ pub mod plan;
 pub mod ports;
 pub mod reader;
 pub mod report;
-pub mod scope;
 pub mod settings;
 pub mod snapshot;
 pub mod startup;
 pub mod telemetry;
 pub mod tell;
-pub mod totals;

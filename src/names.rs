@@ -9,12 +9,12 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::with_causes;
 use crate::ledger::Ledger;
+use crate::model::Scope;
+use crate::model::with_causes;
 use crate::model::{Account, AccountId, StatusKind};
 use crate::observation::Observation;
 use crate::ports::ConfigApi;
-use crate::scope::Scope;
 
 /// Accounts that one run asks about.
 const IN_A_RUN: usize = 50;
@@ -97,7 +97,7 @@ fn unnamed(
     let named = |id: &AccountId| ledger.names.get(id);
     let mut asked: Vec<_> = failing
         .into_iter()
-        .filter(|id| !named(id).is_some_and(|named| named.is_good(now)))
+        .filter(|id| !named(id).is_some_and(|named| named.is_fresh(now)))
         .collect();
     asked.sort_by_key(|id| named(id).map(|named| named.at));
     asked.into_iter().take(IN_A_RUN).cloned().collect()

@@ -1,23 +1,11 @@
 //! What this run is: its names, its scope, its time and what it may write. After the plan nothing
 //! chooses.
 
-use std::collections::BTreeSet;
-
-use jiff::{SignedDuration, Timestamp};
-
 use crate::event::{Announce, InvalidEvent, Request, Trigger, quoted};
-use crate::model::{AccountId, Region, Source, TopicArn};
-use crate::scope::Scope;
-use crate::settings::{Caller, Globs, InvalidSettings, Settings};
-
-/// A source and the caller it is read as.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watched {
-    /// The source.
-    pub source: Source,
-    /// Whose credentials reach it.
-    pub caller: Caller,
-}
+use crate::model::{AccountId, Caller, Globs, Policy, Region, Scope, Source, TopicArn, Watched};
+use crate::settings::{InvalidSettings, Settings};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// What Lambda says about the invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +18,6 @@ pub struct Invocation {
     pub deadline: Timestamp,
     /// When it began.
     pub now: Timestamp,
-}
-
-/// Which failures are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// Member accounts whose failures are never told.
-    pub ignore: BTreeSet<AccountId>,
-    /// How old a failure is when it is told.
-    pub announce_after: SignedDuration,
-    /// How long after it was last told an open failure is told again.
-    pub remind_after: Option<SignedDuration>,
 }
 
 /// One run, decided.
@@ -105,7 +82,9 @@ pub struct Plan {
 /// The time kept for storing and publishing: this share of what is left, and at most
 /// [`KEPT_AT_MOST`].
 const KEPT_SHARE: i32 = 5;
+
 const KEPT_AT_MOST: SignedDuration = SignedDuration::from_secs(20);
+
 /// A deadline in the past is none: local emulators send numbers that are no epoch time.
 const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 

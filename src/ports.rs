@@ -5,9 +5,9 @@ use std::error::Error;
 
 use bytes::Bytes;
 
-use crate::message::SnsMessage;
+use crate::model::SnsMessage;
+use crate::model::Watched;
 use crate::model::{Account, AccountId, ApiError, PackName, Status, StatusRecord, TopicArn};
-use crate::plan::Watched;
 
 /// The boxed cause of a failure, kept for the chain that the user reads.
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::totals::Totals;
+use crate::model::Totals;
 
 /// What the caller gets.
 #[derive(Debug, Clone, PartialEq, Serialize)]

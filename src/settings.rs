@@ -1,13 +1,10 @@
 //! The environment, read once at start-up: every wrong variable is named at once, before any call.
 
+use crate::model::{AccountId, Region, TopicArn};
+use crate::model::{Caller, Globs, RoleArn};
+use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
-use glob::Pattern;
-use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
-
-use crate::model::{AccountId, PackName, Region, TopicArn};
 
 /// What the function was set up to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,78 +41,6 @@ pub struct Settings {
     pub concurrency: usize,
     /// A short word shown in subjects and texts.
     pub label: Option<String>,
-}
-
-/// Whose packs are read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Caller {
-    /// The function's own identity.
-    Own,
-    /// A role that is assumed.
-    Role(RoleArn),
-}
-
-impl fmt::Display for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Own => "self",
-            Self::Role(role) => &role.arn,
-        })
-    }
-}
-
-/// The ARN of an IAM role, `arn:<partition>:iam::<account>:role/<name>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RoleArn {
-    /// The whole ARN.
-    pub arn: String,
-    /// The account in it: the caller.
-    pub account: AccountId,
-}
-
-/// Globs on pack names: `*`, `?` and `[...]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Globs(Vec<Pattern>);
-
-impl TryFrom<Vec<String>> for Globs {
-    type Error = String;
-
-    fn try_from(words: Vec<String>) -> Result<Self, String> {
-        Self::parse(words.iter().map(String::as_str))
-    }
-}
-
-impl From<Globs> for Vec<String> {
-    fn from(globs: Globs) -> Self {
-        globs.words()
-    }
-}
-
-impl Globs {
-    /// Reads globs, or names the one that is malformed and why.
-    pub fn parse<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        globs
-            .into_iter()
-            .map(|glob| {
-                Pattern::new(glob).map_err(|error| {
-                    let shown: String = glob.chars().take(80).collect();
-                    format!("the glob {shown:?} is malformed: {}", error.msg)
-                })
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    /// Whether one of them matches.
-    pub fn matches(&self, pack: &PackName) -> bool {
-        self.0.iter().any(|glob| glob.matches(pack.as_str()))
-    }
-
-    /// The globs as they were written.
-    pub fn words(&self) -> Vec<String> {
-        self.0.iter().map(|glob| glob.as_str().to_owned()).collect()
-    }
 }
 
 /// Every wrong variable, a line each.
@@ -165,7 +90,7 @@ impl Settings {
             ),
             include: env
                 .optional("INCLUDE_PACKS", GLOBS, globs)
-                .unwrap_or_else(everything),
+                .unwrap_or_else(Globs::match_all),
             exclude: env
                 .optional("EXCLUDE_PACKS", GLOBS, globs)
                 .unwrap_or_default(),
@@ -223,8 +148,11 @@ impl Settings {
 }
 
 const PREFIX: &str = "a key prefix of at most 512 printable ASCII characters, not starting with /";
+
 const TOPIC: &str = "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:111122223333:packwatch";
+
 const GLOBS: &str = "comma-separated globs such as baseline*,prod-?";
+
 const CALLERS: &str =
     "comma-separated ARNs of IAM roles, each in an account of its own, and the word self";
 
@@ -453,10 +381,6 @@ fn external_id(text: &str) -> Result<String, String> {
 
 fn globs(text: &str) -> Result<Globs, String> {
     Globs::parse(items(text)?)
-}
-
-fn everything() -> Globs {
-    Globs(vec![Pattern::new("*").unwrap_or_default()])
 }
 
 fn accounts(text: &str) -> Result<BTreeSet<AccountId>, String> {

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::difference::Difference;
 use crate::digest::Digest;
-use crate::ledger::{Audience, Head, Ledger, Owner};
-use crate::message::SnsMessage;
+use crate::ledger::PendingChanges;
+use crate::ledger::{Lease, Ledger, OutgoingDigest, Receiver};
+use crate::model::Scope;
+use crate::model::SnsMessage;
 use crate::model::TopicArn;
 use crate::plan::Plan;
-use crate::scope::Scope;
 
 /// When digests are given out.
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +27,12 @@ pub struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
-    /// What `audience` is to be told.
-    pub fn difference(&self, ledger: &Ledger, audience: &Audience) -> Difference {
+    /// What `receiver` is to be told.
+    pub fn changes(&self, ledger: &Ledger, receiver: &Receiver) -> PendingChanges {
         let narrowed = self.scope.narrowed.then_some(self.scope);
-        Difference::of(
+        PendingChanges::compute(
             ledger,
-            audience.id,
+            receiver.id,
             &self.plan.policy,
             narrowed,
             self.due_at,
@@ -48,27 +48,27 @@ impl Occasion<'_> {
     ) -> BTreeSet<TopicArn> {
         let mut offered = BTreeSet::new();
         for topic in self.plan.audiences() {
-            let Some(audience) = ledger
+            let Some(receiver) = ledger
                 .audiences
                 .get(topic)
-                .filter(|audience| audience.head.is_none())
+                .filter(|receiver| receiver.head.is_none())
             else {
                 continue;
             };
-            let difference = self.difference(ledger, audience);
-            if difference.is_empty() && !in_any_case(topic) {
+            let changes = self.changes(ledger, receiver);
+            if changes.is_empty() && !in_any_case(topic) {
                 continue;
             }
-            let message = self.message(ledger, audience, &difference, topic);
-            difference.note_told(ledger, audience.id, self.now);
-            if let Some(audience) = ledger.audiences.get_mut(topic) {
-                audience.digests += 1;
-                audience.newly_watched.clear();
-                audience.head = Some(Head {
+            let message = self.message(ledger, receiver, &changes, topic);
+            changes.mark_notified(ledger, receiver.id, self.now);
+            if let Some(receiver) = ledger.audiences.get_mut(topic) {
+                receiver.digests += 1;
+                receiver.newly_watched.clear();
+                receiver.head = Some(OutgoingDigest {
                     id: message.deduplication_id.clone(),
                     message,
                     made_at: Some(self.now),
-                    owner: Some(Owner {
+                    owner: Some(Lease {
                         execution: self.plan.execution.clone(),
                         until: self.plan.ends_at,
                     }),
@@ -83,39 +83,32 @@ impl Occasion<'_> {
     /// so.
     pub fn keep_silent(&self, ledger: &mut Ledger, before: &Ledger) {
         for topic in self.plan.audiences() {
-            let Some(audience) = ledger.audiences.get(topic) else {
+            let Some(receiver) = ledger.audiences.get(topic) else {
                 continue;
             };
             let due_at = before.last.as_ref().map_or(self.due_at, |last| last.at);
             let mut changes = self
-                .difference(ledger, audience)
-                .since(&Occasion { due_at, ..*self }.difference(before, audience));
-            changes.reminded.clear();
-            changes.note_told(ledger, audience.id, self.now);
+                .changes(ledger, receiver)
+                .minus(&Occasion { due_at, ..*self }.changes(before, receiver));
+            changes.reminders.clear();
+            changes.mark_notified(ledger, receiver.id, self.now);
         }
     }
 
-    /// The digest of `difference`.
-    pub fn digest(&self, ledger: &Ledger, audience: &Audience, difference: &Difference) -> Digest {
-        Digest::of(
-            ledger,
-            audience,
-            difference,
-            self.plan,
-            self.due_at,
-            self.now,
-        )
+    /// The digest of `changes`.
+    pub fn digest(&self, ledger: &Ledger, receiver: &Receiver, changes: &PendingChanges) -> Digest {
+        Digest::of(ledger, receiver, changes, self.plan, self.due_at, self.now)
     }
 
     /// The request that sends a digest. The digest itself can be large, and is not kept.
     fn message(
         &self,
         ledger: &Ledger,
-        audience: &Audience,
-        difference: &Difference,
+        receiver: &Receiver,
+        changes: &PendingChanges,
         topic: &TopicArn,
     ) -> SnsMessage {
-        let digest = self.digest(ledger, audience, difference);
+        let digest = self.digest(ledger, receiver, changes);
         if self.plan.chat_topic.as_ref() == Some(topic) {
             digest.chat_message()
         } else {

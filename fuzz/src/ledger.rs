@@ -5,9 +5,9 @@
 use super::{NOW, plan, settings_of_two_topics};
 use jiff::Timestamp;
 use packwatch::event::{Request, Trigger};
-use packwatch::ledger::{Ledger, Sent};
-use packwatch::message::{SIZE_LIMIT, SnsMessage};
+use packwatch::ledger::{Delivery, Ledger};
 use packwatch::model::AccountId;
+use packwatch::model::{SIZE_LIMIT, SnsMessage};
 use packwatch::tell::Occasion;
 
 /// Numbers that no run reaches are not counted on: the next one has to have room.
@@ -22,7 +22,7 @@ pub fn keeps_the_rules(bytes: &[u8]) {
     let given = ledger
         .audiences
         .values()
-        .map(|audience| audience.digests)
+        .map(|receiver| receiver.digests)
         .max()
         .unwrap_or_default();
     if given.max(ledger.next_audience.into()) > COUNTED {
@@ -50,18 +50,18 @@ pub fn keeps_the_rules(bytes: &[u8]) {
     };
 
     ledger.forget_audiences_but(&topics);
-    ledger.welcome(&topics);
+    ledger.register_receivers(&topics);
     assert!(
         ledger.audiences.keys().eq(topics.iter().rev()),
         "the audiences are those of the settings"
     );
     for topic in occasion.offer(&mut ledger, |_| false) {
-        let audience = &ledger.audiences[&topic];
+        let receiver = &ledger.audiences[&topic];
         assert!(
-            occasion.difference(&ledger, audience).is_empty(),
+            occasion.changes(&ledger, receiver).is_empty(),
             "what was told is not to be told again"
         );
-        let head = audience
+        let head = receiver
             .head
             .as_ref()
             .expect("what is offered is to be sent");
@@ -70,16 +70,16 @@ pub fn keeps_the_rules(bytes: &[u8]) {
     }
     is_kept(&ledger);
 
-    ledger.claim(&topics, &plan.execution, plan.ends_at, now);
-    let owned: Vec<_> = ledger
-        .owned(&plan.execution)
+    ledger.acquire_leases(&topics, &plan.execution, plan.ends_at, now);
+    let leased_to: Vec<_> = ledger
+        .leased_to(&plan.execution)
         .map(|(topic, head)| (topic.clone(), head.id.clone()))
         .collect();
-    for (topic, digest_id) in owned {
-        ledger.settle(&topic, &digest_id, &plan.execution, Sent::Published);
+    for (topic, digest_id) in leased_to {
+        ledger.settle(&topic, &digest_id, &plan.execution, Delivery::Published);
     }
     assert!(
-        ledger.owned(&plan.execution).next().is_none(),
+        ledger.leased_to(&plan.execution).next().is_none(),
         "what was sent is nobody's"
     );
     is_kept(&ledger);

@@ -18,9 +18,10 @@ use super::line::{Line, Room};
 use super::silence::OnceMore;
 use super::throttles::Throttles;
 use super::{ConfigStatuses, S3Archive, SnsNotifier};
+use crate::model::Caller;
 use crate::model::TopicArn;
 use crate::ports::BoxError;
-use crate::settings::{Caller, Settings};
+use crate::settings::Settings;
 
 /// AWS, connected.
 #[derive(Debug)]

@@ -18,13 +18,13 @@ use super::gap_cause;
 use super::line::Line;
 use super::organizations::Organizations;
 use super::throttles::{Throttles, is_throttling};
+use crate::model::Caller;
+use crate::model::Watched;
 use crate::model::{
     Account, AccountId, ApiError, AwsText, PackName, Region, StatusRecord, truncate,
 };
-use crate::plan::Watched;
 use crate::ports::{BoxError, ConfigApi, Filter, MembersError, PAGE_SIZE, Page};
 use crate::reader::{LIST, MEMBERS};
-use crate::settings::Caller;
 
 /// AWS Config as every caller in every region.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::error::with_causes;
+use crate::model::with_causes;
 use crate::model::{ApiError, truncate};
 use crate::ports::BoxError;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::message::SnsMessage;
+use crate::model::SnsMessage;
 use crate::model::TopicArn;
 use crate::ports::{BoxError, Notifier};
 

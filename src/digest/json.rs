@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Digest;
+use crate::model::Totals;
 use crate::snapshot::SCHEMA_VERSION;
-use crate::totals::Totals;
 
 /// The JSON for programs. Records are cut where they do not fit, whole ones; the counts stay true.
 /// `packs` and `regions` are those of the attributes, which by [AWS's

@@ -15,16 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::difference::Difference;
-use crate::ledger::{Audience, Committed, Ledger};
-use crate::message::{Attribute, SIZE_LIMIT, SnsMessage};
+use crate::ledger::PendingChanges;
+use crate::ledger::{LastCommit, Ledger, Receiver};
+use crate::model::Totals;
+use crate::model::{Attribute, SIZE_LIMIT, SnsMessage};
 use crate::model::{AwsText, FailureKey, GapKey, PackName, Region, Source, StatusRecord};
 use crate::plan::Plan;
 use crate::snapshot::{
     ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings,
     emptied_records, pack_names, packs_of,
 };
-use crate::totals::Totals;
 
 pub use inert::inert;
 
@@ -120,12 +120,12 @@ impl SnapshotAddress {
 }
 
 impl Digest {
-    /// The digest that tells `difference` to `audience`. `ledger` is the state before it is told,
+    /// The digest that tells `changes` to `receiver`. `ledger` is the state before it is told,
     /// as of the time `at`.
     pub fn of(
         ledger: &Ledger,
-        audience: &Audience,
-        difference: &Difference,
+        receiver: &Receiver,
+        changes: &PendingChanges,
         plan: &Plan,
         at: Timestamp,
         now: Timestamp,
@@ -135,7 +135,7 @@ impl Digest {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
                 let state =
-                    FailureState::of(ledger, key, open, policy, Some(audience.id), at).made_inert();
+                    FailureState::of(ledger, key, open, policy, Some(receiver.id), at).made_inert();
                 Some(FailureRecord {
                     key: key.clone(),
                     state,
@@ -157,9 +157,9 @@ impl Digest {
             .collect();
         let mut ongoing = BTreeMap::new();
         let mut early = 0;
-        let besides = |key: &FailureKey| !policy.ignores(key) && !difference.appeared.contains(key);
+        let besides = |key: &FailureKey| !policy.ignores(key) && !changes.appeared.contains(key);
         for (key, open) in ledger.open.iter().filter(|(key, _)| besides(key)) {
-            if open.told.contains_key(&audience.id) || open.is_due(key, policy, at) {
+            if open.told.contains_key(&receiver.id) || open.is_due(key, policy, at) {
                 *ongoing.entry(key.pack.pack.clone()).or_default() += 1;
             } else {
                 early += 1;
@@ -167,17 +167,17 @@ impl Digest {
         }
         let last = ledger.last.as_ref();
         Self {
-            id: format!("{}.{}.{}", plan.run_id, audience.id, audience.digests + 1),
+            id: format!("{}.{}.{}", plan.run_id, receiver.id, receiver.digests + 1),
             run_id: last.map(|last| last.run_id.clone()),
             sequence: ledger.sequence,
             created_at: now,
             as_of: at,
             label: plan.label.clone(),
             first_run: last.is_some_and(|last| last.first && last.run_id == plan.run_id)
-                && audience.digests == 0,
+                && receiver.digests == 0,
             totals: Totals {
-                appeared: difference.appeared.len(),
-                cleared: clearings(ledger, difference),
+                appeared: changes.appeared.len(),
+                cleared: clearings(ledger, changes),
                 open_all: told_of.len(),
                 ..last.map(|last| last.totals).unwrap_or_default()
             },
@@ -186,16 +186,16 @@ impl Digest {
                 .cloned()
                 .collect(),
             packs_failing: packs_of(told_of.iter().copied()),
-            appeared: failures(&difference.appeared),
-            cleared: endings(&difference.cleared),
-            unwatched: endings(&difference.unwatched),
-            reminded: failures(&difference.reminded),
-            gaps: gap_records(ledger, difference),
-            emptied: emptied_records(ledger, difference),
+            appeared: failures(&changes.appeared),
+            cleared: endings(&changes.cleared),
+            unwatched: endings(&changes.unwatched),
+            reminded: failures(&changes.reminders),
+            gaps: gap_records(ledger, changes),
+            emptied: emptied_records(ledger, changes),
             ongoing,
             early,
-            newly_watched: audience.newly_watched.clone(),
-            snapshot: last.map(|Committed { snapshot, .. }| SnapshotAddress {
+            newly_watched: receiver.newly_watched.clone(),
+            snapshot: last.map(|LastCommit { snapshot, .. }| SnapshotAddress {
                 bucket: plan.bucket.clone(),
                 key: snapshot.clone(),
                 region: plan.home.clone(),
@@ -293,7 +293,7 @@ impl Digest {
     }
 }
 
-fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
+fn gap_records(ledger: &Ledger, changes: &PendingChanges) -> Vec<GapRecord> {
     let record = |key: &GapKey, state: GapState| {
         let gap = ledger.gaps.get(key)?;
         let mut cause = gap.cause.clone();
@@ -307,11 +307,11 @@ fn gap_records(ledger: &Ledger, difference: &Difference) -> Vec<GapRecord> {
             end: gap.ended,
         })
     };
-    let lasting = difference
-        .gaps_lasting
+    let lasting = changes
+        .gaps_persisting
         .iter()
         .filter_map(|key| record(key, GapState::Lasting));
-    let ended = difference
+    let ended = changes
         .gaps_ended
         .iter()
         .filter_map(|key| record(key, GapState::Ended));

@@ -25,7 +25,7 @@ pub(super) fn subject(digest: &Digest) -> String {
         .filter(|gap| gap.state != crate::snapshot::GapState::Ended)
         .count();
     let ended = digest.gaps.len() - lasting;
-    let (emptied, listed_again) = super::emptied::counts(digest);
+    let (emptied, repopulated) = super::emptied::counts(digest);
     let extras = [
         (
             emptied,
@@ -36,8 +36,8 @@ pub(super) fn subject(digest: &Digest) -> String {
             },
         ),
         (
-            listed_again,
-            if listed_again == 1 {
+            repopulated,
+            if repopulated == 1 {
                 "source lists packs again"
             } else {
                 "sources list packs again"

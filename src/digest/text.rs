@@ -13,7 +13,7 @@ use textwrap::core::Word;
 use super::account::Account;
 use super::cause::{Group, group};
 use super::{Digest, emptied, inert};
-use crate::ledger::GapEnd;
+use crate::ledger::GapResolution;
 use crate::model::{AccountId, AwsText, PackName, Region, Resolution};
 use crate::snapshot::{ClosedRecord, GapRecord};
 
@@ -247,11 +247,11 @@ fn gaps(digest: &Digest, page: &mut Page) {
     }
 }
 
-fn gap_end(end: GapEnd) -> &'static str {
+fn gap_end(end: GapResolution) -> &'static str {
     match end {
-        GapEnd::Read => "is read again",
-        GapEnd::Gone => "is no longer there",
-        GapEnd::Unwatched => "is no longer watched",
+        GapResolution::Read => "is read again",
+        GapResolution::PackRemoved => "is no longer there",
+        GapResolution::OutOfScope => "is no longer watched",
     }
 }
 

@@ -53,7 +53,7 @@ macro_rules! interned_string {
         }
         impl From<&str> for $name {
             fn from(word: &str) -> Self {
-                Self(interned::intern(word))
+                Self(super::interned::intern(word))
             }
         }
         impl From<String> for $name {

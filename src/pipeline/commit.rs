@@ -8,13 +8,13 @@ use bytes::Bytes;
 use super::store::{Latest, Recalled};
 use super::{Run, RunError};
 use crate::event::Announce;
-use crate::ledger::{Committed, Ledger, RUNS_ARE_KNOWN, Reading, RecentRun};
+use crate::ledger::{LastCommit, LastRead, Ledger, RUN_ID_RETENTION, RecentRun};
+use crate::model::Totals;
 use crate::observation::Observation;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore, PutError, PutMode};
 use crate::report::{Outcome, Report};
 use crate::snapshot::{DigestName, Findings};
 use crate::telemetry::Changes;
-use crate::totals::Totals;
 
 /// What became of one attempt.
 pub(super) enum Attempt {
@@ -68,13 +68,13 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         current: Recalled,
         observation: &Observation,
     ) -> Result<Attempt, RunError> {
-        let (comparison, difference) = self.compare(&current.ledger, observation);
+        let (evaluation, changes) = self.evaluate(&current.ledger, observation);
         let findings = Findings {
             plan: self.plan,
             scope: &self.scope,
             observation,
-            comparison: &comparison,
-            difference: &difference,
+            evaluation: &evaluation,
+            changes: &changes,
         };
         let mut cause = None;
         while self.names_taken.get() < NAMES {
@@ -100,11 +100,11 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                         snapshot: Some(snapshot),
                         totals: findings.totals(),
                         complete: findings.is_complete(),
-                        changes: self.changes(&current.ledger, &comparison, &difference),
+                        changes: self.changes(&current.ledger, &evaluation, &changes),
                     };
                     // What is no longer needed makes room for the bytes of the ledger.
                     let expect = current.expect;
-                    drop((comparison, difference, current.ledger));
+                    drop((evaluation, changes, current.ledger));
                     return self.store(prepared, next, &expect).await;
                 }
                 Err(PutError::PreconditionFailed) => {}
@@ -138,7 +138,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         findings: &Findings<'_>,
         key: &str,
     ) -> (Ledger, Option<DigestName>) {
-        let mut next = findings.comparison.ledger.clone();
+        let mut next = findings.evaluation.ledger.clone();
         self.note_commit(&mut next, before, findings, key);
         let at = findings.observation.ended_at;
         let occasion = self.occasion(at, at);
@@ -148,7 +148,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         } else {
             offered = occasion.offer(&mut next, |_| self.plan.announce == Announce::Always);
         }
-        next.claim(
+        next.acquire_leases(
             self.plan.audiences(),
             &self.plan.execution,
             self.plan.ends_at,
@@ -212,11 +212,11 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 .watched
                 .replace(self.scope.sources.clone())
                 .unwrap_or_else(|| self.scope.sources.clone());
-            for audience in next.audiences.values_mut() {
-                audience
+            for receiver in next.audiences.values_mut() {
+                receiver
                     .newly_watched
                     .extend(self.scope.sources.difference(&known).cloned());
-                audience
+                receiver
                     .newly_watched
                     .retain(|source| self.scope.sources.contains(source));
             }
@@ -227,19 +227,19 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             next.own_account = Some(account.clone());
         }
         let totals = findings.totals();
-        next.last = Some(Committed {
+        next.last = Some(LastCommit {
             run_id: self.plan.run_id.clone(),
             at,
             snapshot: key.to_owned(),
             totals,
             first: before.last.is_none(),
         });
-        next.reading = Some(Reading {
+        next.reading = Some(LastRead {
             until: at,
             scope: self.scope.clone(),
         });
         next.runs
-            .retain(|run| at.duration_since(run.at) < RUNS_ARE_KNOWN);
+            .retain(|run| at.duration_since(run.at) < RUN_ID_RETENTION);
         next.runs.push(RecentRun {
             run_id: self.plan.run_id.clone(),
             execution: self.plan.execution.clone(),

@@ -13,21 +13,22 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
 
-use crate::compare::{Terms, compare_gaps};
-use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::error::RunError;
+use crate::evaluate::{EvaluationContext, update_gaps};
 use crate::event::Announce;
-use crate::ledger::{Ledger, RecentRun, Turn};
+use crate::ledger::PendingChanges;
+use crate::ledger::{CommitCheck, Ledger, RecentRun};
+use crate::model::Caller;
+use crate::model::Scope;
+use crate::model::Watched;
 use crate::model::{Account, AccountId, ApiError};
 use crate::names;
 use crate::observation::Observation;
-use crate::plan::{Plan, Watched};
+use crate::plan::Plan;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 use crate::reader::Reader;
 use crate::report::{DigestReport, DigestStatus, Outcome, Report};
-use crate::scope::Scope;
-use crate::settings::Caller;
 use crate::snapshot::{Findings, clearings};
 use crate::telemetry::{Changes, Gauges, Measures};
 use crate::tell::Occasion;
@@ -134,14 +135,18 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             let mut current = current?;
             match self.turn(&current.ledger, started_at) {
                 _ if self.plan.dry_run => {}
-                Turn::Resume(run) => return self.resume(current, run).await,
-                Turn::TooOld { .. } if !read_again && self.has_time_to_read_again(started_at) => {
+                CommitCheck::Resume(run) => return self.resume(current, run).await,
+                CommitCheck::Superseded { .. }
+                    if !read_again && self.has_time_to_read_again(started_at) =>
+                {
                     read_again = true;
                     recalled = Some(current);
                     continue;
                 }
-                Turn::TooOld { covered } => return self.superseded(&current.ledger, covered),
-                Turn::Commit | Turn::Landed(_) => {}
+                CommitCheck::Superseded { covered } => {
+                    return self.superseded(&current.ledger, covered);
+                }
+                CommitCheck::Proceed | CommitCheck::AlreadyCommitted(_) => {}
             }
             let mut observation = reader.read(listings, &current.ledger, || self.now()).await;
             self.config_calls.set(observation.config_calls);
@@ -170,20 +175,20 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                             source: Some(Box::new(error)),
                         })?;
                         match self.turn(&current.ledger, started_at) {
-                            Turn::Landed(run) => {
+                            CommitCheck::AlreadyCommitted(run) => {
                                 return self.finish(prepared.landed(run), current).await;
                             }
-                            Turn::Resume(run) => return self.resume(current, run).await,
-                            Turn::TooOld { .. }
+                            CommitCheck::Resume(run) => return self.resume(current, run).await,
+                            CommitCheck::Superseded { .. }
                                 if !read_again && self.has_time_to_read_again(started_at) =>
                             {
                                 break;
                             }
-                            Turn::TooOld { covered } => {
+                            CommitCheck::Superseded { covered } => {
                                 return self.superseded(&current.ledger, covered);
                             }
-                            Turn::Commit if attempts < ATTEMPTS => {}
-                            Turn::Commit => return Err(self.not_committed(cause)),
+                            CommitCheck::Proceed if attempts < ATTEMPTS => {}
+                            CommitCheck::Proceed => return Err(self.not_committed(cause)),
                         }
                     }
                 }
@@ -231,7 +236,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         measures.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
     }
 
-    fn turn(&self, ledger: &Ledger, started_at: Timestamp) -> Turn {
+    fn turn(&self, ledger: &Ledger, started_at: Timestamp) -> CommitCheck {
         ledger.turn(
             &self.plan.run_id,
             &self.plan.execution,
@@ -241,8 +246,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         )
     }
 
-    fn terms(&self) -> Terms<'_> {
-        Terms {
+    fn evaluation_context(&self) -> EvaluationContext<'_> {
+        EvaluationContext {
             scope: &self.scope,
             policy: &self.plan.policy,
             run_id: &self.plan.run_id,
@@ -313,7 +318,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     async fn resume(&self, mut current: Recalled, run: RecentRun) -> Result<Report, RunError> {
         let now = self.now();
         self.rewrite(&mut current, |ledger| {
-            ledger.claim(
+            ledger.acquire_leases(
                 self.plan.audiences(),
                 &self.plan.execution,
                 self.plan.ends_at,
@@ -362,11 +367,11 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         self.rewrite(&mut current, |ledger| {
             let before = ledger.clone();
             // Who has read more since knows better.
-            if ledger.newer_reading(observation.started_at, now).is_none() {
-                compare_gaps(ledger, observation, self.terms());
-                ledger.drop_what_nobody_waits_for();
+            if ledger.newer_read(observation.started_at, now).is_none() {
+                update_gaps(ledger, observation, self.evaluation_context());
+                ledger.prune_delivered();
             }
-            ledger.welcome(self.plan.audiences());
+            ledger.register_receivers(self.plan.audiences());
             let due_at = ledger
                 .last
                 .as_ref()
@@ -377,7 +382,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             } else {
                 occasion.offer(ledger, |_| false);
             }
-            ledger.claim(
+            ledger.acquire_leases(
                 self.plan.audiences(),
                 &self.plan.execution,
                 self.plan.ends_at,
@@ -399,27 +404,27 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     /// What would be committed and told, and nothing of it done.
     fn dry_run(&self, current: &Recalled, observation: &Observation) -> Report {
-        let (comparison, difference) = self.compare(&current.ledger, observation);
+        let (evaluation, changes) = self.evaluate(&current.ledger, observation);
         let findings = Findings {
             plan: self.plan,
             scope: &self.scope,
             observation,
-            comparison: &comparison,
-            difference: &difference,
+            evaluation: &evaluation,
+            changes: &changes,
         };
-        let mut next = comparison.ledger.clone();
+        let mut next = evaluation.ledger.clone();
         self.note_commit(&mut next, &current.ledger, &findings, "");
         let wanted = match self.plan.announce {
-            Announce::Changes => !difference.is_empty(),
+            Announce::Changes => !changes.is_empty(),
             Announce::Always => true,
             Announce::Never => false,
         };
         let occasion = self.occasion(observation.ended_at, observation.ended_at);
-        let audience = next.audiences.get(&self.plan.topic).filter(|_| wanted);
-        let digest = audience.map(|audience| Digest {
+        let receiver = next.audiences.get(&self.plan.topic).filter(|_| wanted);
+        let digest = receiver.map(|receiver| Digest {
             // Nothing is stored that could be looked at.
             snapshot: None,
-            ..occasion.digest(&next, audience, &difference)
+            ..occasion.digest(&next, receiver, &changes)
         });
         Report {
             run_id: self.plan.run_id.clone(),
@@ -438,23 +443,24 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    fn compare(
+    fn evaluate(
         &self,
         ledger: &Ledger,
         observation: &Observation,
-    ) -> (crate::compare::Comparison, Difference) {
-        let mut comparison = crate::compare::compare(ledger, observation, self.terms());
+    ) -> (crate::evaluate::Evaluation, PendingChanges) {
+        let mut evaluation =
+            crate::evaluate::evaluate(ledger, observation, self.evaluation_context());
         if !self.scope.narrowed {
             let topics: Vec<_> = self.plan.audiences().cloned().collect();
-            comparison.ledger.forget_audiences_but(&topics);
+            evaluation.ledger.forget_audiences_but(&topics);
         }
-        comparison.ledger.welcome(self.plan.audiences());
+        evaluation.ledger.register_receivers(self.plan.audiences());
         let occasion = self.occasion(observation.ended_at, observation.ended_at);
-        let audience = comparison.ledger.audiences.get(&self.plan.topic);
-        let difference = audience
-            .map(|audience| occasion.difference(&comparison.ledger, audience))
+        let receiver = evaluation.ledger.audiences.get(&self.plan.topic);
+        let changes = receiver
+            .map(|receiver| occasion.changes(&evaluation.ledger, receiver))
             .unwrap_or_default();
-        (comparison, difference)
+        (evaluation, changes)
     }
 
     /// What a run changed, towards the digest topic. What was still to be told before it is not its
@@ -462,17 +468,16 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     fn changes(
         &self,
         before: &Ledger,
-        comparison: &crate::compare::Comparison,
-        difference: &Difference,
+        evaluation: &crate::evaluate::Evaluation,
+        changes: &PendingChanges,
     ) -> Changes {
         let at = before.last.as_ref().map(|last| last.at);
         let untold = before.audiences.get(&self.plan.topic).zip(at);
-        let untold =
-            untold.map(|(audience, at)| self.occasion(at, at).difference(before, audience));
-        let new = difference.since(&untold.unwrap_or_default());
+        let untold = untold.map(|(receiver, at)| self.occasion(at, at).changes(before, receiver));
+        let new = changes.minus(&untold.unwrap_or_default());
         Changes {
             appeared: new.appeared.len(),
-            cleared: clearings(&comparison.ledger, &new),
+            cleared: clearings(&evaluation.ledger, &new),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use super::store::{Latest, Recalled};
 use super::{Run, RunError};
 use crate::event::Announce;
-use crate::ledger::{Head, Ledger, Sent};
+use crate::ledger::{Delivery, Ledger, OutgoingDigest};
 use crate::model::TopicArn;
 use crate::plan::Plan;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
@@ -58,7 +58,7 @@ impl Outbox {
         let waiting = ledger
             .audiences
             .get(&plan.topic)
-            .and_then(|audience| audience.head.as_ref());
+            .and_then(|receiver| receiver.head.as_ref());
         let named = |status, name: DigestName| DigestReport {
             status,
             id: Some(name.id),
@@ -95,7 +95,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     pub(super) async fn send(&self, current: &mut Recalled) -> Outbox {
         let mut outbox = Outbox::default();
         loop {
-            let heads: Vec<_> = current.ledger.owned(&self.plan.execution).collect();
+            let heads: Vec<_> = current.ledger.leased_to(&self.plan.execution).collect();
             if heads.is_empty() {
                 return outbox;
             }
@@ -106,11 +106,11 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 let (topic, name) = (topic.clone(), DigestName::from(head));
                 match answer {
                     Ok(()) => {
-                        settled.push((topic.clone(), name.id.clone(), Sent::Published));
+                        settled.push((topic.clone(), name.id.clone(), Delivery::Published));
                         outbox.published.insert(topic, name);
                     }
                     Err(cause) => {
-                        settled.push((topic.clone(), name.id, Sent::Failed));
+                        settled.push((topic.clone(), name.id, Delivery::Failed));
                         outbox.failed.push((topic, cause));
                     }
                 }
@@ -138,7 +138,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    async fn publish(&self, topic: &TopicArn, head: &Head) -> Result<(), BoxError> {
+    async fn publish(&self, topic: &TopicArn, head: &OutgoingDigest) -> Result<(), BoxError> {
         // Time is kept for noting what was sent: a topic that does not answer must not hide that
         // another one did.
         let left = self.ends.saturating_duration_since(Instant::now());
@@ -153,7 +153,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     async fn settle(
         &self,
         current: &mut Recalled,
-        settled: &[(TopicArn, String, Sent)],
+        settled: &[(TopicArn, String, Delivery)],
         asked: &BTreeSet<&TopicArn>,
     ) -> Result<(), Option<BoxError>> {
         let now = self.now();

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{ATTEMPTS, Ports, Run};
 use crate::error::RunError;
-use crate::ledger::{Ledger, Unreadable};
+use crate::ledger::{DecodeError, Ledger};
 use crate::plan::Plan;
 use crate::ports::{BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode};
 use crate::snapshot::sequence_of;
@@ -49,7 +49,7 @@ pub(super) async fn recall<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
                 ledger,
                 expect: PutMode::Update(version),
             }),
-            Err(source @ Unreadable::Newer { .. }) => Err(RunError::LedgerNewer {
+            Err(source @ DecodeError::UnsupportedVersion { .. }) => Err(RunError::LedgerNewer {
                 object: format!("s3://{}/{}", plan.bucket, plan.ledger_key),
                 source,
             }),
@@ -61,7 +61,7 @@ pub(super) async fn recall<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
                 .map_err(|cause| unreadable(&plan.latest_key, cause))?;
             let sequence = latest.and_then(|(sequence, _)| sequence).unwrap_or(0);
             Ok(Recalled {
-                ledger: Ledger::starting_after(sequence),
+                ledger: Ledger::with_sequence(sequence),
                 expect: PutMode::Create,
             })
         }
@@ -162,7 +162,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         if let Err(cause) = self.try_latest(sequence, snapshot).await {
             tracing::warn!(
                 object = self.address(&self.plan.latest_key),
-                cause = crate::error::with_causes(cause.as_ref()),
+                cause = crate::model::with_causes(cause.as_ref()),
                 "latest.json is older than the last committed snapshot; the next full run writes it again"
             );
         }

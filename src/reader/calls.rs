@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::Reader;
+use crate::model::Watched;
 use crate::model::{AccountId, ApiError, PackKey, PackName, StatusRecord};
 use crate::observation::Coverage;
-use crate::plan::Watched;
 use crate::ports::{ConfigApi, Filter, MembersError};
 
 /// The calls, as they are named to people.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::{Large, Open};
+use crate::ledger::{LargePack, OpenFailure};
 use crate::model::{PackKey, Status};
 use crate::ports::PAGE_SIZE;
 
@@ -26,7 +26,7 @@ pub(super) enum Reading {
 
 /// The cheapest reading of a pack with these open failures of members.
 pub(super) fn reading<'a>(
-    large: Option<&Large>,
+    large: Option<&LargePack>,
     open: impl Iterator<Item = &'a Status>,
 ) -> Reading {
     match large {
@@ -41,7 +41,7 @@ pub(super) fn reading<'a>(
 
 /// How many pages of all members are worth reading before so many are asked for by name: never more
 /// than the names cost, since a pack may have grown. One that was never counted has two at least.
-pub(super) fn pages_instead_of_names(names: usize, large: Option<&Large>) -> usize {
+pub(super) fn pages_instead_of_names(names: usize, large: Option<&LargePack>) -> usize {
     if large.and_then(pages).unwrap_or(2) < names {
         names
     } else {
@@ -51,7 +51,7 @@ pub(super) fn pages_instead_of_names(names: usize, large: Option<&Large>) -> usi
 
 /// Whether the daily reading of a pack is due: every pack has its own time of the day, so that no
 /// run pays for all, and the first comes within a day of the first sight.
-pub(super) fn is_daily_due(pack: &PackKey, large: &Large, now: Timestamp) -> bool {
+pub(super) fn is_daily_due(pack: &PackKey, large: &LargePack, now: Timestamp) -> bool {
     let first = large
         .since
         .as_second()
@@ -67,12 +67,16 @@ pub(super) fn is_daily_due(pack: &PackKey, large: &Large, now: Timestamp) -> boo
 
 /// Whether a pack that is itself open and moving is to be read whole: only two such readings an
 /// hour apart close it.
-pub(super) fn is_moving_due(itself: &Open, large: Option<&Large>, now: Timestamp) -> bool {
+pub(super) fn is_moving_due(
+    itself: &OpenFailure,
+    large: Option<&LargePack>,
+    now: Timestamp,
+) -> bool {
     let last = itself.settled_since.or_else(|| Some(large?.whole?.at));
     last.is_none_or(|last| now.duration_since(last) >= MOVING_EVERY)
 }
 
-fn pages(large: &Large) -> Option<usize> {
+fn pages(large: &LargePack) -> Option<usize> {
     large
         .whole
         .map(|whole| whole.total.div_ceil(PAGE_SIZE.into()))

@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::ledger::Ledger;
+use crate::model::Scope;
+use crate::model::Watched;
 use crate::model::{ApiError, GapKey, PackKey, Source, StatusKind};
 use crate::observation::{Builder, Listing, Observation};
-use crate::plan::Watched;
 use crate::ports::ConfigApi;
-use crate::scope::Scope;
 
 use calls::Tokens;
 pub(crate) use calls::{LIST, MEMBERS};

@@ -5,10 +5,10 @@ use futures_util::{StreamExt, future, stream};
 use super::Reader;
 use super::calls::{Chain, OUT_OF_TIME};
 use super::choice::{self, FAILING, Reading};
-use crate::ledger::{Large, Ledger};
+use crate::ledger::{LargePack, Ledger};
+use crate::model::Watched;
 use crate::model::{AccountId, FailureKey, GapKey, PackKey, Status, StatusKind};
 use crate::observation::Coverage;
-use crate::plan::Watched;
 use crate::ports::{ConfigApi, Filter, MembersError, PAGE_SIZE};
 
 impl<S: ConfigApi> Reader<'_, S> {
@@ -218,6 +218,6 @@ impl<S: ConfigApi> Reader<'_, S> {
     }
 }
 
-fn large<'a>(pack: &PackKey, ledger: &'a Ledger) -> Option<&'a Large> {
+fn large<'a>(pack: &PackKey, ledger: &'a Ledger) -> Option<&'a LargePack> {
     ledger.packs.get(pack)?.large.as_ref()
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ledger::Whole;
+use crate::ledger::LastFullScan;
 use crate::model::StatusKind;
 use crate::observation::{Coverage, PackReading};
 
@@ -34,7 +34,7 @@ pub struct Members {
 pub struct AsOf(pub Option<Timestamp>);
 
 impl Members {
-    pub(super) fn of(reading: &PackReading, last: Option<Whole>) -> Self {
+    pub(super) fn of(reading: &PackReading, last: Option<LastFullScan>) -> Self {
         let failing = reading.count(StatusKind::Failed);
         let [moving, settled] =
             [StatusKind::InProgress, StatusKind::Successful].map(|kind| reading.count(kind));

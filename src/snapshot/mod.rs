@@ -11,17 +11,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::compare::Comparison;
-use crate::difference::Difference;
-use crate::ledger::{Emptied, Head, Ledger, room_for};
+use crate::evaluate::Evaluation;
+use crate::ledger::PendingChanges;
+use crate::ledger::{EmptySource, Ledger, OutgoingDigest, estimated_size};
+use crate::model::Scope;
+use crate::model::Totals;
 use crate::model::{
     AccountId, AwsText, FailureKey, PackKey, PackName, Region, Source, Status, StatusKind,
     StatusRecord,
 };
 use crate::observation::{Observation, PackReading};
 use crate::plan::Plan;
-use crate::scope::Scope;
-use crate::totals::Totals;
 
 pub use members::{AsOf, Members};
 pub use records::{
@@ -157,8 +157,8 @@ pub struct DigestName {
     pub subject: String,
 }
 
-impl From<&Head> for DigestName {
-    fn from(head: &Head) -> Self {
+impl From<&OutgoingDigest> for DigestName {
+    fn from(head: &OutgoingDigest) -> Self {
         Self {
             id: head.id.clone(),
             subject: head.message.subject.clone(),
@@ -176,9 +176,9 @@ pub struct Findings<'a> {
     /// What it saw.
     pub observation: &'a Observation,
     /// What that changed.
-    pub comparison: &'a Comparison,
+    pub evaluation: &'a Evaluation,
     /// What the digest topic is to be told.
-    pub difference: &'a Difference,
+    pub changes: &'a PendingChanges,
 }
 
 impl Findings<'_> {
@@ -189,7 +189,7 @@ impl Findings<'_> {
 
     /// The numbers of the run.
     pub fn totals(&self) -> Totals {
-        let ledger = &self.comparison.ledger;
+        let ledger = &self.evaluation.ledger;
         let policy = &self.plan.policy;
         let told_of = |key: &&FailureKey| !policy.ignores(key);
         let open: Vec<&FailureKey> = ledger
@@ -213,10 +213,10 @@ impl Findings<'_> {
             accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
             failures: failing.len(),
             ignored: open.len() - failing.len(),
-            appeared: self.difference.appeared.len(),
-            cleared: clearings(ledger, self.difference),
-            unconfirmed: self.comparison.unconfirmed.len(),
-            gaps: self.comparison.gaps.len(),
+            appeared: self.changes.appeared.len(),
+            cleared: clearings(ledger, self.changes),
+            unconfirmed: self.evaluation.unconfirmed.len(),
+            gaps: self.evaluation.gaps.len(),
             open_all: ledger.open.keys().filter(told_of).count(),
         }
     }
@@ -234,10 +234,10 @@ impl Findings<'_> {
             plan,
             scope,
             observation,
-            comparison,
-            difference,
+            evaluation,
+            changes,
         } = *self;
-        let ledger = &comparison.ledger;
+        let ledger = &evaluation.ledger;
         let closed = |keys: &BTreeSet<FailureKey>| {
             keys.iter()
                 .filter_map(|key| Some(ClosedRecord::of(ledger, key, ledger.closed.get(key)?)))
@@ -260,9 +260,9 @@ impl Findings<'_> {
             },
             totals: self.totals(),
             packs: Packs(self),
-            cleared: closed(&difference.cleared),
-            unwatched: closed(&difference.unwatched),
-            unconfirmed: comparison
+            cleared: closed(&changes.cleared),
+            unwatched: closed(&changes.unwatched),
+            unconfirmed: evaluation
                 .unconfirmed
                 .iter()
                 .filter_map(|key| {
@@ -272,7 +272,7 @@ impl Findings<'_> {
                     })
                 })
                 .collect(),
-            gaps: comparison
+            gaps: evaluation
                 .gaps
                 .iter()
                 .map(|(key, cause, since, met_before)| GapRecord {
@@ -287,17 +287,17 @@ impl Findings<'_> {
                     end: None,
                 })
                 .collect(),
-            emptied: emptied_records(ledger, difference),
+            emptied: emptied_records(ledger, changes),
             digest,
         };
-        let mut bytes = Vec::with_capacity(room_for(ledger.open.len() + ledger.closed.len()));
+        let mut bytes = Vec::with_capacity(estimated_size(ledger.open.len() + ledger.closed.len()));
         serde_json::to_writer(&mut bytes, &document)?;
         Ok(bytes)
     }
 
     fn pack(&self, pack: &PackKey, reading: &PackReading) -> PackRecord {
-        let ledger = &self.comparison.ledger;
-        let audience = ledger.audience_id(&self.plan.topic);
+        let ledger = &self.evaluation.ledger;
+        let receiver = ledger.receiver_id(&self.plan.topic);
         let at = self.observation.ended_at;
         let open = ledger
             .open_in(pack)
@@ -306,7 +306,7 @@ impl Findings<'_> {
             .map(|(key, open)| {
                 (
                     key,
-                    FailureState::of(ledger, key, open, &self.plan.policy, audience, at),
+                    FailureState::of(ledger, key, open, &self.plan.policy, receiver, at),
                 )
             })
             .peekable();
@@ -344,21 +344,21 @@ impl Findings<'_> {
 }
 
 /// How many of a difference's endings got better.
-pub(crate) fn clearings(ledger: &Ledger, difference: &Difference) -> usize {
+pub(crate) fn clearings(ledger: &Ledger, changes: &PendingChanges) -> usize {
     let better = |key: &&FailureKey| {
         ledger
             .closed
             .get(*key)
             .is_some_and(|closed| closed.how.is_clearing())
     };
-    difference.cleared.iter().filter(better).count()
+    changes.cleared.iter().filter(better).count()
 }
 
 /// The sources of a difference that list no packs any more, or some again, in the order of the
 /// sources.
-pub(crate) fn emptied_records(ledger: &Ledger, difference: &Difference) -> Vec<EmptiedRecord> {
+pub(crate) fn emptied_records(ledger: &Ledger, changes: &PendingChanges) -> Vec<EmptiedRecord> {
     let record = |source: &Source| {
-        let Emptied {
+        let EmptySource {
             packs_before,
             since,
             ended,
@@ -376,7 +376,7 @@ pub(crate) fn emptied_records(ledger: &Ledger, difference: &Difference) -> Vec<E
             state,
         })
     };
-    (&difference.emptied | &difference.listed_again)
+    (&changes.emptied | &changes.repopulated)
         .iter()
         .filter_map(record)
         .collect()

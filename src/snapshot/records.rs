@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{AudienceId, Closed, GapEnd, Ledger, Open};
+use crate::ledger::{GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
+use crate::model::Policy;
 use crate::model::{
     ApiError, AwsText, FailureKey, GapKey, Resolution, Source, Status, StatusRecord,
 };
-use crate::plan::Policy;
 
 /// Where a failure stands towards the digest topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,18 +58,18 @@ pub struct FailureState {
 }
 
 impl FailureState {
-    /// The state of `open`, towards `audience`.
+    /// The state of `open`, towards `receiver`.
     pub fn of(
         ledger: &Ledger,
         key: &FailureKey,
-        open: &Open,
+        open: &OpenFailure,
         policy: &Policy,
-        audience: Option<AudienceId>,
+        receiver: Option<ReceiverId>,
         at: Timestamp,
     ) -> Self {
         let row = &open.row;
         let account = ledger.account(key);
-        let told = audience.is_some_and(|audience| open.told.contains_key(&audience));
+        let told = receiver.is_some_and(|receiver| open.told.contains_key(&receiver));
         Self {
             account_name: account.map(|account| account.name.clone()),
             account_state: account.and_then(|account| account.state.clone()),
@@ -111,7 +111,7 @@ pub struct ClosedRecord {
 
 impl ClosedRecord {
     /// The record of `closed`.
-    pub fn of(ledger: &Ledger, key: &FailureKey, closed: &Closed) -> Self {
+    pub fn of(ledger: &Ledger, key: &FailureKey, closed: &ResolvedFailure) -> Self {
         let account = ledger.account(key);
         Self {
             key: key.clone(),
@@ -141,7 +141,7 @@ pub struct GapRecord {
     pub state: GapState,
     /// How it ended, for the text.
     #[serde(skip)]
-    pub end: Option<GapEnd>,
+    pub end: Option<GapResolution>,
 }
 
 /// Where a gap stands.

@@ -110,7 +110,7 @@ impl Gauges {
         let head = ledger
             .audiences
             .get(&plan.topic)
-            .and_then(|audience| audience.head.as_ref());
+            .and_then(|receiver| receiver.head.as_ref());
         gauges.oldest_untold_age = head
             .and_then(|head| head.made_at)
             .map(age)

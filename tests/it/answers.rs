@@ -10,13 +10,13 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::retry::RetryConfig;
 use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
-use packwatch::message::SnsMessage;
+use packwatch::model::Caller;
+use packwatch::model::SnsMessage;
+use packwatch::model::Watched;
 use packwatch::model::{ApiError, Source};
-use packwatch::plan::Watched;
 use packwatch::ports::{
     BoxError, ConfigApi, ETag, MembersError, Notifier, ObjectStore, PutError, PutMode,
 };
-use packwatch::settings::Caller;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -228,7 +228,7 @@ fn is_clear(gap: &ApiError, operation: &str) -> bool {
 }
 
 fn says_something(cause: &BoxError) -> bool {
-    !packwatch::error::with_causes(cause.as_ref()).is_empty()
+    !packwatch::model::with_causes(cause.as_ref()).is_empty()
 }
 
 const LIST: &str = "DescribeOrganizationConformancePackStatuses";

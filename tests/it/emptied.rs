@@ -1,7 +1,7 @@
 //! Sources that list no packs any more: told once in a line of its own, and only when nothing hides
 //! them.
 
-use packwatch::compare::{Terms, compare};
+use packwatch::evaluate::{EvaluationContext, evaluate};
 use packwatch::event::{Request, Trigger};
 use packwatch::ledger::Ledger;
 use packwatch::model::{ApiError, GapKey, PackKey, Source, StatusRecord as Said};
@@ -432,10 +432,10 @@ fn packs_that_there_was_no_time_to_read_were_there() {
             },
         );
         found(&mut builder);
-        compare(
+        evaluate(
             ledger,
             &builder.build(now),
-            Terms {
+            EvaluationContext {
                 scope: &scope,
                 policy: &plan.policy,
                 run_id,

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use packwatch::event::{Request, Trigger};
-use packwatch::ledger::{Large, Ledger, PackHint};
+use packwatch::ledger::{LargePack, Ledger, PackHint};
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackKey, PackName, Region, StatusRecord};
 use packwatch::observation::Observation;
-use packwatch::plan::{Invocation, Plan, Watched};
+use packwatch::plan::{Invocation, Plan};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use packwatch::reader::Reader;
 use packwatch::settings::Settings;
@@ -134,7 +135,7 @@ async fn read(
     let mut ledger = Ledger::default();
     for watched in &watched {
         for pack in names() {
-            let large = known.then_some(Large {
+            let large = known.then_some(LargePack {
                 since: now,
                 sparse: false,
                 whole: None,

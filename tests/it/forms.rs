@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use packwatch::digest::{Digest, SnapshotAddress, inert};
-use packwatch::message::SIZE_LIMIT;
+use packwatch::model::SIZE_LIMIT;
+use packwatch::model::Totals;
 use packwatch::model::{FailureKey, PackKey, Source, StatusRecord};
 use packwatch::snapshot::{Change, EmptiedRecord, EmptiedState, FailureRecord, FailureState};
-use packwatch::totals::Totals;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

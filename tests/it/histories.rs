@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use packwatch::error::RunError;
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::report::{Outcome, Report};
 use packwatch::settings::Settings;
@@ -255,7 +255,7 @@ impl<'a> Play<'a> {
             .as_object()
             .expect("audiences")
             .values()
-            .any(|audience| !audience["head"].is_null())
+            .any(|receiver| !receiver["head"].is_null())
     }
 }
 

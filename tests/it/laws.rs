@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::compare::{Comparison, Terms, compare};
-use packwatch::difference::Difference;
+use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
 use packwatch::event::{Announce, Request, Trigger};
-use packwatch::ledger::{Committed, Ledger, Sent};
+use packwatch::ledger::PendingChanges;
+use packwatch::ledger::{Delivery, LastCommit, Ledger};
+use packwatch::model::Scope;
 use packwatch::model::{
     AccountId, ApiError, FailureKey, GapKey, PackKey, Source, StatusKind, StatusRecord, TopicArn,
 };
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
 use packwatch::plan::{Invocation, Plan};
-use packwatch::scope::Scope;
 use packwatch::settings::Settings;
 use packwatch::snapshot::Findings;
 use packwatch::tell::Occasion;
@@ -310,7 +310,7 @@ struct Run {
     plan: Plan,
     scope: Scope,
     observation: Observation,
-    comparison: Comparison,
+    evaluation: Evaluation,
 }
 
 /// The pure part of a run, up to the comparison.
@@ -319,41 +319,41 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     let watched = plan.watched(&OWN.into()).expect("one caller");
     let scope = plan.scope(&watched, true);
     let observation = observe(&step.found, &scope, now, false);
-    let mut comparison = compare(
+    let mut evaluation = evaluate(
         ledger,
         &observation,
-        Terms {
+        EvaluationContext {
             scope: &scope,
             policy: &plan.policy,
             run_id: &plan.run_id,
         },
     );
     if !scope.narrowed {
-        comparison
+        evaluation
             .ledger
             .forget_audiences_but(&plan.audiences().cloned().collect::<Vec<_>>());
     }
-    comparison.ledger.welcome(plan.audiences());
+    evaluation.ledger.register_receivers(plan.audiences());
     Run {
         plan,
         scope,
         observation,
-        comparison,
+        evaluation,
     }
 }
 
 /// The rest of it: the digests that it gives out.
 fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Value)>) {
-    let mut next = run.comparison.ledger.clone();
+    let mut next = run.evaluation.ledger.clone();
     next.sequence = before.sequence + 1;
     let findings = Findings {
         plan: &run.plan,
         scope: &run.scope,
         observation: &run.observation,
-        comparison: &run.comparison,
-        difference: &Difference::default(),
+        evaluation: &run.evaluation,
+        changes: &PendingChanges::default(),
     };
-    next.last = Some(Committed {
+    next.last = Some(LastCommit {
         run_id: run.plan.run_id.clone(),
         at: run.observation.ended_at,
         snapshot: run.plan.snapshot_key.clone(),
@@ -377,7 +377,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
         && next
             .audiences
             .values()
-            .any(|audience| audience.head.is_some())
+            .any(|receiver| receiver.head.is_some())
     {
         let heads: Vec<_> = next
             .audiences
@@ -389,7 +389,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
                 &topic,
                 &head.id,
                 &head.owner.expect("owned").execution,
-                Sent::Published,
+                Delivery::Published,
             );
         }
         if run.plan.announce != Announce::Never {
@@ -408,8 +408,8 @@ fn offer(
     let before = ledger.clone();
     let offered = occasion.offer(ledger, |_| in_any_case);
     let told = offered.into_iter().map(|topic| {
-        let audience = &before.audiences[&topic];
-        let digest = occasion.digest(&before, audience, &occasion.difference(&before, audience));
+        let receiver = &before.audiences[&topic];
+        let digest = occasion.digest(&before, receiver, &occasion.changes(&before, receiver));
         assert_eq!(
             Some(&digest.id),
             ledger.audiences[&topic].head.as_ref().map(|head| &head.id)
@@ -458,9 +458,9 @@ proptest! {
     #[test]
     fn comparing_again_with_the_same_observation_changes_nothing(history in history()) {
         play(&history, |_, run, _| {
-            let terms = Terms { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
-            let again = compare(&run.comparison.ledger, &run.observation, terms);
-            assert_eq!(again.ledger, run.comparison.ledger);
+            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
+            let again = evaluate(&run.evaluation.ledger, &run.observation, context);
+            assert_eq!(again.ledger, run.evaluation.ledger);
         });
     }
 
@@ -469,8 +469,8 @@ proptest! {
         play(&history, |before, run, step| {
             let other = observe(&step.found, &run.scope, run.observation.started_at, true);
             assert_eq!(&other, &run.observation);
-            let terms = Terms { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
-            assert_eq!(compare(before, &other, terms).unconfirmed, run.comparison.unconfirmed.clone());
+            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
+            assert_eq!(evaluate(before, &other, context).unconfirmed, run.evaluation.unconfirmed.clone());
         });
     }
 
@@ -478,7 +478,7 @@ proptest! {
     fn nothing_closes_without_a_proof(history in history()) {
         play(&history, |before, run, _| {
             for (key, open) in &before.open {
-                if !run.comparison.ledger.open.contains_key(key) {
+                if !run.evaluation.ledger.open.contains_key(key) {
                     assert!(has_proof(key, open.absent_since, open.settled_since, run), "{key:?} closed in {:?}", run.observation);
                 }
             }
@@ -489,7 +489,7 @@ proptest! {
     fn a_source_is_emptied_only_by_a_complete_listing_without_packs_where_some_were_known(history in history()) {
         play(&history, |before, run, _| {
             let is_empty = |ledger: &Ledger, source: &Source| ledger.emptied.get(source).is_some_and(|emptied| !emptied.ended);
-            for source in run.comparison.ledger.emptied.keys().filter(|source| is_empty(&run.comparison.ledger, source)) {
+            for source in run.evaluation.ledger.emptied.keys().filter(|source| is_empty(&run.evaluation.ledger, source)) {
                 if is_empty(before, source) {
                     continue;
                 }
@@ -517,13 +517,13 @@ proptest! {
                     let emptied: Vec<_> = ledger.emptied.iter().filter(|(source, _)| !run.scope.covers_source(source)).map(|(s, e)| (s.clone(), e.clone())).collect();
                     (open, closed, gaps, emptied)
                 };
-                assert_eq!(outside(before), outside(&run.comparison.ledger));
+                assert_eq!(outside(before), outside(&run.evaluation.ledger));
                 for (key, _) in before.gaps.iter().filter(|(key, gap)| gap.ended.is_none() && !run.scope.sees_the_end_of(key)) {
-                    assert_eq!(run.comparison.ledger.gaps[key].ended, None, "{key:?} was not looked at whole");
+                    assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} was not looked at whole");
                 }
             }
             for key in run.observation.gaps.keys() {
-                assert_eq!(run.comparison.ledger.gaps[key].ended, None, "{key:?} is not read, and recorded so");
+                assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} is not read, and recorded so");
             }
         });
     }
@@ -531,7 +531,7 @@ proptest! {
     #[test]
     fn a_pack_that_was_tried_is_noted_and_one_that_is_gone_is_forgotten_by_who_sees_its_source_whole(history in history()) {
         play(&history, |before, run, _| {
-            let (seen, after) = (&run.observation, &run.comparison.ledger);
+            let (seen, after) = (&run.observation, &run.evaluation.ledger);
             for pack in before.packs.keys().chain(after.packs.keys()).chain(seen.packs.keys()) {
                 let known = before.packs.get(pack).map(|hint| hint.attempted_at);
                 let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::Untried);
@@ -582,12 +582,12 @@ proptest! {
             }
             if run.plan.announce == Announce::Never {
                 // What was silently told is believed too.
-                let id = next.audience_id(&topic).expect("known");
+                let id = next.receiver_id(&topic).expect("known");
                 believed = next.open.iter().filter(|(_, open)| open.told.contains_key(&id)).map(|(key, _)| key.clone()).collect();
                 believed.extend(next.closed.iter().filter(|(_, c)| c.owed.contains_key(&id)).map(|(key, _)| key.clone()));
                 believed_empty = next.emptied.iter().filter(|(_, e)| e.told.contains(&id)).map(|(source, _)| source.clone()).collect();
             }
-            let id = next.audience_id(&topic).expect("known");
+            let id = next.receiver_id(&topic).expect("known");
             let at = run.observation.ended_at;
             if step.settled && !run.scope.narrowed && run.plan.announce != Announce::Never {
                 let expected: BTreeSet<_> = next
@@ -622,7 +622,7 @@ proptest! {
         for (key, gap) in &ledger.gaps {
             prop_assert!(gap.ended.is_none() || !gap.told.is_empty(), "{key:?} is waited for by nobody");
         }
-        let known: BTreeSet<_> = ledger.audiences.values().map(|audience| audience.id).collect();
+        let known: BTreeSet<_> = ledger.audiences.values().map(|receiver| receiver.id).collect();
         for (source, emptied) in &ledger.emptied {
             prop_assert!(emptied.told.is_subset(&known), "{source} is waited for by who is forgotten");
             prop_assert!(!emptied.ended || !emptied.told.is_empty(), "{source} is waited for by nobody");
@@ -652,7 +652,7 @@ fn has_proof(
     let Some(reading) = seen.packs.get(&key.pack) else {
         if key.is_pack()
             && run
-                .comparison
+                .evaluation
                 .ledger
                 .open
                 .keys()
@@ -689,7 +689,7 @@ fn has_proof(
                 .all(|row| kind(row) == StatusKind::Deleted);
             let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
             let explained = || {
-                run.comparison
+                run.evaluation
                     .ledger
                     .open
                     .keys()
@@ -783,7 +783,7 @@ fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
                 (closed, told.collect::<Vec<_>>())
             };
             looked = !far(before).0.is_empty();
-            assert_eq!(far(before), far(&run.comparison.ledger));
+            assert_eq!(far(before), far(&run.evaluation.ledger));
         }
     });
     assert!(looked, "there is something to leave");

@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
-use packwatch::plan::Watched;
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use packwatch::report::Outcome;
 use proptest::collection::vec;
@@ -243,11 +243,11 @@ impl Play {
     }
 
     fn check(&self) {
-        for (topic, audience) in self.house.ledger()["audiences"]
+        for (topic, receiver) in self.house.ledger()["audiences"]
             .as_object()
             .expect("audiences")
         {
-            assert_eq!(audience["head"], Value::Null, "{topic} is left with a head");
+            assert_eq!(receiver["head"], Value::Null, "{topic} is left with a head");
         }
         let mut believed: BTreeSet<String> = BTreeSet::new();
         let mut seen: BTreeMap<String, SnsMessage> = BTreeMap::new();

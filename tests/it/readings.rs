@@ -8,17 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::compare::{Comparison, Terms, compare};
+use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
 use packwatch::event::{Request, Trigger};
-use packwatch::ledger::{Large, Ledger, Open, OpenGap, PackHint, Whole};
+use packwatch::ledger::{Gap, LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
+use packwatch::model::Caller;
+use packwatch::model::Scope;
+use packwatch::model::Watched;
 use packwatch::model::{
     ApiError, FailureKey, GapKey, PackKey, Resolution, Source, Status, StatusKind, StatusRecord,
 };
 use packwatch::observation::{Builder, Coverage, Listing, Observation};
-use packwatch::plan::{Invocation, Plan, Watched};
+use packwatch::plan::{Invocation, Plan};
 use packwatch::reader::Reader;
-use packwatch::scope::Scope;
-use packwatch::settings::{Caller, Settings};
+use packwatch::settings::Settings;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -153,13 +155,13 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
     found.build(at)
 }
 
-fn compared(ledger: &Ledger, observation: &Observation, run: usize) -> Comparison {
+fn compared(ledger: &Ledger, observation: &Observation, run: usize) -> Evaluation {
     let plan = plan(observation.ended_at, run);
     let scope = scope(&plan);
-    compare(
+    evaluate(
         ledger,
         observation,
-        Terms {
+        EvaluationContext {
             scope: &scope,
             policy: &plan.policy,
             run_id: &plan.run_id,
@@ -168,12 +170,12 @@ fn compared(ledger: &Ledger, observation: &Observation, run: usize) -> Compariso
 }
 
 /// All but the hints for reading, and when whole readings of a pack on the move were made.
-fn meaning(mut comparison: Comparison) -> Comparison {
-    comparison.ledger.packs.clear();
-    for open in comparison.ledger.open.values_mut() {
+fn meaning(mut evaluation: Evaluation) -> Evaluation {
+    evaluation.ledger.packs.clear();
+    for open in evaluation.ledger.open.values_mut() {
         Arc::make_mut(open).settled_since = None;
     }
-    comparison
+    evaluation
 }
 
 fn a_pack(statuses: Vec<Told>) -> impl Strategy<Value = Pack> {
@@ -217,8 +219,8 @@ fn ago(minutes: i64) -> Timestamp {
     now() - SignedDuration::from_mins(minutes)
 }
 
-fn an_open(status: Told, absent: Option<i64>, settled: Option<i64>) -> Arc<Open> {
-    Arc::new(Open {
+fn an_open(status: Told, absent: Option<i64>, settled: Option<i64>) -> Arc<OpenFailure> {
+    Arc::new(OpenFailure {
         row: Arc::new(StatusRecord::new(status)),
         failed: None,
         failing_since: ago(3_000),
@@ -233,14 +235,14 @@ fn an_open(status: Told, absent: Option<i64>, settled: Option<i64>) -> Arc<Open>
 
 fn a_hint() -> impl Strategy<Value = PackHint> {
     let whole = (0..500_usize, 0..2_900_i64);
-    let whole = whole.prop_map(|(total, minutes)| Whole {
+    let whole = whole.prop_map(|(total, minutes)| LastFullScan {
         at: ago(minutes),
         total,
         moving: 0,
         settled: total,
     });
     let large = (0..2_900_i64, proptest::bool::weighted(0.2), of(whole));
-    let large = large.prop_map(|(since, sparse, whole)| Large {
+    let large = large.prop_map(|(since, sparse, whole)| LargePack {
         since: ago(since),
         sparse,
         whole,
@@ -297,7 +299,7 @@ fn known_of(pack: &'static str) -> impl Strategy<Value = Ledger> {
                     message: "no".into(),
                 };
                 let (first_run, told) = ("run-0".into(), BTreeSet::from([0]));
-                let gap = OpenGap {
+                let gap = Gap {
                     cause,
                     since: ago(15),
                     first_run,

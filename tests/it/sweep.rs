@@ -159,9 +159,9 @@ async fn until_quiet(stage: &Stage) {
 async fn holds_after(what: &str, stage: &Stage) {
     until_quiet(stage).await;
     let ledger = stage.document("ledger.json");
-    for (topic, audience) in ledger["audiences"].as_object().expect("audiences") {
+    for (topic, receiver) in ledger["audiences"].as_object().expect("audiences") {
         assert_eq!(
-            audience["head"],
+            receiver["head"],
             json!(null),
             "{what}: {topic} is left with a head"
         );

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::pipeline::Ports;
 use packwatch::ports::{

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
 use packwatch::pipeline::Ports;
-use packwatch::plan::Watched;
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
     PutMode,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
 use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
-use packwatch::message::{Attribute, SnsMessage};
+use packwatch::model::Caller;
 use packwatch::model::Source;
-use packwatch::plan::Watched;
+use packwatch::model::Watched;
+use packwatch::model::{Attribute, SnsMessage};
 use packwatch::ports::{ConfigApi, ETag, Filter, Notifier, ObjectStore, PutMode};
-use packwatch::settings::Caller;
 use serde_json::{Value, json};
 
 use crate::stage::{OWN, REGION, TOPIC};

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use packwatch::model::AccountId;
+use packwatch::model::Caller;
 use packwatch::ports::ConfigApi;
-use packwatch::settings::{Caller, Settings};
+use packwatch::settings::Settings;
 use serde::Deserialize;
 
 /// Where it runs, and with which variables: what it reads, where it keeps that, and whom it tells.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::ports::{BoxError, Notifier};
 use serde::Deserialize;

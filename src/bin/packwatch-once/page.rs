@@ -9,7 +9,8 @@
 
 use std::io;
 
-use packwatch::error::{RunError, with_causes};
+use packwatch::error::RunError;
+use packwatch::model::with_causes;
 use packwatch::ports::BoxError;
 use packwatch::report::{Outcome, Report};
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
-use packwatch::plan::Watched;
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 
 /// A source that shows how far it is read.

@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
-use packwatch::plan::Watched;
 use packwatch::ports::{BoxError, Clock, ConfigApi, Filter, MembersError, Page};
 
 use crate::stage::OWN;

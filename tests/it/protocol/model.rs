@@ -343,7 +343,7 @@ impl State {
     fn owns(&self, actor: usize) -> bool {
         self.world
             .ledger()
-            .is_some_and(|ledger| ledger.owned(&token(actor)).next().is_some())
+            .is_some_and(|ledger| ledger.leased_to(&token(actor)).next().is_some())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Mistakes in the protocol, each put between an execution and the world: in what it does, or in
 //! what it is shown. The checker has to find every one.
 
-use packwatch::ledger::{Ledger, Owner, RecentRun};
+use packwatch::ledger::{Lease, Ledger, RecentRun};
 
 use super::execution::Identity;
 use super::script::{Answer, Call, Knows, at};
@@ -62,7 +62,7 @@ impl Mutant {
             }
             Call::Put { key, bytes, expect } if key == LEDGER => {
                 if mutant == Self::PublishesBeforeTheCommit {
-                    for (topic, head) in bytes.ledger().owned(&who.token) {
+                    for (topic, head) in bytes.ledger().leased_to(&who.token) {
                         let message = serde_json::to_vec(&head.message).expect("JSON").into();
                         world.send_once(who, topic.as_str(), &head.id, &message);
                     }
@@ -99,10 +99,10 @@ impl Mutant {
                 digest,
                 message,
             } => match mutant {
-                Self::PublishesBeforeTheCommit => Answer::Sent,
+                Self::PublishesBeforeTheCommit => Answer::Delivery,
                 Self::SettlesBeforePublishing if effect == Effect::Done => {
                     world.postpone(&who.token, topic, digest, message);
-                    Answer::Sent
+                    Answer::Delivery
                 }
                 Self::ARefusalEndsIt if knows.refused => Answer::Refused,
                 _ => world.perform(who, knows, call, effect),
@@ -118,12 +118,12 @@ impl Mutant {
         match self {
             Self::AsksOnlyAfterAConflict if knows.recalls == 0 => ledger.reading = None,
             Self::SettlesAnothersHead => {
-                for (topic, audience) in &mut ledger.audiences {
+                for (topic, receiver) in &mut ledger.audiences {
                     if let (Some(head), Some(sent)) =
-                        (&mut audience.head, knows.published.get(topic.as_str()))
+                        (&mut receiver.head, knows.published.get(topic.as_str()))
                     {
                         head.id.clone_from(sent);
-                        head.owner = Some(Owner {
+                        head.owner = Some(Lease {
                             execution: who.token.clone(),
                             until: at(who.deadline),
                         });
@@ -138,10 +138,10 @@ impl Mutant {
     fn stores(self, ledger: &mut Ledger, stored: Option<&Ledger>, who: &Identity, knows: &Knows) {
         match self {
             Self::TakesOverUnwritten => {
-                for (topic, audience) in &mut ledger.audiences {
+                for (topic, receiver) in &mut ledger.audiences {
                     let before =
                         stored.and_then(|stored| stored.audiences.get(topic)?.head.as_ref());
-                    if let (Some(head), Some(before)) = (&mut audience.head, before)
+                    if let (Some(head), Some(before)) = (&mut receiver.head, before)
                         && head.id == before.id
                     {
                         head.owner.clone_from(&before.owner);

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
-use packwatch::plan::Watched;
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
     PutMode,
@@ -73,7 +73,7 @@ pub enum Answer {
     Unanswered,
     Refused,
     Failing(Accounts),
-    Sent,
+    Delivery,
 }
 
 /// The answers so far, by the number of the call, each with the time at which it came.
@@ -290,7 +290,7 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Notifier for Script<'_, 
             })
             .await
         {
-            Answer::Sent => Ok(()),
+            Answer::Delivery => Ok(()),
             _ => Err("no".into()),
         }
     }

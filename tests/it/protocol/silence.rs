@@ -115,7 +115,7 @@ impl Protocol {
             let audiences = &world.ledger().expect("a run has committed").audiences;
             if audiences
                 .iter()
-                .any(|(arn, audience)| arn.as_str() == *topic && audience.head.is_some())
+                .any(|(arn, receiver)| arn.as_str() == *topic && receiver.head.is_some())
             {
                 return Err(Unrest::HeadLeft);
             }

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use packwatch::ledger::Ledger;
-use packwatch::message::SnsMessage;
+use packwatch::model::SnsMessage;
 use serde_json::Value;
 
 use super::execution::{End, Ending, Identity};
@@ -237,7 +237,7 @@ impl World {
                 message,
             } => {
                 self.send(who, topic, digest, message);
-                Answer::Sent
+                Answer::Delivery
             }
         };
         if effect == Effect::Landed {
@@ -292,23 +292,23 @@ impl World {
 
     /// Sends a digest to the readers of a topic.
     pub fn send(&mut self, who: &Identity, topic: &str, digest: &str, message: &Bytes) {
-        let audience = self.ledger().and_then(|ledger| {
+        let receiver = self.ledger().and_then(|ledger| {
             ledger
                 .audiences
                 .iter()
                 .find(|(arn, _)| arn.as_str() == topic)
         });
-        let head = audience
-            .and_then(|(_, audience)| audience.head.as_ref())
+        let head = receiver
+            .and_then(|(_, receiver)| receiver.head.as_ref())
             .filter(|head| head.id == digest);
-        let owned = head
+        let leased_to = head
             .and_then(|head| head.owner.as_ref())
             .is_some_and(|owner| owner.execution == who.token);
-        let told_of = audience
-            .map(|(_, audience)| told_of(self.ledger().expect("there is one"), audience.id));
+        let told_of = receiver
+            .map(|(_, receiver)| told_of(self.ledger().expect("there is one"), receiver.id));
         let excuses = self.excuses;
         let told = self.told.get_mut(topic).expect("a topic");
-        let mut broken = (!owned).then_some(Broken::SentByAnother);
+        let mut broken = (!leased_to).then_some(Broken::SentByAnother);
         if let Some(first) = told.digests.get(digest) {
             told.again += 1;
             if first != message {
@@ -351,13 +351,14 @@ impl World {
     /// What an execution has settled and not sent.
     pub fn take_postponed(&mut self, token: &str) -> Vec<(String, String, Bytes)> {
         let postponed = std::mem::take(&mut self.postponed);
-        let owned = || {
+        let leased_to = || {
             self.ledger()
                 .into_iter()
-                .flat_map(|ledger| ledger.owned(token))
+                .flat_map(|ledger| ledger.leased_to(token))
         };
         let settled = |(of, topic, digest, _): &(String, String, String, Bytes)| {
-            of == token && owned().all(|(arn, head)| arn.as_str() != topic || head.id != *digest)
+            of == token
+                && leased_to().all(|(arn, head)| arn.as_str() != topic || head.id != *digest)
         };
         let (settled, kept) = postponed.into_iter().partition(settled);
         self.postponed = kept;
@@ -387,8 +388,8 @@ impl World {
             .ledger()
             .into_iter()
             .flat_map(|ledger| &ledger.audiences)
-            .map(|(arn, audience)| {
-                audience
+            .map(|(arn, receiver)| {
+                receiver
                     .head
                     .as_ref()
                     .is_some_and(|head| self.told[arn.as_str()].digests.contains_key(&head.id))
@@ -448,16 +449,16 @@ fn open(ledger: &Ledger) -> Accounts {
 }
 
 /// Which accounts the ledger takes an audience to believe failing.
-fn told_of(ledger: &Ledger, audience: u32) -> Accounts {
+fn told_of(ledger: &Ledger, receiver: u32) -> Accounts {
     let told = ledger
         .open
         .iter()
-        .filter(|(_, open)| open.told.contains_key(&audience))
+        .filter(|(_, open)| open.told.contains_key(&receiver))
         .map(|(key, _)| key);
     let owed = ledger
         .closed
         .iter()
-        .filter(|(_, closed)| closed.owed.contains_key(&audience))
+        .filter(|(_, closed)| closed.owed.contains_key(&receiver))
         .map(|(key, _)| key);
     let accounts: Vec<_> = told
         .chain(owed)

@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use packwatch::model::Watched;
 use packwatch::model::{Account, AccountId, ApiError, PackName, Status, StatusKind, StatusRecord};
-use packwatch::plan::Watched;
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use tokio::time::sleep;
 

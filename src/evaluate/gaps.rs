@@ -4,25 +4,25 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::Terms;
-use crate::ledger::{GapEnd, Ledger, OpenGap};
+use super::EvaluationContext;
+use crate::ledger::{Gap, GapResolution, Ledger};
 use crate::model::{AccountId, ApiError, GapKey};
 use crate::observation::Observation;
 
 /// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether
 /// it had been met before.
-pub(crate) fn compare_gaps(
+pub(crate) fn update_gaps(
     next: &mut Ledger,
     observation: &Observation,
-    terms: Terms<'_>,
+    context: EvaluationContext<'_>,
 ) -> Vec<(GapKey, ApiError, Timestamp, bool)> {
     let now = observation.ended_at;
     let mut met = Vec::new();
     for (key, cause) in &observation.gaps {
-        let gap = next.gaps.entry(key.clone()).or_insert_with(|| OpenGap {
+        let gap = next.gaps.entry(key.clone()).or_insert_with(|| Gap {
             cause: cause.clone(),
             since: now,
-            first_run: terms.run_id.into(),
+            first_run: context.run_id.into(),
             met_again: false,
             ended: None,
             told: BTreeSet::new(),
@@ -32,44 +32,48 @@ pub(crate) fn compare_gaps(
         if gap.ended.take().is_some() {
             gap.since = now;
             gap.met_again = false;
-            gap.first_run = terms.run_id.into();
+            gap.first_run = context.run_id.into();
         }
         gap.cause = cause.clone();
-        gap.met_again |= gap.first_run.as_str() != terms.run_id;
+        gap.met_again |= gap.first_run.as_str() != context.run_id;
         met.push((key.clone(), cause.clone(), gap.since, gap.met_again));
     }
     for (key, gap) in &mut next.gaps {
         if gap.ended.is_none() && !observation.gaps.contains_key(key) {
-            gap.ended = end(key, observation, terms);
+            gap.ended = end(key, observation, context);
         }
     }
     met
 }
 
 /// Whether and how a gap that this run did not meet has ended.
-fn end(key: &GapKey, observation: &Observation, terms: Terms<'_>) -> Option<GapEnd> {
-    if !terms.scope.sees_the_end_of(key) {
+fn end(
+    key: &GapKey,
+    observation: &Observation,
+    context: EvaluationContext<'_>,
+) -> Option<GapResolution> {
+    if !context.scope.sees_the_end_of(key) {
         // Who could not be identified is read under its own name now.
         let end = if key.source.caller == AccountId::unknown() {
-            GapEnd::Read
+            GapResolution::Read
         } else {
-            GapEnd::Unwatched
+            GapResolution::OutOfScope
         };
-        return (!terms.scope.narrowed && terms.scope.identified).then_some(end);
+        return (!context.scope.narrowed && context.scope.identified).then_some(end);
     }
     let Some(pack) = key.pack_key() else {
         return observation
             .listings
             .get(&key.source)
             .filter(|listing| listing.complete)
-            .map(|_| GapEnd::Read);
+            .map(|_| GapResolution::Read);
     };
     if observation.lacks(&pack) {
-        return Some(GapEnd::Gone);
+        return Some(GapResolution::PackRemoved);
     }
     observation
         .packs
         .get(&pack)
         .filter(|reading| reading.is_answered())
-        .map(|_| GapEnd::Read)
+        .map(|_| GapResolution::Read)
 }

@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Terms, close};
-use crate::ledger::{Large, Ledger, Open, PackHint, Whole};
+use super::{EvaluationContext, close};
+use crate::ledger::{LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
+use crate::model::Scope;
 use crate::model::{AccountId, FailureKey, PackKey, Resolution, StatusKind, StatusRecord};
 use crate::observation::{Coverage, Observation, PackReading};
-use crate::scope::Scope;
 
 /// What is seen twice this far apart, and in every reading between, is no passing state of a pack
 /// that is being rewritten.
-const SETTLES_AFTER: SignedDuration = SignedDuration::from_hours(1);
+const STABILITY_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a reading says of an open failure.
 enum Verdict {
-    Closes(Resolution),
-    StaysOpen,
-    Unread,
+    Close(Resolution),
+    KeepOpen,
+    Unconfirmed,
 }
 
 /// Follows every open failure in scope; gives those that could not be read.
-pub(super) fn follow_open(
+pub(super) fn update_open(
     next: &mut Ledger,
     observation: &Observation,
     scope: &Scope,
@@ -42,16 +42,18 @@ pub(super) fn follow_open(
         };
         let verdict = match observation.packs.get(&key.pack) {
             Some(reading) => match &key.account_id {
-                Some(account) => Open::revise(open, |open| member(open, reading, account, now)),
-                None => Open::revise(open, |open| pack_itself(open, reading, now)),
+                Some(account) => {
+                    OpenFailure::update(open, |open| member(open, reading, account, now))
+                }
+                None => OpenFailure::update(open, |open| pack_itself(open, reading, now)),
             },
-            None if observation.lacks(&key.pack) => Verdict::Closes(Resolution::PackRemoved),
-            None => Verdict::Unread,
+            None if observation.lacks(&key.pack) => Verdict::Close(Resolution::PackRemoved),
+            None => Verdict::Unconfirmed,
         };
         match verdict {
-            Verdict::Closes(how) => close(next, &key, how, now),
-            Verdict::StaysOpen => {}
-            Verdict::Unread => {
+            Verdict::Close(how) => close(next, &key, how, now),
+            Verdict::KeepOpen => {}
+            Verdict::Unconfirmed => {
                 unconfirmed.insert(key);
             }
         }
@@ -59,12 +61,17 @@ pub(super) fn follow_open(
     unconfirmed
 }
 
-fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Timestamp) -> Verdict {
+fn member(
+    open: &mut OpenFailure,
+    reading: &PackReading,
+    account: &AccountId,
+    now: Timestamp,
+) -> Verdict {
     match reading.unsettled_row(account) {
-        None if reading.settled.contains(account) => Verdict::Closes(Resolution::Recovered),
+        None if reading.settled.contains(account) => Verdict::Close(Resolution::Recovered),
         Some(row) => {
-            open.follow(row, now);
-            Verdict::StaysOpen
+            open.update_status(row, now);
+            Verdict::KeepOpen
         }
         None if reading.lacks(account) => {
             let absent_since = *open.absent_since.get_or_insert(now);
@@ -72,43 +79,44 @@ fn member(open: &mut Open, reading: &PackReading, account: &AccountId, now: Time
                 .status_after
                 .as_ref()
                 .is_some_and(|status| status.kind() != StatusKind::InProgress);
-            if pack_stands_still || now.duration_since(absent_since) >= SETTLES_AFTER {
-                Verdict::Closes(Resolution::AccountRemoved)
+            if pack_stands_still || now.duration_since(absent_since) >= STABILITY_PERIOD {
+                Verdict::Close(Resolution::AccountRemoved)
             } else {
-                Verdict::StaysOpen
+                Verdict::KeepOpen
             }
         }
-        None => Verdict::Unread,
+        None => Verdict::Unconfirmed,
     }
 }
 
-fn pack_itself(open: &mut Open, reading: &PackReading, now: Timestamp) -> Verdict {
+fn pack_itself(open: &mut OpenFailure, reading: &PackReading, now: Timestamp) -> Verdict {
     if reading.count(StatusKind::Failed) > 0 {
-        return Verdict::Closes(Resolution::Explained);
+        return Verdict::Close(Resolution::Explained);
     }
     match reading.row.kind() {
-        StatusKind::Successful => return Verdict::Closes(Resolution::Recovered),
+        StatusKind::Successful => return Verdict::Close(Resolution::Recovered),
         StatusKind::InProgress if reading.is_whole() => {
             let settled = reading.count(StatusKind::Successful);
             if settled == 0 || settled < reading.present() {
                 open.settled_since = None;
-            } else if now.duration_since(*open.settled_since.get_or_insert(now)) >= SETTLES_AFTER {
-                return Verdict::Closes(Resolution::Recovered);
+            } else if now.duration_since(*open.settled_since.get_or_insert(now)) >= STABILITY_PERIOD
+            {
+                return Verdict::Close(Resolution::Recovered);
             }
         }
         StatusKind::InProgress => {}
         StatusKind::Failed | StatusKind::Deleted => open.settled_since = None,
     }
-    open.follow(&reading.row, now);
+    open.update_status(&reading.row, now);
     if reading.is_answered() {
-        Verdict::StaysOpen
+        Verdict::KeepOpen
     } else {
-        Verdict::Unread
+        Verdict::Unconfirmed
     }
 }
 
 /// Ends the failure of a pack itself where one of its members is open: that explains it.
-pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
+pub(super) fn close_attributed(next: &mut Ledger, scope: &Scope, now: Timestamp) {
     let alone: Vec<FailureKey> = next
         .open
         .keys()
@@ -116,36 +124,43 @@ pub(super) fn explain(next: &mut Ledger, scope: &Scope, now: Timestamp) {
         .cloned()
         .collect();
     for key in alone {
-        if a_member_is_open(next, &key.pack) {
+        if has_open_member(next, &key.pack) {
             close(next, &key, Resolution::Explained, now);
         }
     }
 }
 
 /// Opens what fails and was not open, and notes what another run had seen before.
-pub(super) fn open_new(next: &mut Ledger, observation: &Observation, terms: Terms<'_>) {
+pub(super) fn open_new(
+    next: &mut Ledger,
+    observation: &Observation,
+    context: EvaluationContext<'_>,
+) {
     let now = observation.ended_at;
     let mut new = Vec::new();
-    let mut see =
+    let mut record =
         |next: &mut Ledger, key: FailureKey, row: &Arc<StatusRecord>| match next.open.get_mut(&key)
         {
-            Some(open) => Open::revise(open, |open| {
-                open.seen_again |= open.first_run.as_str() != terms.run_id
+            Some(open) => OpenFailure::update(open, |open| {
+                open.seen_again |= open.first_run.as_str() != context.run_id
             }),
-            None => new.push((key, Arc::new(Open::first_seen(row, terms.run_id, now)))),
+            None => new.push((
+                key,
+                Arc::new(OpenFailure::first_seen(row, context.run_id, now)),
+            )),
         };
     for (pack, reading) in observation
         .packs
         .iter()
-        .filter(|(pack, _)| terms.scope.covers_pack(pack))
+        .filter(|(pack, _)| context.scope.covers_pack(pack))
     {
         for (account, row) in &reading.unsettled {
-            if row.kind() == StatusKind::Failed && terms.scope.covers_account(Some(account)) {
-                see(next, FailureKey::member(pack, account), row);
+            if row.kind() == StatusKind::Failed && context.scope.covers_account(Some(account)) {
+                record(next, FailureKey::member(pack, account), row);
             }
         }
-        if fails_by_itself(next, pack, reading, terms.scope) {
-            see(next, FailureKey::pack_itself(pack), &reading.row);
+        if fails_by_itself(next, pack, reading, context.scope) {
+            record(next, FailureKey::pack_itself(pack), &reading.row);
         }
     }
     // All at once, which leaves the map densely packed.
@@ -160,16 +175,16 @@ fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: 
         && reading.row.kind() == StatusKind::Failed
         && reading.is_answered()
         && reading.count(StatusKind::Failed) == 0
-        && !a_member_is_open(next, pack)
+        && !has_open_member(next, pack)
 }
 
-fn a_member_is_open(next: &Ledger, pack: &PackKey) -> bool {
+fn has_open_member(next: &Ledger, pack: &PackKey) -> bool {
     next.open_in(pack).any(|(key, _)| !key.is_pack())
 }
 
 /// Notes which packs were tried, and forgets those that are not there; unless the run is too narrow
 /// to say that a source is emptied, because who says so later has to know that there were some.
-pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
+pub(super) fn record_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
     let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
     next.packs
         .retain(|pack, _| !may_forget(pack) || !observation.lacks(pack));
@@ -180,7 +195,7 @@ pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope:
         .filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading))
     {
         let before = next.packs.get(pack).and_then(|hint| hint.large);
-        let large = size(reading, before, observation.ended_at);
+        let large = update_size_hint(reading, before, observation.ended_at);
         next.packs.insert(
             pack.clone(),
             PackHint {
@@ -192,13 +207,17 @@ pub(super) fn note_attempts(next: &mut Ledger, observation: &Observation, scope:
 }
 
 /// What is known of the size of a pack after a reading.
-fn size(reading: &PackReading, before: Option<Large>, now: Timestamp) -> Option<Large> {
-    let known = before.unwrap_or(Large {
+fn update_size_hint(
+    reading: &PackReading,
+    before: Option<LargePack>,
+    now: Timestamp,
+) -> Option<LargePack> {
+    let known = before.unwrap_or(LargePack {
         since: now,
         sparse: false,
         whole: None,
     });
-    let known = Large {
+    let known = LargePack {
         sparse: known.sparse || reading.sparse,
         ..known
     };
@@ -211,8 +230,8 @@ fn size(reading: &PackReading, before: Option<Large>, now: Timestamp) -> Option<
         Coverage::Pages => {
             let count = |kind| reading.count(kind);
             let [moving, settled] = [StatusKind::InProgress, StatusKind::Successful].map(count);
-            Some(Large {
-                whole: Some(Whole {
+            Some(LargePack {
+                whole: Some(LastFullScan {
                     at: now,
                     total: reading.present(),
                     moving,

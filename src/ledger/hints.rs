@@ -11,12 +11,12 @@ pub struct PackHint {
     pub attempted_at: Timestamp,
     /// What is known of a pack that is larger than a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub large: Option<Large>,
+    pub large: Option<LargePack>,
 }
 
 /// A pack that is larger than a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Large {
+pub struct LargePack {
     /// When it was first seen to be.
     pub since: Timestamp,
     /// Whether pages of its failing members came short and went on: reading them saves nothing.
@@ -24,12 +24,12 @@ pub struct Large {
     pub sparse: bool,
     /// What its last whole reading counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub whole: Option<Whole>,
+    pub whole: Option<LastFullScan>,
 }
 
 /// What a whole reading counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Whole {
+pub struct LastFullScan {
     /// When it ended.
     pub at: Timestamp,
     /// Members that are there.

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
-use crate::ledger::{Emptied, Ledger};
+use crate::ledger::{EmptySource, Ledger};
+use crate::model::Scope;
 use crate::model::{PackKey, Source};
 use crate::observation::Observation;
-use crate::scope::Scope;
 
 /// Follows the sources that the run sees whole. `before` is the ledger that still knows the packs
 /// that are gone.
-pub(super) fn follow_emptied(
+pub(super) fn update_empty_sources(
     next: &mut Ledger,
     before: &Ledger,
     observation: &Observation,
@@ -27,7 +27,7 @@ pub(super) fn follow_emptied(
             if let Some(emptied) = next.emptied.get_mut(source) {
                 emptied.ended = true;
             }
-        } else if lists_none(observation, source, &known) {
+        } else if is_confirmed_empty(observation, source, &known) {
             let there = next.emptied.get_mut(source);
             let goes_on = there
                 .as_ref()
@@ -37,7 +37,7 @@ pub(super) fn follow_emptied(
                 let told = there
                     .map(|emptied| take(&mut emptied.told))
                     .unwrap_or_default();
-                let emptied = Emptied {
+                let emptied = EmptySource {
                     packs_before: known.len(),
                     since: observation.ended_at,
                     ended: false,
@@ -75,7 +75,11 @@ fn packs_known(
 
 /// Whether a listing without packs is to be believed: it is complete, and where it has several
 /// pages, between which a pack can hide, every known pack was asked for by name.
-fn lists_none(observation: &Observation, source: &Source, known: &BTreeSet<PackKey>) -> bool {
+fn is_confirmed_empty(
+    observation: &Observation,
+    source: &Source,
+    known: &BTreeSet<PackKey>,
+) -> bool {
     let complete = observation
         .listings
         .get(source)

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, FailureKey, GapKey, PackKey, Source};
-use crate::settings::Globs;
+use super::globs::Globs;
+use super::ids::AccountId;
+use super::keys::{FailureKey, GapKey, PackKey, Source};
 
 /// The sources, packs and member accounts of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,53 @@
+//! How serde writes maps in the ledger: JSON object keys are strings, so a map with structured keys
+//! is a list of pairs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter;
+use std::marker::PhantomData;
+
+use litemap::LiteMap;
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserializer, Serialize, Serializer};
+
+/// Writes a map as a list of pairs: JSON has no keys but strings.
+pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+    map: &BTreeMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map)
+}
+
+/// Reads a map from a list of pairs, one after another.
+pub(super) fn deserialize<
+    'de,
+    K: DeserializeOwned + Ord,
+    V: DeserializeOwned,
+    D: Deserializer<'de>,
+>(
+    deserializer: D,
+) -> Result<BTreeMap<K, V>, D::Error> {
+    deserializer.deserialize_seq(PairsVisitor(PhantomData))
+}
+
+/// Writes a map as an object, also where it is empty.
+pub(super) fn serialize_small<K: Serialize, V: Serialize, S: Serializer>(
+    map: &LiteMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter())
+}
+
+struct PairsVisitor<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K: DeserializeOwned + Ord, V: DeserializeOwned> Visitor<'de> for PairsVisitor<K, V> {
+    type Value = BTreeMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of pairs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
+        iter::from_fn(|| pairs.next_element().transpose()).collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! Globs on pack names.
+
+use glob::Pattern;
+use serde::{Deserialize, Serialize};
+
+use super::ids::PackName;
+
+/// Globs on pack names: `*`, `?` and `[...]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Globs(Vec<Pattern>);
+
+impl TryFrom<Vec<String>> for Globs {
+    type Error = String;
+
+    fn try_from(words: Vec<String>) -> Result<Self, String> {
+        Self::parse(words.iter().map(String::as_str))
+    }
+}
+
+impl From<Globs> for Vec<String> {
+    fn from(globs: Globs) -> Self {
+        globs.words()
+    }
+}
+
+impl Globs {
+    /// Returns the globs that match every pack.
+    pub fn match_all() -> Self {
+        Self(vec![Pattern::new("*").unwrap_or_default()])
+    }
+
+    /// Reads globs, or names the one that is malformed and why.
+    pub fn parse<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        globs
+            .into_iter()
+            .map(|glob| {
+                Pattern::new(glob).map_err(|error| {
+                    let shown: String = glob.chars().take(80).collect();
+                    format!("the glob {shown:?} is malformed: {}", error.msg)
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Whether one of them matches.
+    pub fn matches(&self, pack: &PackName) -> bool {
+        self.0.iter().any(|glob| glob.matches(pack.as_str()))
+    }
+
+    /// The globs as they were written.
+    pub fn words(&self) -> Vec<String> {
+        self.0.iter().map(|glob| glob.as_str().to_owned()).collect()
+    }
+}
