@@ -9,15 +9,15 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use jiff::{SignedDuration, Timestamp};
+use packwatch::collect::{Coverage, Listing, Observation, ObservationBuilder};
 use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
-use packwatch::event::{Request, Trigger};
+use packwatch::input::event::{ManualRequest, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::ledger::Ledger;
 use packwatch::ledger::PendingChanges;
 use packwatch::model::Scope;
 use packwatch::model::{AccountId, PackKey, Source, StatusRecord, TopicArn};
-use packwatch::observation::{Builder, Coverage, Listing, Observation};
-use packwatch::plan::{Invocation, Plan};
-use packwatch::settings::Settings;
 use packwatch::snapshot::Findings;
 use packwatch::tell::Occasion;
 
@@ -32,7 +32,7 @@ fn main() {
 
 /// A run that finds as many failures as it is asked for, from nothing.
 struct Run {
-    plan: Plan,
+    plan: RunPlan,
     scope: Scope,
     observation: Observation,
 }
@@ -56,9 +56,13 @@ impl Run {
             deadline: now + SignedDuration::from_mins(5),
             now,
         };
-        let plan =
-            Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
-        let scope = plan.scope(&plan.watched(&OWN.into()).expect("one caller"), true);
+        let plan = RunPlan::new(
+            Trigger::Manual(ManualRequest::default()),
+            &settings,
+            invocation,
+        )
+        .expect("a plan");
+        let scope = plan.scope(&plan.targets(&OWN.into()).expect("one caller"), true);
         Self {
             plan,
             scope,
@@ -101,7 +105,7 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
         caller: OWN.into(),
         region: "eu-west-1".into(),
     };
-    let mut found = Builder::new(now);
+    let mut found = ObservationBuilder::new(now);
     found.found_listing(
         &source,
         Listing {
@@ -132,7 +136,7 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
             };
             found.found_member(&pack, &account, row);
         }
-        found.found_coverage(&pack, Coverage::Failing, |_| true);
+        found.found_coverage(&pack, Coverage::FailingOnly, |_| true);
     }
     found.build(now)
 }

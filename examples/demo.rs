@@ -18,11 +18,11 @@ use std::time::Duration;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigStatuses, S3Archive, SnsNotifier};
+use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier};
 use packwatch::handler::Function;
+use packwatch::input::settings::Settings;
 use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
-use packwatch::settings::Settings;
 use packwatch_simulation::{Fault, Organization, Publish, Server, Service, StatusRecord};
 use serde_json::Value;
 
@@ -253,7 +253,7 @@ fn organization() -> Organization {
 async fn function(
     url: &str,
     clock: Hands,
-) -> Function<ConfigStatuses, S3Archive, SnsNotifier, Hands> {
+) -> Function<ConfigServiceApi, S3Store, SnsNotifier, Hands> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => HOME,
@@ -267,10 +267,10 @@ async fn function(
         Some(value.to_owned())
     });
     let settings = settings.expect("the demo's settings are right");
-    let loader = aws::environment()
+    let loader = aws::sdk_config()
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
-    let aws = aws::connect(loader, &settings, aws::Patience::default(), |_| None).await;
+    let aws = aws::connect(loader, &settings, aws::Timeouts::default(), |_| None).await;
     let ports = Ports {
         source: aws.statuses,
         archive: aws.archive,

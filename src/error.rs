@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::model::with_causes;
+use crate::model::display_chain;
 
-use crate::event::InvalidEvent;
+use crate::input::event::InvalidEvent;
+use crate::input::settings::InvalidSettings;
 use crate::ledger::DecodeError;
 use crate::model::{ApiError, GapKey, TopicArn};
 use crate::ports::BoxError;
-use crate::settings::InvalidSettings;
 
 /// Why a run failed. The message says what and where; [`RunError::advice`] what to do.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +115,7 @@ impl RunError {
 
     /// The whole story on one page: what, the chain of causes, what to do.
     pub fn story(&self) -> String {
-        let mut story = with_causes(self);
+        let mut story = display_chain(self);
         // A story of several lines, one for each wrong variable, keeps its lines whole.
         let (stop, gap) = if story.contains('\n') {
             ("", '\n')
@@ -143,6 +143,6 @@ fn causes(gaps: &[(GapKey, ApiError)]) -> String {
 fn refusals(topics: &[(TopicArn, BoxError)]) -> String {
     let lines = topics
         .iter()
-        .map(|(topic, cause)| format!("{topic}: {}", with_causes(cause.as_ref())));
+        .map(|(topic, cause)| format!("{topic}: {}", display_chain(cause.as_ref())));
     lines.collect::<Vec<_>>().join("; ")
 }

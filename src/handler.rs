@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic};
 
 use crate::error::RunError;
-use crate::event::Trigger;
-use crate::model::Caller;
+use crate::input::event::Trigger;
+use crate::input::plan::{Invocation, RunPlan};
+use crate::input::settings::Settings;
+use crate::model::Identity;
 use crate::model::{AccountId, ApiError};
 use crate::pipeline::{self, Ports};
-use crate::plan::{Invocation, Plan};
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::Report;
-use crate::settings::Settings;
 use crate::telemetry::{Measures, Meter};
 
 /// The function, set up once per process.
@@ -87,10 +87,10 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Function<S, A, N, C> {
         measures: &RefCell<Measures>,
     ) -> Result<Report, RunError> {
         let mut plan = Trigger::read(event)
-            .and_then(|trigger| Plan::make(trigger, &self.settings, invocation))
+            .and_then(|trigger| RunPlan::new(trigger, &self.settings, invocation))
             .map_err(RunError::InvalidEvent)?;
         plan.dry_run |= self.dry;
-        let own = self.identity_by(plan.read_by).await;
+        let own = self.identity_by(plan.read_deadline).await;
         let report = pipeline::run(&self.ports, &plan, &own, measures).await?;
         tracing::info!(
             run_id = report.run_id,
@@ -112,12 +112,12 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Function<S, A, N, C> {
     /// start-up; where STS does not answer, asked again with every invocation until it does.
     pub async fn check(&self) -> Result<(), RunError> {
         let invocation = self.invocation(&Context::default());
-        let everything = Trigger::Manual(crate::event::Request::default());
+        let everything = Trigger::Manual(crate::input::event::ManualRequest::default());
         let plan =
-            Plan::make(everything, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
+            RunPlan::new(everything, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
         match tokio::time::timeout(START_UP, self.identity()).await {
             Ok(Ok(account)) => plan
-                .watched(&account)
+                .targets(&account)
                 .map(drop)
                 .map_err(RunError::InvalidSettings),
             Ok(Err(_)) | Err(_) => Ok(()),
@@ -137,8 +137,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Function<S, A, N, C> {
     }
 
     /// The identity, or a gap when STS does not say it in time.
-    async fn identity_by(&self, read_by: Timestamp) -> Result<AccountId, ApiError> {
-        let left = read_by
+    async fn identity_by(&self, read_deadline: Timestamp) -> Result<AccountId, ApiError> {
+        let left = read_deadline
             .duration_since(self.ports.clock.now())
             .try_into()
             .unwrap_or(Duration::ZERO);
@@ -155,7 +155,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Function<S, A, N, C> {
     }
 
     async fn identity(&self) -> Result<AccountId, ApiError> {
-        if !self.settings.callers.contains(&Caller::Own) {
+        if !self.settings.callers.contains(&Identity::Own) {
             return Ok(AccountId::unknown());
         }
         let known = self.own.borrow().clone();

@@ -20,21 +20,17 @@
 //! them pass on.
 
 pub mod aws;
+pub mod collect;
 pub mod digest;
 pub mod error;
 pub mod evaluate;
-pub mod event;
 pub mod handler;
+pub mod input;
 pub mod ledger;
 pub mod model;
-pub mod names;
-pub mod observation;
 pub mod pipeline;
-pub mod plan;
 pub mod ports;
-pub mod reader;
 pub mod report;
-pub mod settings;
 pub mod snapshot;
 pub mod startup;
 pub mod telemetry;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use packwatch::aws;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
+use packwatch::input::settings::Settings;
 use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
-use packwatch::settings::Settings;
 use packwatch::startup::{self, StartUp};
 use packwatch::telemetry::Meter;
 
@@ -38,9 +38,9 @@ async fn start() -> Result<(), StartUp> {
     let settings = Settings::read(environment).map_err(RunError::InvalidSettings)?;
     startup::in_lambda(environment)?;
     let aws = aws::connect(
-        aws::environment(),
+        aws::sdk_config(),
         &settings,
-        aws::Patience::default(),
+        aws::Timeouts::default(),
         environment,
     )
     .await;

@@ -6,11 +6,20 @@ use std::error::Error;
 use bytes::Bytes;
 
 use crate::model::SnsMessage;
-use crate::model::Watched;
+use crate::model::SourceTarget;
 use crate::model::{Account, AccountId, ApiError, PackName, Status, StatusRecord, TopicArn};
 
 /// The boxed cause of a failure, kept for the chain that the user reads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The calls, as they are named to people.
+pub const DESCRIBE_STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
+
+/// See [`DESCRIBE_STATUSES`].
+pub const GET_DETAILED_STATUS: &str = "GetOrganizationConformancePackDetailedStatus";
+
+/// The code of what there was no time for.
+pub const DEADLINE_EXCEEDED: &str = "OutOfTime";
 
 /// Rows that a page is asked for: the most that the API gives.
 pub const PAGE_SIZE: u8 = 100;
@@ -50,7 +59,7 @@ pub trait ConfigApi {
     /// One page of the packs of a source.
     fn packs(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(PackName, StatusRecord)>, ApiError>>;
 
@@ -58,7 +67,7 @@ pub trait ConfigApi {
     /// pack.
     fn pack(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         pack: &PackName,
     ) -> impl Future<Output = Result<Option<StatusRecord>, ApiError>>;
 
@@ -66,7 +75,7 @@ pub trait ConfigApi {
     /// token.
     fn members(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,

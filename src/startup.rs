@@ -83,7 +83,7 @@ where
 pub async fn report(error: StartUp, lookup: impl Fn(&str) -> Option<String>) {
     let StartUp::Refused(error) = error else {
         tracing::error!(
-            error = crate::model::with_causes(&error),
+            error = crate::model::display_chain(&error),
             "the function stops"
         );
         return;
@@ -98,7 +98,7 @@ pub async fn report(error: StartUp, lookup: impl Fn(&str) -> Option<String>) {
         && let Err(cause) = tell_lambda(&diagnostic).await
     {
         tracing::error!(
-            cause = crate::model::with_causes(cause.as_ref()),
+            cause = crate::model::display_chain(cause.as_ref()),
             "Lambda could not be told"
         );
     }

@@ -6,18 +6,18 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::digest::Digest;
+use crate::input::plan::RunPlan;
 use crate::ledger::PendingChanges;
 use crate::ledger::{Lease, Ledger, OutgoingDigest, Receiver};
 use crate::model::Scope;
 use crate::model::SnsMessage;
 use crate::model::TopicArn;
-use crate::plan::Plan;
 
 /// When digests are given out.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
     /// The run.
-    pub plan: &'a Plan,
+    pub plan: &'a RunPlan,
     /// A narrowed run tells only of what is in its scope.
     pub scope: &'a Scope,
     /// The end of the last committed reading: what is due is asked of this time.
@@ -70,7 +70,7 @@ impl Occasion<'_> {
                     made_at: Some(self.now),
                     owner: Some(Lease {
                         execution: self.plan.execution.clone(),
-                        until: self.plan.ends_at,
+                        until: self.plan.deadline,
                     }),
                 });
             }

@@ -2,7 +2,7 @@
 //! is accepted.
 
 use super::{plan, settings_of_two_topics};
-use packwatch::event::{Announce, Request, Trigger};
+use packwatch::input::event::{ManualRequest, NotifyMode, Trigger};
 use serde_json::{Map, Value, json};
 
 /// Panics where a rule is broken.
@@ -41,7 +41,7 @@ pub fn keeps_the_rules(bytes: &[u8]) {
             assert_eq!(plan.narrowed, narrowed, "what narrows is not lost");
             assert_eq!(plan.dry_run, asked.get("dry_run").is_some());
             assert!(!plan.regions.is_empty() && plan.regions.is_subset(&settings.regions));
-            assert!(plan.read_by < plan.ends_at);
+            assert!(plan.read_deadline < plan.deadline);
             let name = plan.snapshot_key.bytes();
             assert!(
                 name.into_iter()
@@ -64,9 +64,9 @@ fn says_what_is_accepted(refusal: &str) {
 }
 
 /// A request as a person would write it: without what is so in any case.
-fn written(request: &Request) -> Value {
+fn written(request: &ManualRequest) -> Value {
     let mut keys = Map::new();
-    let Request {
+    let ManualRequest {
         packs,
         accounts,
         regions,
@@ -90,9 +90,9 @@ fn written(request: &Request) -> Value {
     );
     keys.extend(dry_run.then(|| ("dry_run".to_owned(), json!(true))));
     let word = match announce {
-        Announce::Changes => None,
-        Announce::Always => Some("always"),
-        Announce::Never => Some("never"),
+        NotifyMode::Changes => None,
+        NotifyMode::Always => Some("always"),
+        NotifyMode::Never => Some("never"),
     };
     keys.extend(word.map(|word| ("announce".to_owned(), json!(word))));
     Value::Object(keys)

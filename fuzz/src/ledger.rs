@@ -4,7 +4,7 @@
 
 use super::{NOW, plan, settings_of_two_topics};
 use jiff::Timestamp;
-use packwatch::event::{Request, Trigger};
+use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::ledger::{Delivery, Ledger};
 use packwatch::model::AccountId;
 use packwatch::model::{SIZE_LIMIT, SnsMessage};
@@ -30,14 +30,14 @@ pub fn keeps_the_rules(bytes: &[u8]) {
     }
 
     let plan = plan(
-        Trigger::Manual(Request::default()),
+        Trigger::Manual(ManualRequest::default()),
         &settings_of_two_topics(),
     )
     .expect("a run");
     let topics: Vec<_> = plan.audiences().cloned().collect();
     let scope = plan.scope(
         &plan
-            .watched(&AccountId::from("111122223333"))
+            .targets(&AccountId::from("111122223333"))
             .expect("sources"),
         true,
     );
@@ -70,7 +70,7 @@ pub fn keeps_the_rules(bytes: &[u8]) {
     }
     is_kept(&ledger);
 
-    ledger.acquire_leases(&topics, &plan.execution, plan.ends_at, now);
+    ledger.acquire_leases(&topics, &plan.execution, plan.deadline, now);
     let leased_to: Vec<_> = ledger
         .leased_to(&plan.execution)
         .map(|(topic, head)| (topic.clone(), head.id.clone()))

@@ -3,9 +3,9 @@
 //! chance, on any toolchain.
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::event::{InvalidEvent, Trigger};
-use packwatch::plan::{Invocation, Plan};
-use packwatch::settings::Settings;
+use packwatch::input::event::{InvalidEvent, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 
 pub mod event;
 pub mod ledger;
@@ -31,7 +31,7 @@ pub fn settings_of_two_topics() -> Settings {
 }
 
 /// The run that a trigger makes, or why there is none.
-pub fn plan(trigger: Trigger, settings: &Settings) -> Result<Plan, InvalidEvent> {
+pub fn plan(trigger: Trigger, settings: &Settings) -> Result<RunPlan, InvalidEvent> {
     let now: Timestamp = NOW.parse().expect("a time");
     let invocation = Invocation {
         request_id: "run-2".to_owned(),
@@ -39,5 +39,5 @@ pub fn plan(trigger: Trigger, settings: &Settings) -> Result<Plan, InvalidEvent>
         deadline: now + SignedDuration::from_mins(5),
         now,
     };
-    Plan::make(trigger, settings, invocation)
+    RunPlan::new(trigger, settings, invocation)
 }

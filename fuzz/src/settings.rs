@@ -3,8 +3,8 @@
 //! accepted.
 
 use super::plan;
-use packwatch::event::{Request, Trigger};
-use packwatch::settings::{InvalidSettings, Settings};
+use packwatch::input::event::{ManualRequest, Trigger};
+use packwatch::input::settings::{InvalidSettings, Settings};
 
 /// Panics where a rule is broken.
 pub fn keeps_the_rules(environment: &str) {
@@ -42,7 +42,7 @@ pub fn keeps_the_rules(environment: &str) {
             && !settings.regions.is_empty()
             && !settings.callers.is_empty()
     );
-    let plan = plan(Trigger::Manual(Request::default()), &settings)
+    let plan = plan(Trigger::Manual(ManualRequest::default()), &settings)
         .expect("settings that are right make a run");
     for key in [&plan.snapshot_key, &plan.latest_key, &plan.ledger_key] {
         assert!(
@@ -70,7 +70,7 @@ fn written(settings: &Settings) -> String {
         &settings.prefix
     };
     [
-        ("AWS_REGION", settings.home.to_string()),
+        ("AWS_REGION", settings.home_region.to_string()),
         ("SNAPSHOT_BUCKET", settings.bucket.clone()),
         ("SNAPSHOT_PREFIX", prefix.to_owned()),
         ("TOPIC_ARN", settings.topic.to_string()),
@@ -96,15 +96,15 @@ fn written(settings: &Settings) -> String {
         ),
         (
             "INCLUDE_PACKS",
-            list(&mut settings.include.words().into_iter()),
+            list(&mut settings.include.patterns().into_iter()),
         ),
         (
             "EXCLUDE_PACKS",
-            list(&mut settings.exclude.words().into_iter()),
+            list(&mut settings.exclude.patterns().into_iter()),
         ),
         (
             "IGNORE_ACCOUNTS",
-            list(&mut settings.ignore.iter().map(ToString::to_string)),
+            list(&mut settings.ignored_accounts.iter().map(ToString::to_string)),
         ),
         (
             "ANNOUNCE_AFTER_MINUTES",

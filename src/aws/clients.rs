@@ -14,22 +14,22 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{RetryConfig, RetryMode, RetrySpec};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::line::{Line, Room};
-use super::silence::OnceMore;
-use super::throttles::Throttles;
-use super::{ConfigStatuses, S3Archive, SnsNotifier};
-use crate::model::Caller;
+use super::throttle_counter::ThrottleCounter;
+use super::throttled_caller::{ConcurrencyLimit, ThrottledCaller};
+use super::timeout_retries::TimeoutRetryLimit;
+use super::{ConfigServiceApi, S3Store, SnsNotifier};
+use crate::input::settings::Settings;
+use crate::model::Identity;
 use crate::model::TopicArn;
 use crate::ports::BoxError;
-use crate::settings::Settings;
 
 /// AWS, connected.
 #[derive(Debug)]
-pub struct Aws {
+pub struct AwsClients {
     /// AWS Config in every source, and STS.
-    pub statuses: ConfigStatuses,
+    pub statuses: ConfigServiceApi,
     /// The bucket.
-    pub archive: S3Archive,
+    pub archive: S3Store,
     /// The topics.
     pub notifier: SnsNotifier,
 }
@@ -37,24 +37,24 @@ pub struct Aws {
 /// How long AWS is waited for. The SDK sets no time-out but the one for connecting: a peer that
 /// accepts and never answers would be waited for until Lambda ends the invocation.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// For a connection.
     pub connect: Duration,
     /// For one attempt, from its start to its answer; and again for the body of an object.
     pub attempt: Duration,
     /// At most, before the first retry; the next ones wait longer.
-    pub backoff: Duration,
+    pub initial_backoff: Duration,
     /// At most, before any retry.
-    pub longest_backoff: Duration,
+    pub max_backoff: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
             attempt: Duration::from_secs(10),
-            backoff: Duration::from_secs(1),
-            longest_backoff: Duration::from_secs(5),
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(5),
         }
     }
 }
@@ -66,40 +66,43 @@ const CONFIG_ATTEMPTS: u32 = 10;
 /// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the
 /// environment, with its behaviour pinned by date: another one would change retries and time-outs
 /// with an upgrade.
-pub fn environment() -> ConfigLoader {
+pub fn sdk_config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
 }
 
 /// The same as a profile of the user's own files, whatever keys the environment holds: the AWS CLI
 /// has it so, and the SDK the other way round. `region` is where a role of the profile is assumed.
 /// Fails where the profile gives no credentials now: it is not there, or wants a new login.
-pub async fn profile(name: &str, region: Option<String>) -> Result<ConfigLoader, BoxError> {
+pub async fn sdk_config_for_profile(
+    name: &str,
+    region: Option<String>,
+) -> Result<ConfigLoader, BoxError> {
     let around = ProviderConfig::without_region()
         .with_region(region.map(Region::new))
-        .with_http_client(connector());
+        .with_http_client(http_client());
     let keys = ProfileFileCredentialsProvider::builder()
         .profile_name(name)
         .configure(&around)
         .build();
     keys.provide_credentials().await?;
-    Ok(environment().profile_name(name).credentials_provider(keys))
+    Ok(sdk_config().profile_name(name).credentials_provider(keys))
 }
 
 /// The region that the environment says, or the profile: this one, if it is named.
-pub async fn region(profile: Option<&str>) -> Option<String> {
+pub async fn resolve_region(profile: Option<&str>) -> Option<String> {
     let loader = match profile {
-        Some(name) => environment().profile_name(name),
-        None => environment(),
+        Some(name) => sdk_config().profile_name(name),
+        None => sdk_config(),
     };
     loader
-        .http_client(connector())
+        .http_client(http_client())
         .load()
         .await
         .region()
         .map(ToString::to_string)
 }
 
-fn connector() -> SharedHttpClient {
+fn http_client() -> SharedHttpClient {
     Builder::new()
         .tls_provider(tls::Provider::Rustls(
             tls::rustls_provider::CryptoMode::Ring,
@@ -111,20 +114,20 @@ fn connector() -> SharedHttpClient {
 pub async fn connect(
     loader: ConfigLoader,
     settings: &Settings,
-    patience: Patience,
+    timeouts: Timeouts,
     lookup: impl Fn(&str) -> Option<String>,
-) -> Aws {
+) -> AwsClients {
     let base = loader
-        .region(Region::new(settings.home.as_str().to_owned()))
+        .region(Region::new(settings.home_region.as_str().to_owned()))
         .app_name(
             AppName::new("packwatch")
                 .unwrap_or_else(|_| unreachable!("a plain word is an app name")),
         )
-        .http_client(connector())
+        .http_client(http_client())
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(patience.connect)
-                .operation_attempt_timeout(patience.attempt)
+                .connect_timeout(timeouts.connect)
+                .operation_attempt_timeout(timeouts.attempt)
                 .build(),
         )
         .load()
@@ -134,16 +137,16 @@ pub async fn connect(
         .cloned()
         .unwrap_or_else(RetryConfig::standard);
     let retries = retries
-        .with_initial_backoff(patience.backoff)
-        .with_max_backoff(patience.longest_backoff);
+        .with_initial_backoff(timeouts.initial_backoff)
+        .with_max_backoff(timeouts.max_backoff);
     let base = base.to_builder().retry_config(retries.clone()).build();
     let (config_retries, paced) = config_retries(retries, &lookup);
-    Aws {
+    AwsClients {
         statuses: statuses(&base, settings, &config_retries, paced).await,
-        archive: S3Archive::new(
+        archive: S3Store::new(
             s3_client(&base, &lookup),
             settings.bucket.clone(),
-            patience.attempt,
+            timeouts.attempt,
         ),
         notifier: SnsNotifier::new(
             settings
@@ -166,7 +169,7 @@ fn config_retries(
     let retries = if paced {
         retries.with_retry_mode(RetryMode::Standard)
     } else {
-        limited(retries, said)
+        retry_spec_2_1(retries, said)
     };
     let retries = if said("AWS_MAX_ATTEMPTS") {
         retries
@@ -180,8 +183,8 @@ fn config_retries(
 /// SDKs do since November
 /// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/).
 /// A later `BehaviorVersion` has it by itself, and its backoff of 50 ms after a 5xx with it; here
-/// that stays what `Patience` says.
-fn limited(retries: RetryConfig, said: impl Fn(&str) -> bool) -> RetryConfig {
+/// that stays what `Timeouts` says.
+fn retry_spec_2_1(retries: RetryConfig, said: impl Fn(&str) -> bool) -> RetryConfig {
     let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
     if said("AWS_NEW_RETRIES_2026") {
         retries
@@ -195,19 +198,19 @@ async fn statuses(
     settings: &Settings,
     retries: &RetryConfig,
     paced: bool,
-) -> ConfigStatuses {
+) -> ConfigServiceApi {
     let mut sources = BTreeMap::new();
-    let room = Room::default();
-    let throttles = Throttles::default();
+    let concurrency = ConcurrencyLimit::default();
+    let throttles = ThrottleCounter::default();
     let counting = if paced {
-        throttles.ending()
+        throttles.without_sdk_retries()
     } else {
         throttles.clone()
     };
     for caller in &settings.callers {
         let config = match caller {
-            Caller::Own => base.clone(),
-            Caller::Role(role) => {
+            Identity::Own => base.clone(),
+            Identity::Role(role) => {
                 let mut provider = AssumeRoleProvider::builder(&role.arn)
                     .session_name("packwatch")
                     .configure(base);
@@ -222,19 +225,19 @@ async fn statuses(
         };
         for region in &settings.regions {
             let client = config_client(&config, caller, region.as_str(), retries, &counting);
-            let line = Line::new(room.clone(), paced.then(|| retries.clone()));
+            let line = ThrottledCaller::new(concurrency.clone(), paced.then(|| retries.clone()));
             sources.insert((caller.clone(), region.clone()), (client, line));
         }
     }
     let sts = aws_sdk_sts::config::Builder::from(base)
-        .retry_partition(quota("sts".to_owned()))
-        .interceptor(OnceMore)
+        .retry_partition(retry_partition("sts".to_owned()))
+        .interceptor(TimeoutRetryLimit)
         .build();
     let organizations = aws_sdk_organizations::config::Builder::from(base)
-        .retry_partition(quota("organizations".to_owned()))
-        .interceptor(OnceMore)
+        .retry_partition(retry_partition("organizations".to_owned()))
+        .interceptor(TimeoutRetryLimit)
         .build();
-    ConfigStatuses::new(
+    ConfigServiceApi::new(
         sources,
         throttles,
         aws_sdk_sts::Client::from_conf(sts),
@@ -245,7 +248,7 @@ async fn statuses(
 /// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a
 /// service, never refills by time, and would be spent when the next invocation comes. What bounds
 /// the retries is their number, and the run's time.
-fn quota(name: String) -> RetryPartition {
+fn retry_partition(name: String) -> RetryPartition {
     RetryPartition::custom(name)
         .token_bucket(TokenBucket::unlimited())
         .build()
@@ -254,17 +257,17 @@ fn quota(name: String) -> RetryPartition {
 /// One client for each source: the limits are those of a caller in a region.
 fn config_client(
     config: &SdkConfig,
-    caller: &Caller,
+    caller: &Identity,
     region: &str,
     retries: &RetryConfig,
-    throttles: &Throttles,
+    throttles: &ThrottleCounter,
 ) -> aws_sdk_config::Client {
     aws_sdk_config::Client::from_conf(
         aws_sdk_config::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
             .retry_config(retries.clone())
-            .retry_partition(quota(format!("config {caller} {region}")))
-            .interceptor(OnceMore)
+            .retry_partition(retry_partition(format!("config {caller} {region}")))
+            .interceptor(TimeoutRetryLimit)
             .interceptor(throttles.clone())
             .build(),
     )
@@ -277,8 +280,8 @@ fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws
     aws_sdk_s3::Client::from_conf(
         aws_sdk_s3::config::Builder::from(config)
             .force_path_style(by_hand)
-            .retry_partition(quota("s3".to_owned()))
-            .interceptor(OnceMore)
+            .retry_partition(retry_partition("s3".to_owned()))
+            .interceptor(TimeoutRetryLimit)
             .build(),
     )
 }
@@ -294,8 +297,8 @@ fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
     aws_sdk_sns::Client::from_conf(
         aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(region))
-            .retry_partition(quota(format!("sns {topic}")))
-            .interceptor(OnceMore)
+            .retry_partition(retry_partition(format!("sns {topic}")))
+            .interceptor(TimeoutRetryLimit)
             .build(),
     )
 }

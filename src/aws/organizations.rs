@@ -6,19 +6,19 @@ use aws_sdk_organizations::operation::describe_account::DescribeAccountError;
 use aws_sdk_organizations::types::AccountState;
 use aws_sdk_organizations::{Client, Config};
 
-use super::sdk_failure;
+use super::sdk_error::sdk_error;
 use crate::model::{Account, AccountId, truncate};
 use crate::ports::BoxError;
 
 /// AWS Organizations, as the function itself. Its client is made when it is first asked: most runs
 /// ask for no name, and each start would pay for it.
 #[derive(Debug)]
-pub(super) struct Organizations {
+pub(super) struct OrganizationsApi {
     config: Config,
     client: OnceLock<Client>,
 }
 
-impl Organizations {
+impl OrganizationsApi {
     /// Reached as `config` says. Nothing is called.
     pub(super) fn new(config: Config) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Organizations {
             {
                 Ok(None)
             }
-            Err(error) => Err(sdk_failure(&error)),
+            Err(error) => Err(sdk_error(&error)),
         }
     }
 }

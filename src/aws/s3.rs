@@ -12,30 +12,30 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::sdk_failure;
+use super::sdk_error::sdk_error;
 use crate::ports::{BoxError, ETag, ObjectStore, PutError, PutMode};
 
 /// A bucket.
 #[derive(Debug)]
-pub struct S3Archive {
+pub struct S3Store {
     client: Client,
     bucket: String,
     /// How long a body is waited for.
-    patience: Duration,
+    timeouts: Duration,
 }
 
-impl S3Archive {
-    /// The bucket, reached through `client`. A body is waited for as long as `patience`.
-    pub fn new(client: Client, bucket: String, patience: Duration) -> Self {
+impl S3Store {
+    /// The bucket, reached through `client`. A body is waited for as long as `timeouts`.
+    pub fn new(client: Client, bucket: String, timeouts: Duration) -> Self {
         Self {
             client,
             bucket,
-            patience,
+            timeouts,
         }
     }
 
     /// Asks for an object, or these bytes of it, and gives its body, which is still to come.
-    async fn open(
+    async fn start_get(
         &self,
         key: &str,
         range: Option<&str>,
@@ -50,7 +50,7 @@ impl S3Archive {
             {
                 Ok(None)
             }
-            Err(error) => Err(sdk_failure(&error)),
+            Err(error) => Err(sdk_error(&error)),
         }
     }
 
@@ -61,16 +61,19 @@ impl S3Archive {
         key: &str,
         range: Option<&str>,
     ) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
-        let Some((body, version)) = self.open(key, range).await? else {
+        let Some((body, version)) = self.start_get(key, range).await? else {
             return Ok(None);
         };
-        if let Ok(Ok(bytes)) = timeout(self.patience, whole(body)).await {
+        if let Ok(Ok(bytes)) = timeout(self.timeouts, collect_body(body)).await {
             return Ok(Some((bytes, version)));
         }
-        let Some((body, version)) = self.open(key, range).await? else {
+        let Some((body, version)) = self.start_get(key, range).await? else {
             return Ok(None);
         };
-        Ok(Some((timeout(self.patience, whole(body)).await??, version)))
+        Ok(Some((
+            timeout(self.timeouts, collect_body(body)).await??,
+            version,
+        )))
     }
 }
 
@@ -79,7 +82,7 @@ impl S3Archive {
 #[error("S3 answered without an ETag, so that the next write could not be conditional")]
 struct MissingETag;
 
-impl ObjectStore for S3Archive {
+impl ObjectStore for S3Store {
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         self.read(key, None).await
     }
@@ -113,18 +116,22 @@ impl ObjectStore for S3Archive {
             Ok(stored) => {
                 version(stored.e_tag).map_err(|missing| PutError::Indeterminate(Box::new(missing)))
             }
-            Err(error) => Err(unwritten(&error, mode)),
+            Err(error) => Err(put_error(&error, mode)),
         }
     }
 }
 
 /// Room is made at once for a body of the length that was announced, up to this one, in bytes.
-const ROOM: usize = 64 * 1024 * 1024;
+const MAX_PREALLOCATION: usize = 64 * 1024 * 1024;
 
 /// A body as one piece. Collecting it first and then making it one would keep it twice.
-async fn whole(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
+async fn collect_body(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
     let (length, _) = body.size_hint();
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default().min(ROOM));
+    let mut bytes = Vec::with_capacity(
+        usize::try_from(length)
+            .unwrap_or_default()
+            .min(MAX_PREALLOCATION),
+    );
     while let Some(piece) = body.try_next().await? {
         bytes.extend_from_slice(&piece);
     }
@@ -143,7 +150,7 @@ fn version(e_tag: Option<String>) -> Result<ETag, MissingETag> {
 /// writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when
 /// the condition does not hold, 409 when writes cross, 404 when the object that is expected is
 /// gone.
-fn unwritten(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
+fn put_error(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
     match error
         .raw_response()
         .map(|response| response.status().as_u16())
@@ -152,7 +159,7 @@ fn unwritten(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
         Some(404) if matches!(mode, PutMode::Update(_)) && error.code() == Some("NoSuchKey") => {
             PutError::PreconditionFailed
         }
-        Some(400..500) => PutError::Rejected(sdk_failure(error)),
-        _ => PutError::Indeterminate(sdk_failure(error)),
+        Some(400..500) => PutError::Rejected(sdk_error(error)),
+        _ => PutError::Indeterminate(sdk_error(error)),
     }
 }

@@ -50,7 +50,7 @@ impl Notifier for SnsNotifier {
         publish
             .send()
             .await
-            .map_err(|error| super::sdk_failure(&error))?;
+            .map_err(|error| super::sdk_error::sdk_error(&error))?;
         Ok(())
     }
 }

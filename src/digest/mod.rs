@@ -15,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::input::plan::RunPlan;
 use crate::ledger::PendingChanges;
 use crate::ledger::{LastCommit, Ledger, Receiver};
 use crate::model::Totals;
 use crate::model::{Attribute, SIZE_LIMIT, SnsMessage};
 use crate::model::{AwsText, FailureKey, GapKey, PackName, Region, Source, StatusRecord};
-use crate::plan::Plan;
 use crate::snapshot::{
     ClosedRecord, EmptiedRecord, FailureRecord, FailureState, GapRecord, GapState, clearings,
     emptied_records, pack_names, packs_of,
@@ -126,7 +126,7 @@ impl Digest {
         ledger: &Ledger,
         receiver: &Receiver,
         changes: &PendingChanges,
-        plan: &Plan,
+        plan: &RunPlan,
         at: Timestamp,
         now: Timestamp,
     ) -> Self {
@@ -198,7 +198,7 @@ impl Digest {
             snapshot: last.map(|LastCommit { snapshot, .. }| SnapshotAddress {
                 bucket: plan.bucket.clone(),
                 key: snapshot.clone(),
-                region: plan.home.clone(),
+                region: plan.home_region.clone(),
             }),
         }
     }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
+use crate::collect::Observation;
 use crate::ledger::{EmptySource, Ledger};
 use crate::model::Scope;
 use crate::model::{PackKey, Source};
-use crate::observation::Observation;
 
 /// Follows the sources that the run sees whole. `before` is the ledger that still knows the packs
 /// that are gone.
@@ -84,5 +84,5 @@ fn is_confirmed_empty(
         .listings
         .get(source)
         .is_some_and(|listing| listing.complete);
-    complete && known.iter().all(|pack| observation.lacks(pack))
+    complete && known.iter().all(|pack| observation.proves_absent(pack))
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{EvaluationContext, close};
+use crate::collect::{Coverage, Observation, PackObservation};
 use crate::ledger::{LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
 use crate::model::Scope;
 use crate::model::{AccountId, FailureKey, PackKey, Resolution, StatusKind, StatusRecord};
-use crate::observation::{Coverage, Observation, PackReading};
 
 /// What is seen twice this far apart, and in every reading between, is no passing state of a pack
 /// that is being rewritten.
@@ -47,7 +47,7 @@ pub(super) fn update_open(
                 }
                 None => OpenFailure::update(open, |open| pack_itself(open, reading, now)),
             },
-            None if observation.lacks(&key.pack) => Verdict::Close(Resolution::PackRemoved),
+            None if observation.proves_absent(&key.pack) => Verdict::Close(Resolution::PackRemoved),
             None => Verdict::Unconfirmed,
         };
         match verdict {
@@ -63,7 +63,7 @@ pub(super) fn update_open(
 
 fn member(
     open: &mut OpenFailure,
-    reading: &PackReading,
+    reading: &PackObservation,
     account: &AccountId,
     now: Timestamp,
 ) -> Verdict {
@@ -73,10 +73,10 @@ fn member(
             open.update_status(row, now);
             Verdict::KeepOpen
         }
-        None if reading.lacks(account) => {
+        None if reading.proves_absent(account) => {
             let absent_since = *open.absent_since.get_or_insert(now);
             let pack_stands_still = reading
-                .status_after
+                .recheck_status
                 .as_ref()
                 .is_some_and(|status| status.kind() != StatusKind::InProgress);
             if pack_stands_still || now.duration_since(absent_since) >= STABILITY_PERIOD {
@@ -89,13 +89,13 @@ fn member(
     }
 }
 
-fn pack_itself(open: &mut OpenFailure, reading: &PackReading, now: Timestamp) -> Verdict {
+fn pack_itself(open: &mut OpenFailure, reading: &PackObservation, now: Timestamp) -> Verdict {
     if reading.count(StatusKind::Failed) > 0 {
         return Verdict::Close(Resolution::Explained);
     }
     match reading.row.kind() {
         StatusKind::Successful => return Verdict::Close(Resolution::Recovered),
-        StatusKind::InProgress if reading.is_whole() => {
+        StatusKind::InProgress if reading.is_complete() => {
             let settled = reading.count(StatusKind::Successful);
             if settled == 0 || settled < reading.present() {
                 open.settled_since = None;
@@ -108,7 +108,7 @@ fn pack_itself(open: &mut OpenFailure, reading: &PackReading, now: Timestamp) ->
         StatusKind::Failed | StatusKind::Deleted => open.settled_since = None,
     }
     open.update_status(&reading.row, now);
-    if reading.is_answered() {
+    if reading.failing_known() {
         Verdict::KeepOpen
     } else {
         Verdict::Unconfirmed
@@ -169,11 +169,16 @@ pub(super) fn open_new(
 
 /// Whether a pack fails and no member explains it: neither one that this reading found nor one that
 /// is open.
-fn fails_by_itself(next: &Ledger, pack: &PackKey, reading: &PackReading, scope: &Scope) -> bool {
+fn fails_by_itself(
+    next: &Ledger,
+    pack: &PackKey,
+    reading: &PackObservation,
+    scope: &Scope,
+) -> bool {
     let itself = FailureKey::pack_itself(pack);
     scope.covers(&itself)
         && reading.row.kind() == StatusKind::Failed
-        && reading.is_answered()
+        && reading.failing_known()
         && reading.count(StatusKind::Failed) == 0
         && !has_open_member(next, pack)
 }
@@ -187,8 +192,8 @@ fn has_open_member(next: &Ledger, pack: &PackKey) -> bool {
 pub(super) fn record_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
     let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
     next.packs
-        .retain(|pack, _| !may_forget(pack) || !observation.lacks(pack));
-    let tried = |reading: &PackReading| reading.coverage != Coverage::Untried;
+        .retain(|pack, _| !may_forget(pack) || !observation.proves_absent(pack));
+    let tried = |reading: &PackObservation| reading.coverage != Coverage::NotRead;
     for (pack, reading) in observation
         .packs
         .iter()
@@ -208,7 +213,7 @@ pub(super) fn record_attempts(next: &mut Ledger, observation: &Observation, scop
 
 /// What is known of the size of a pack after a reading.
 fn update_size_hint(
-    reading: &PackReading,
+    reading: &PackObservation,
     before: Option<LargePack>,
     now: Timestamp,
 ) -> Option<LargePack> {
@@ -222,12 +227,12 @@ fn update_size_hint(
         ..known
     };
     match reading.coverage {
-        Coverage::OnePage => None,
-        Coverage::Untried | Coverage::Partial => {
+        Coverage::SinglePage => None,
+        Coverage::NotRead | Coverage::Partial => {
             (before.is_some() || reading.sparse).then_some(known)
         }
-        Coverage::Failing => Some(known),
-        Coverage::Pages => {
+        Coverage::FailingOnly => Some(known),
+        Coverage::AllPages => {
             let count = |kind| reading.count(kind);
             let [moving, settled] = [StatusKind::InProgress, StatusKind::Successful].map(count);
             Some(LargePack {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::EvaluationContext;
+use crate::collect::Observation;
 use crate::ledger::{Gap, GapResolution, Ledger};
 use crate::model::{AccountId, ApiError, GapKey};
-use crate::observation::Observation;
 
 /// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether
 /// it had been met before.
@@ -52,7 +52,7 @@ fn end(
     observation: &Observation,
     context: EvaluationContext<'_>,
 ) -> Option<GapResolution> {
-    if !context.scope.sees_the_end_of(key) {
+    if !context.scope.can_close_gap(key) {
         // Who could not be identified is read under its own name now.
         let end = if key.source.caller == AccountId::unknown() {
             GapResolution::Read
@@ -68,12 +68,12 @@ fn end(
             .filter(|listing| listing.complete)
             .map(|_| GapResolution::Read);
     };
-    if observation.lacks(&pack) {
+    if observation.proves_absent(&pack) {
         return Some(GapResolution::PackRemoved);
     }
     observation
         .packs
         .get(&pack)
-        .filter(|reading| reading.is_answered())
+        .filter(|reading| reading.failing_known())
         .map(|_| GapResolution::Read)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::state::{Ledger, OpenFailure, ReceiverId};
-use crate::model::Policy;
+use crate::model::NotificationPolicy;
 use crate::model::Scope;
 use crate::model::{FailureKey, GapKey, Resolution, Source};
 
@@ -36,7 +36,7 @@ impl PendingChanges {
     pub fn compute(
         ledger: &Ledger,
         receiver: ReceiverId,
-        policy: &Policy,
+        policy: &NotificationPolicy,
         scope: Option<&Scope>,
         at: Timestamp,
     ) -> Self {
@@ -62,7 +62,7 @@ impl PendingChanges {
         }
         for (key, gap) in &ledger.gaps {
             let (covered, ends) = scope.map_or((true, true), |scope| {
-                (scope.covers_gap(key), scope.sees_the_end_of(key))
+                (scope.covers_gap(key), scope.can_close_gap(key))
             });
             match (gap.told.contains(&receiver), gap.ended) {
                 (true, Some(_)) if ends => changes.gaps_ended.insert(key.clone()),

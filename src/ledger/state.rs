@@ -13,7 +13,7 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::hints::PackHint;
-use crate::model::Policy;
+use crate::model::NotificationPolicy;
 use crate::model::Scope;
 use crate::model::SnsMessage;
 use crate::model::Totals;
@@ -206,7 +206,7 @@ impl OpenFailure {
     }
 
     /// Whether it is old enough, seen often enough and not ignored.
-    pub fn is_due(&self, key: &FailureKey, policy: &Policy, at: Timestamp) -> bool {
+    pub fn is_due(&self, key: &FailureKey, policy: &NotificationPolicy, at: Timestamp) -> bool {
         !policy.ignores(key)
             && at.duration_since(self.failing_since) >= policy.announce_after
             && (!key.is_pack() || self.seen_again)

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 
 /// An error with all its causes, each said once.
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub fn display_chain(error: &(dyn Error + 'static)) -> String {
     let mut story = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -8,9 +8,9 @@ use super::ids::PackName;
 /// Globs on pack names: `*`, `?` and `[...]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Globs(Vec<Pattern>);
+pub struct PackGlobs(Vec<Pattern>);
 
-impl TryFrom<Vec<String>> for Globs {
+impl TryFrom<Vec<String>> for PackGlobs {
     type Error = String;
 
     fn try_from(words: Vec<String>) -> Result<Self, String> {
@@ -18,13 +18,13 @@ impl TryFrom<Vec<String>> for Globs {
     }
 }
 
-impl From<Globs> for Vec<String> {
-    fn from(globs: Globs) -> Self {
-        globs.words()
+impl From<PackGlobs> for Vec<String> {
+    fn from(globs: PackGlobs) -> Self {
+        globs.patterns()
     }
 }
 
-impl Globs {
+impl PackGlobs {
     /// Returns the globs that match every pack.
     pub fn match_all() -> Self {
         Self(vec![Pattern::new("*").unwrap_or_default()])
@@ -50,7 +50,7 @@ impl Globs {
     }
 
     /// The globs as they were written.
-    pub fn words(&self) -> Vec<String> {
+    pub fn patterns(&self) -> Vec<String> {
         self.0.iter().map(|glob| glob.as_str().to_owned()).collect()
     }
 }

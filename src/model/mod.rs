@@ -17,13 +17,13 @@ mod totals;
 
 pub use account::Account;
 pub use api_error::ApiError;
-pub use error_chain::with_causes;
-pub use globs::Globs;
+pub use error_chain::display_chain;
+pub use globs::PackGlobs;
 pub use ids::{AccountId, AwsText, PackName, Region, RunId, Status, TopicArn};
 pub use keys::{FailureKey, GapKey, PackKey, Source};
 pub use message::{Attribute, SIZE_LIMIT, SnsMessage};
-pub use policy::Policy;
+pub use policy::NotificationPolicy;
 pub use scope::Scope;
 pub use status::{MAX_TEXT_CHARS, Resolution, StatusKind, StatusRecord, truncate};
-pub use target::{Caller, RoleArn, Watched};
+pub use target::{Identity, RoleArn, SourceTarget};
 pub use totals::Totals;

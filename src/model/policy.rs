@@ -9,21 +9,21 @@ use super::keys::FailureKey;
 
 /// Which failures are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub struct NotificationPolicy {
     /// Member accounts whose failures are never told.
-    pub ignore: BTreeSet<AccountId>,
+    pub ignored_accounts: BTreeSet<AccountId>,
     /// How old a failure is when it is told.
     pub announce_after: SignedDuration,
     /// How long after it was last told an open failure is told again.
     pub remind_after: Option<SignedDuration>,
 }
 
-impl Policy {
+impl NotificationPolicy {
     /// Whether a failure is recorded but never notified.
     pub fn ignores(&self, key: &FailureKey) -> bool {
         key.account_id
             .as_ref()
-            .is_some_and(|account| self.ignore.contains(account))
+            .is_some_and(|account| self.ignored_accounts.contains(account))
     }
 
     /// Whether a failure that was last notified at `notified_at` is due for a reminder.

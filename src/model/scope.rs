@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::globs::Globs;
+use super::globs::PackGlobs;
 use super::ids::AccountId;
 use super::keys::{FailureKey, GapKey, PackKey, Source};
 
@@ -16,11 +16,11 @@ pub struct Scope {
     /// Whether every source is known by its caller's account.
     pub identified: bool,
     /// Packs that the settings include.
-    pub include: Globs,
+    pub include: PackGlobs,
     /// Packs that the settings exclude.
-    pub exclude: Globs,
+    pub exclude: PackGlobs,
     /// Packs that the request narrows to.
-    pub packs: Option<Globs>,
+    pub packs: Option<PackGlobs>,
     /// Member accounts that the request narrows to.
     pub accounts: Option<BTreeSet<AccountId>>,
     /// Whether a request narrowed anything. Only a full run may say what is no longer watched.
@@ -72,7 +72,7 @@ impl Scope {
 
     /// Whether the run would have met this gap again, and so says that it has ended: a pack that is
     /// read for a few accounts only is not read.
-    pub fn sees_the_end_of(&self, key: &GapKey) -> bool {
+    pub fn can_close_gap(&self, key: &GapKey) -> bool {
         self.covers_gap(key) && (key.pack.is_none() || self.accounts.is_none())
     }
 

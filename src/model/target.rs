@@ -7,14 +7,14 @@ use super::keys::Source;
 
 /// Whose packs are read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Caller {
+pub enum Identity {
     /// The function's own identity.
     Own,
     /// A role that is assumed.
     Role(RoleArn),
 }
 
-impl fmt::Display for Caller {
+impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Own => "self",
@@ -34,9 +34,9 @@ pub struct RoleArn {
 
 /// A source and the caller it is read as.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watched {
+pub struct SourceTarget {
     /// The source.
     pub source: Source,
     /// Whose credentials reach it.
-    pub caller: Caller,
+    pub caller: Identity,
 }

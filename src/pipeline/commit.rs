@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::store::{Latest, Recalled};
 use super::{Run, RunError};
-use crate::event::Announce;
+use crate::collect::Observation;
+use crate::input::event::NotifyMode;
 use crate::ledger::{LastCommit, LastRead, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::model::Totals;
-use crate::observation::Observation;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore, PutError, PutMode};
 use crate::report::{Outcome, Report};
 use crate::snapshot::{DigestName, Findings};
@@ -143,15 +143,15 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let at = findings.observation.ended_at;
         let occasion = self.occasion(at, at);
         let mut offered = BTreeSet::new();
-        if self.plan.announce == Announce::Never {
+        if self.plan.announce == NotifyMode::Never {
             occasion.keep_silent(&mut next, before);
         } else {
-            offered = occasion.offer(&mut next, |_| self.plan.announce == Announce::Always);
+            offered = occasion.offer(&mut next, |_| self.plan.announce == NotifyMode::Always);
         }
         next.acquire_leases(
             self.plan.audiences(),
             &self.plan.execution,
-            self.plan.ends_at,
+            self.plan.deadline,
             self.now(),
         );
         let head = offered

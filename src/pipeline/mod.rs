@@ -13,21 +13,21 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
 
+use crate::collect::Collector;
+use crate::collect::Observation;
+use crate::collect::account_names;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::evaluate::{EvaluationContext, update_gaps};
-use crate::event::Announce;
+use crate::input::event::NotifyMode;
+use crate::input::plan::RunPlan;
 use crate::ledger::PendingChanges;
 use crate::ledger::{CommitCheck, Ledger, RecentRun};
-use crate::model::Caller;
+use crate::model::Identity;
 use crate::model::Scope;
-use crate::model::Watched;
+use crate::model::SourceTarget;
 use crate::model::{Account, AccountId, ApiError};
-use crate::names;
-use crate::observation::Observation;
-use crate::plan::Plan;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
-use crate::reader::Reader;
 use crate::report::{DigestReport, DigestStatus, Outcome, Report};
 use crate::snapshot::{Findings, clearings};
 use crate::telemetry::{Changes, Gauges, Measures};
@@ -57,7 +57,7 @@ const ANSWERING: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
 /// One execution of a plan.
 struct Run<'a, S, A, N, C> {
     ports: &'a Ports<S, A, N, C>,
-    plan: &'a Plan,
+    plan: &'a RunPlan,
     scope: Scope,
     own: &'a Result<AccountId, ApiError>,
     /// The end of the invocation's time, as the timer counts it.
@@ -75,11 +75,11 @@ struct Run<'a, S, A, N, C> {
 /// the way is in `measures`, also where the run fails.
 pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
-    plan: &Plan,
+    plan: &RunPlan,
     own: &Result<AccountId, ApiError>,
     measures: &RefCell<Measures>,
 ) -> Result<Report, RunError> {
-    let ends = Instant::now() + until(ports.clock.now(), plan.ends_at - ANSWERING);
+    let ends = Instant::now() + until(ports.clock.now(), plan.deadline - ANSWERING);
     let remembered = match own {
         Ok(_) => None,
         Err(_) => Some(store::recall(ports, plan, ends).await?),
@@ -93,8 +93,8 @@ pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
             .unwrap_or_else(AccountId::unknown),
         (Err(_), None) => AccountId::unknown(),
     };
-    let watched = plan.watched(&account).map_err(RunError::InvalidSettings)?;
-    let scope = plan.scope(&watched, own.is_ok());
+    let targets = plan.targets(&account).map_err(RunError::InvalidSettings)?;
+    let scope = plan.scope(&targets, own.is_ok());
     let run = Run {
         ports,
         plan,
@@ -106,7 +106,7 @@ pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
         measures,
         accounts: OnceCell::new(),
     };
-    let result = run.run(&watched, remembered).await;
+    let result = run.run(&targets, remembered).await;
     measures.borrow_mut().config_calls = run.config_calls.get();
     result
 }
@@ -114,15 +114,15 @@ pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
 impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     async fn run(
         &self,
-        watched: &[Watched],
+        targets: &[SourceTarget],
         mut recalled: Option<Recalled>,
     ) -> Result<Report, RunError> {
         let mut read_again = false;
         let mut attempts = 0;
         loop {
             let started_at = self.now();
-            let reader = self.reader(watched, started_at);
-            let reachable = self.reachable(watched);
+            let collector = self.collector(targets, started_at);
+            let reachable = self.reachable(targets);
             let known = recalled.take();
             let recall = async {
                 match known {
@@ -130,8 +130,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     None => self.recall().await,
                 }
             };
-            let (current, listings) = reader.list(&reachable, recall).await;
-            self.config_calls.set(reader.config_calls());
+            let (current, listings) = collector.list(&reachable, recall).await;
+            self.config_calls.set(collector.config_calls());
             let mut current = current?;
             match self.turn(&current.ledger, started_at) {
                 _ if self.plan.dry_run => {}
@@ -148,11 +148,13 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 }
                 CommitCheck::Proceed | CommitCheck::AlreadyCommitted(_) => {}
             }
-            let mut observation = reader.read(listings, &current.ledger, || self.now()).await;
+            let mut observation = collector
+                .read(listings, &current.ledger, || self.now())
+                .await;
             self.config_calls.set(observation.config_calls);
             self.measures.borrow_mut().read_time +=
                 observation.ended_at.duration_since(observation.started_at);
-            if observation.is_nothing() {
+            if observation.no_source_listed() {
                 return self.nothing_read(current, &observation).await;
             }
             observation.accounts = self.accounts(&observation, &current.ledger).await;
@@ -213,9 +215,10 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         if let Some(known) = self.accounts.get() {
             return known.clone();
         }
-        let until = Instant::now() + until(self.now(), self.plan.read_by);
+        let until = Instant::now() + until(self.now(), self.plan.read_deadline);
         let found =
-            names::look_up(&self.ports.source, observation, ledger, &self.scope, until).await;
+            account_names::resolve(&self.ports.source, observation, ledger, &self.scope, until)
+                .await;
         self.accounts.get_or_init(|| found).clone()
     }
 
@@ -254,41 +257,41 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    fn reader(&self, watched: &[Watched], started_at: Timestamp) -> Reader<'_, S> {
-        let until = Instant::now() + until(self.now(), self.plan.read_by);
-        let reader = Reader::new(
+    fn collector(&self, targets: &[SourceTarget], started_at: Timestamp) -> Collector<'_, S> {
+        let until = Instant::now() + until(self.now(), self.plan.read_deadline);
+        let collector = Collector::new(
             &self.ports.source,
             &self.scope,
-            watched,
+            targets,
             self.plan.concurrency,
             started_at,
             until,
         );
         // The calls of a reading that was too old were made too.
-        reader.called_before(self.config_calls.get());
+        collector.add_calls(self.config_calls.get());
         if let Err(cause) = self.own {
-            for watched in watched
+            for targets in targets
                 .iter()
-                .filter(|watched| watched.caller == Caller::Own)
+                .filter(|targets| targets.caller == Identity::Own)
             {
-                reader.cannot_call(&watched.source, cause.clone());
+                collector.add_source_error(&targets.source, cause.clone());
             }
         }
-        reader
+        collector
     }
 
     /// The sources that can be called: who is not identified cannot be told from another caller.
-    fn reachable(&self, watched: &[Watched]) -> Vec<Watched> {
-        watched
+    fn reachable(&self, targets: &[SourceTarget]) -> Vec<SourceTarget> {
+        targets
             .iter()
-            .filter(|watched| self.own.is_ok() || watched.caller != Caller::Own)
+            .filter(|targets| self.own.is_ok() || targets.caller != Identity::Own)
             .cloned()
             .collect()
     }
 
     fn has_time_to_read_again(&self, started_at: Timestamp) -> bool {
         let now = self.now();
-        now + now.duration_since(started_at) < self.plan.read_by
+        now + now.duration_since(started_at) < self.plan.read_deadline
     }
 
     fn superseded(&self, ledger: &Ledger, covered: bool) -> Result<Report, RunError> {
@@ -321,7 +324,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             ledger.acquire_leases(
                 self.plan.audiences(),
                 &self.plan.execution,
-                self.plan.ends_at,
+                self.plan.deadline,
                 now,
             );
         })
@@ -377,7 +380,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 .as_ref()
                 .map_or(observation.ended_at, |last| last.at);
             let occasion = self.occasion(due_at, observation.ended_at);
-            if self.plan.announce == Announce::Never {
+            if self.plan.announce == NotifyMode::Never {
                 occasion.keep_silent(ledger, &before);
             } else {
                 occasion.offer(ledger, |_| false);
@@ -385,7 +388,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             ledger.acquire_leases(
                 self.plan.audiences(),
                 &self.plan.execution,
-                self.plan.ends_at,
+                self.plan.deadline,
                 now,
             );
         })
@@ -415,9 +418,9 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let mut next = evaluation.ledger.clone();
         self.note_commit(&mut next, &current.ledger, &findings, "");
         let wanted = match self.plan.announce {
-            Announce::Changes => !changes.is_empty(),
-            Announce::Always => true,
-            Announce::Never => false,
+            NotifyMode::Changes => !changes.is_empty(),
+            NotifyMode::Always => true,
+            NotifyMode::Never => false,
         };
         let occasion = self.occasion(observation.ended_at, observation.ended_at);
         let receiver = next.audiences.get(&self.plan.topic).filter(|_| wanted);

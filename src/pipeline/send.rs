@@ -8,10 +8,10 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::store::{Latest, Recalled};
 use super::{Run, RunError};
-use crate::event::Announce;
+use crate::input::event::NotifyMode;
+use crate::input::plan::RunPlan;
 use crate::ledger::{Delivery, Ledger, OutgoingDigest};
 use crate::model::TopicArn;
-use crate::plan::Plan;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::{DigestReport, DigestStatus};
 use crate::snapshot::DigestName;
@@ -30,7 +30,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// What became of the digest, or how sending it failed.
-    pub(super) fn report(self, ledger: &Ledger, plan: &Plan) -> Result<DigestReport, RunError> {
+    pub(super) fn report(self, ledger: &Ledger, plan: &RunPlan) -> Result<DigestReport, RunError> {
         let Self {
             mut published,
             failed,
@@ -125,7 +125,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                     .get(topic)
                     .is_some_and(|name| !name.id.starts_with(&of_this_run))
             };
-            let always = self.plan.announce == Announce::Always;
+            let always = self.plan.announce == NotifyMode::Always;
             let asked = self
                 .plan
                 .audiences()
@@ -161,7 +161,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             for (topic, digest_id, sent) in settled {
                 ledger.settle(topic, digest_id, &self.plan.execution, *sent);
             }
-            if self.plan.announce != Announce::Never
+            if self.plan.announce != NotifyMode::Never
                 && let Some(due_at) = ledger.last.as_ref().map(|last| last.at)
             {
                 self.occasion(due_at, now)

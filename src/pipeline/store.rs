@@ -6,8 +6,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{ATTEMPTS, Ports, Run};
 use crate::error::RunError;
+use crate::input::plan::RunPlan;
 use crate::ledger::{DecodeError, Ledger};
-use crate::plan::Plan;
 use crate::ports::{BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode};
 use crate::snapshot::sequence_of;
 
@@ -34,7 +34,7 @@ struct OutOfTime;
 /// Reads the ledger. A missing one is a first run, whose numbers go on after `latest.json`.
 pub(super) async fn recall<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
-    plan: &Plan,
+    plan: &RunPlan,
     ends: Instant,
 ) -> Result<Recalled, RunError> {
     let unreadable = |key: &str, source: BoxError| RunError::LedgerUnreadable {
@@ -75,7 +75,7 @@ const NUMBERED: u16 = 512;
 /// as all that fails, and is not read for that.
 async fn latest<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     ports: &Ports<S, A, N, C>,
-    plan: &Plan,
+    plan: &RunPlan,
     ends: Instant,
 ) -> Result<Option<(Option<u64>, ETag)>, BoxError> {
     let get_range = timeout_at(ends, ports.archive.get_range(&plan.latest_key, NUMBERED));
@@ -162,7 +162,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         if let Err(cause) = self.try_latest(sequence, snapshot).await {
             tracing::warn!(
                 object = self.address(&self.plan.latest_key),
-                cause = crate::model::with_causes(cause.as_ref()),
+                cause = crate::model::display_chain(cause.as_ref()),
                 "latest.json is older than the last committed snapshot; the next full run writes it again"
             );
         }

@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::collect::{Coverage, PackObservation};
 use crate::ledger::LastFullScan;
 use crate::model::StatusKind;
-use crate::observation::{Coverage, PackReading};
 
 /// How a pack was read.
-pub(super) fn word(reading: &PackReading) -> &'static str {
+pub(super) fn word(reading: &PackObservation) -> &'static str {
     match reading.coverage {
-        Coverage::OnePage | Coverage::Pages => "whole",
-        Coverage::Failing => "failing",
-        Coverage::Partial | Coverage::Untried => "partial",
+        Coverage::SinglePage | Coverage::AllPages => "whole",
+        Coverage::FailingOnly => "failing",
+        Coverage::Partial | Coverage::NotRead => "partial",
     }
 }
 
@@ -34,26 +34,26 @@ pub struct Members {
 pub struct AsOf(pub Option<Timestamp>);
 
 impl Members {
-    pub(super) fn of(reading: &PackReading, last: Option<LastFullScan>) -> Self {
+    pub(super) fn of(reading: &PackObservation, last: Option<LastFullScan>) -> Self {
         let failing = reading.count(StatusKind::Failed);
         let [moving, settled] =
             [StatusKind::InProgress, StatusKind::Successful].map(|kind| reading.count(kind));
         match reading.coverage {
-            Coverage::OnePage | Coverage::Pages => Self {
+            Coverage::SinglePage | Coverage::AllPages => Self {
                 total: Some(reading.present()),
                 failing,
                 moving: Some(moving),
                 settled: Some(settled),
                 as_of: None,
             },
-            Coverage::Failing => Self {
+            Coverage::FailingOnly => Self {
                 total: last.map(|last| last.total),
                 failing,
                 moving: last.map(|last| last.moving),
                 settled: last.map(|last| last.settled),
                 as_of: Some(AsOf(last.map(|last| last.at))),
             },
-            Coverage::Partial | Coverage::Untried => Self {
+            Coverage::Partial | Coverage::NotRead => Self {
                 total: None,
                 failing,
                 moving: None,

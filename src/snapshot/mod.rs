@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::collect::{Observation, PackObservation};
 use crate::evaluate::Evaluation;
+use crate::input::plan::RunPlan;
 use crate::ledger::PendingChanges;
 use crate::ledger::{EmptySource, Ledger, OutgoingDigest, estimated_size};
 use crate::model::Scope;
@@ -20,8 +22,6 @@ use crate::model::{
     AccountId, AwsText, FailureKey, PackKey, PackName, Region, Source, Status, StatusKind,
     StatusRecord,
 };
-use crate::observation::{Observation, PackReading};
-use crate::plan::Plan;
 
 pub use members::{AsOf, Members};
 pub use records::{
@@ -80,8 +80,8 @@ pub struct RunScope {
 impl RunScope {
     fn of(scope: &Scope) -> Self {
         Self {
-            packs: scope.packs.as_ref().unwrap_or(&scope.include).words(),
-            excluded_packs: scope.exclude.words(),
+            packs: scope.packs.as_ref().unwrap_or(&scope.include).patterns(),
+            excluded_packs: scope.exclude.patterns(),
             accounts: scope.accounts.iter().flatten().cloned().collect(),
             regions: scope
                 .sources
@@ -170,7 +170,7 @@ impl From<&OutgoingDigest> for DigestName {
 #[derive(Debug, Clone, Copy)]
 pub struct Findings<'a> {
     /// The run.
-    pub plan: &'a Plan,
+    pub plan: &'a RunPlan,
     /// What it looked at.
     pub scope: &'a Scope,
     /// What it saw.
@@ -295,7 +295,7 @@ impl Findings<'_> {
         Ok(bytes)
     }
 
-    fn pack(&self, pack: &PackKey, reading: &PackReading) -> PackRecord {
+    fn pack(&self, pack: &PackKey, reading: &PackObservation) -> PackRecord {
         let ledger = &self.evaluation.ledger;
         let receiver = ledger.receiver_id(&self.plan.topic);
         let at = self.observation.ended_at;

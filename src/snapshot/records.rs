@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
-use crate::model::Policy;
+use crate::model::NotificationPolicy;
 use crate::model::{
     ApiError, AwsText, FailureKey, GapKey, Resolution, Source, Status, StatusRecord,
 };
@@ -63,7 +63,7 @@ impl FailureState {
         ledger: &Ledger,
         key: &FailureKey,
         open: &OpenFailure,
-        policy: &Policy,
+        policy: &NotificationPolicy,
         receiver: Option<ReceiverId>,
         at: Timestamp,
     ) -> Self {

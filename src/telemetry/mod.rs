@@ -7,9 +7,9 @@ mod line;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
 use crate::model::FailureKey;
-use crate::plan::Plan;
 
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "packwatch";
@@ -85,7 +85,7 @@ pub struct Gauges {
 
 impl Gauges {
     /// What `ledger` says at the time `now`.
-    pub fn of(ledger: &Ledger, plan: &Plan, now: Timestamp) -> Self {
+    pub fn of(ledger: &Ledger, plan: &RunPlan, now: Timestamp) -> Self {
         let age = |since: Timestamp| now.duration_since(since).max(SignedDuration::ZERO);
         let mut gauges = Self::default();
         let mut pack = None;

@@ -9,10 +9,12 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::retry::RetryConfig;
-use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
-use packwatch::model::Caller;
+use packwatch::aws::{
+    ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
+};
+use packwatch::model::Identity;
 use packwatch::model::SnsMessage;
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{ApiError, Source};
 use packwatch::ports::{
     BoxError, ConfigApi, ETag, MembersError, Notifier, ObjectStore, PutError, PutMode,
@@ -182,27 +184,27 @@ fn sdk(answer: &Answer) -> SdkConfig {
         .build()
 }
 
-fn statuses(answer: &Answer) -> ConfigStatuses {
+fn statuses(answer: &Answer) -> ConfigServiceApi {
     let config = sdk(answer);
     let source = (
         aws_sdk_config::Client::new(&config),
-        Line::new(Room::default(), None),
+        ThrottledCaller::new(ConcurrencyLimit::default(), None),
     );
-    ConfigStatuses::new(
-        BTreeMap::from([((Caller::Own, REGION.into()), source)]),
-        Throttles::default(),
+    ConfigServiceApi::new(
+        BTreeMap::from([((Identity::Own, REGION.into()), source)]),
+        ThrottleCounter::default(),
         aws_sdk_sts::Client::new(&config),
         aws_sdk_organizations::Config::new(&config),
     )
 }
 
-fn watched() -> Watched {
-    Watched {
+fn watched() -> SourceTarget {
+    SourceTarget {
         source: Source {
             caller: OWN.into(),
             region: REGION.into(),
         },
-        caller: Caller::Own,
+        caller: Identity::Own,
     }
 }
 
@@ -228,7 +230,7 @@ fn is_clear(gap: &ApiError, operation: &str) -> bool {
 }
 
 fn says_something(cause: &BoxError) -> bool {
-    !packwatch::model::with_causes(cause.as_ref()).is_empty()
+    !packwatch::model::display_chain(cause.as_ref()).is_empty()
 }
 
 const LIST: &str = "DescribeOrganizationConformancePackStatuses";
@@ -336,7 +338,7 @@ proptest! {
 
     #[test]
     fn an_object_is_its_bytes_and_missing_only_when_s3_says_so(answer in answer()) {
-        let archive = S3Archive::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
+        let archive = S3Store::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
         match wait(archive.get("ledger.json")) {
             Ok(Some((bytes, ETag(version)))) => {
                 prop_assert!(answer.succeeds());
@@ -349,7 +351,7 @@ proptest! {
 
     #[test]
     fn a_write_has_landed_only_with_its_version_and_is_refused_only_by_a_client_error(answer in answer()) {
-        let archive = S3Archive::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
+        let archive = S3Store::new(aws_sdk_s3::Client::new(&sdk(&answer)), "bucket".into(), Duration::from_secs(10));
         match wait(archive.put("ledger.json", "{}".into(), &PutMode::Update(ETag("\"0\"".into())))) {
             Ok(ETag(version)) => prop_assert!(answer.succeeds() && answer.version() == Some(version)),
             Err(PutError::PreconditionFailed) => prop_assert!([404, 409, 412].contains(&answer.status)),

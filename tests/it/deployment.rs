@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use packwatch::digest::SnapshotAddress;
-use packwatch::event::Trigger;
+use packwatch::input::event::Trigger;
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::model::Region;
-use packwatch::plan::{Invocation, Plan};
-use packwatch::settings::Settings;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ const SCHEDULE_ACTIONS: [(&str, &str); 4] = [
     ("sqs:SendMessage", "a start that could not be delivered"),
 ];
 
-/// What the role of `roles/reader.yaml` may do.
+/// What the role of `roles/collector.yaml` may do.
 const READER_ACTIONS: [(&str, &str); 2] = [
     (
         "config:DescribeOrganizationConformancePackStatuses",
@@ -102,7 +102,7 @@ fn every_event_in_the_repository_is_planned() {
             now,
         };
         let plan = Trigger::parse(&event)
-            .and_then(|trigger| Plan::make(trigger, &settings, invocation))
+            .and_then(|trigger| RunPlan::new(trigger, &settings, invocation))
             .unwrap_or_else(|refusal| panic!("events/{name}: {refusal}"));
         // A file is named after what it does.
         assert_eq!(
@@ -208,11 +208,11 @@ fn the_templates_defaults_are_settings() {
 
 #[test]
 fn the_roles_may_do_what_is_done_and_nothing_else() {
-    let (template, reader) = (Template::read(), Template::open("roles/reader.yaml"));
+    let (template, collector) = (Template::read(), Template::open("roles/reader.yaml"));
     let roles = [
         (template.resource("FunctionRole"), &ACTIONS[..]),
         (template.resource("ScheduleRole"), &SCHEDULE_ACTIONS[..]),
-        (reader.resource("Reader"), &READER_ACTIONS[..]),
+        (collector.resource("Reader"), &READER_ACTIONS[..]),
     ];
     for (role, allowed) in roles {
         let mut actions = Vec::new();

@@ -1,13 +1,13 @@
 //! Sources that list no packs any more: told once in a line of its own, and only when nothing hides
 //! them.
 
+use packwatch::collect::{Listing, ObservationBuilder};
 use packwatch::evaluate::{EvaluationContext, evaluate};
-use packwatch::event::{Request, Trigger};
+use packwatch::input::event::{ManualRequest, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::ledger::Ledger;
 use packwatch::model::{ApiError, GapKey, PackKey, Source, StatusRecord as Said};
-use packwatch::observation::{Builder, Listing};
-use packwatch::plan::{Invocation, Plan};
-use packwatch::settings::Settings;
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ async fn a_listing_that_is_not_whole_empties_nothing_and_closes_nothing() {
     for effect in effects {
         let mut stage = failing().await;
         stage.set("REGIONS", "eu-west-1,us-east-1");
-        stage.patience.backoff = std::time::Duration::from_millis(1);
+        stage.timeouts.initial_backoff = std::time::Duration::from_millis(1);
         empty(&stage);
         stage.world.fault(listing(effect.clone()).region(REGION));
         let answer = stage.run().await;
@@ -407,13 +407,13 @@ fn packs_that_there_was_no_time_to_read_were_there() {
         deadline: now,
         now,
     };
-    let plan = Plan::make(
-        Trigger::Manual(Request::default()),
+    let plan = RunPlan::new(
+        Trigger::Manual(ManualRequest::default()),
         &settings.expect("right settings"),
         invocation,
     );
     let plan = plan.expect("a plan");
-    let scope = plan.scope(&plan.watched(&OWN.into()).expect("one source"), true);
+    let scope = plan.scope(&plan.targets(&OWN.into()).expect("one source"), true);
     let source = Source {
         caller: OWN.into(),
         region: REGION.into(),
@@ -422,8 +422,8 @@ fn packs_that_there_was_no_time_to_read_were_there() {
         source: source.clone(),
         pack: "baseline".into(),
     };
-    let run = |ledger: &Ledger, run_id: &str, found: &dyn Fn(&mut Builder)| {
-        let mut builder = Builder::new(now);
+    let run = |ledger: &Ledger, run_id: &str, found: &dyn Fn(&mut ObservationBuilder)| {
+        let mut builder = ObservationBuilder::new(now);
         builder.found_listing(
             &source,
             Listing {

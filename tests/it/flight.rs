@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use packwatch::event::{Request, Trigger};
+use packwatch::collect::Collector;
+use packwatch::collect::Observation;
+use packwatch::input::event::{ManualRequest, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::ledger::{LargePack, Ledger, PackHint};
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackKey, PackName, Region, StatusRecord};
-use packwatch::observation::Observation;
-use packwatch::plan::{Invocation, Plan};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
-use packwatch::reader::Reader;
-use packwatch::settings::Settings;
 use tokio::time::{Instant, sleep};
 
 use crate::stage::{OWN, TOPIC, time};
@@ -33,7 +33,7 @@ struct Sources {
 }
 
 impl Sources {
-    async fn call(&self, source: &Watched) {
+    async fn call(&self, source: &SourceTarget) {
         let region = &source.source.region;
         *self.flying.borrow_mut().entry(region.clone()).or_default() += 1;
         let (in_one, all) = {
@@ -66,7 +66,7 @@ impl ConfigApi for Sources {
 
     async fn packs(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         _: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         self.call(source).await;
@@ -78,14 +78,18 @@ impl ConfigApi for Sources {
         })
     }
 
-    async fn pack(&self, source: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+    async fn pack(
+        &self,
+        source: &SourceTarget,
+        _: &PackName,
+    ) -> Result<Option<StatusRecord>, ApiError> {
         self.call(source).await;
         Ok(Some(StatusRecord::new("CREATE_SUCCESSFUL")))
     }
 
     async fn members(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         _: &PackName,
         filter: Option<Filter<'_>>,
         _: Option<&str>,
@@ -128,9 +132,13 @@ async fn read(
         deadline: now,
         now,
     };
-    let plan =
-        Plan::make(Trigger::Manual(Request::default()), &settings, invocation).expect("a plan");
-    let watched = plan.watched(&OWN.into()).expect("one caller");
+    let plan = RunPlan::new(
+        Trigger::Manual(ManualRequest::default()),
+        &settings,
+        invocation,
+    )
+    .expect("a plan");
+    let watched = plan.targets(&OWN.into()).expect("one caller");
     let scope = plan.scope(&watched, true);
     let mut ledger = Ledger::default();
     for watched in &watched {
@@ -154,7 +162,7 @@ async fn read(
         }
     }
     let started = Instant::now();
-    let reader = Reader::new(
+    let collector = Collector::new(
         sources,
         &scope,
         &watched,
@@ -162,8 +170,8 @@ async fn read(
         now,
         started + Duration::from_mins(5),
     );
-    let ((), listings) = reader.list(&watched, async {}).await;
-    let observation = reader.read(listings, &ledger, || now).await;
+    let ((), listings) = collector.list(&watched, async {}).await;
+    let observation = collector.read(listings, &ledger, || now).await;
     (observation, started.elapsed())
 }
 

@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use packwatch::error::RunError;
+use packwatch::input::settings::Settings;
 use packwatch::model::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::report::{Outcome, Report};
-use packwatch::settings::Settings;
 use proptest::prelude::*;
 
 use crate::stage::{CHAT, TOPIC};

@@ -1,6 +1,6 @@
 //! What comes in, whatever it is: a clear error or a gap, and no panic.
 
-use packwatch::event::Trigger;
+use packwatch::input::event::Trigger;
 use packwatch::ledger::Ledger;
 use proptest::collection::vec;
 use proptest::prelude::*;

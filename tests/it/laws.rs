@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use packwatch::collect::{Coverage, Listing, Observation, ObservationBuilder};
 use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
-use packwatch::event::{Announce, Request, Trigger};
+use packwatch::input::event::{ManualRequest, NotifyMode, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::ledger::PendingChanges;
 use packwatch::ledger::{Delivery, LastCommit, Ledger};
 use packwatch::model::Scope;
 use packwatch::model::{
     AccountId, ApiError, FailureKey, GapKey, PackKey, Source, StatusKind, StatusRecord, TopicArn,
 };
-use packwatch::observation::{Builder, Coverage, Listing, Observation};
-use packwatch::plan::{Invocation, Plan};
-use packwatch::settings::Settings;
 use packwatch::snapshot::Findings;
 use packwatch::tell::Occasion;
 use proptest::collection::vec;
@@ -88,8 +88,15 @@ fn row() -> impl Strategy<Value = StatusRecord> {
 }
 
 fn coverage() -> impl Strategy<Value = Coverage> {
-    use Coverage::{Failing, OnePage, Pages, Partial, Untried};
-    select(vec![OnePage, OnePage, Failing, Pages, Partial, Untried])
+    use Coverage::{AllPages, FailingOnly, NotRead, Partial, SinglePage};
+    select(vec![
+        SinglePage,
+        SinglePage,
+        FailingOnly,
+        AllPages,
+        Partial,
+        NotRead,
+    ])
 }
 
 /// What a reader could find of one pack.
@@ -161,7 +168,7 @@ fn found() -> impl Strategy<Value = Vec<Found>> {
 
 /// Packs are found before what is found of them; everything else may come in any order.
 fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool) -> Observation {
-    let mut builder = Builder::new(started_at);
+    let mut builder = ObservationBuilder::new(started_at);
     let covers = |r: usize, p: usize| scope.covers_pack(&pack(r, p));
     for part in found {
         match part {
@@ -196,7 +203,7 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
                 builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into())
             }
             Found::StatusAfter(r, p, status) => {
-                builder.found_status_after(&pack(*r, *p), (*status).into())
+                builder.found_recheck_status(&pack(*r, *p), (*status).into())
             }
             _ => {}
         }
@@ -217,31 +224,31 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
 struct Step {
     minutes: i64,
     same_run: bool,
-    request: Request,
+    request: ManualRequest,
     one_region: bool,
-    ignore: bool,
+    ignored_accounts: bool,
     chat: bool,
     found: Vec<Found>,
     settled: bool,
 }
 
-fn request() -> impl Strategy<Value = Request> {
-    let full = Just(Request::default());
-    let packs = select(&PACKS[..]).prop_map(|pack| Request {
+fn request() -> impl Strategy<Value = ManualRequest> {
+    let full = Just(ManualRequest::default());
+    let packs = select(&PACKS[..]).prop_map(|pack| ManualRequest {
         packs: Some(vec![pack.into()]),
-        ..Request::default()
+        ..ManualRequest::default()
     });
-    let accounts = select(&ACCOUNTS[..]).prop_map(|account| Request {
+    let accounts = select(&ACCOUNTS[..]).prop_map(|account| ManualRequest {
         accounts: Some(vec![account.into()]),
-        ..Request::default()
+        ..ManualRequest::default()
     });
-    let region = Just(Request {
+    let region = Just(ManualRequest {
         regions: Some(vec![REGIONS[0].into()]),
-        ..Request::default()
+        ..ManualRequest::default()
     });
     let scope = prop_oneof![6 => full, 1 => packs, 1 => accounts, 1 => region];
-    let announce = prop_oneof![8 => Just(Announce::Changes), 1 => Just(Announce::Never), 1 => Just(Announce::Always)];
-    (scope, announce).prop_map(|(request, announce)| Request {
+    let announce = prop_oneof![8 => Just(NotifyMode::Changes), 1 => Just(NotifyMode::Never), 1 => Just(NotifyMode::Always)];
+    (scope, announce).prop_map(|(request, announce)| ManualRequest {
         announce,
         ..request
     })
@@ -260,20 +267,22 @@ fn step() -> impl Strategy<Value = Step> {
         proptest::bool::weighted(0.8),
     )
         .prop_map(
-            |(minutes, same_run, request, one_region, ignore, chat, found, settled)| Step {
-                minutes,
-                same_run,
-                request,
-                one_region,
-                ignore,
-                chat,
-                found,
-                settled,
+            |(minutes, same_run, request, one_region, ignored_accounts, chat, found, settled)| {
+                Step {
+                    minutes,
+                    same_run,
+                    request,
+                    one_region,
+                    ignored_accounts,
+                    chat,
+                    found,
+                    settled,
+                }
             },
         )
 }
 
-fn plan(step: &Step, number: usize, now: Timestamp) -> Plan {
+fn plan(step: &Step, number: usize, now: Timestamp) -> RunPlan {
     let lookup = |name: &str| {
         let value = match name {
             "AWS_REGION" => "eu-west-1",
@@ -281,7 +290,7 @@ fn plan(step: &Step, number: usize, now: Timestamp) -> Plan {
             "TOPIC_ARN" => TOPIC,
             "CHAT_TOPIC_ARN" if step.chat => CHAT,
             "REGIONS" if !step.one_region => "eu-west-1,us-east-1",
-            "IGNORE_ACCOUNTS" if step.ignore => ACCOUNTS[0],
+            "IGNORE_ACCOUNTS" if step.ignored_accounts => ACCOUNTS[0],
             "ANNOUNCE_AFTER_MINUTES" => "60",
             "REMIND_AFTER_HOURS" => "6",
             _ => return None,
@@ -302,12 +311,12 @@ fn plan(step: &Step, number: usize, now: Timestamp) -> Plan {
         deadline: now + SignedDuration::from_mins(2),
         now,
     };
-    Plan::make(Trigger::Manual(step.request.clone()), &settings, invocation)
+    RunPlan::new(Trigger::Manual(step.request.clone()), &settings, invocation)
         .expect("an accepted request")
 }
 
 struct Run {
-    plan: Plan,
+    plan: RunPlan,
     scope: Scope,
     observation: Observation,
     evaluation: Evaluation,
@@ -316,7 +325,7 @@ struct Run {
 /// The pure part of a run, up to the comparison.
 fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     let plan = plan(step, number, now);
-    let watched = plan.watched(&OWN.into()).expect("one caller");
+    let watched = plan.targets(&OWN.into()).expect("one caller");
     let scope = plan.scope(&watched, true);
     let observation = observe(&step.found, &scope, now, false);
     let mut evaluation = evaluate(
@@ -368,10 +377,14 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
         now: at,
     };
     let mut offered = Vec::new();
-    if run.plan.announce == Announce::Never {
+    if run.plan.announce == NotifyMode::Never {
         occasion.keep_silent(&mut next, before);
     } else {
-        offered = offer(&occasion, &mut next, run.plan.announce == Announce::Always);
+        offered = offer(
+            &occasion,
+            &mut next,
+            run.plan.announce == NotifyMode::Always,
+        );
     }
     while settled
         && next
@@ -392,7 +405,7 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
                 Delivery::Published,
             );
         }
-        if run.plan.announce != Announce::Never {
+        if run.plan.announce != NotifyMode::Never {
             offered.extend(offer(&occasion, &mut next, false));
         }
     }
@@ -518,7 +531,7 @@ proptest! {
                     (open, closed, gaps, emptied)
                 };
                 assert_eq!(outside(before), outside(&run.evaluation.ledger));
-                for (key, _) in before.gaps.iter().filter(|(key, gap)| gap.ended.is_none() && !run.scope.sees_the_end_of(key)) {
+                for (key, _) in before.gaps.iter().filter(|(key, gap)| gap.ended.is_none() && !run.scope.can_close_gap(key)) {
                     assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} was not looked at whole");
                 }
             }
@@ -534,10 +547,10 @@ proptest! {
             let (seen, after) = (&run.observation, &run.evaluation.ledger);
             for pack in before.packs.keys().chain(after.packs.keys()).chain(seen.packs.keys()) {
                 let known = before.packs.get(pack).map(|hint| hint.attempted_at);
-                let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::Untried);
+                let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::NotRead);
                 // Who looks at some packs or accounts only cannot say that a source is emptied, and
                 // leaves what tells it.
-                let forgets = run.scope.covers_source(&pack.source) && seen.lacks(pack);
+                let forgets = run.scope.covers_source(&pack.source) && seen.proves_absent(pack);
                 let expected = match (run.scope.covers_pack(pack), tried) {
                     (true, true) => Some(seen.ended_at),
                     (true, false) => known.filter(|_| !forgets),
@@ -580,7 +593,7 @@ proptest! {
                 // What is no longer watched is dropped without a word.
                 believed_empty.retain(|source| run.scope.sources.contains(source));
             }
-            if run.plan.announce == Announce::Never {
+            if run.plan.announce == NotifyMode::Never {
                 // What was silently told is believed too.
                 let id = next.receiver_id(&topic).expect("known");
                 believed = next.open.iter().filter(|(_, open)| open.told.contains_key(&id)).map(|(key, _)| key.clone()).collect();
@@ -589,7 +602,7 @@ proptest! {
             }
             let id = next.receiver_id(&topic).expect("known");
             let at = run.observation.ended_at;
-            if step.settled && !run.scope.narrowed && run.plan.announce != Announce::Never {
+            if step.settled && !run.scope.narrowed && run.plan.announce != NotifyMode::Never {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
@@ -670,9 +683,9 @@ fn has_proof(
             Some(StatusKind::Failed | StatusKind::InProgress) => false,
             None | Some(StatusKind::Deleted) => {
                 let absent =
-                    reading.coverage == Coverage::OnePage || reading.absent.contains(account);
+                    reading.coverage == Coverage::SinglePage || reading.absent.contains(account);
                 let still = reading
-                    .status_after
+                    .recheck_status
                     .as_ref()
                     .is_some_and(|status| status.kind() != StatusKind::InProgress);
                 absent && (still || hour_ago(absent_since))
@@ -687,7 +700,7 @@ fn has_proof(
                 .unsettled
                 .values()
                 .all(|row| kind(row) == StatusKind::Deleted);
-            let whole = matches!(reading.coverage, Coverage::OnePage | Coverage::Pages);
+            let whole = matches!(reading.coverage, Coverage::SinglePage | Coverage::AllPages);
             let explained = || {
                 run.evaluation
                     .ledger
@@ -738,7 +751,7 @@ fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
                 },
             ),
             Found::Pack(r, p, StatusRecord::new("UPDATE_SUCCESSFUL")),
-            Found::Coverage(r, p, Coverage::OnePage),
+            Found::Coverage(r, p, Coverage::SinglePage),
             Found::Member(r, p, 0, row),
         ]
     };
@@ -746,20 +759,20 @@ fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
     let full = Step {
         minutes: 10,
         same_run: false,
-        request: Request::default(),
+        request: ManualRequest::default(),
         one_region: false,
-        ignore: false,
+        ignored_accounts: false,
         chat: false,
         found,
         settled: false,
     };
     let ignoring = Step {
-        ignore: true,
+        ignored_accounts: true,
         ..full.clone()
     };
-    let near = Request {
+    let near = ManualRequest {
         regions: Some(vec![REGIONS[0].into()]),
-        ..Request::default()
+        ..ManualRequest::default()
     };
     let narrowed = Step {
         request: near,

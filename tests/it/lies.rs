@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use packwatch::aws::Patience;
+use packwatch::aws::Timeouts;
 use packwatch_simulation::{Effect, Fault};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,11 +23,11 @@ const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
 /// Two failures that were told, one of which is about to end.
 async fn told() -> (Stage, RealFunction) {
     let mut stage = Stage::new().await;
-    stage.patience = Patience {
+    stage.timeouts = Timeouts {
         connect: Duration::from_millis(500),
         attempt: Duration::from_millis(500),
-        backoff: Duration::from_millis(1),
-        longest_backoff: Duration::from_millis(2),
+        initial_backoff: Duration::from_millis(1),
+        max_backoff: Duration::from_millis(2),
     };
     // Three attempts, in the SDK's standard mode: its limiter would wait for seconds after an
     // answer that says "throttled".

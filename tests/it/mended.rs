@@ -153,7 +153,7 @@ async fn a_store_that_failed_blamed_other_runs_and_lost_its_cause() {
             .target("ledger")
     };
     let mut stage = Stage::failing().await;
-    stage.patience.backoff = std::time::Duration::from_millis(5);
+    stage.timeouts.initial_backoff = std::time::Duration::from_millis(5);
     stage.world.fault(ledger());
     let story = stage.invoke(json!({})).await.expect_err("no store").story();
     assert!(
@@ -385,8 +385,8 @@ async fn groups_that_fitted_stood_under_a_pack_that_did_not() {
 #[tokio::test]
 async fn a_commit_that_landed_late_was_answered_with_another_snapshot() {
     let mut stage = Stage::failing().await;
-    stage.patience.attempt = std::time::Duration::from_millis(300);
-    stage.patience.backoff = std::time::Duration::from_millis(1);
+    stage.timeouts.attempt = std::time::Duration::from_millis(300);
+    stage.timeouts.initial_backoff = std::time::Duration::from_millis(1);
     let put = |effect| {
         Fault::new(effect)
             .service(Service::S3)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use packwatch::model::SnsMessage;
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use packwatch::report::Outcome;
@@ -54,7 +54,7 @@ impl ConfigApi for Statuses {
 
     async fn packs(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         _: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         // The reading began when the call was made.
@@ -76,13 +76,13 @@ impl ConfigApi for Statuses {
         })
     }
 
-    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+    async fn pack(&self, _: &SourceTarget, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
         Ok(Some(StatusRecord::new("CREATE_IN_PROGRESS")))
     }
 
     async fn members(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         _: &PackName,
         _: Option<Filter<'_>>,
         _: Option<&str>,

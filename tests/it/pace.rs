@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
-use packwatch::aws::{Line, Room};
+use packwatch::aws::{ConcurrencyLimit, ThrottledCaller};
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
@@ -66,7 +66,7 @@ impl Limited {
 
     /// One run: fifty packs of so many calls each, one after another, eight packs at once. Gives
     /// the seconds that it took and the attempts that were throttled.
-    async fn run(&self, line: &Line, calls_of_a_pack: u32) -> (f64, u32) {
+    async fn run(&self, line: &ThrottledCaller, calls_of_a_pack: u32) -> (f64, u32) {
         let (began, before) = (Instant::now(), self.attempts.get());
         let pack = async |_| {
             for _ in 0..calls_of_a_pack {
@@ -93,8 +93,8 @@ fn retries() -> RetryConfig {
         .with_max_backoff(Duration::from_secs(5))
 }
 
-fn line() -> Line {
-    Line::new(Room::default(), Some(retries()))
+fn line() -> ThrottledCaller {
+    ThrottledCaller::new(ConcurrencyLimit::default(), Some(retries()))
 }
 
 fn paused<T>(run: impl Future<Output = T>) -> T {
@@ -267,9 +267,9 @@ impl Flying {
 #[tokio::test(start_paused = true)]
 async fn at_most_sixty_four_calls_of_all_sources_are_in_flight() {
     for retries in [Some(retries()), None] {
-        let (room, flying) = (Room::default(), Flying::default());
-        let lines: Vec<Line> = (0..12)
-            .map(|_| Line::new(room.clone(), retries.clone()))
+        let (room, flying) = (ConcurrencyLimit::default(), Flying::default());
+        let lines: Vec<ThrottledCaller> = (0..12)
+            .map(|_| ThrottledCaller::new(room.clone(), retries.clone()))
             .collect();
         let calls = lines.iter().flat_map(|line| (0..20).map(move |_| line));
         let calls = calls.map(|line| line.call(async || flying.call().await, |_| true));
@@ -280,10 +280,10 @@ async fn at_most_sixty_four_calls_of_all_sources_are_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_throttled_slows_no_other() {
-    let room = Room::default();
+    let room = ConcurrencyLimit::default();
     let (slow, quick) = (
-        Line::new(room.clone(), Some(retries())),
-        Line::new(room, Some(retries())),
+        ThrottledCaller::new(room.clone(), Some(retries())),
+        ThrottledCaller::new(room, Some(retries())),
     );
     let limited = Limited::new(|_| 2.0, 2.0, Duration::from_millis(40));
     let ended = Rc::new(RefCell::new(Vec::new()));

@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use packwatch::collect::Collector;
+use packwatch::collect::{Coverage, Listing, Observation, ObservationBuilder};
 use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
-use packwatch::event::{Request, Trigger};
+use packwatch::input::event::{ManualRequest, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::ledger::{Gap, LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
-use packwatch::model::Caller;
+use packwatch::model::Identity;
 use packwatch::model::Scope;
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{
     ApiError, FailureKey, GapKey, PackKey, Resolution, Source, Status, StatusKind, StatusRecord,
 };
-use packwatch::observation::{Builder, Coverage, Listing, Observation};
-use packwatch::plan::{Invocation, Plan};
-use packwatch::reader::Reader;
-use packwatch::settings::Settings;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -56,10 +56,10 @@ fn source() -> Source {
     }
 }
 
-fn watched() -> [Watched; 1] {
-    [Watched {
+fn watched() -> [SourceTarget; 1] {
+    [SourceTarget {
         source: source(),
-        caller: Caller::Own,
+        caller: Identity::Own,
     }]
 }
 
@@ -70,7 +70,7 @@ fn key(pack: &str) -> PackKey {
     }
 }
 
-fn plan(now: Timestamp, run: usize) -> Plan {
+fn plan(now: Timestamp, run: usize) -> RunPlan {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => REGION,
@@ -87,15 +87,15 @@ fn plan(now: Timestamp, run: usize) -> Plan {
         deadline,
         now,
     };
-    Plan::make(
-        Trigger::Manual(Request::default()),
+    RunPlan::new(
+        Trigger::Manual(ManualRequest::default()),
         &settings.expect("settings"),
         invocation,
     )
     .expect("a plan")
 }
 
-fn scope(plan: &Plan) -> Scope {
+fn scope(plan: &RunPlan) -> Scope {
     plan.scope(&watched(), true)
 }
 
@@ -108,16 +108,16 @@ fn read(organization: &Organization, ledger: &Ledger, at: Timestamp) -> Observat
     runtime.expect("a runtime").block_on(async {
         let until = tokio::time::Instant::now() + std::time::Duration::from_secs(500);
         let scope = scope(&plan(at, 1));
-        let reader = Reader::new(organization, &scope, &watched(), 4, at, until);
+        let collector = Collector::new(organization, &scope, &watched(), 4, at, until);
         let watched = watched();
-        let ((), listings) = reader.list(&watched, async {}).await;
-        reader.read(listings, ledger, || at).await
+        let ((), listings) = collector.list(&watched, async {}).await;
+        collector.read(listings, ledger, || at).await
     })
 }
 
 /// Reading everything unfiltered, where nothing moves: every row, and whoever is not there by name.
 fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation {
-    let mut found = Builder::new(at);
+    let mut found = ObservationBuilder::new(at);
     found.found_listing(
         &source(),
         Listing {
@@ -132,9 +132,9 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
             found.found_member(&key, &account(*number), StatusRecord::new(status));
         }
         let pages = if pack.members.len() > 100 {
-            Coverage::Pages
+            Coverage::AllPages
         } else {
-            Coverage::OnePage
+            Coverage::SinglePage
         };
         found.found_coverage(&key, pages, |_| true);
         for id in ledger
@@ -145,10 +145,10 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
                 .so_far()
                 .packs
                 .get(&key)
-                .is_some_and(|reading| !reading.has(id))
+                .is_some_and(|reading| !reading.contains(id))
             {
                 found.found_no_member(&key, id);
-                found.found_status_after(&key, pack.status.into());
+                found.found_recheck_status(&key, pack.status.into());
             }
         }
     }

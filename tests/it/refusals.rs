@@ -1,6 +1,6 @@
 //! Bad input: what is wrong is named, before anything is called.
 
-use packwatch::settings::Settings;
+use packwatch::input::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;

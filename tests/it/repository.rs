@@ -249,7 +249,7 @@ fn the_readme_shows_the_digest_as_it_lands_and_every_setting() {
         "the README shows another digest"
     );
     let asked = std::cell::RefCell::new(BTreeSet::new());
-    let _ = packwatch::settings::Settings::read(|name| {
+    let _ = packwatch::input::settings::Settings::read(|name| {
         asked.borrow_mut().insert(name.to_owned());
         None
     });

@@ -19,9 +19,9 @@ const ATTEMPTS: usize = 2;
 async fn two_regions() -> Stage {
     let mut stage = Stage::new().await;
     stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.patience.attempt = Duration::from_millis(400);
-    stage.patience.backoff = Duration::from_millis(1);
-    stage.patience.longest_backoff = Duration::from_millis(1);
+    stage.timeouts.attempt = Duration::from_millis(400);
+    stage.timeouts.initial_backoff = Duration::from_millis(1);
+    stage.timeouts.max_backoff = Duration::from_millis(1);
     for region in [REGION, FAR] {
         stage.world.put_pack(
             OWN,

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigStatuses, Patience, S3Archive, SnsNotifier};
+use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier, Timeouts};
 use packwatch::error::RunError;
 use packwatch::handler::Function;
+use packwatch::input::settings::Settings;
 use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
-use packwatch::settings::Settings;
 use packwatch_simulation::{Organization, Publish, Server, StatusRecord};
 use serde_json::{Value, json};
 
@@ -33,14 +33,14 @@ impl Clock for Hands {
     }
 }
 
-pub type RealPorts = Ports<ConfigStatuses, S3Archive, SnsNotifier, Hands>;
-pub type RealFunction = Function<ConfigStatuses, S3Archive, SnsNotifier, Hands>;
+pub type RealPorts = Ports<ConfigServiceApi, S3Store, SnsNotifier, Hands>;
+pub type RealFunction = Function<ConfigServiceApi, S3Store, SnsNotifier, Hands>;
 
 pub struct Stage {
     pub world: Organization,
     pub server: Server,
     pub env: BTreeMap<String, String>,
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     clock: Hands,
     runs: Cell<u32>,
 }
@@ -64,7 +64,7 @@ impl Stage {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
             clock: Hands(Rc::new(Cell::new(time("2026-03-01T08:00:00Z")))),
             runs: Cell::new(0),
         }
@@ -106,10 +106,10 @@ impl Stage {
     pub async fn connected(&self) -> (Settings, RealPorts) {
         let settings = Settings::read(|name| self.env.get(name).cloned())
             .expect("the stage's settings are right");
-        let loader = aws::environment()
+        let loader = aws::sdk_config()
             .endpoint_url(self.server.url())
             .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "stage"));
-        let aws = aws::connect(loader, &settings, self.patience, |name| {
+        let aws = aws::connect(loader, &settings, self.timeouts, |name| {
             self.env.get(name).cloned()
         })
         .await;

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use packwatch::aws::Patience;
+use packwatch::aws::Timeouts;
 use packwatch_simulation::{Call, Effect, Fault, Service};
 use serde_json::{Value, json};
 
@@ -21,11 +21,11 @@ async fn changed() -> Stage {
     let mut stage = Stage::new().await;
     // Three attempts: what lasts outlasts ten as well.
     stage.set("AWS_MAX_ATTEMPTS", "3");
-    stage.patience = Patience {
+    stage.timeouts = Timeouts {
         connect: Duration::from_millis(200),
         attempt: Duration::from_millis(200),
-        backoff: Duration::from_millis(2),
-        longest_backoff: Duration::from_millis(20),
+        initial_backoff: Duration::from_millis(2),
+        max_backoff: Duration::from_millis(20),
     };
     stage.set("CHAT_TOPIC_ARN", CHAT);
     stage.world.create_topic(CHAT);
@@ -295,7 +295,7 @@ async fn a_crash_at_any_call_loses_nothing() {
             ("after", Effect::Delay(Duration::from_secs(30))),
         ] {
             let mut stage = changed().await;
-            stage.patience.attempt = Duration::from_mins(1);
+            stage.timeouts.attempt = Duration::from_mins(1);
             let fault = Fault::new(effect)
                 .service(call.service)
                 .operation(&call.operation)

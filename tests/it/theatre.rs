@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
+use packwatch::input::settings::Settings;
 use packwatch::model::SnsMessage;
 use packwatch::model::TopicArn;
 use packwatch::pipeline::Ports;
@@ -21,7 +22,6 @@ use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode,
 };
 use packwatch::report::Report;
-use packwatch::settings::Settings;
 use serde_json::Value;
 
 use crate::stage::{CHAT, TOPIC, time};

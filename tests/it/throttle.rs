@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use packwatch::aws::Patience;
+use packwatch::aws::Timeouts;
 use packwatch_simulation::{Effect, Fault, RateLimit, Service};
 use serde_json::json;
 
@@ -72,10 +72,10 @@ async fn retries_wait_for_their_turn() {
 async fn a_run_that_spent_its_retries_leaves_the_next_one_in_its_process_its_own() {
     let mut stage = Stage::new().await;
     stage.world.fill(OWN, REGION, 20, 1, 1);
-    stage.patience = Patience {
-        backoff: SHORT,
-        longest_backoff: SHORT,
-        ..Patience::default()
+    stage.timeouts = Timeouts {
+        initial_backoff: SHORT,
+        max_backoff: SHORT,
+        ..Timeouts::default()
     };
     // The SDK's own retries, which the environment can ask for.
     stage.set("AWS_RETRY_MODE", "standard");

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use lambda_runtime::Context;
 use packwatch::error::RunError;
 use packwatch::handler::Function;
+use packwatch::input::settings::Settings;
 use packwatch::model::SnsMessage;
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
 use packwatch::pipeline::Ports;
 use packwatch::ports::{
@@ -19,7 +20,6 @@ use packwatch::ports::{
     PutMode,
 };
 use packwatch::report::Report;
-use packwatch::settings::Settings;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -46,7 +46,7 @@ impl ConfigApi for Slow {
 
     async fn packs(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         _: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let rows = (0..50)
@@ -60,13 +60,13 @@ impl ConfigApi for Slow {
         Ok(Page { rows, next: None })
     }
 
-    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+    async fn pack(&self, _: &SourceTarget, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
         Ok(Some(StatusRecord::new("CREATE_SUCCESSFUL")))
     }
 
     async fn members(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         pack: &PackName,
         _: Option<Filter<'_>>,
         _: Option<&str>,

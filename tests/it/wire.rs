@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
-use packwatch::aws::{ConfigStatuses, Line, Room, S3Archive, SnsNotifier, Throttles};
-use packwatch::model::Caller;
+use packwatch::aws::{
+    ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
+};
+use packwatch::model::Identity;
 use packwatch::model::Source;
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Attribute, SnsMessage};
 use packwatch::ports::{ConfigApi, ETag, Filter, Notifier, ObjectStore, PutMode};
 use serde_json::{Value, json};
@@ -27,26 +29,26 @@ fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
     (config, requests)
 }
 
-fn statuses(config: &aws_config::SdkConfig) -> ConfigStatuses {
+fn statuses(config: &aws_config::SdkConfig) -> ConfigServiceApi {
     let source = (
         aws_sdk_config::Client::new(config),
-        Line::new(Room::default(), None),
+        ThrottledCaller::new(ConcurrencyLimit::default(), None),
     );
-    ConfigStatuses::new(
-        BTreeMap::from([((Caller::Own, REGION.into()), source)]),
-        Throttles::default(),
+    ConfigServiceApi::new(
+        BTreeMap::from([((Identity::Own, REGION.into()), source)]),
+        ThrottleCounter::default(),
         aws_sdk_sts::Client::new(config),
         aws_sdk_organizations::Config::new(config),
     )
 }
 
-fn watched() -> Watched {
-    Watched {
+fn watched() -> SourceTarget {
+    SourceTarget {
         source: Source {
             caller: OWN.into(),
             region: REGION.into(),
         },
-        caller: Caller::Own,
+        caller: Identity::Own,
     }
 }
 
@@ -129,7 +131,7 @@ async fn writes_are_conditional() {
         ),
     ] {
         let (config, requests) = sdk();
-        let archive = S3Archive::new(
+        let archive = S3Store::new(
             aws_sdk_s3::Client::new(&config),
             "bucket".into(),
             std::time::Duration::from_secs(10),

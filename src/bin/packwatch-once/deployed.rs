@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use packwatch::input::settings::Settings;
 use packwatch::model::AccountId;
-use packwatch::model::Caller;
+use packwatch::model::Identity;
 use packwatch::ports::ConfigApi;
-use packwatch::settings::Settings;
 use serde::Deserialize;
 
 /// Where it runs, and with which variables: what it reads, where it keeps that, and whom it tells.
@@ -53,7 +53,7 @@ impl Deployed {
         settings: &Settings,
         source: &impl ConfigApi,
     ) -> Result<(), Elsewhere> {
-        if !settings.callers.contains(&Caller::Own) {
+        if !settings.callers.contains(&Identity::Own) {
             return Ok(());
         }
         match (self.part(4), source.identify().await) {

@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, Patience};
+use packwatch::aws::{self, Timeouts};
 use packwatch::error::RunError;
 use packwatch::handler::Function;
+use packwatch::input::settings::Settings;
 use packwatch::pipeline::Ports;
 use packwatch::ports::Clock;
-use packwatch::settings::Settings;
 
 use arguments::Arguments;
 use overheard::Overheard;
@@ -61,24 +61,23 @@ async fn run(arguments: &Arguments) -> Result<(), page::Failure> {
     let event = arguments.event()?;
     let deployed = arguments.deployed()?;
     // Outside Lambda the region is usually the profile's.
-    let region = aws::region(arguments.profile.as_deref()).await;
+    let region = aws::resolve_region(arguments.profile.as_deref()).await;
     let lookup = |name: &str| match (&deployed, name) {
         (Some(deployed), name) => deployed.variable(name),
         (None, "AWS_REGION") => region.clone(),
         (None, name) => environment(name),
     };
     let settings = Settings::read(lookup).map_err(RunError::InvalidSettings)?;
-    let loader =
-        match &arguments.profile {
-            Some(name) => aws::profile(name, region.clone()).await.map_err(|source| {
-                page::Failure::Profile {
-                    name: name.clone(),
-                    source,
-                }
+    let loader = match &arguments.profile {
+        Some(name) => aws::sdk_config_for_profile(name, region.clone())
+            .await
+            .map_err(|source| page::Failure::Profile {
+                name: name.clone(),
+                source,
             })?,
-            None => aws::environment(),
-        };
-    let aws = aws::connect(loader, &settings, Patience::default(), environment).await;
+        None => aws::sdk_config(),
+    };
+    let aws = aws::connect(loader, &settings, Timeouts::default(), environment).await;
     if let Some(deployed) = &deployed {
         deployed.admit(&settings, &aws.statuses).await?;
     }

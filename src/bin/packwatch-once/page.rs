@@ -10,7 +10,7 @@
 use std::io;
 
 use packwatch::error::RunError;
-use packwatch::model::with_causes;
+use packwatch::model::display_chain;
 use packwatch::ports::BoxError;
 use packwatch::report::{Outcome, Report};
 
@@ -53,7 +53,7 @@ pub(crate) enum Failure {
 pub(crate) fn failure(failure: &Failure) {
     match failure {
         Failure::Run(error) => eprintln!("{}: {}", error.kind(), error.story()),
-        other => eprintln!("{}", with_causes(other)),
+        other => eprintln!("{}", display_chain(other)),
     }
 }
 

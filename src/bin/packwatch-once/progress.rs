@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 
@@ -20,8 +20,8 @@ pub(crate) struct Progress<S> {
 /// What was seen on the way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    listed: BTreeSet<(Watched, PackName)>,
-    read: BTreeSet<(Watched, PackName)>,
+    listed: BTreeSet<(SourceTarget, PackName)>,
+    read: BTreeSet<(SourceTarget, PackName)>,
     /// Calls to AWS Config, retries not counted.
     pub(crate) calls: u64,
     /// Attempts that AWS Config throttled.
@@ -71,7 +71,7 @@ impl<S: ConfigApi> Progress<S> {
     }
 }
 
-fn failure(source: &Watched, pack: Option<&PackName>, cause: &ApiError) -> String {
+fn failure(source: &SourceTarget, pack: Option<&PackName>, cause: &ApiError) -> String {
     let pack = pack.map_or_else(String::new, |pack| format!(", pack {pack}"));
     let ApiError {
         operation,
@@ -91,7 +91,7 @@ impl<S: ConfigApi> ConfigApi for Progress<S> {
 
     async fn packs(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let answer = self.source.packs(source, token).await;
@@ -110,7 +110,7 @@ impl<S: ConfigApi> ConfigApi for Progress<S> {
 
     async fn pack(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         pack: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
         let answer = self.source.pack(source, pack).await;
@@ -124,7 +124,7 @@ impl<S: ConfigApi> ConfigApi for Progress<S> {
 
     async fn members(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
 use packwatch::ports::{BoxError, Clock, ConfigApi, Filter, MembersError, Page};
 
@@ -176,7 +176,7 @@ impl Statuses {
         }
     }
 
-    async fn answer(&self, watched: &Watched) -> Result<&World, ApiError> {
+    async fn answer(&self, watched: &SourceTarget) -> Result<&World, ApiError> {
         turn().await;
         let refused = self.world.read_fault.get() == Some(ReadFault::Refused);
         if refused {
@@ -209,7 +209,7 @@ impl ConfigApi for Statuses {
 
     async fn packs(
         &self,
-        watched: &Watched,
+        watched: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let world = self.answer(watched).await?;
@@ -226,7 +226,7 @@ impl ConfigApi for Statuses {
 
     async fn pack(
         &self,
-        watched: &Watched,
+        watched: &SourceTarget,
         name: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
         let world = self.answer(watched).await?;
@@ -238,7 +238,7 @@ impl ConfigApi for Statuses {
 
     async fn members(
         &self,
-        watched: &Watched,
+        watched: &SourceTarget,
         name: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use packwatch::error::RunError;
-use packwatch::event::{Request, Trigger};
+use packwatch::input::event::{ManualRequest, Trigger};
+use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::settings::Settings;
 use packwatch::model::AccountId;
 use packwatch::pipeline::{self, Ports};
-use packwatch::plan::{Invocation, Plan};
 use packwatch::report::{Outcome, Report};
-use packwatch::settings::Settings;
 
 use super::script::{Answer, Answers, Call, Knows, Played, Script, Time, at};
 use crate::stage::OWN;
@@ -225,15 +225,15 @@ impl Executions {
         (waiting, played.knows.take(), end)
     }
 
-    fn plan(&self, identity: &Identity) -> Plan {
+    fn plan(&self, identity: &Identity) -> RunPlan {
         let invocation = Invocation {
             request_id: identity.run.clone(),
             execution: identity.token.clone(),
             deadline: at(identity.deadline),
             now: at(identity.started),
         };
-        Plan::make(
-            Trigger::Manual(Request::default()),
+        RunPlan::new(
+            Trigger::Manual(ManualRequest::default()),
             &self.settings,
             invocation,
         )

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use packwatch::model::SnsMessage;
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
@@ -70,7 +70,7 @@ pub enum Answer {
     Object(Option<(Bytes, String)>),
     Stored(String),
     Lost,
-    Unanswered,
+    TimeoutCount,
     Refused,
     Failing(Accounts),
     Delivery,
@@ -153,7 +153,7 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Script<'_, F> {
         knows.recalls += usize::from(call.is_recall());
         knows.refused |= matches!(
             (&call, &answer),
-            (Call::Publish { .. }, Answer::Refused | Answer::Unanswered)
+            (Call::Publish { .. }, Answer::Refused | Answer::TimeoutCount)
         );
         if let Answer::Failing(failing) = &answer {
             knows.found = Some((*failing, knows.now));
@@ -183,7 +183,7 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Script<'_,
 
     async fn packs(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         _: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let mut knows = self.0.knows.borrow_mut();
@@ -201,13 +201,13 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Script<'_,
         })
     }
 
-    async fn pack(&self, _: &Watched, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+    async fn pack(&self, _: &SourceTarget, _: &PackName) -> Result<Option<StatusRecord>, ApiError> {
         Ok(Some(StatusRecord::new("CREATE_IN_PROGRESS")))
     }
 
     async fn members(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         _: &PackName,
         _: Option<Filter<'_>>,
         _: Option<&str>,

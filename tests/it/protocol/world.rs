@@ -214,7 +214,7 @@ impl World {
         match (effect, call) {
             (Effect::Refused, _) => return Answer::Refused,
             (Effect::Conflict, _) => return Answer::Lost,
-            (Effect::NotLanded, _) => return Answer::Unanswered,
+            (Effect::NotLanded, _) => return Answer::TimeoutCount,
             (Effect::Done | Effect::Landed, _) => {}
         }
         let answer = match call {
@@ -241,7 +241,7 @@ impl World {
             }
         };
         if effect == Effect::Landed {
-            Answer::Unanswered
+            Answer::TimeoutCount
         } else {
             answer
         }

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use packwatch::model::Watched;
+use packwatch::model::SourceTarget;
 use packwatch::model::{Account, AccountId, ApiError, PackName, Status, StatusKind, StatusRecord};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use tokio::time::sleep;
@@ -146,7 +146,7 @@ impl ConfigApi for Organization {
 
     async fn packs(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let packs = self.call().await;
@@ -157,7 +157,11 @@ impl ConfigApi for Organization {
         Ok(page(rows, self.packs_a_page, token, false, |_| true))
     }
 
-    async fn pack(&self, _: &Watched, name: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+    async fn pack(
+        &self,
+        _: &SourceTarget,
+        name: &PackName,
+    ) -> Result<Option<StatusRecord>, ApiError> {
         Ok(self
             .call()
             .await
@@ -167,7 +171,7 @@ impl ConfigApi for Organization {
 
     async fn members(
         &self,
-        _: &Watched,
+        _: &SourceTarget,
         name: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,

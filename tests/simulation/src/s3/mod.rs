@@ -212,9 +212,9 @@ impl World {
         deleted: bool,
     ) -> String {
         // Scattered, so that nobody takes it for a counter or for the MD5 that it is not under KMS.
-        let scatter =
+        let stable_hash =
             u128::from(self.next_serial()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        let etag = format!("\"{scatter:032x}\"");
+        let etag = format!("\"{stable_hash:032x}\"");
         let version = Version {
             body,
             content_type,

@@ -2,18 +2,19 @@
 
 use futures_util::{StreamExt, future, stream};
 
-use super::Reader;
-use super::calls::{Chain, OUT_OF_TIME};
-use super::choice::{self, FAILING, Reading};
+use super::collector::Collector;
+use super::observation::Coverage;
+use super::pagination::MemberPages;
+use super::strategy::{self, FAILING, ReadStrategy};
 use crate::ledger::{LargePack, Ledger};
-use crate::model::Watched;
+use crate::model::SourceTarget;
 use crate::model::{AccountId, FailureKey, GapKey, PackKey, Status, StatusKind};
-use crate::observation::Coverage;
+use crate::ports::DEADLINE_EXCEEDED;
 use crate::ports::{ConfigApi, Filter, MembersError, PAGE_SIZE};
 
-impl<S: ConfigApi> Reader<'_, S> {
-    pub(super) async fn read_pack(&self, watched: &Watched, pack: &PackKey, ledger: &Ledger) {
-        match self.read_members(watched, pack, ledger).await {
+impl<S: ConfigApi> Collector<'_, S> {
+    pub(super) async fn read_pack(&self, target: &SourceTarget, pack: &PackKey, ledger: &Ledger) {
+        match self.read_members(target, pack, ledger).await {
             Ok(coverage) => self.found_coverage(pack, ledger, coverage),
             Err(unread) => self.found_unread(pack, unread),
         }
@@ -21,41 +22,45 @@ impl<S: ConfigApi> Reader<'_, S> {
 
     async fn read_members(
         &self,
-        watched: &Watched,
+        target: &SourceTarget,
         pack: &PackKey,
         ledger: &Ledger,
     ) -> Result<Coverage, MembersError> {
         let large = large(pack, ledger);
         let members = ledger.open_in(pack).filter(|(key, _)| !key.is_pack());
-        let reading = choice::reading(large, members.map(|(_, open)| &open.row.status));
-        let mut all = Chain::default();
-        if reading == Reading::Page {
-            self.next_page(watched, pack, &mut all).await?;
+        let reading = strategy::reading(large, members.map(|(_, open)| &open.row.status));
+        let mut all = MemberPages::default();
+        if reading == ReadStrategy::FirstPage {
+            self.next_page(target, pack, &mut all).await?;
         }
         let filters_save_calls =
-            reading != Reading::Whole && !all.ended && self.read_failing(watched, pack).await?;
+            reading != ReadStrategy::Full && !all.ended && self.read_failing(target, pack).await?;
         let pages = if filters_save_calls {
-            choice::pages_instead_of_names(self.unseen(pack, ledger).len(), large)
+            strategy::pages_worth_scanning(self.unseen_open_accounts(pack, ledger).len(), large)
         } else {
             usize::MAX
         };
-        self.read_on(watched, pack, &mut all, pages).await?;
-        self.prove_absences(watched, pack, ledger, all.coverage())
+        self.read_pages(target, pack, &mut all, pages).await?;
+        self.confirm_absences(target, pack, ledger, all.coverage())
             .await?;
         Ok(all.coverage())
     }
 
     /// Reads the failing members by their statuses, side by side; or finds that this saves nothing,
     /// and stops.
-    async fn read_failing(&self, watched: &Watched, pack: &PackKey) -> Result<bool, MembersError> {
+    async fn read_failing(
+        &self,
+        target: &SourceTarget,
+        pack: &PackKey,
+    ) -> Result<bool, MembersError> {
         let statuses = FAILING.map(Status::from);
         let mut chains = statuses
             .each_ref()
-            .map(|status| Chain::of(Filter::Status(status)));
+            .map(|status| MemberPages::filtered(Filter::Status(status)));
         let first = future::join_all(
             chains
                 .iter_mut()
-                .map(|chain| self.next_page(watched, pack, chain)),
+                .map(|chain| self.next_page(target, pack, chain)),
         )
         .await;
         let rows = first
@@ -68,12 +73,12 @@ impl<S: ConfigApi> Reader<'_, S> {
             .zip(rows)
             .any(|(chain, rows)| !chain.ended && rows < PAGE_SIZE.into())
         {
-            self.found.borrow_mut().found_sparse(pack);
+            self.builder.borrow_mut().found_ineffective_filters(pack);
             return Ok(false);
         }
         let rest = chains
             .iter_mut()
-            .map(|chain| self.read_on(watched, pack, chain, usize::MAX));
+            .map(|chain| self.read_pages(target, pack, chain, usize::MAX));
         future::join_all(rest)
             .await
             .into_iter()
@@ -83,30 +88,32 @@ impl<S: ConfigApi> Reader<'_, S> {
 
     /// Asks by name for every open failure whose account was not seen, and, where one is absent,
     /// for the pack, whose own status says whether its rows are being rewritten.
-    async fn prove_absences(
+    async fn confirm_absences(
         &self,
-        watched: &Watched,
+        target: &SourceTarget,
         pack: &PackKey,
         ledger: &Ledger,
         coverage: Coverage,
     ) -> Result<(), MembersError> {
-        if coverage != Coverage::OnePage {
-            stream::iter(&self.unseen(pack, ledger))
-                .map(|account| self.ask_for_member(watched, pack, account))
+        if coverage != Coverage::SinglePage {
+            stream::iter(&self.unseen_open_accounts(pack, ledger))
+                .map(|account| self.get_member(target, pack, account))
                 .buffer_unordered(self.concurrency)
                 .collect::<Vec<_>>()
                 .await
                 .into_iter()
                 .collect::<Result<(), MembersError>>()?;
         }
-        if !self.unseen(pack, ledger).is_empty() {
+        if !self.unseen_open_accounts(pack, ledger).is_empty() {
             match self
-                .ask_for_pack(watched, &pack.pack)
+                .get_pack(target, &pack.pack)
                 .await
                 .map_err(MembersError::Api)?
             {
                 Some(row) if row.kind() != StatusKind::Deleted => {
-                    self.found.borrow_mut().found_status_after(pack, row.status);
+                    self.builder
+                        .borrow_mut()
+                        .found_recheck_status(pack, row.status);
                 }
                 _ => return Err(MembersError::NoSuchPack),
             }
@@ -115,40 +122,40 @@ impl<S: ConfigApi> Reader<'_, S> {
     }
 
     /// Whose failure is open, and who was not seen in this run.
-    fn unseen(&self, pack: &PackKey, ledger: &Ledger) -> Vec<AccountId> {
-        let found = self.found.borrow();
-        let Some(reading) = found.so_far().packs.get(pack) else {
+    fn unseen_open_accounts(&self, pack: &PackKey, ledger: &Ledger) -> Vec<AccountId> {
+        let builder = self.builder.borrow();
+        let Some(reading) = builder.so_far().packs.get(pack) else {
             return Vec::new();
         };
         let open = ledger
             .open_in(pack)
             .filter(|(key, _)| self.scope.covers(key));
         open.filter_map(|(key, _)| key.account_id.clone())
-            .filter(|account| !reading.has(account))
+            .filter(|account| !reading.contains(account))
             .collect()
     }
 
-    async fn ask_for_member(
+    async fn get_member(
         &self,
-        watched: &Watched,
+        target: &SourceTarget,
         pack: &PackKey,
         account: &AccountId,
     ) -> Result<(), MembersError> {
-        self.read_on(
-            watched,
+        self.read_pages(
+            target,
             pack,
-            &mut Chain::of(Filter::Account(account)),
+            &mut MemberPages::filtered(Filter::Account(account)),
             usize::MAX,
         )
         .await?;
-        let mut found = self.found.borrow_mut();
-        if found
+        let mut builder = self.builder.borrow_mut();
+        if builder
             .so_far()
             .packs
             .get(pack)
-            .is_some_and(|reading| !reading.has(account))
+            .is_some_and(|reading| !reading.contains(account))
         {
-            found.found_no_member(pack, account);
+            builder.found_no_member(pack, account);
         }
         Ok(())
     }
@@ -156,25 +163,21 @@ impl<S: ConfigApi> Reader<'_, S> {
     /// Reads whole, besides, the packs for which that is due. There are few at a time; they share
     /// the calls page by page, so that one that is too large for the time left keeps no other from
     /// its end.
-    pub(super) async fn read_besides(&self, watched: &Watched, ledger: &Ledger) {
+    pub(super) async fn run_full_scans(&self, target: &SourceTarget, ledger: &Ledger) {
         let due: Vec<PackKey> = {
-            let found = self.found.borrow();
-            let now = found.so_far().started_at;
-            let packs = found.so_far().packs.iter().filter(|(pack, reading)| {
-                pack.source == watched.source
-                    && reading.coverage == Coverage::Failing
-                    && self.is_due_besides(pack, reading.row.kind(), ledger, now)
+            let builder = self.builder.borrow();
+            let now = builder.so_far().started_at;
+            let packs = builder.so_far().packs.iter().filter(|(pack, reading)| {
+                pack.source == target.source
+                    && reading.coverage == Coverage::FailingOnly
+                    && self.full_scan_due(pack, reading.row.kind(), ledger, now)
             });
             packs.map(|(pack, _)| pack.clone()).collect()
         };
-        future::join_all(
-            due.iter()
-                .map(|pack| self.read_besides_pack(watched, pack, ledger)),
-        )
-        .await;
+        future::join_all(due.iter().map(|pack| self.full_scan(target, pack, ledger))).await;
     }
 
-    fn is_due_besides(
+    fn full_scan_due(
         &self,
         pack: &PackKey,
         kind: StatusKind,
@@ -187,16 +190,16 @@ impl<S: ConfigApi> Reader<'_, S> {
             .get(&itself)
             .filter(|_| kind == StatusKind::InProgress);
         self.scope.covers(&itself)
-            && (large.is_some_and(|large| choice::is_daily_due(pack, large, now))
-                || moving.is_some_and(|itself| choice::is_moving_due(itself, large, now)))
+            && (large.is_some_and(|large| strategy::daily_scan_due(pack, large, now))
+                || moving.is_some_and(|itself| strategy::in_progress_scan_due(itself, large, now)))
     }
 
-    async fn read_besides_pack(&self, watched: &Watched, pack: &PackKey, ledger: &Ledger) {
-        let mut all = Chain::default();
-        match self.read_on(watched, pack, &mut all, usize::MAX).await {
+    async fn full_scan(&self, target: &SourceTarget, pack: &PackKey, ledger: &Ledger) {
+        let mut all = MemberPages::default();
+        match self.read_pages(target, pack, &mut all, usize::MAX).await {
             Ok(()) => self.found_coverage(pack, ledger, all.coverage()),
             // What must be known of the pack in every run is known.
-            Err(MembersError::Api(cause)) if cause.code == OUT_OF_TIME => {}
+            Err(MembersError::Api(cause)) if cause.code == DEADLINE_EXCEEDED => {}
             Err(unread) => self.found_unread(pack, unread),
         }
     }
@@ -204,16 +207,16 @@ impl<S: ConfigApi> Reader<'_, S> {
     fn found_coverage(&self, pack: &PackKey, ledger: &Ledger, coverage: Coverage) {
         let is_open =
             |account: &AccountId| ledger.open.contains_key(&FailureKey::member(pack, account));
-        self.found
+        self.builder
             .borrow_mut()
             .found_coverage(pack, coverage, is_open);
     }
 
     fn found_unread(&self, pack: &PackKey, unread: MembersError) {
-        let mut found = self.found.borrow_mut();
+        let mut builder = self.builder.borrow_mut();
         match unread {
-            MembersError::NoSuchPack => found.found_no_pack(pack),
-            MembersError::Api(cause) => found.found_gap(GapKey::pack(pack), cause),
+            MembersError::NoSuchPack => builder.found_no_pack(pack),
+            MembersError::Api(cause) => builder.found_gap(GapKey::pack(pack), cause),
         }
     }
 }

@@ -18,12 +18,12 @@ pub enum Trigger {
         scheduled_at: Timestamp,
     },
     /// A person, or `{}`.
-    Manual(Request),
+    Manual(ManualRequest),
 }
 
 /// What a person asked for; the default is a full run.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Request {
+pub struct ManualRequest {
     /// Globs on pack names; `None` does not narrow.
     pub packs: Option<Vec<String>>,
     /// Member accounts; `None` does not narrow.
@@ -33,12 +33,12 @@ pub struct Request {
     /// Read, compare and say; write and publish nothing.
     pub dry_run: bool,
     /// When a digest is sent.
-    pub announce: Announce,
+    pub announce: NotifyMode,
 }
 
 /// When a digest is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Announce {
+pub enum NotifyMode {
     /// When something changed.
     #[default]
     Changes,
@@ -67,9 +67,9 @@ impl Trigger {
         };
         let value: Value = serde_json::from_str(event).map_err(unreadable)?;
         if value.is_object()
-            && let KeyTwice(Some(key)) = serde_json::from_str(event).map_err(unreadable)?
+            && let DuplicateKey(Some(key)) = serde_json::from_str(event).map_err(unreadable)?
         {
-            return refuse(format!(
+            return invalid(format!(
                 "{} is there twice; accepted is each key once",
                 quoted(&key)
             ));
@@ -80,7 +80,7 @@ impl Trigger {
     /// Makes sense of an event, or says what is wrong with it.
     pub fn parse(event: &Value) -> Result<Self, InvalidEvent> {
         let Value::Object(keys) = event else {
-            return refuse(format!(
+            return invalid(format!(
                 "the event must be a JSON object such as {{}}, but is {}",
                 kind(event)
             ));
@@ -91,37 +91,37 @@ impl Trigger {
         if keys.contains_key("trigger") || keys.contains_key("scheduled_at") {
             return schedule_input(keys);
         }
-        Request::parse(keys).map(Self::Manual)
+        ManualRequest::parse(keys).map(Self::Manual)
     }
 }
 
 /// The first key that an object has twice.
-struct KeyTwice(Option<String>);
+struct DuplicateKey(Option<String>);
 
-impl<'de> Deserialize<'de> for KeyTwice {
+impl<'de> Deserialize<'de> for DuplicateKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Keys)
+        deserializer.deserialize_map(DuplicateKeyVisitor)
     }
 }
 
 /// Looks at the keys of an object.
-struct Keys;
+struct DuplicateKeyVisitor;
 
-impl<'de> Visitor<'de> for Keys {
-    type Value = KeyTwice;
+impl<'de> Visitor<'de> for DuplicateKeyVisitor {
+    type Value = DuplicateKey;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeyTwice, A::Error> {
-        let (mut seen, mut twice) = (BTreeSet::new(), None);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DuplicateKey, A::Error> {
+        let (mut seen, mut duplicate) = (BTreeSet::new(), None);
         while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
             if let Some(again) = seen.replace(key) {
-                twice.get_or_insert(again);
+                duplicate.get_or_insert(again);
             }
         }
-        Ok(KeyTwice(twice))
+        Ok(DuplicateKey(duplicate))
     }
 }
 
@@ -132,17 +132,17 @@ fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
     match keys.get("detail-type") {
         Some(Value::String(kind)) if kind == "Scheduled Event" => {}
         other => {
-            return refuse(format!(
+            return invalid(format!(
                 "\"detail-type\" is {}; of EventBridge's events only \"Scheduled Event\" is accepted",
-                shown(other)
+                display_value(other)
             ));
         }
     }
     if let Some(ours) = keys
         .keys()
-        .find(|key| Request::KEYS.contains(&key.as_str()))
+        .find(|key| ManualRequest::KEYS.contains(&key.as_str()))
     {
-        return refuse(format!(
+        return invalid(format!(
             "{} is not accepted in a scheduled event; send it in a manual request",
             quoted(ours)
         ));
@@ -156,7 +156,7 @@ fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
         .keys()
         .find(|key| !matches!(key.as_str(), "trigger" | "scheduled_at"))
     {
-        return refuse(format!(
+        return invalid(format!(
             "{} is not accepted beside \"trigger\"; a schedule sends \"trigger\" and \"scheduled_at\" alone",
             quoted(unknown)
         ));
@@ -165,9 +165,9 @@ fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
         Some(Value::String(word)) if word == "schedule" => {
             scheduled("scheduled_at", keys.get("scheduled_at"))
         }
-        other => refuse(format!(
+        other => invalid(format!(
             "\"trigger\" is {}; accepted is \"schedule\"",
-            shown(other)
+            display_value(other)
         )),
     }
 }
@@ -180,7 +180,7 @@ fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> 
         .ok_or_else(|| {
             InvalidEvent(format!(
                 "\"{key}\" is {}; accepted is an RFC 3339 time such as \"2026-01-31T08:15:00Z\"",
-                shown(value)
+                display_value(value)
             ))
         })
 }
@@ -212,7 +212,7 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
     if plain { text.parse().ok() } else { None }
 }
 
-impl Request {
+impl ManualRequest {
     const KEYS: [&str; 5] = ["packs", "accounts", "regions", "dry_run", "announce"];
 
     fn parse(keys: &Map<String, Value>) -> Result<Self, InvalidEvent> {
@@ -220,7 +220,7 @@ impl Request {
         for (key, value) in keys {
             match key.as_str() {
                 "packs" => {
-                    request.packs = Some(words(
+                    request.packs = Some(string_list(
                         key,
                         value,
                         "globs on pack names such as [\"baseline*\"]",
@@ -228,19 +228,20 @@ impl Request {
                 }
                 "accounts" => request.accounts = Some(accounts(key, value)?),
                 "regions" => {
-                    request.regions = Some(words(key, value, "regions such as [\"eu-west-1\"]")?)
+                    request.regions =
+                        Some(string_list(key, value, "regions such as [\"eu-west-1\"]")?)
                 }
                 "dry_run" => {
                     request.dry_run = value.as_bool().ok_or_else(|| {
                         InvalidEvent(format!(
                             "\"dry_run\" is {}; accepted is true or false",
-                            shown(Some(value))
+                            display_value(Some(value))
                         ))
                     })?;
                 }
                 "announce" => request.announce = announce(value)?,
                 unknown => {
-                    return refuse(format!(
+                    return invalid(format!(
                         "{} is not a key of a manual request; accepted are {REQUEST_KEYS}",
                         quoted(unknown)
                     ));
@@ -251,23 +252,23 @@ impl Request {
     }
 }
 
-fn announce(value: &Value) -> Result<Announce, InvalidEvent> {
+fn announce(value: &Value) -> Result<NotifyMode, InvalidEvent> {
     match value.as_str() {
-        Some("changes") => Ok(Announce::Changes),
-        Some("always") => Ok(Announce::Always),
-        Some("never") => Ok(Announce::Never),
-        _ => refuse(format!(
+        Some("changes") => Ok(NotifyMode::Changes),
+        Some("always") => Ok(NotifyMode::Always),
+        Some("never") => Ok(NotifyMode::Never),
+        _ => invalid(format!(
             "\"announce\" is {}; accepted is \"changes\", \"always\" or \"never\"",
-            shown(Some(value))
+            display_value(Some(value))
         )),
     }
 }
 
 fn accounts(key: &str, value: &Value) -> Result<Vec<AccountId>, InvalidEvent> {
     let accepted = "12-digit account ids as strings such as [\"111122223333\"]";
-    let ids = words(key, value, accepted)?;
+    let ids = string_list(key, value, accepted)?;
     match ids.iter().find(|id| !AccountId::is_valid(id)) {
-        Some(wrong) => refuse(format!(
+        Some(wrong) => invalid(format!(
             "\"{key}\" holds {}; accepted are {accepted}",
             quoted(wrong)
         )),
@@ -276,7 +277,7 @@ fn accounts(key: &str, value: &Value) -> Result<Vec<AccountId>, InvalidEvent> {
 }
 
 /// A list of strings that says something: an empty one could be meant as all or as none.
-fn words(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, InvalidEvent> {
+fn string_list(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, InvalidEvent> {
     value
         .as_array()
         .filter(|items| !items.is_empty())
@@ -290,12 +291,12 @@ fn words(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, Invali
         .ok_or_else(|| {
             InvalidEvent(format!(
                 "\"{key}\" is {}; accepted is a list, not empty, of {accepted}",
-                shown(Some(value))
+                display_value(Some(value))
             ))
         })
 }
 
-fn refuse<T>(message: String) -> Result<T, InvalidEvent> {
+fn invalid<T>(message: String) -> Result<T, InvalidEvent> {
     Err(InvalidEvent(message))
 }
 
@@ -311,20 +312,27 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// A value as a refusal shows it: whole when short.
-fn shown(value: Option<&Value>) -> String {
-    value.map_or_else(|| "missing".to_owned(), |value| shorten(&value.to_string()))
+fn display_value(value: Option<&Value>) -> String {
+    value.map_or_else(
+        || "missing".to_owned(),
+        |value| truncate(&value.to_string()),
+    )
 }
 
 /// A text as a refusal shows it.
 pub(crate) fn quoted(text: &str) -> String {
-    shorten(&Value::from(text).to_string())
+    truncate(&Value::from(text).to_string())
 }
 
 /// On one line, because a refusal is one.
-fn shorten(text: &str) -> String {
-    let shown: String = text.chars().take(80).collect();
-    let ending = if shown.len() < text.len() { "..." } else { "" };
-    shown
+fn truncate(text: &str) -> String {
+    let display_value: String = text.chars().take(80).collect();
+    let ending = if display_value.len() < text.len() {
+        "..."
+    } else {
+        ""
+    };
+    display_value
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .chain(ending.chars())

@@ -1,9 +1,12 @@
 //! What this run is: its names, its scope, its time and what it may write. After the plan nothing
 //! chooses.
 
-use crate::event::{Announce, InvalidEvent, Request, Trigger, quoted};
-use crate::model::{AccountId, Caller, Globs, Policy, Region, Scope, Source, TopicArn, Watched};
-use crate::settings::{InvalidSettings, Settings};
+use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger, quoted};
+use crate::input::settings::{InvalidSettings, Settings};
+use crate::model::{
+    AccountId, Identity, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,
+    TopicArn,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -22,7 +25,7 @@ pub struct Invocation {
 
 /// One run, decided.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct RunPlan {
     /// The id of the run, Lambda's request id.
     pub run_id: String,
     /// The token of this execution: two executions can have the same run id.
@@ -34,9 +37,9 @@ pub struct Plan {
     /// When the run began.
     pub started_at: Timestamp,
     /// What is not read by then is a gap.
-    pub read_by: Timestamp,
+    pub read_deadline: Timestamp,
     /// The end of the invocation.
-    pub ends_at: Timestamp,
+    pub deadline: Timestamp,
     /// The key of the snapshot, if the name is free.
     pub snapshot_key: String,
     /// The key of the newest snapshot of a full run.
@@ -46,17 +49,17 @@ pub struct Plan {
     /// The bucket of all three, for people.
     pub bucket: String,
     /// The function's own region, for links.
-    pub home: Region,
+    pub home_region: Region,
     /// The callers and the regions that each is read in.
-    pub callers: Vec<Caller>,
+    pub callers: Vec<Identity>,
     /// The regions to read.
     pub regions: BTreeSet<Region>,
     /// Packs that the settings include.
-    pub include: Globs,
+    pub include: PackGlobs,
     /// Packs that the settings exclude.
-    pub exclude: Globs,
+    pub exclude: PackGlobs,
     /// Packs that the request narrows to.
-    pub packs: Option<Globs>,
+    pub packs: Option<PackGlobs>,
     /// Member accounts that the request narrows to.
     pub accounts: Option<BTreeSet<AccountId>>,
     /// Whether the request narrowed anything.
@@ -64,9 +67,9 @@ pub struct Plan {
     /// Write and publish nothing.
     pub dry_run: bool,
     /// When a digest is sent.
-    pub announce: Announce,
+    pub announce: NotifyMode,
     /// Which failures are told.
-    pub policy: Policy,
+    pub policy: NotificationPolicy,
     /// The topic of the digest.
     pub topic: TopicArn,
     /// The topic for chat.
@@ -80,17 +83,17 @@ pub struct Plan {
 }
 
 /// The time kept for storing and publishing: this share of what is left, and at most
-/// [`KEPT_AT_MOST`].
-const KEPT_SHARE: i32 = 5;
+/// [`MAX_RESERVED`].
+const RESERVED_FRACTION: i32 = 5;
 
-const KEPT_AT_MOST: SignedDuration = SignedDuration::from_secs(20);
+const MAX_RESERVED: SignedDuration = SignedDuration::from_secs(20);
 
 /// A deadline in the past is none: local emulators send numbers that are no epoch time.
 const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
-impl Plan {
+impl RunPlan {
     /// Decides the run, or refuses the event.
-    pub fn make(
+    pub fn new(
         trigger: Trigger,
         settings: &Settings,
         invocation: Invocation,
@@ -103,7 +106,7 @@ impl Plan {
         } = invocation;
         let (word, scheduled_at, request) = match trigger {
             Trigger::Schedule { scheduled_at } => {
-                ("schedule", Some(scheduled_at), Request::default())
+                ("schedule", Some(scheduled_at), ManualRequest::default())
             }
             Trigger::Manual(request) => ("manual", None, request),
         };
@@ -114,7 +117,7 @@ impl Plan {
         let packs = request
             .packs
             .as_ref()
-            .map(|globs| Globs::parse(globs.iter().map(String::as_str)))
+            .map(|globs| PackGlobs::parse(globs.iter().map(String::as_str)))
             .transpose();
         let packs = packs.map_err(|fault| {
             InvalidEvent(format!(
@@ -126,23 +129,23 @@ impl Plan {
         } else {
             UNKNOWN_DEADLINE
         };
-        let kept = (left / KEPT_SHARE).min(KEPT_AT_MOST);
+        let kept = (left / RESERVED_FRACTION).min(MAX_RESERVED);
         let named_at = scheduled_at.unwrap_or(now);
         Ok(Self {
             trigger: word,
             scheduled_at,
             started_at: now,
-            read_by: now + (left - kept),
-            ends_at: now + left,
+            read_deadline: now + (left - kept),
+            deadline: now + left,
             snapshot_key: settings.key(&format!(
                 "{}{}.json",
                 named_at.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
-                name(&request_id)
+                key_segment(&request_id)
             )),
             latest_key: settings.key("latest.json"),
             ledger_key: settings.key("ledger.json"),
             bucket: settings.bucket.clone(),
-            home: settings.home.clone(),
+            home_region: settings.home_region.clone(),
             callers: settings.callers.clone(),
             regions,
             include: settings.include.clone(),
@@ -154,8 +157,8 @@ impl Plan {
                 .map(|accounts| accounts.into_iter().collect()),
             dry_run: request.dry_run,
             announce: request.announce,
-            policy: Policy {
-                ignore: settings.ignore.clone(),
+            policy: NotificationPolicy {
+                ignored_accounts: settings.ignored_accounts.clone(),
                 announce_after: settings.announce_after,
                 remind_after: settings.remind_after,
             },
@@ -176,13 +179,13 @@ impl Plan {
 
     /// The sources, each with the caller it is read as. `own` is the function's own account, or
     /// `self`.
-    pub fn watched(&self, own: &AccountId) -> Result<Vec<Watched>, InvalidSettings> {
+    pub fn targets(&self, own: &AccountId) -> Result<Vec<SourceTarget>, InvalidSettings> {
         let mut accounts = BTreeSet::new();
-        let mut watched = Vec::new();
+        let mut targets = Vec::new();
         for caller in &self.callers {
             let account = match caller {
-                Caller::Own => own,
-                Caller::Role(role) => &role.account,
+                Identity::Own => own,
+                Identity::Role(role) => &role.account,
             };
             if !accounts.insert(account) {
                 let callers: Vec<_> = self.callers.iter().map(ToString::to_string).collect();
@@ -192,7 +195,7 @@ impl Plan {
                     callers.join(",")
                 )]));
             }
-            watched.extend(self.regions.iter().map(|region| Watched {
+            targets.extend(self.regions.iter().map(|region| SourceTarget {
                 source: Source {
                     caller: account.clone(),
                     region: region.clone(),
@@ -200,16 +203,16 @@ impl Plan {
                 caller: caller.clone(),
             }));
         }
-        watched.sort();
-        Ok(watched)
+        targets.sort();
+        Ok(targets)
     }
 
     /// What the run looks at.
-    pub fn scope(&self, watched: &[Watched], identified: bool) -> Scope {
+    pub fn scope(&self, targets: &[SourceTarget], identified: bool) -> Scope {
         Scope {
-            sources: watched
+            sources: targets
                 .iter()
-                .map(|watched| watched.source.clone())
+                .map(|targets| targets.source.clone())
                 .collect(),
             identified,
             include: self.include.clone(),
@@ -241,18 +244,18 @@ fn watched_regions(
     match asked.difference(&settings.regions).next() {
         None => Ok(asked),
         Some(stranger) => {
-            let watched: Vec<_> = settings.regions.iter().map(Region::as_str).collect();
+            let targets: Vec<_> = settings.regions.iter().map(Region::as_str).collect();
             Err(InvalidEvent(format!(
                 "\"regions\" holds {}, which is not watched; accepted are {}",
                 quoted(stranger.as_str()),
-                watched.join(", ")
+                targets.join(", ")
             )))
         }
     }
 }
 
 /// A request id as a part of a key: Lambda's own are UUIDs and stay as they are.
-fn name(request_id: &str) -> String {
+fn key_segment(request_id: &str) -> String {
     request_id
         .chars()
         .map(|c| {

@@ -9,26 +9,26 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
+use crate::collect::Observation;
 use crate::ledger::Ledger;
 use crate::model::Scope;
-use crate::model::with_causes;
+use crate::model::display_chain;
 use crate::model::{Account, AccountId, StatusKind};
-use crate::observation::Observation;
 use crate::ports::ConfigApi;
 
 /// Accounts that one run asks about.
-const IN_A_RUN: usize = 50;
+const MAX_LOOKUPS_PER_RUN: usize = 50;
 /// Calls in flight: all that call AWS Organizations share one small limit.
-const IN_FLIGHT: usize = 4;
+const MAX_CONCURRENCY: usize = 4;
 /// How long names are waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// So many calls may fail: one may be about an odd account, but what denies or throttles three does
 /// so with the next.
-const FAILURES: usize = 3;
+const MAX_FAILURES: usize = 3;
 
 /// Asks about accounts that fail, or failed until now, and have no good name.
-pub async fn look_up<S: ConfigApi>(
+pub async fn resolve<S: ConfigApi>(
     source: &S,
     observation: &Observation,
     ledger: &Ledger,
@@ -39,19 +39,19 @@ pub async fn look_up<S: ConfigApi>(
     let asked = unnamed(observation, ledger, scope, observation.ended_at);
     let mut answers = stream::iter(&asked)
         .map(|id| async move { (id, source.account(id).await) })
-        .buffered(IN_FLIGHT);
-    let until = until.min(Instant::now() + PATIENCE);
+        .buffered(MAX_CONCURRENCY);
+    let until = until.min(Instant::now() + LOOKUP_TIMEOUT);
     let mut failures = Vec::new();
-    while failures.len() < FAILURES {
+    while failures.len() < MAX_FAILURES {
         match timeout_at(until, answers.next()).await {
             Ok(Some((id, Ok(account)))) => {
                 found.insert(id.clone(), account);
             }
             Ok(Some((id, Err(cause)))) => {
-                failures.push(format!("{id}: {}", with_causes(cause.as_ref())))
+                failures.push(format!("{id}: {}", display_chain(cause.as_ref())))
             }
             Ok(None) => break,
-            Err(_) => failures.resize_with(FAILURES, || {
+            Err(_) => failures.resize_with(MAX_FAILURES, || {
                 "AWS Organizations did not answer in time".to_owned()
             }),
         }
@@ -100,5 +100,9 @@ fn unnamed(
         .filter(|id| !named(id).is_some_and(|named| named.is_fresh(now)))
         .collect();
     asked.sort_by_key(|id| named(id).map(|named| named.at));
-    asked.into_iter().take(IN_A_RUN).cloned().collect()
+    asked
+        .into_iter()
+        .take(MAX_LOOKUPS_PER_RUN)
+        .cloned()
+        .collect()
 }

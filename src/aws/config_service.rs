@@ -14,32 +14,32 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
-use super::gap_cause;
-use super::line::Line;
-use super::organizations::Organizations;
-use super::throttles::{Throttles, is_throttling};
-use crate::model::Caller;
-use crate::model::Watched;
+use super::organizations::OrganizationsApi;
+use super::sdk_error::api_error;
+use super::throttle_counter::{ThrottleCounter, is_throttling};
+use super::throttled_caller::ThrottledCaller;
+use crate::model::Identity;
+use crate::model::SourceTarget;
 use crate::model::{
     Account, AccountId, ApiError, AwsText, PackName, Region, StatusRecord, truncate,
 };
 use crate::ports::{BoxError, ConfigApi, Filter, MembersError, PAGE_SIZE, Page};
-use crate::reader::{LIST, MEMBERS};
+use crate::ports::{DESCRIBE_STATUSES, GET_DETAILED_STATUS};
 
 /// AWS Config as every caller in every region.
 #[derive(Debug)]
-pub struct ConfigStatuses {
-    sources: BTreeMap<(Caller, Region), (Client, Line)>,
-    throttles: Throttles,
+pub struct ConfigServiceApi {
+    sources: BTreeMap<(Identity, Region), (Client, ThrottledCaller)>,
+    throttles: ThrottleCounter,
     sts: aws_sdk_sts::Client,
-    organizations: Organizations,
+    organizations: OrganizationsApi,
 }
 
-impl ConfigStatuses {
+impl ConfigServiceApi {
     /// A client for each source and where its calls stand in line, all counted by `throttles`.
     pub fn new(
-        sources: BTreeMap<(Caller, Region), (Client, Line)>,
-        throttles: Throttles,
+        sources: BTreeMap<(Identity, Region), (Client, ThrottledCaller)>,
+        throttles: ThrottleCounter,
         sts: aws_sdk_sts::Client,
         organizations: aws_sdk_organizations::Config,
     ) -> Self {
@@ -47,22 +47,26 @@ impl ConfigStatuses {
             sources,
             throttles,
             sts,
-            organizations: Organizations::new(organizations),
+            organizations: OrganizationsApi::new(organizations),
         }
     }
 
-    fn source(&self, watched: &Watched, operation: &str) -> Result<&(Client, Line), ApiError> {
+    fn source(
+        &self,
+        target: &SourceTarget,
+        operation: &str,
+    ) -> Result<&(Client, ThrottledCaller), ApiError> {
         self.sources
-            .get(&(watched.caller.clone(), watched.source.region.clone()))
+            .get(&(target.caller.clone(), target.source.region.clone()))
             .ok_or_else(|| ApiError {
                 operation: operation.to_owned(),
                 code: "NoClient".to_owned(),
-                message: format!("no client was made for {}", watched.source),
+                message: format!("no client was made for {}", target.source),
             })
     }
 }
 
-impl ConfigApi for ConfigStatuses {
+impl ConfigApi for ConfigServiceApi {
     async fn identify(&self) -> Result<AccountId, ApiError> {
         const OPERATION: &str = "GetCallerIdentity";
         let identity = self
@@ -70,7 +74,7 @@ impl ConfigApi for ConfigStatuses {
             .get_caller_identity()
             .send()
             .await
-            .map_err(|error| gap_cause(OPERATION, &error))?;
+            .map_err(|error| api_error(OPERATION, &error))?;
         match identity.account() {
             Some(account) if AccountId::is_valid(account) => Ok(account.into()),
             other => Err(ApiError {
@@ -83,52 +87,52 @@ impl ConfigApi for ConfigStatuses {
 
     async fn packs(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
-        let (client, line) = self.source(source, LIST)?;
+        let (client, caller) = self.source(source, DESCRIBE_STATUSES)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
-        let answer = line
+        let answer = caller
             .call(async || request.clone().send().await, is_throttled)
             .await;
-        let answer = answer.map_err(|error| gap_cause(LIST, &error))?;
+        let answer = answer.map_err(|error| api_error(DESCRIBE_STATUSES, &error))?;
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_statuses
                 .and_then(|rows| rows.into_iter().map(pack).collect())
-                .ok_or_else(|| ApiError::missing_field(LIST))?,
+                .ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))?,
             next: answer.next_token,
         })
     }
 
     async fn pack(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         name: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        let (client, line) = self.source(source, LIST)?;
+        let (client, caller) = self.source(source, DESCRIBE_STATUSES)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .organization_conformance_pack_names(name.as_str());
-        match line.call(async || request.clone().send().await, is_throttled).await {
+        match caller.call(async || request.clone().send().await, is_throttled).await {
             Ok(answer) => {
-                let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| ApiError::missing_field(LIST))?;
+                let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))?;
                 // Who is not there is answered with an error; a list without them answers something
                 // else.
                 let row = rows.into_iter().filter_map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
-                row.map(Some).ok_or_else(|| ApiError::missing_field(LIST))
+                row.map(Some).ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))
             }
             Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
-            Err(error) => Err(gap_cause(LIST, &error)),
+            Err(error) => Err(api_error(DESCRIBE_STATUSES, &error)),
         }
     }
 
     async fn members(
         &self,
-        source: &Watched,
+        source: &SourceTarget,
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
@@ -143,27 +147,29 @@ impl ConfigApi for ConfigStatuses {
             }
             .build()
         });
-        let (client, line) = self.source(source, MEMBERS).map_err(MembersError::Api)?;
+        let (client, caller) = self
+            .source(source, GET_DETAILED_STATUS)
+            .map_err(MembersError::Api)?;
         let request = client
             .get_organization_conformance_pack_detailed_status()
             .organization_conformance_pack_name(pack.as_str())
             .set_filters(filters)
             .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
-        let answer = line
+        let answer = caller
             .call(async || request.clone().send().await, is_throttled)
             .await;
         let answer = answer.map_err(|error| match error.as_service_error() {
             Some(GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
                 MembersError::NoSuchPack
             }
-            _ => MembersError::Api(gap_cause(MEMBERS, &error)),
+            _ => MembersError::Api(api_error(GET_DETAILED_STATUS, &error)),
         })?;
         Ok(Page {
             rows: answer
                 .organization_conformance_pack_detailed_statuses
                 .and_then(|rows| rows.into_iter().map(member).collect())
-                .ok_or_else(|| MembersError::Api(ApiError::missing_field(MEMBERS)))?,
+                .ok_or_else(|| MembersError::Api(ApiError::missing_field(GET_DETAILED_STATUS)))?,
             next: answer.next_token,
         })
     }
@@ -184,50 +190,50 @@ fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 /// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is
 /// missing from a list for it would look absent.
 fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, StatusRecord)> {
-    let said = said(
+    let status_record = status_record(
         row.status.as_str(),
         row.error_code,
         row.error_message,
         row.last_update_time,
     );
     let name = row.organization_conformance_pack_name;
-    (!name.is_empty()).then(|| (name.into(), said))
+    (!name.is_empty()).then(|| (name.into(), status_record))
 }
 
 /// See [`pack`].
 fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, StatusRecord)> {
-    let said = said(
+    let status_record = status_record(
         row.status.as_str(),
         row.error_code,
         row.error_message,
         row.last_update_time,
     );
     let row_of_member = StatusRecord {
-        conformance_pack_name: Some(text(row.conformance_pack_name)),
-        ..said
+        conformance_pack_name: Some(truncated(row.conformance_pack_name)),
+        ..status_record
     };
     (!row.account_id.is_empty()).then(|| (row.account_id.into(), row_of_member))
 }
 
-fn said(
+fn status_record(
     status: &str,
     code: Option<String>,
     message: Option<String>,
     updated: Option<DateTime>,
 ) -> StatusRecord {
     StatusRecord {
-        error_code: code.map(text),
-        error_message: message.map(text),
-        last_update_time: updated.and_then(time),
+        error_code: code.map(truncated),
+        error_message: message.map(truncated),
+        last_update_time: updated.and_then(timestamp),
         ..StatusRecord::new(&truncate(status.to_owned()))
     }
 }
 
-fn text(said: String) -> AwsText {
-    truncate(said).into()
+fn truncated(status_record: String) -> AwsText {
+    truncate(status_record).into()
 }
 
 /// To the millisecond, which is as fine as AWS Config says it.
-fn time(time: DateTime) -> Option<Timestamp> {
-    Timestamp::from_millisecond(time.to_millis().ok()?).ok()
+fn timestamp(timestamp: DateTime) -> Option<Timestamp> {
+    Timestamp::from_millisecond(timestamp.to_millis().ok()?).ok()
 }

@@ -11,37 +11,37 @@ pub(super) const FAILING: [&str; 3] = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// A pack that is open and moving is read whole no more often.
-const MOVING_EVERY: SignedDuration = SignedDuration::from_hours(1);
+const IN_PROGRESS_SCAN_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// How a pack is read at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ReadStrategy {
     /// One page, which may be all.
-    Page,
+    FirstPage,
     /// The failing members.
-    Failing,
+    FailingOnly,
     /// All members.
-    Whole,
+    Full,
 }
 
 /// The cheapest reading of a pack with these open failures of members.
 pub(super) fn reading<'a>(
     large: Option<&LargePack>,
     open: impl Iterator<Item = &'a Status>,
-) -> Reading {
+) -> ReadStrategy {
     match large {
-        None => Reading::Page,
-        Some(large) if large.sparse => Reading::Whole,
+        None => ReadStrategy::FirstPage,
+        Some(large) if large.sparse => ReadStrategy::Full,
         Some(large) => match pages(large) {
-            Some(pages) if pages <= calls_for_failing(open) => Reading::Whole,
-            _ => Reading::Failing,
+            Some(pages) if pages <= cost_of_failing_read(open) => ReadStrategy::Full,
+            _ => ReadStrategy::FailingOnly,
         },
     }
 }
 
 /// How many pages of all members are worth reading before so many are asked for by name: never more
 /// than the names cost, since a pack may have grown. One that was never counted has two at least.
-pub(super) fn pages_instead_of_names(names: usize, large: Option<&LargePack>) -> usize {
+pub(super) fn pages_worth_scanning(names: usize, large: Option<&LargePack>) -> usize {
     if large.and_then(pages).unwrap_or(2) < names {
         names
     } else {
@@ -51,11 +51,11 @@ pub(super) fn pages_instead_of_names(names: usize, large: Option<&LargePack>) ->
 
 /// Whether the daily reading of a pack is due: every pack has its own time of the day, so that no
 /// run pays for all, and the first comes within a day of the first sight.
-pub(super) fn is_daily_due(pack: &PackKey, large: &LargePack, now: Timestamp) -> bool {
+pub(super) fn daily_scan_due(pack: &PackKey, large: &LargePack, now: Timestamp) -> bool {
     let first = large
         .since
         .as_second()
-        .saturating_add_unsigned(scatter(pack) % DAY_SECONDS);
+        .saturating_add_unsigned(stable_hash(pack) % DAY_SECONDS);
     let Ok(passed) = u64::try_from(now.as_second() - first) else {
         return false;
     };
@@ -67,13 +67,13 @@ pub(super) fn is_daily_due(pack: &PackKey, large: &LargePack, now: Timestamp) ->
 
 /// Whether a pack that is itself open and moving is to be read whole: only two such readings an
 /// hour apart close it.
-pub(super) fn is_moving_due(
+pub(super) fn in_progress_scan_due(
     itself: &OpenFailure,
     large: Option<&LargePack>,
     now: Timestamp,
 ) -> bool {
     let last = itself.settled_since.or_else(|| Some(large?.whole?.at));
-    last.is_none_or(|last| now.duration_since(last) >= MOVING_EVERY)
+    last.is_none_or(|last| now.duration_since(last) >= IN_PROGRESS_SCAN_INTERVAL)
 }
 
 fn pages(large: &LargePack) -> Option<usize> {
@@ -84,7 +84,7 @@ fn pages(large: &LargePack) -> Option<usize> {
 
 /// What reading the failing members costs if they are those that were open, and asking by name for
 /// the others.
-fn calls_for_failing<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
+fn cost_of_failing_read<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
     let mut rows = [0_usize; FAILING.len()];
     let mut others = 0;
     for status in open {
@@ -103,7 +103,7 @@ fn calls_for_failing<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
 }
 
 /// FNV-1a: the same in every process and version.
-fn scatter(pack: &PackKey) -> u64 {
+fn stable_hash(pack: &PackKey) -> u64 {
     let words = [
         pack.source.caller.as_str(),
         pack.source.region.as_str(),

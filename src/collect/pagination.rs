@@ -4,108 +4,69 @@
 //! Paging is our own loop. The SDK's paginator ends without an error on a repeated token, which
 //! would make a cut list look whole; here any token that was seen before in its chain is a gap.
 
+use super::collector::Collector;
+use super::observation::Coverage;
+use crate::model::SourceTarget;
+use crate::model::{AccountId, ApiError, PackKey, PackName, StatusRecord};
+use crate::ports::{ConfigApi, Filter, MembersError};
+use crate::ports::{DESCRIBE_STATUSES, GET_DETAILED_STATUS};
 use std::collections::BTreeSet;
 
-use tokio::time::{Instant, timeout_at};
-
-use super::Reader;
-use crate::model::Watched;
-use crate::model::{AccountId, ApiError, PackKey, PackName, StatusRecord};
-use crate::observation::Coverage;
-use crate::ports::{ConfigApi, Filter, MembersError};
-
-/// The calls, as they are named to people.
-pub(crate) const LIST: &str = "DescribeOrganizationConformancePackStatuses";
-/// See [`LIST`].
-pub(crate) const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
-
-/// The code of what there was no time for.
-pub(super) const OUT_OF_TIME: &str = "OutOfTime";
-
-impl<S: ConfigApi> Reader<'_, S> {
-    /// Makes one call: not too many at once, and none that ends too late to be of use.
-    pub(super) async fn call<T>(
+impl<S: ConfigApi> Collector<'_, S> {
+    pub(super) async fn get_pack(
         &self,
-        watched: &Watched,
-        operation: &str,
-        call: impl Future<Output = T>,
-    ) -> Result<T, ApiError> {
-        let limited = async {
-            let _each = match self.each.get(&watched.source) {
-                Some(each) => each.acquire().await.ok(),
-                None => None,
-            };
-            self.found.borrow_mut().called(1);
-            call.await
-        };
-        let out_of_time = || ApiError {
-            operation: operation.to_owned(),
-            code: OUT_OF_TIME.to_owned(),
-            message: "there was no time left to read this before the run had to store what it knew"
-                .to_owned(),
-        };
-        if Instant::now() >= self.until {
-            return Err(out_of_time());
-        }
-        timeout_at(self.until, limited)
-            .await
-            .map_err(|_| out_of_time())
-    }
-
-    pub(super) async fn ask_for_pack(
-        &self,
-        watched: &Watched,
+        target: &SourceTarget,
         pack: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        self.call(watched, LIST, self.source.pack(watched, pack))
+        self.call(target, DESCRIBE_STATUSES, self.source.pack(target, pack))
             .await?
     }
 
     /// Reads one page more of a chain, if there is one; gives how many rows it had.
     pub(super) async fn next_page(
         &self,
-        watched: &Watched,
+        target: &SourceTarget,
         pack: &PackKey,
-        chain: &mut Chain<'_>,
+        chain: &mut MemberPages<'_>,
     ) -> Result<usize, MembersError> {
         if chain.ended {
             return Ok(0);
         }
         let answer = async {
-            self.found.borrow_mut().found_attempt(pack);
+            self.builder.borrow_mut().found_attempt(pack);
             self.source
-                .members(watched, &pack.pack, chain.filter, chain.tokens.next())
+                .members(target, &pack.pack, chain.filter, chain.tokens.next())
                 .await
         };
         let page = self
-            .call(watched, MEMBERS, answer)
+            .call(target, GET_DETAILED_STATUS, answer)
             .await
             .map_err(MembersError::Api)??;
         chain.pages += 1;
         let rows = page.rows.len();
         for (account, row) in page.rows {
-            if chain.asks_for(&account) {
-                self.found.borrow_mut().found_member(pack, &account, row);
+            if chain.matches_filter(&account) {
+                self.builder.borrow_mut().found_member(pack, &account, row);
             }
         }
         chain.ended = !chain
             .tokens
-            .follow(page.next, MEMBERS)
+            .follow(page.next, GET_DETAILED_STATUS)
             .map_err(MembersError::Api)?;
         Ok(rows)
     }
 
     /// Reads a chain on, to its end or so many pages.
-    pub(super) async fn read_on(
+    pub(super) async fn read_pages(
         &self,
-        watched: &Watched,
+        target: &SourceTarget,
         pack: &PackKey,
-        chain: &mut Chain<'_>,
+        chain: &mut MemberPages<'_>,
         pages: usize,
     ) -> Result<(), MembersError> {
         let mut read = 0;
         while !chain.ended && read < pages {
-            self.next_page(watched, pack, chain).await?;
+            self.next_page(target, pack, chain).await?;
             read += 1;
         }
         Ok(())
@@ -114,16 +75,16 @@ impl<S: ConfigApi> Reader<'_, S> {
 
 /// Pages of a pack's members, one after another.
 #[derive(Default)]
-pub(super) struct Chain<'a> {
+pub(super) struct MemberPages<'a> {
     filter: Option<Filter<'a>>,
-    tokens: Tokens,
+    tokens: PageTokens,
     pages: u32,
     /// Whether the last page was read.
     pub ended: bool,
 }
 
-impl<'a> Chain<'a> {
-    pub(super) fn of(filter: Filter<'a>) -> Self {
+impl<'a> MemberPages<'a> {
+    pub(super) fn filtered(filter: Filter<'a>) -> Self {
         Self {
             filter: Some(filter),
             ..Self::default()
@@ -133,25 +94,25 @@ impl<'a> Chain<'a> {
     /// What the chain of all members proves.
     pub(super) fn coverage(&self) -> Coverage {
         match (self.ended, self.pages) {
-            (true, 1) => Coverage::OnePage,
-            (true, _) => Coverage::Pages,
-            (false, _) => Coverage::Failing,
+            (true, 1) => Coverage::SinglePage,
+            (true, _) => Coverage::AllPages,
+            (false, _) => Coverage::FailingOnly,
         }
     }
 
-    fn asks_for(&self, account: &AccountId) -> bool {
+    fn matches_filter(&self, account: &AccountId) -> bool {
         !matches!(self.filter, Some(Filter::Account(asked)) if asked != account)
     }
 }
 
 /// The tokens of one chain of pages.
 #[derive(Default)]
-pub(super) struct Tokens {
+pub(super) struct PageTokens {
     seen: BTreeSet<String>,
     next: Option<String>,
 }
 
-impl Tokens {
+impl PageTokens {
     pub(super) fn next(&self) -> Option<&str> {
         self.next.as_deref()
     }

@@ -7,45 +7,45 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::pace::Pace;
+use super::rate_limiter::AdaptiveRateLimiter;
 
 /// Config calls in flight, over all sources.
-const IN_FLIGHT: usize = 64;
+const MAX_CONCURRENCY: usize = 64;
 
 /// Room for the calls of all sources, which share it.
 #[derive(Debug, Clone)]
-pub struct Room(Arc<Semaphore>);
+pub struct ConcurrencyLimit(Arc<Semaphore>);
 
-impl Default for Room {
+impl Default for ConcurrencyLimit {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(IN_FLIGHT)))
+        Self(Arc::new(Semaphore::new(MAX_CONCURRENCY)))
     }
 }
 
 /// A call that is throttled so often is not only too early: its source answers none for a while.
-const SURELY: u32 = 4;
+const BACKOFF_AFTER_ATTEMPTS: u32 = 4;
 
 /// Where the calls to one source stand in line.
 #[derive(Debug)]
-pub struct Line {
-    room: Room,
-    paced: Option<Paced>,
+pub struct ThrottledCaller {
+    concurrency: ConcurrencyLimit,
+    retry_loop: Option<RetryLoop>,
 }
 
 #[derive(Debug)]
-struct Paced {
-    pace: Pace,
+struct RetryLoop {
+    limiter: AdaptiveRateLimiter,
     retries: RetryConfig,
 }
 
-impl Line {
+impl ThrottledCaller {
     /// A line that tries a throttled call again, so often and after such waits, at a pace that it
     /// learns; with no `retries`, throttled calls are left to who makes them.
-    pub fn new(room: Room, retries: Option<RetryConfig>) -> Self {
+    pub fn new(concurrency: ConcurrencyLimit, retries: Option<RetryConfig>) -> Self {
         Self {
-            room,
-            paced: retries.map(|retries| Paced {
-                pace: Pace::default(),
+            concurrency,
+            retry_loop: retries.map(|retries| RetryLoop {
+                limiter: AdaptiveRateLimiter::default(),
                 retries,
             }),
         }
@@ -58,27 +58,27 @@ impl Line {
         call: impl AsyncFn() -> Result<T, E>,
         is_throttled: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
-        let Some(Paced { pace, retries }) = &self.paced else {
-            let _room = self.room.0.acquire().await.ok();
+        let Some(RetryLoop { limiter, retries }) = &self.retry_loop else {
+            let _room = self.concurrency.0.acquire().await.ok();
             return call().await;
         };
-        let (mut attempt, mut wait) = (0, retries.initial_backoff());
+        let (mut attempt, mut backoff) = (0, retries.initial_backoff());
         loop {
-            let (room, sent) = pace.turn(self.room.0.acquire()).await;
+            let (concurrency, sent) = limiter.acquire(self.concurrency.0.acquire()).await;
             let answer = call().await;
-            drop(room);
+            drop(concurrency);
             attempt += 1;
             if !answer.as_ref().is_err_and(&is_throttled) {
-                pace.answered(sent);
+                limiter.on_success(sent);
                 return answer;
             }
-            pace.throttled(sent);
+            limiter.on_throttle(sent);
             if attempt >= retries.max_attempts() {
                 return answer;
             }
-            if attempt >= SURELY {
-                sleep(wait).await;
-                wait = (2 * wait).min(retries.max_backoff());
+            if attempt >= BACKOFF_AFTER_ATTEMPTS {
+                sleep(backoff).await;
+                backoff = (2 * backoff).min(retries.max_backoff());
             }
         }
     }

@@ -9,29 +9,29 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetryConfig;
 
 /// So many attempts of one call may go unanswered.
-const UNANSWERED: u32 = 2;
+const MAX_TIMEOUTS: u32 = 2;
 
 /// Ends a call at its second attempt that was not answered in time, or found no connection in time.
 #[derive(Debug)]
-pub(super) struct OnceMore;
+pub(super) struct TimeoutRetryLimit;
 
 /// The attempts of a call that were not answered so far.
 #[derive(Debug, Clone, Copy, Default)]
-struct Unanswered(u32);
+struct TimeoutCount(u32);
 
-impl Storable for Unanswered {
+impl Storable for TimeoutCount {
     type Storer = StoreReplace<Self>;
 }
 
 /// Makes an attempt that was made the last one of its call.
-pub(super) fn end(call: &mut ConfigBag) {
+pub(super) fn stop_retrying(call: &mut ConfigBag) {
     if let Some(retries) = call.load::<RetryConfig>().cloned() {
         call.interceptor_state()
             .store_put(retries.with_max_attempts(1));
     }
 }
 
-impl Intercept for OnceMore {
+impl Intercept for TimeoutRetryLimit {
     fn name(&self) -> &'static str {
         "OnceMore"
     }
@@ -51,10 +51,10 @@ impl Intercept for OnceMore {
                     .is_some_and(ConnectorError::is_timeout)
         });
         if silent {
-            let unanswered = call.load::<Unanswered>().copied().unwrap_or_default().0 + 1;
-            call.interceptor_state().store_put(Unanswered(unanswered));
-            if unanswered >= UNANSWERED {
-                end(call);
+            let timeouts = call.load::<TimeoutCount>().copied().unwrap_or_default().0 + 1;
+            call.interceptor_state().store_put(TimeoutCount(timeouts));
+            if timeouts >= MAX_TIMEOUTS {
+                stop_retrying(call);
             }
         }
         Ok(())

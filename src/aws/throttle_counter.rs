@@ -11,13 +11,13 @@ use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::
 use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::silence::end;
+use super::timeout_retries::stop_retrying;
 
 /// Counts throttled attempts of every client that it is given to.
 #[derive(Debug, Clone, Default)]
-pub struct Throttles {
+pub struct ThrottleCounter {
     count: Arc<AtomicU64>,
-    ends: bool,
+    stops_retries: bool,
 }
 
 /// Whether an error code means throttling.
@@ -25,7 +25,7 @@ pub(super) fn is_throttling(code: &str) -> bool {
     THROTTLING_ERRORS.contains(&code)
 }
 
-impl Throttles {
+impl ThrottleCounter {
     /// How many there were so far.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
@@ -33,15 +33,15 @@ impl Throttles {
 
     /// The same count, and ends a call at its first throttled attempt: the SDK's own retries would
     /// not stand in line.
-    pub(super) fn ending(&self) -> Self {
+    pub(super) fn without_sdk_retries(&self) -> Self {
         Self {
-            ends: true,
+            stops_retries: true,
             ..self.clone()
         }
     }
 }
 
-impl Intercept for Throttles {
+impl Intercept for ThrottleCounter {
     fn name(&self) -> &'static str {
         "Throttles"
     }
@@ -65,8 +65,8 @@ impl Intercept for Throttles {
         });
         if code.is_some_and(is_throttling) {
             self.count.fetch_add(1, Ordering::Relaxed);
-            if self.ends {
-                end(call);
+            if self.stops_retries {
+                stop_retrying(call);
             }
         }
         Ok(())
