@@ -11,6 +11,6 @@ fn main() {
         .map(|name| env::var(name).unwrap_or_default());
     // What Lambda runs. Other linkers know other words, or none.
     if target == ["linux", "gnu"] {
-        println!("cargo::rustc-link-arg-bin=packwatch=-no-pie");
+        println!("cargo::rustc-link-arg-bin=packwatch-lambda=-no-pie");
     }
 }

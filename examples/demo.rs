@@ -19,10 +19,10 @@ use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier};
-use packwatch::handler::Function;
 use packwatch::input::settings::Settings;
-use packwatch::pipeline::Ports;
+use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
+use packwatch::run::Services;
 use packwatch_simulation::{Fault, Organization, Publish, Server, Service, StatusRecord};
 use serde_json::Value;
 
@@ -36,9 +36,9 @@ const OBJECTS: &str = "target/demo";
 
 /// A clock that the day moves.
 #[derive(Clone)]
-struct Hands(Rc<Cell<Timestamp>>);
+struct ManualClock(Rc<Cell<Timestamp>>);
 
-impl Clock for Hands {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         self.0.get()
     }
@@ -175,7 +175,7 @@ const DAY: &[Hour] = &[
 async fn main() {
     let world = organization();
     let server = Server::start(&world).await;
-    let clock = Hands(Rc::new(Cell::new(at("08:00"))));
+    let clock = ManualClock(Rc::new(Cell::new(at("08:00"))));
     let function = function(&server.url(), clock.clone()).await;
     println!(
         "An organization of {ACCOUNTS} accounts with two packs in two regions, at {}.",
@@ -205,7 +205,7 @@ async fn main() {
                     },
                 );
             }
-            Err(error) => eprintln!("\r      {}: {}", error.kind(), error.story()),
+            Err(error) => eprintln!("\r      {}: {}", error.kind(), error.to_report()),
         }
         for publish in world.publishes().iter().skip(told) {
             show(publish);
@@ -252,8 +252,8 @@ fn organization() -> Organization {
 
 async fn function(
     url: &str,
-    clock: Hands,
-) -> Function<ConfigServiceApi, S3Store, SnsNotifier, Hands> {
+    clock: ManualClock,
+) -> Handler<ConfigServiceApi, S3Store, SnsNotifier, ManualClock> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => HOME,
@@ -271,13 +271,13 @@ async fn function(
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
     let aws = aws::connect(loader, &settings, aws::Timeouts::default(), |_| None).await;
-    let ports = Ports {
-        source: aws.statuses,
-        archive: aws.archive,
+    let services = Services {
+        config: aws.config,
+        store: aws.store,
         notifier: aws.notifier,
         clock,
     };
-    Function::new(settings, ports, || "demo".to_owned(), None)
+    Handler::new(settings, services, || "demo".to_owned(), None)
 }
 
 fn context(number: usize, now: Timestamp) -> Context {

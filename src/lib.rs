@@ -21,17 +21,14 @@
 
 pub mod aws;
 pub mod collect;
-pub mod digest;
-pub mod error;
 pub mod evaluate;
-pub mod handler;
 pub mod input;
+pub mod lambda;
 pub mod ledger;
+pub mod metrics;
 pub mod model;
-pub mod pipeline;
+pub mod notify;
 pub mod ports;
 pub mod report;
-pub mod snapshot;
-pub mod startup;
-pub mod telemetry;
-pub mod tell;
+pub mod run;
+pub mod system;

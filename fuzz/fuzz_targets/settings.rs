@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(
-    |environment: &str| packwatch_fuzz::settings::keeps_the_rules(environment)
+    |environment: &str| packwatch_fuzz::settings::check_invariants(environment)
 );

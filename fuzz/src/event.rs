@@ -6,7 +6,7 @@ use packwatch::input::event::{ManualRequest, NotifyMode, Trigger};
 use serde_json::{Map, Value, json};
 
 /// Panics where a rule is broken.
-pub fn keeps_the_rules(bytes: &[u8]) {
+pub fn check_invariants(bytes: &[u8]) {
     let Ok(event) = std::str::from_utf8(bytes) else {
         return;
     };

@@ -8,13 +8,13 @@ use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::ledger::{Delivery, Ledger};
 use packwatch::model::AccountId;
 use packwatch::model::{SIZE_LIMIT, SnsMessage};
-use packwatch::tell::Occasion;
+use packwatch::notify::NotificationContext;
 
 /// Numbers that no run reaches are not counted on: the next one has to have room.
 const COUNTED: u64 = 1 << 31;
 
 /// Panics where a rule is broken.
-pub fn keeps_the_rules(bytes: &[u8]) {
+pub fn check_invariants(bytes: &[u8]) {
     let Ok(mut ledger) = Ledger::from_bytes(bytes) else {
         return;
     };
@@ -42,7 +42,7 @@ pub fn keeps_the_rules(bytes: &[u8]) {
         true,
     );
     let now: Timestamp = NOW.parse().expect("a time");
-    let occasion = Occasion {
+    let notification_context = NotificationContext {
         plan: &plan,
         scope: &scope,
         due_at: now,
@@ -55,10 +55,10 @@ pub fn keeps_the_rules(bytes: &[u8]) {
         ledger.audiences.keys().eq(topics.iter().rev()),
         "the audiences are those of the settings"
     );
-    for topic in occasion.offer(&mut ledger, |_| false) {
+    for topic in notification_context.enqueue(&mut ledger, |_| false) {
         let receiver = &ledger.audiences[&topic];
         assert!(
-            occasion.changes(&ledger, receiver).is_empty(),
+            notification_context.changes(&ledger, receiver).is_empty(),
             "what was told is not to be told again"
         );
         let head = receiver

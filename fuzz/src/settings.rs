@@ -7,7 +7,7 @@ use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::settings::{InvalidSettings, Settings};
 
 /// Panics where a rule is broken.
-pub fn keeps_the_rules(environment: &str) {
+pub fn check_invariants(environment: &str) {
     let settings = match read(environment) {
         Ok(settings) => settings,
         Err(faults) => {

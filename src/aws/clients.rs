@@ -14,10 +14,12 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{RetryConfig, RetryMode, RetrySpec};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use super::config_service::ConfigServiceApi;
+use super::s3::S3Store;
+use super::sns::SnsNotifier;
 use super::throttle_counter::ThrottleCounter;
 use super::throttled_caller::{ConcurrencyLimit, ThrottledCaller};
 use super::timeout_retries::TimeoutRetryLimit;
-use super::{ConfigServiceApi, S3Store, SnsNotifier};
 use crate::input::settings::Settings;
 use crate::model::Identity;
 use crate::model::TopicArn;
@@ -27,9 +29,9 @@ use crate::ports::BoxError;
 #[derive(Debug)]
 pub struct AwsClients {
     /// AWS Config in every source, and STS.
-    pub statuses: ConfigServiceApi,
+    pub config: ConfigServiceApi,
     /// The bucket.
-    pub archive: S3Store,
+    pub store: S3Store,
     /// The topics.
     pub notifier: SnsNotifier,
 }
@@ -142,8 +144,8 @@ pub async fn connect(
     let base = base.to_builder().retry_config(retries.clone()).build();
     let (config_retries, paced) = config_retries(retries, &lookup);
     AwsClients {
-        statuses: statuses(&base, settings, &config_retries, paced).await,
-        archive: S3Store::new(
+        config: statuses(&base, settings, &config_retries, paced).await,
+        store: S3Store::new(
             s3_client(&base, &lookup),
             settings.bucket.clone(),
             timeouts.attempt,

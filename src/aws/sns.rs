@@ -33,7 +33,7 @@ impl Notifier for SnsNotifier {
             .topic_arn(topic.as_str())
             .subject(&message.subject)
             .message(&message.body)
-            .set_message_structure(message.structured.then(|| "json".to_owned()));
+            .set_message_structure(message.message_structure_json.then(|| "json".to_owned()));
         for (name, attribute) in &message.attributes {
             let value = MessageAttributeValue::builder()
                 .data_type(attribute.data_type())

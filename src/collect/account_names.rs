@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::collect::Observation;
+use super::observation::Observation;
 use crate::ledger::Ledger;
 use crate::model::Scope;
 use crate::model::display_chain;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{EvaluationContext, close};
+use super::context::EvaluationContext;
+use super::transitions::close;
 use crate::collect::{Coverage, Observation, PackObservation};
 use crate::ledger::{LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
 use crate::model::Scope;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::EvaluationContext;
+use super::context::EvaluationContext;
 use crate::collect::Observation;
 use crate::ledger::{Gap, GapResolution, Ledger};
 use crate::model::{AccountId, ApiError, GapKey};

@@ -30,7 +30,7 @@ pub(super) const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 impl Ledger {
     /// Whose turn it is. `reading_started` is the start of the reading that is to be committed.
-    pub fn turn(
+    pub fn check_commit(
         &self,
         run_id: &str,
         execution: &str,
@@ -39,12 +39,12 @@ impl Ledger {
         now: Timestamp,
     ) -> CommitCheck {
         if let Some(run) = self.runs.iter().find(|run| run.run_id == run_id) {
-            let turn = if run.execution == execution {
+            let check_commit = if run.execution == execution {
                 CommitCheck::AlreadyCommitted
             } else {
                 CommitCheck::Resume
             };
-            return turn(run.clone());
+            return check_commit(run.clone());
         }
         match self.newer_read(reading_started, now) {
             Some(reading) => CommitCheck::Superseded {

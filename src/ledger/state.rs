@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::hints::PackHint;
 use crate::model::NotificationPolicy;
+use crate::model::RunTotals;
 use crate::model::Scope;
 use crate::model::SnsMessage;
-use crate::model::Totals;
 use crate::model::{
     Account, AccountId, ApiError, FailureKey, GapKey, PackKey, Resolution, RunId, Source,
     StatusRecord, TopicArn,
@@ -85,7 +85,7 @@ pub struct LastCommit {
     /// The key of its snapshot.
     pub snapshot: String,
     /// Its totals.
-    pub totals: Totals,
+    pub totals: RunTotals,
     /// Whether no run had committed before it.
     pub first: bool,
 }
@@ -104,7 +104,7 @@ pub struct RecentRun {
     /// When it committed.
     pub at: Timestamp,
     /// Its totals.
-    pub totals: Totals,
+    pub totals: RunTotals,
     /// Whether it was complete.
     pub complete: bool,
     /// Whether it was narrowed, and so is no `latest.json`.

@@ -12,7 +12,7 @@ pub struct SnsMessage {
     /// The body.
     pub body: String,
     /// Whether the body holds a text for each protocol (`MessageStructure: json`).
-    pub structured: bool,
+    pub message_structure_json: bool,
     /// What filter policies match on.
     pub attributes: BTreeMap<String, Attribute>,
     /// The deduplication id on a FIFO topic.

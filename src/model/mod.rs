@@ -26,4 +26,4 @@ pub use policy::NotificationPolicy;
 pub use scope::Scope;
 pub use status::{MAX_TEXT_CHARS, Resolution, StatusKind, StatusRecord, truncate};
 pub use target::{Identity, RoleArn, SourceTarget};
-pub use totals::Totals;
+pub use totals::RunTotals;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// read, in `unconfirmed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Totals {
+pub struct RunTotals {
     /// Packs that are there.
     pub packs: usize,
     /// Packs with an open failure.

@@ -11,45 +11,14 @@
     reason = "a test that cannot go on says so by ending; what it shares, its other files see"
 )]
 
-mod answers;
-mod calls;
-mod clearing;
-mod deployment;
-mod digest;
-mod emptied;
-mod failures;
-mod flight;
-mod forms;
+mod aws;
+mod collect;
+mod evaluate;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
-mod golden;
-mod heads;
-mod histories;
-mod inputs;
-mod latest;
-mod laws;
-mod lies;
-mod mended;
-mod metrics;
-mod names;
-mod narrowed;
-#[cfg(feature = "once")]
-mod once;
-mod overlaps;
-mod pace;
-mod protocol;
-mod races;
-mod readings;
-mod refusals;
-mod repository;
-mod scale;
-mod silence;
-mod sources;
-mod stage;
-mod story;
-mod sweep;
-mod theatre;
-mod throttle;
-mod time;
-mod watching;
-mod wire;
+mod notify;
+mod regressions;
+mod repo;
+mod resilience;
+mod run;
+mod support;

@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::function_config::FunctionConfiguration;
+use crate::output::CliError;
+
+/// Command-line arguments.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    about = "Runs packwatch outside Lambda, with your own AWS profile."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the function once and prints the digest.
+    ///
+    /// Settings are those of a deployed function (--function), or else the environment variables of
+    /// the same names: `SNAPSHOT_BUCKET` and `TOPIC_ARN` at least. Without --commit it reads AWS
+    /// Config and the ledger and prints the digest that it would send; it writes nothing and
+    /// publishes nothing.
+    Run(RunArgs),
+}
+
+/// Arguments of `packwatch run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// File with the event as JSON, such as those in events/; - reads standard input [default: {},
+    /// a full run]
+    event: Option<PathBuf>,
+    /// Store the snapshot and the ledger, and publish the digest. If a function is deployed, give
+    /// --function too: regions and topics that are missing from the settings of this run would
+    /// count as no longer watched.
+    #[arg(long)]
+    pub(crate) commit: bool,
+    /// File with the output of `aws lambda get-function-configuration --function-name ... --output
+    /// json`. Settings and region come from it, and none from the environment.
+    #[arg(long, value_name = "FILE")]
+    function: Option<PathBuf>,
+    /// Print the response of the function as JSON instead of the digest.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// AWS profile. It takes precedence over keys in the environment. Without it the SDK's own
+    /// order applies (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, ...).
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+}
+
+impl RunArgs {
+    /// The event.
+    pub(crate) fn event(&self) -> Result<Value, CliError> {
+        self.event
+            .as_deref()
+            .map_or_else(|| Ok(json!({})), |path| parsed(path, "JSON"))
+    }
+
+    /// The function whose settings are taken.
+    pub(crate) fn function_config(&self) -> Result<Option<FunctionConfiguration>, CliError> {
+        let what = "what `aws lambda get-function-configuration` prints";
+        self.function
+            .as_deref()
+            .map(|path| parsed(path, what))
+            .transpose()
+    }
+}
+
+/// The file as what it should be.
+fn parsed<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, CliError> {
+    let shown = path.display();
+    let text = read(path).map_err(|source| CliError::File {
+        what: format!("{shown} cannot be read"),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| CliError::File {
+        what: format!("{shown} is not {what}"),
+        source: error.into(),
+    })
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    fs::read_to_string(path)
+}

@@ -1,0 +1,106 @@
+//! packwatch by hand: one event, outside Lambda, with your own AWS profile. Wiring only.
+
+mod args;
+mod function_config;
+mod output;
+mod progress;
+mod recording_notifier;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use jiff::SignedDuration;
+use lambda_runtime::Context;
+use packwatch::aws::{self, Timeouts};
+use packwatch::input::settings::Settings;
+use packwatch::lambda::Handler;
+use packwatch::ports::Clock;
+use packwatch::run::{RunError, Services};
+use packwatch::system::{SystemClock, env_var, new_execution_id};
+
+use args::{Args, Command, RunArgs};
+use output::CliError;
+use progress::ProgressConfigApi;
+use recording_notifier::RecordingNotifier;
+
+/// The time of a run: the longest that Lambda gives an invocation.
+const RUN_TIME: SignedDuration = SignedDuration::from_mins(15);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Args {
+        command: Command::Run(args),
+    } = Args::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .init();
+    match run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &RunArgs) -> Result<(), CliError> {
+    let event = args.event()?;
+    let function_config = args.function_config()?;
+    // Outside Lambda the region is usually the profile's.
+    let region = aws::resolve_region(args.profile.as_deref()).await;
+    let lookup = |name: &str| match (&function_config, name) {
+        (Some(function), name) => function.variable(name),
+        (None, "AWS_REGION") => region.clone(),
+        (None, name) => env_var(name),
+    };
+    let settings = Settings::read(lookup).map_err(RunError::InvalidSettings)?;
+    let loader = match &args.profile {
+        Some(name) => aws::sdk_config_for_profile(name, region.clone())
+            .await
+            .map_err(|source| CliError::Profile {
+                name: name.clone(),
+                source,
+            })?,
+        None => aws::sdk_config(),
+    };
+    let aws = aws::connect(loader, &settings, Timeouts::default(), env_var).await;
+    if let Some(function) = &function_config {
+        function.ensure_same_account(&settings, &aws.config).await?;
+    }
+    let services = Services {
+        config: ProgressConfigApi::new(aws.config),
+        store: aws.store,
+        notifier: RecordingNotifier::new(aws.notifier),
+        clock: SystemClock,
+    };
+    let handler = Handler::new(settings, services, new_execution_id, None);
+    let handler = if args.commit {
+        handler
+    } else {
+        handler.force_dry_run()
+    };
+    handler.verify_identity().await?;
+    let mut context = Context::default();
+    context.request_id = format!("by-hand-{}", new_execution_id());
+    context.deadline = (SystemClock.now() + RUN_TIME)
+        .as_millisecond()
+        .unsigned_abs();
+    let result = handler.invoke(&event.to_string(), context).await;
+    let Services {
+        config, notifier, ..
+    } = handler.services();
+    let stats = config.finish();
+    let response = result?;
+    if args.json {
+        output::json(&response)?;
+    } else {
+        output::digest(&response, notifier.text().as_deref());
+    }
+    output::summary(&response, &stats, args.commit);
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! How it is said that a source lists no packs any more, or lists some again.
+
+use std::collections::BTreeSet;
+
+use super::contents::Digest;
+use super::text_layout::{Block, TextBuffer, format_duration, format_timestamp};
+use crate::report::{EmptySourceRecord, EmptySourceState};
+
+/// How many sources list no packs any more, and how many list some again.
+pub(super) fn counts(digest: &Digest) -> (usize, usize) {
+    (
+        of(digest, EmptySourceState::Began).len(),
+        of(digest, EmptySourceState::Ended).len(),
+    )
+}
+
+/// The lines of the overview: one for each state, however many sources are in it.
+pub(super) fn summary(digest: &Digest) -> Vec<String> {
+    let mut lines = Vec::new();
+    let began = of(digest, EmptySourceState::Began);
+    if let Some(sources) = named(&began) {
+        let before: usize = began.iter().map(|record| record.packs_before).sum();
+        lines.push(format!("! {sources}: no packs any more, {before} before"));
+    }
+    if let Some(sources) = named(&of(digest, EmptySourceState::Ended)) {
+        lines.push(format!("= {sources}: packs again"));
+    }
+    lines
+}
+
+pub(super) fn sections(digest: &Digest, buffer: &mut TextBuffer) {
+    let began = of(digest, EmptySourceState::Began);
+    if !began.is_empty() {
+        buffer.heading(&format!("No packs any more ({})", began.len()));
+    }
+    let callers: BTreeSet<&str> = began
+        .iter()
+        .map(|record| record.source.caller.as_str())
+        .collect();
+    for EmptySourceRecord {
+        source,
+        packs_before,
+        since,
+        state: _,
+    } in &began
+    {
+        let mut block = Block::new();
+        block.line(
+            2,
+            &format!("{source} lists no pack to watch; before there were {packs_before}"),
+        );
+        block.line(
+            4,
+            &format!(
+                "since {} ({})",
+                format_timestamp(*since),
+                format_duration(*since, digest.created_at)
+            ),
+        );
+        buffer.block(&block);
+    }
+    if !began.is_empty() {
+        let mut block = Block::new();
+        let callers: Vec<&str> = callers.into_iter().collect();
+        block.line(2, "Whatever fails there is not seen.");
+        let to_do = "if they were not deleted on purpose, check that AWS Config still has trusted access in AWS Organizations";
+        let administers = if callers.len() == 1 {
+            "still administers"
+        } else {
+            "still administer"
+        };
+        block.line(
+            2,
+            &format!(
+                "To do: {to_do}, and that {} {administers} the packs",
+                callers.join(", ")
+            ),
+        );
+        buffer.block(&block);
+    }
+    let ended = of(digest, EmptySourceState::Ended);
+    if !ended.is_empty() {
+        buffer.heading(&format!("Packs again ({})", ended.len()));
+    }
+    for EmptySourceRecord { source, since, .. } in ended {
+        let mut block = Block::new();
+        block.line(2, &format!("{source} lists packs again"));
+        block.line(
+            4,
+            &format!("had listed none since {}", format_timestamp(*since)),
+        );
+        buffer.block(&block);
+    }
+}
+
+fn of(digest: &Digest, state: EmptySourceState) -> Vec<&EmptySourceRecord> {
+    digest
+        .emptied
+        .iter()
+        .filter(|record| record.state == state)
+        .collect()
+}
+
+fn named(records: &[&EmptySourceRecord]) -> Option<String> {
+    match records {
+        [] => None,
+        [one] => Some(one.source.to_string()),
+        many => Some(format!("{} sources", many.len())),
+    }
+}

@@ -1,0 +1,371 @@
+//! The digest as a person reads it: what matters in the first ten lines, 72 columns, every change
+//! in full.
+
+use super::account_label::AccountLabel;
+use super::contents::Digest;
+use super::empty_sources;
+use super::grouping::{FailureGroup, group_by_cause};
+use super::remediation::gap_remediation;
+use super::text_layout::*;
+use crate::ledger::GapResolution;
+use crate::model::{AccountId, AwsText, PackName, Region, Resolution};
+use crate::report::{GapRecord, ResolvedRecord};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// The text for people stays under this; what does not fit is in the snapshot.
+const LIMIT: usize = 30_000;
+
+/// Kept for the line that says how much was left out.
+const LEFT_OUT: usize = 200;
+
+/// So many lines of the overview fit into the first ten of the text.
+const OVERVIEW: usize = 6;
+
+pub(super) fn text(digest: &Digest) -> String {
+    let footer = footer(digest);
+    let mut buffer = TextBuffer {
+        text: String::new(),
+        left_out: 0,
+        limit: LIMIT.saturating_sub(footer.len() + LEFT_OUT),
+    };
+    buffer.line(0, &digest.subject());
+    buffer.blank();
+    let groups = group_by_cause(&digest.appeared);
+    overview(digest, &groups, &mut buffer);
+    empty_sources::sections(digest, &mut buffer);
+    appeared(digest, &groups, &mut buffer);
+    let (explained, cleared): (Vec<_>, Vec<_>) = digest
+        .cleared
+        .iter()
+        .partition(|record| record.how == Resolution::Explained);
+    resolved_section("Cleared", &cleared, &mut buffer);
+    resolved_section("Explained (not cleared)", &explained, &mut buffer);
+    gaps(digest, &mut buffer);
+    reminded(digest, &mut buffer);
+    resolved_section(
+        "No longer watched (not cleared)",
+        &digest.unwatched.iter().collect::<Vec<_>>(),
+        &mut buffer,
+    );
+    newly_watched(digest, &mut buffer);
+    still_open(digest, &mut buffer);
+    buffer.end();
+    buffer.text + &footer
+}
+
+/// The lines that stand for everything below, at most as many as fit into the first ten.
+pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<String> {
+    let mut lines = empty_sources::summary(digest);
+    for group in groups {
+        lines.push(format!(
+            "+ {}: {}: {}",
+            group.pack,
+            group.size(),
+            group.name()
+        ));
+    }
+    for (pack, how, records) in group_resolved(digest.cleared.iter()) {
+        let mark = if how.is_clearing() { '-' } else { '=' };
+        lines.push(format!(
+            "{mark} {pack}: {} {}",
+            accounts(&records),
+            resolution_phrase(how)
+        ));
+    }
+    for gap in &digest.gaps {
+        let pack = gap
+            .key
+            .pack
+            .as_ref()
+            .map_or_else(String::new, |pack| format!(" {pack}"));
+        match gap.end {
+            Some(end) => lines.push(format!("? {}{pack} {}", gap.key.source, gap_end(end))),
+            None => lines.push(format!(
+                "? {}{pack} is not read: {}",
+                gap.key.source, gap.cause.code
+            )),
+        }
+    }
+    if !digest.reminded.is_empty() {
+        lines.push(format!(
+            "! {} told before and still open",
+            digest.reminded.len()
+        ));
+    }
+    if !digest.unwatched.is_empty() {
+        lines.push(format!(
+            "x {} no longer watched (not cleared)",
+            digest.unwatched.len()
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("= nothing changed".to_owned());
+    }
+    lines
+}
+
+fn overview(digest: &Digest, groups: &[FailureGroup<'_>], buffer: &mut TextBuffer) {
+    let lines = summary(digest, groups);
+    let shown = if lines.len() > OVERVIEW {
+        OVERVIEW - 1
+    } else {
+        lines.len()
+    };
+    for line in lines.iter().take(shown) {
+        buffer.cut_line(line);
+    }
+    if lines.len() > shown {
+        buffer.line(0, &format!("and {} more below", lines.len() - shown));
+    }
+}
+
+fn appeared(digest: &Digest, groups: &[FailureGroup<'_>], buffer: &mut TextBuffer) {
+    if !groups.is_empty() {
+        buffer.heading(&format!("Appeared ({})", digest.appeared.len()));
+        buffer.groups(groups, digest.created_at);
+    }
+}
+
+fn reminded(digest: &Digest, buffer: &mut TextBuffer) {
+    let groups = group_by_cause(&digest.reminded);
+    if !groups.is_empty() {
+        buffer.heading(&format!(
+            "Told before and still open ({})",
+            digest.reminded.len()
+        ));
+        buffer.groups(&groups, digest.created_at);
+    }
+}
+
+fn resolved_section(title: &str, records: &[&ResolvedRecord], buffer: &mut TextBuffer) {
+    if records.is_empty() {
+        return;
+    }
+    buffer.heading(&format!("{title} ({})", records.len()));
+    for (pack, how, records) in group_resolved(records.iter().copied()) {
+        let mut block = Block::new();
+        block.line(
+            2,
+            &format!("{pack}: {} {}", accounts(&records), resolution_phrase(how)),
+        );
+        block.accounts(
+            &records
+                .iter()
+                .copied()
+                .filter_map(AccountLabel::closed)
+                .collect(),
+        );
+        let regions: BTreeSet<&Region> = records
+            .iter()
+            .map(|record| &record.key.pack.source.region)
+            .collect();
+        let was: BTreeSet<&str> = records
+            .iter()
+            .map(|record| {
+                record
+                    .error_code_was
+                    .as_ref()
+                    .map_or(record.status_was.as_str(), AwsText::as_str)
+            })
+            .collect();
+        block.line(
+            4,
+            &format!(
+                "was {} in {}",
+                comma_separated(was),
+                comma_separated(regions)
+            ),
+        );
+        if let Some(since) = records.iter().map(|record| record.failing_since).min() {
+            let until = records
+                .iter()
+                .map(|record| record.cleared_at)
+                .max()
+                .unwrap_or(since);
+            block.line(
+                4,
+                &format!(
+                    "had failed since {} ({})",
+                    format_timestamp(since),
+                    format_duration(since, until)
+                ),
+            );
+        }
+        buffer.block(&block);
+    }
+}
+
+fn gaps(digest: &Digest, buffer: &mut TextBuffer) {
+    if digest.gaps.is_empty() {
+        return;
+    }
+    let ended = digest.gaps.iter().filter(|gap| gap.end.is_some()).count();
+    buffer.heading(&match (digest.gaps.len() - ended, ended) {
+        (lasting, 0) => format!("Not read ({lasting})"),
+        (0, ended) => format!("Gaps that ended ({ended})"),
+        (lasting, ended) => format!("Not read ({lasting}), gaps that ended ({ended})"),
+    });
+    for GapRecord {
+        key,
+        cause,
+        since,
+        state: _,
+        end,
+    } in &digest.gaps
+    {
+        let mut block = Block::new();
+        let pack = key
+            .pack
+            .as_ref()
+            .map_or_else(String::new, |pack| format!(", pack {pack}"));
+        if let Some(end) = end {
+            block.line(2, &format!("{}{pack} {}", key.source, gap_end(*end)));
+            block.line(
+                4,
+                &format!("had not been read since {}", format_timestamp(*since)),
+            );
+        } else {
+            block.line(2, &format!("{}{pack}: {}", key.source, cause.code));
+            block.line(
+                4,
+                &format!(
+                    "since {} ({})",
+                    format_timestamp(*since),
+                    format_duration(*since, digest.created_at)
+                ),
+            );
+            block.line(
+                4,
+                &truncate(&format!("{}: {}", cause.operation, cause.message)),
+            );
+            block.line(
+                4,
+                "What was open there stays open, unconfirmed, until it can be read again.",
+            );
+            if let Some(remediation) = gap_remediation(&cause.code) {
+                block.line(4, &format!("To do: {remediation}"));
+            }
+        }
+        buffer.block(&block);
+    }
+}
+
+fn gap_end(end: GapResolution) -> &'static str {
+    match end {
+        GapResolution::Read => "is read again",
+        GapResolution::PackRemoved => "is no longer there",
+        GapResolution::OutOfScope => "is no longer watched",
+    }
+}
+
+fn newly_watched(digest: &Digest, buffer: &mut TextBuffer) {
+    if digest.newly_watched.is_empty() {
+        return;
+    }
+    buffer.heading(&format!("Newly watched ({})", digest.newly_watched.len()));
+    for source in &digest.newly_watched {
+        let mut block = Block::new();
+        block.line(2, &source.to_string());
+        buffer.block(&block);
+    }
+}
+
+fn still_open(digest: &Digest, buffer: &mut TextBuffer) {
+    if digest.still_open.is_empty() && digest.pending == 0 && digest.totals.unconfirmed == 0 {
+        return;
+    }
+    buffer.heading("Open besides");
+    for (pack, count) in &digest.still_open {
+        let mut block = Block::new();
+        block.line(2, &format!("{pack}: {count}"));
+        buffer.block(&block);
+    }
+    let mut block = Block::new();
+    if digest.pending > 0 {
+        block.line(
+            2,
+            &format!("{} that are not due to be told yet", digest.pending),
+        );
+    }
+    if digest.totals.unconfirmed > 0 {
+        block.line(
+            2,
+            &format!(
+                "{} of all that is open could not be confirmed in this run",
+                digest.totals.unconfirmed
+            ),
+        );
+    }
+    buffer.block(&block);
+}
+
+/// Endings of one pack and one kind, in the order of the packs.
+fn group_resolved<'a>(
+    records: impl Iterator<Item = &'a ResolvedRecord>,
+) -> Vec<(&'a PackName, Resolution, Vec<&'a ResolvedRecord>)> {
+    let mut groups: BTreeMap<(&PackName, Resolution), Vec<&ResolvedRecord>> = BTreeMap::new();
+    for record in records {
+        groups
+            .entry((&record.key.pack.pack, record.how))
+            .or_default()
+            .push(record);
+    }
+    groups
+        .into_iter()
+        .map(|((pack, how), records)| (pack, how, records))
+        .collect()
+}
+
+fn accounts(records: &[&ResolvedRecord]) -> String {
+    let ids: BTreeSet<&AccountId> = records
+        .iter()
+        .filter_map(|record| record.key.account_id.as_ref())
+        .collect();
+    let itself = if records.iter().any(|record| record.key.is_pack()) {
+        "the pack itself"
+    } else {
+        ""
+    };
+    match (ids.len(), itself) {
+        (0, itself) => itself.to_owned(),
+        (1, "") => "1 account".to_owned(),
+        (many, "") => format!("{many} accounts"),
+        (1, itself) => format!("{itself} and 1 account"),
+        (many, itself) => format!("{itself} and {many} accounts"),
+    }
+}
+
+fn resolution_phrase(how: Resolution) -> &'static str {
+    match how {
+        Resolution::Recovered => "recovered",
+        Resolution::AccountRemoved => "no longer in the pack",
+        Resolution::PackRemoved => "gone with the pack, which was removed",
+        Resolution::Explained => "is explained: its failing accounts are known now",
+        Resolution::Unwatched => "no longer watched",
+    }
+}
+
+/// The last lines, which say of which run this is and where the rest is.
+fn footer(digest: &Digest) -> String {
+    let mut footer = String::new();
+    if let Some(run_id) = &digest.run_id {
+        let line = format!(
+            "Run {} ({run_id}), as of {}",
+            digest.sequence,
+            format_timestamp(digest.as_of)
+        );
+        footer.push_str(&wrapped(0, &line));
+        footer.push('\n');
+    }
+    if let Some(address) = &digest.snapshot {
+        // Addresses are not wrapped: a broken one cannot be followed.
+        let _ = writeln!(
+            footer,
+            "Snapshot: {}\nConsole:  {}",
+            address.uri(),
+            address.console()
+        );
+    }
+    footer
+}

@@ -1,0 +1,55 @@
+//! A dry run: what would be committed and notified, and nothing of it done.
+
+use crate::collect::Observation;
+use crate::input::event::NotifyMode;
+use crate::notify::digest::Digest;
+use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
+use crate::report::RunFindings;
+use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
+
+use super::execution::Run;
+use super::ledger_store::StoredLedger;
+
+impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+    /// What would be committed and told, and nothing of it done.
+    pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
+        let (evaluation, changes) = self.evaluate(&current.ledger, observation);
+        let findings = RunFindings {
+            plan: self.plan,
+            scope: &self.scope,
+            observation,
+            evaluation: &evaluation,
+            changes: &changes,
+        };
+        let mut next = evaluation.ledger.clone();
+        self.record_commit(&mut next, &current.ledger, &findings, "");
+        let wanted = match self.plan.announce {
+            NotifyMode::Changes => !changes.is_empty(),
+            NotifyMode::Always => true,
+            NotifyMode::Never => false,
+        };
+        let notification_context =
+            self.notification_context(observation.ended_at, observation.ended_at);
+        let receiver = next.audiences.get(&self.plan.topic).filter(|_| wanted);
+        let digest = receiver.map(|receiver| Digest {
+            // Nothing is stored that could be looked at.
+            snapshot: None,
+            ..notification_context.digest(&next, receiver, &changes)
+        });
+        RunResponse {
+            run_id: self.plan.run_id.clone(),
+            sequence: current.ledger.sequence,
+            outcome: Outcome::DryRun,
+            complete: findings.is_complete(),
+            snapshot: None,
+            totals: findings.totals(),
+            digest: DigestSummary {
+                status: DigestStatus::DryRun,
+                id: None,
+                subject: digest.as_ref().map(Digest::subject),
+                text: digest.as_ref().map(Digest::text),
+            },
+            config_calls: self.config_calls.get(),
+        }
+    }
+}

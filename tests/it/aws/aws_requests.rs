@@ -1,0 +1,187 @@
+//! The requests as they leave, through the SDK's own test kit.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::config::Credentials;
+use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
+use packwatch::aws::{
+    ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
+};
+use packwatch::model::Identity;
+use packwatch::model::Source;
+use packwatch::model::SourceTarget;
+use packwatch::model::{Attribute, SnsMessage};
+use packwatch::ports::{ConfigApi, ETag, Filter, Notifier, ObjectStore, PutMode};
+use serde_json::{Value, json};
+
+use crate::support::harness::{OWN, REGION, TOPIC};
+
+fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
+    let (client, requests) = capture_request(None);
+    let config = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+        .region(aws_config::Region::new(REGION))
+        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
+            Credentials::for_tests(),
+        ))
+        .http_client(client)
+        .build();
+    (config, requests)
+}
+
+fn statuses(config: &aws_config::SdkConfig) -> ConfigServiceApi {
+    let source = (
+        aws_sdk_config::Client::new(config),
+        ThrottledCaller::new(ConcurrencyLimit::default(), None),
+    );
+    ConfigServiceApi::new(
+        BTreeMap::from([((Identity::Own, REGION.into()), source)]),
+        ThrottleCounter::default(),
+        aws_sdk_sts::Client::new(config),
+        aws_sdk_organizations::Config::new(config),
+    )
+}
+
+fn watched() -> SourceTarget {
+    SourceTarget {
+        source: Source {
+            caller: OWN.into(),
+            region: REGION.into(),
+        },
+        caller: Identity::Own,
+    }
+}
+
+/// The target and the document of a Config request.
+fn config_request(requests: CaptureRequestReceiver) -> (String, Value) {
+    let request = requests.expect_request();
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .expect("a target")
+        .to_owned();
+    (
+        target,
+        serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON"),
+    )
+}
+
+#[tokio::test]
+async fn packs_are_listed_a_hundred_at_a_time() {
+    let (config, requests) = sdk();
+    let _ = statuses(&config).packs(&watched(), Some("token")).await;
+    let (target, body) = config_request(requests);
+    assert_eq!(
+        target,
+        "StarlingDoveService.DescribeOrganizationConformancePackStatuses"
+    );
+    assert_eq!(body, json!({"Limit": 100, "NextToken": "token"}));
+}
+
+#[tokio::test]
+async fn a_pack_asked_for_by_name_goes_without_paging() {
+    let (config, requests) = sdk();
+    let _ = statuses(&config).pack(&watched(), &"baseline".into()).await;
+    assert_eq!(
+        config_request(requests).1,
+        json!({"OrganizationConformancePackNames": ["baseline"]})
+    );
+}
+
+#[tokio::test]
+async fn members_are_asked_for_all_by_name_or_by_status() {
+    let (account, status) = ("222233334444".into(), "UPDATE_FAILED".into());
+    for (filter, filters) in [
+        (None, json!({})),
+        (
+            Some(Filter::Account(&account)),
+            json!({"Filters": {"AccountId": "222233334444"}}),
+        ),
+        (
+            Some(Filter::Status(&status)),
+            json!({"Filters": {"Status": "UPDATE_FAILED"}}),
+        ),
+    ] {
+        let (config, requests) = sdk();
+        let _ = statuses(&config)
+            .members(&watched(), &"baseline".into(), filter, Some("token"))
+            .await;
+        let (target, body) = config_request(requests);
+        assert_eq!(
+            target,
+            "StarlingDoveService.GetOrganizationConformancePackDetailedStatus"
+        );
+        let mut expected = json!({"OrganizationConformancePackName": "baseline", "Limit": 100, "NextToken": "token"});
+        expected
+            .as_object_mut()
+            .expect("an object")
+            .extend(filters.as_object().expect("an object").clone());
+        assert_eq!(body, expected);
+    }
+}
+
+#[tokio::test]
+async fn writes_are_conditional() {
+    for (expect, header, value) in [
+        (PutMode::Create, "if-none-match", "*"),
+        (
+            PutMode::Update(ETag("\"abc\"".into())),
+            "if-match",
+            "\"abc\"",
+        ),
+    ] {
+        let (config, requests) = sdk();
+        let archive = S3Store::new(
+            aws_sdk_s3::Client::new(&config),
+            "bucket".into(),
+            std::time::Duration::from_secs(10),
+        );
+        let _ = archive.put("ledger.json", "{}".into(), &expect).await;
+        let request = requests.expect_request();
+        assert_eq!(request.method(), "PUT");
+        assert_eq!(request.headers().get(header), Some(value));
+        assert_eq!(
+            request.headers().get("content-type"),
+            Some("application/json")
+        );
+        assert!(request.uri().contains("/ledger.json"), "{}", request.uri());
+    }
+}
+
+#[tokio::test]
+async fn a_message_carries_its_structure_its_attributes_and_on_a_fifo_topic_its_id() {
+    let message = SnsMessage {
+        subject: "packwatch: 1 appeared".into(),
+        body: "{\"default\":\"{}\"}".into(),
+        message_structure_json: true,
+        attributes: BTreeMap::from([
+            ("appeared".to_owned(), Attribute::Number(1)),
+            (
+                "packs".to_owned(),
+                Attribute::Strings(vec!["baseline".into()]),
+            ),
+        ]),
+        deduplication_id: "run.0.1".into(),
+    };
+    for (topic, fifo) in [(TOPIC.to_owned(), false), (format!("{TOPIC}.fifo"), true)] {
+        let (config, requests) = sdk();
+        let notifier = SnsNotifier::new(BTreeMap::from([(
+            topic.as_str().into(),
+            aws_sdk_sns::Client::new(&config),
+        )]));
+        let _ = notifier.publish(&topic.as_str().into(), &message).await;
+        let request = requests.expect_request();
+        let body =
+            String::from_utf8(request.body().bytes().expect("a body").to_vec()).expect("a form");
+        for part in [
+            "MessageStructure=json",
+            "Subject=packwatch%3A%201%20appeared",
+            "DataType=String.Array",
+            "DataType=Number",
+        ] {
+            assert!(body.contains(part), "{part} in {body}");
+        }
+        assert_eq!(body.contains("MessageGroupId=packwatch"), fifo);
+        assert_eq!(body.contains("MessageDeduplicationId=run.0.1"), fifo);
+    }
+}

@@ -1,0 +1,7 @@
+//! The AWS clients: requests, responses, retries, timeouts and rate limits.
+
+mod aws_requests;
+pub mod malformed_responses;
+mod rate_limiter;
+mod throttling;
+mod timeouts;

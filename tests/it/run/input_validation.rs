@@ -1,0 +1,344 @@
+//! Bad input: what is wrong is named, before anything is called.
+
+use packwatch::input::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::support::harness::TestEnv;
+
+async fn refused(event: Value) -> String {
+    let stage = TestEnv::new().await;
+    let error = stage
+        .invoke(event.clone())
+        .await
+        .expect_err(&event.to_string());
+    assert_eq!(error.kind(), "InvalidEvent", "{event}");
+    assert_eq!(stage.world.calls().len(), 0, "nothing is called: {event}");
+    error.to_report()
+}
+
+#[tokio::test]
+async fn every_refused_event_names_the_key_and_what_is_accepted() {
+    let rule =
+        |kind: &str, time: &str| json!({"detail-type": kind, "source": "aws.events", "time": time});
+    for (event, named) in [
+        (json!(null), "JSON object"),
+        (json!([]), "JSON object"),
+        (json!("run"), "JSON object"),
+        (
+            json!({"pakcs": ["a"]}),
+            "\"pakcs\" is not a key of a manual request; accepted are \"packs\"",
+        ),
+        (
+            json!({"packs": "baseline"}),
+            "\"packs\" is \"baseline\"; accepted is a list",
+        ),
+        (json!({"packs": []}), "\"packs\" is []"),
+        (json!({"packs": [1]}), "\"packs\" is [1]"),
+        (
+            json!({"packs": ["["]}),
+            "\"packs\": the glob \"[\" is malformed",
+        ),
+        (
+            json!({"accounts": ["1"]}),
+            "\"accounts\" holds \"1\"; accepted are 12-digit account ids",
+        ),
+        (
+            json!({"accounts": [111_122_223_333_u64]}),
+            "\"accounts\" is [111122223333]",
+        ),
+        (json!({"accounts": ["11112222333a"]}), "\"accounts\" holds"),
+        (
+            json!({"regions": ["mars-1"]}),
+            "\"regions\" holds \"mars-1\", which is not watched; accepted are eu-west-1",
+        ),
+        (
+            json!({"dry_run": "yes"}),
+            "\"dry_run\" is \"yes\"; accepted is true or false",
+        ),
+        (
+            json!({"announce": "loud"}),
+            "\"announce\" is \"loud\"; accepted is \"changes\", \"always\" or \"never\"",
+        ),
+        (json!({"announce": true}), "\"announce\" is true"),
+        (
+            json!({"trigger": "schedule"}),
+            "\"scheduled_at\" is missing",
+        ),
+        (
+            json!({"trigger": "schedule", "scheduled_at": "<aws.scheduler.scheduled-time>"}),
+            "\"scheduled_at\" is",
+        ),
+        (
+            json!({"trigger": "cron", "scheduled_at": "2026-01-01T00:00:00Z"}),
+            "\"trigger\" is \"cron\"",
+        ),
+        (
+            json!({"trigger": "schedule", "scheduled_at": "2026-01-01T00:00:00Z", "dry_run": true}),
+            "\"dry_run\" is not accepted",
+        ),
+        (
+            rule("AWS Console Sign In via CloudTrail", "2026-01-01T00:00:00Z"),
+            "\"detail-type\" is \"AWS Console Sign In",
+        ),
+        (
+            rule("Scheduled Event", "yesterday"),
+            "\"time\" is \"yesterday\"",
+        ),
+        (
+            rule("Scheduled Event", "2026-03-01 08:00:00Z"),
+            "\"time\" is",
+        ),
+        (
+            rule("Scheduled Event", "-002026-03-01T08:00:00Z"),
+            "\"time\" is",
+        ),
+        (
+            rule("Scheduled Event", "2026-03-01T08:00:00+01:00[Europe/Paris]"),
+            "\"time\" is",
+        ),
+        (rule("Scheduled Event", "2026-03-01T08:15Z"), "\"time\" is"),
+        (rule("Scheduled Event", "2026-03-01T081500Z"), "\"time\" is"),
+        (
+            rule("Scheduled Event", "2026-03-01T08:15:00+0530"),
+            "\"time\" is",
+        ),
+        (
+            rule("Scheduled Event", "2026-03-01T08:15:00,5Z"),
+            "\"time\" is",
+        ),
+        (json!({"a\nb": 1}), "\"a\\nb\" is not a key"),
+        (json!({"packs": ["[\n"]}), "the glob \"[\\n\" is malformed"),
+        (json!({"regions": ["x\ny"]}), "\"regions\" holds \"x\\ny\""),
+        (
+            json!({"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "dry_run": true}),
+            "\"dry_run\" is not accepted",
+        ),
+    ] {
+        let to_report = refused(event.clone()).await;
+        assert!(to_report.contains(named), "{event}: {to_report}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_value_and_what_is_said_twice_are_refused_as_well() {
+    let stage = TestEnv::new().await;
+    let function = stage.function().await;
+    let deep = format!("{{\"packs\": {}{}}}", "[".repeat(200), "]".repeat(200));
+    for (event, named) in [
+        (
+            r#"{"dry_run": 1e999}"#,
+            "cannot be read: number out of range at line 1 column 17",
+        ),
+        (r#"{"packs": ["\ud800"]}"#, "cannot be read: "),
+        (deep.as_str(), "cannot be read: recursion limit exceeded"),
+        (r#"{"dry_run": true"#, "cannot be read: EOF"),
+        ("", "cannot be read: EOF"),
+        (
+            r#"{"dry_run": true, "announce": "never", "dry_run": false}"#,
+            "\"dry_run\" is there twice; accepted is each key once",
+        ),
+        (
+            r#"{"packs": ["a"], "p\u0061cks": ["b"]}"#,
+            "\"packs\" is there twice",
+        ),
+        (
+            r#"{"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "time": "2026-03-01T09:00:00Z"}"#,
+            "\"time\" is there twice",
+        ),
+    ] {
+        let error = function
+            .invoke(event, stage.context())
+            .await
+            .expect_err(event);
+        assert_eq!(error.kind(), "InvalidEvent", "{event}");
+        assert!(
+            error.to_report().contains(named),
+            "{event}: {}",
+            error.to_report()
+        );
+    }
+    assert_eq!(stage.world.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_accepted_runs() {
+    let stage = TestEnv::new().await;
+    for event in [
+        json!({}),
+        json!({"packs": ["base*"], "accounts": ["222233334444"], "regions": ["eu-west-1"], "dry_run": false, "announce": "changes"}),
+        json!({"trigger": "schedule", "scheduled_at": "2026-03-01T08:59:30.000+01:00"}),
+        json!({"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
+               "time": "2026-03-01T07:59:00Z", "region": "eu-west-1", "resources": [], "detail": {}}),
+    ] {
+        assert_eq!(
+            stage.invoke(event.clone()).await.expect("a run")["outcome"],
+            "committed",
+            "{event}"
+        );
+        stage.pass(1);
+    }
+    let keys: Vec<String> = stage
+        .world
+        .objects(crate::support::harness::BUCKET)
+        .into_keys()
+        .collect();
+    assert!(
+        keys.contains(&"snapshots/dt=2026-03-01/20260301T075930Z_run-3.json".to_owned()),
+        "{keys:?}"
+    );
+    assert!(
+        keys.contains(&"snapshots/dt=2026-03-01/20260301T075900Z_run-4.json".to_owned()),
+        "{keys:?}"
+    );
+}
+
+fn faults(env: &[(&str, &str)]) -> Vec<String> {
+    let right = [
+        ("AWS_REGION", "eu-west-1"),
+        ("SNAPSHOT_BUCKET", "bucket"),
+        ("TOPIC_ARN", crate::support::harness::TOPIC),
+    ];
+    let lookup = |name: &str| {
+        let set = env.iter().chain(&right).find(|(known, _)| *known == name);
+        set.map(|(_, value)| (*value).to_owned())
+    };
+    Settings::read(lookup)
+        .err()
+        .map(|faults| faults.0)
+        .unwrap_or_default()
+}
+
+#[test]
+fn every_wrong_variable_is_named_with_its_value_and_what_is_accepted() {
+    for (name, value) in [
+        ("SNAPSHOT_BUCKET", "arn:aws:s3:::bucket"),
+        ("SNAPSHOT_BUCKET", "Bucket"),
+        ("SNAPSHOT_BUCKET", "-bucket-"),
+        ("SNAPSHOT_PREFIX", "/config"),
+        ("REGIONS", "eu--1"),
+        ("ROLE_ARNS", "arn:aws:iam::444455556666:role/two words"),
+        ("TOPIC_ARN", "digest"),
+        ("TOPIC_ARN", "arn:aws:sqs:eu-west-1:111122223333:queue"),
+        ("CHAT_TOPIC_ARN", "arn:aws:sns:eu-west-1:1111:chat"),
+        ("CHAT_TOPIC_ARN", crate::support::harness::TOPIC),
+        ("REGIONS", "eu-west-1,Ireland"),
+        ("REGIONS", "eu-west-1,eu-west-1"),
+        ("REGIONS", ","),
+        ("ROLE_ARNS", "arn:aws:iam::444455556666:user/reader"),
+        ("ROLE_ARNS", "self,self"),
+        (
+            "ROLE_ARNS",
+            "arn:aws:iam::444455556666:role/a,arn:aws:iam::444455556666:role/b",
+        ),
+        ("ROLE_EXTERNAL_ID", "x"),
+        ("INCLUDE_PACKS", "[a"),
+        ("EXCLUDE_PACKS", "***"),
+        ("IGNORE_ACCOUNTS", "1234"),
+        ("ANNOUNCE_AFTER_MINUTES", "-1"),
+        ("ANNOUNCE_AFTER_MINUTES", "1.5"),
+        ("REMIND_AFTER_HOURS", "weekly"),
+        ("ACCOUNT_NAMES", "yes"),
+        ("CONCURRENCY", "0"),
+        ("CONCURRENCY", "65"),
+        ("LABEL", "two words"),
+        ("AWS_REGION", "Ireland"),
+    ] {
+        let faults = faults(&[(name, value)]);
+        assert_eq!(faults.len(), 1, "{name}={value}: {faults:?}");
+        let fault = &faults[0];
+        assert!(
+            fault.starts_with(name) && fault.contains(value) && fault.contains("accepted is"),
+            "{fault}"
+        );
+        assert!(!fault.contains('\n'), "a line each");
+    }
+}
+
+#[test]
+fn all_wrong_variables_are_named_at_once() {
+    let faults = faults(&[
+        ("SNAPSHOT_BUCKET", ""),
+        ("TOPIC_ARN", " "),
+        ("CONCURRENCY", "many"),
+        ("LABEL", "ok"),
+    ]);
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(
+        faults[0].starts_with("SNAPSHOT_BUCKET is not set; accepted is"),
+        "{faults:?}"
+    );
+    assert!(
+        faults[1].starts_with("TOPIC_ARN is not set; accepted is"),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn the_story_of_wrong_settings_keeps_a_line_for_each() {
+    let wrong =
+        Settings::read(|name| (name == "CONCURRENCY").then(|| "0".to_owned())).expect_err("wrong");
+    let to_report = packwatch::run::RunError::InvalidSettings(wrong).to_report();
+    let lines: Vec<&str> = to_report.lines().collect();
+    assert_eq!(lines.len(), 6, "{to_report}");
+    assert_eq!(
+        lines[4],
+        "CONCURRENCY is \"0\"; accepted is a whole number from 1 to 64"
+    );
+}
+
+#[test]
+fn empty_variables_are_not_set_and_right_ones_are_read() {
+    let all = [
+        "CHAT_TOPIC_ARN",
+        "REGIONS",
+        "ROLE_ARNS",
+        "INCLUDE_PACKS",
+        "LABEL",
+        "CONCURRENCY",
+        "SNAPSHOT_PREFIX",
+    ];
+    assert_eq!(faults(&all.map(|name| (name, ""))), Vec::<String>::new());
+    let right = [
+        ("SNAPSHOT_PREFIX", "config/packs"),
+        ("REGIONS", "eu-west-1, us-gov-west-1"),
+        (
+            "ROLE_ARNS",
+            "self, arn:aws:iam::444455556666:role/path/reader",
+        ),
+        ("INCLUDE_PACKS", "base*,prod-?,[a-c]*"),
+        ("ACCOUNT_NAMES", "on"),
+        ("CONCURRENCY", "64"),
+        ("REMIND_AFTER_HOURS", "0"),
+        ("LABEL", "prod"),
+    ];
+    assert_eq!(faults(&right), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_role_in_the_functions_own_account_is_the_same_source_twice() {
+    let mut stage = TestEnv::new().await;
+    stage.set("ROLE_ARNS", "self,arn:aws:iam::111122223333:role/reader");
+    let function = stage.function().await;
+    let error = function.verify_identity().await.unwrap_err();
+    assert_eq!(error.kind(), "InvalidSettings");
+    assert!(
+        error.to_report().contains("names a role in 111122223333"),
+        "{}",
+        error.to_report()
+    );
+    let called: Vec<String> = stage
+        .world
+        .calls()
+        .into_iter()
+        .map(|call| call.operation)
+        .collect();
+    assert_eq!(
+        called,
+        ["GetCallerIdentity"],
+        "before any call but the caller's identity"
+    );
+    assert_eq!(
+        stage.invoke(json!({})).await.unwrap_err().kind(),
+        "InvalidSettings"
+    );
+}
