@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""What packwatch is compared with: the same job in boto3, as one writes it by hand.
+"""The baseline of the comparison: the same job as a plain boto3 script.
 
-    python benches/boto3_watch.py --threads 8    the failing members by filter, eight calls at a time
-    python benches/boto3_watch.py --naive        all members, one call after another
+    python benches/boto3_watch.py --threads 8    # status filters, eight calls at a time
+    python benches/boto3_watch.py --naive        # all members, one call after another
 
-It lists the packs, reads who fails in them, compares that with what the last run left in S3, stores a snapshot and the
-new state, and publishes a digest when failures appeared or cleared. Like packwatch it is a Lambda function, whose clients
-are made before its first invocation, and takes SNAPSHOT_BUCKET and TOPIC_ARN from the environment. Without Lambda's
-Runtime API it runs once and prints its answer.
+The script lists the packs, reads their failing members, compares them with the state of the last
+run in S3, stores a snapshot and the new state, and publishes a digest if failures appeared or
+cleared. Like packwatch it is a Lambda function that creates its clients before the first invocation
+and reads SNAPSHOT_BUCKET and TOPIC_ARN from the environment. Without the Lambda Runtime API it runs
+once and prints its response.
 
-It is good enough for a quiet day: it believes whatever it reads, and asks for no proof before it says that a failure
-cleared; one call that fails ends the run; two runs at once, or one that dies, tell a change twice or never.
+The script is less reliable than packwatch: it reports a failure as cleared without proof; one
+failed call ends the run; and concurrent or crashed runs publish a change twice or never.
 """
 
 import argparse
@@ -24,18 +25,19 @@ import boto3
 import botocore.config
 
 FAILED = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"]
-# SNS takes 256 KB: so many lines fit, whatever is in them.
-LINES = 500
+# SNS accepts at most 256 KB. So many lines fit, even with the longest names.
+MAX_LINES = 500
 
 
 class Watch:
     def __init__(self, threads):
         self.bucket, self.topic, self.threads = os.environ["SNAPSHOT_BUCKET"], os.environ["TOPIC_ARN"], threads
         session = boto3.session.Session(region_name=os.environ["AWS_REGION"])
-        # AWS Config throttles: as patient as packwatch, and a connection for each thread.
+        # AWS Config throttles calls: as many attempts as packwatch makes, and a connection for each
+        # thread.
         retries = {"mode": "adaptive", "max_attempts": 10}
-        patient = botocore.config.Config(retries=retries, max_pool_connections=max(threads, 1))
-        self.config = session.client("config", config=patient)
+        config = botocore.config.Config(retries=retries, max_pool_connections=max(threads, 1))
+        self.config = session.client("config", config=config)
         self.s3, self.sns = session.client("s3"), session.client("sns")
 
     def run(self):
@@ -64,19 +66,19 @@ class Watch:
     def members(self, pack, **filters):
         pages = self.config.get_paginator("get_organization_conformance_pack_detailed_status")
         for page in pages.paginate(OrganizationConformancePackName=pack, **filters):
-            for row in page["OrganizationConformancePackDetailedStatuses"]:
-                if row["Status"] in FAILED:
-                    yield f"{pack} {row['AccountId']}", row
+            for record in page["OrganizationConformancePackDetailedStatuses"]:
+                if record["Status"] in FAILED:
+                    yield f"{pack} {record['AccountId']}", record
 
     def failing_by_filter(self, packs):
         names = [pack["OrganizationConformancePackName"] for pack in packs]
-        questions = [(name, {"Filters": {"Status": status}}) for name in names for status in FAILED]
+        reads = [(name, {"Filters": {"Status": status}}) for name in names for status in FAILED]
         with concurrent.futures.ThreadPoolExecutor(self.threads) as threads:
-            answers = threads.map(lambda question: list(self.members(question[0], **question[1])), questions)
-            return dict(sorted(row for rows in answers for row in rows))
+            results = threads.map(lambda read: list(self.members(read[0], **read[1])), reads)
+            return dict(sorted(member for members in results for member in members))
 
     def failing_of_all(self, packs):
-        return dict(row for pack in packs for row in self.members(pack["OrganizationConformancePackName"]))
+        return dict(member for pack in packs for member in self.members(pack["OrganizationConformancePackName"]))
 
     def state(self):
         try:
@@ -91,37 +93,40 @@ class Watch:
     def publish(self, appeared, cleared, count):
         subject = f"{len(appeared)} appeared, {len(cleared)} cleared, {count} open"
         lines = [f"+ {key}" for key in appeared] + [f"- {key}" for key in cleared]
-        more = [f"and {len(lines) - LINES} more"] if len(lines) > LINES else []
-        self.sns.publish(TopicArn=self.topic, Subject=subject, Message="\n".join([subject, *lines[:LINES], *more]))
+        more = [f"and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else []
+        self.sns.publish(TopicArn=self.topic, Subject=subject, Message="\n".join([subject, *lines[:MAX_LINES], *more]))
 
 
 def serve(watch, api):
-    """Lambda's loop: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
+    """Runs the loop of a Lambda runtime.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+    """
     connection = http.client.HTTPConnection(api)
     base = "/2018-06-01/runtime/invocation"
 
-    def exchange(method, path, body=None):
+    def request(method, path, body=None):
         connection.request(method, f"{base}/{path}", body)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.getheader("Lambda-Runtime-Aws-Request-Id")
+        response = connection.getresponse()
+        response.read()
+        return response.getheader("Lambda-Runtime-Aws-Request-Id")
 
     while True:
-        request_id = exchange("GET", "next")
+        request_id = request("GET", "next")
         try:
-            what, answer = "response", watch.run()
+            endpoint, body = "response", watch.run()
         except Exception as error:
-            what, answer = "error", {"errorType": type(error).__name__, "errorMessage": str(error)}
-        exchange("POST", f"{request_id}/{what}", json.dumps(answer))
+            endpoint, body = "error", {"errorType": type(error).__name__, "errorMessage": str(error)}
+        request("POST", f"{request_id}/{endpoint}", json.dumps(body))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    way = parser.add_mutually_exclusive_group()
-    way.add_argument("--threads", type=int, default=8)
-    way.add_argument("--naive", action="store_true")
-    given = parser.parse_args()
-    watch = Watch(0 if given.naive else given.threads)
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--threads", type=int, default=8)
+    mode.add_argument("--naive", action="store_true")
+    args = parser.parse_args()
+    watch = Watch(0 if args.naive else args.threads)
     if api := os.environ.get("AWS_LAMBDA_RUNTIME_API"):
         serve(watch, api)
     else:

@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
-"""Runs packwatch beside the same job in boto3, on the simulated organization, and prints what they cost as a table.
+"""Measures the cost of packwatch and of the same job in boto3 on the simulated organization.
 
-    cargo build --release --bin packwatch
-    cargo build --release --example organization --example empty
-    pip install -r tests/requirements.txt
-    python benches/compare.py target/release/packwatch target/release/examples/organization
+    cargo build --release -p packwatch
+    cargo build --release --example simulated_org --example noop_lambda
+    pip install -r tests/e2e/requirements.txt
+    python benches/compare.py target/release/packwatch-lambda target/release/examples/simulated_org
 
-Each program is one process under Lambda's Runtime API. Its first run finds one member of a hundred failing; its next one
-finds nothing new. A call takes 40 ms. A share is that part of a core which Lambda gives with so many MB; it begins with
-the first invocation, as Lambda's does.
+Each program is one process under the Lambda Runtime API. Its first run finds one failing member in
+a hundred; its next run finds no changes. A call takes 40 ms. A CPU share is the part of a core that
+Lambda gives for a memory size; as on Lambda, it applies from the first invocation on.
 
-Any of these instead, one after another (with --table the comparison as well):
-    --memory     peak memory with up to 200,000 failing: in the run that finds them, the next, and the one that closes them
-    --bounds     time against the least that calls in flight, or a limit of AWS Config, allow; with --empty also the start
-    --tls        the first invocation over TLS beside the next ones
-    --scale      what docs/scale.md says that a run can watch, tried a little below and a little above
-    --svg FILE   calls, time and memory against members, as a plot
-    --shape      small organizations: which calls are made and who is found failing, whatever the time; for CI
+These options replace the comparison, or add to it with --table:
+    --memory       peak memory with up to 200,000 failures: in the run that finds them, in the next run,
+                   and after all have recovered
+    --bounds       time against the lower bounds from concurrency and from rate limits; with --noop also
+                   the time of the start
+    --scale        the capacity of one run by the formula of docs/scale.md, checked a little below and
+                   a little above it
+    --call-counts  the number of calls and the failures found on small organizations, without times
 """
 
 import argparse
@@ -27,113 +28,96 @@ from contextlib import contextmanager
 
 import boto3
 
-import bounds
+import call_counts
+import lower_bounds
 import memory
-import plot
 import scale
-import shape
-import tls
-from measure import Share, machine
-from programs import LATENCY, NAIVE, PACKWATCH, THREADS, commands, staged, table
+from measure import CpuShare, machine
+from workloads import LATENCY, NAIVE, PACKWATCH, THREADS, commands, running, table
 
-# Who takes longer than this is run once.
-LONG = 15
-# And whose first run takes longer than this has no next one.
-TOO_LONG = 60
+# Seconds. A program whose first run takes longer is measured only once.
+MAX_REPEATED = 15
+# Seconds. A program whose first run takes longer has no next run.
+MAX_FIRST_RUN = 60
 
 
 def sizes(text):
     return [tuple(int(number) for number in size.split("x")) for size in text.split(",")]
 
 
-def named(packs, members):
-    return f"{packs} x {members:,}"
-
-
 @contextmanager
-def held(program, share):
-    """The program on its share of a core."""
+def limited(program, share):
+    """Limits the program to the CPU share of a memory size in MB. 0 is no limit."""
     if not share:
         yield
         return
-    group = Share(share)
+    group = CpuShare(share)
     try:
-        group.hold(program.pid)
+        group.add(program.pid)
         yield
     finally:
         program.close()
         group.close()
 
 
-def once(command, simulation, packs, members, share):
-    """The seconds of the start, and the costs of a first run and of the next; no next one where that takes too long."""
-    with staged(command, simulation, packs, members, members // 100) as program, held(program, share):
-        costs = [program.good_run()]
-        if costs[0].wall < TOO_LONG:
-            costs.append(program.good_run())
-        return program.start, costs
+def measure_once(command, simulation, packs, members, share):
+    """Returns the seconds of the start and the costs of the runs.
+
+    There is no next run if the first takes too long.
+    """
+    with running(command, simulation, packs, members, members // 100) as program, limited(program, share):
+        costs = [program.run()]
+        if costs[0].wall < MAX_FIRST_RUN:
+            costs.append(program.run())
+        return program.init_seconds, costs
 
 
-def several(command, simulation, packs, members, share, runs):
-    """The median of the starts, the costs of several first runs, and those of several next ones."""
-    times = [once(command, simulation, packs, members, share)]
-    while len(times) < runs and times[0][1][0].wall < LONG:
-        times.append(once(command, simulation, packs, members, share))
-    starts, costs = zip(*times)
+def measure_repeatedly(command, simulation, packs, members, share, runs):
+    """Returns the median of the starts, the costs of the first runs and those of the next runs."""
+    results = [measure_once(command, simulation, packs, members, share)]
+    while len(results) < runs and results[0][1][0].wall < MAX_REPEATED:
+        results.append(measure_once(command, simulation, packs, members, share))
+    starts, costs = zip(*results)
     return statistics.median(starts), list(zip(*costs))
 
 
-def figures(start, costs):
-    """What the table says of a program: of its start, of the first run, and of the next."""
+def columns(start, costs):
+    """Formats the costs of a program as columns of the table."""
 
     def each(value):
-        return " / ".join(value(of_run) for of_run in costs)
+        return " / ".join(value(group) for group in costs)
 
     def median(name, digits):
-        return each(lambda of_run: f"{statistics.median(getattr(cost, name) for cost in of_run):.{digits}f}")
+        return each(lambda group: f"{statistics.median(getattr(cost, name) for cost in group):.{digits}f}")
 
     peak = statistics.median(max(cost.peak for cost in pair) for pair in zip(*costs))
     calls, attempts, others = (
-        each(lambda of_run: f"{getattr(of_run[0], name)():,}") for name in ("calls", "attempts", "others")
+        each(lambda group: f"{getattr(group[0], name)():,}") for name in ("calls", "attempts", "other_calls")
     )
-    return [f"{start:.3f}", median("wall", 2), median("processor", 3), f"{peak:.0f}", calls, attempts, others]
+    return [f"{start:.3f}", median("wall", 2), median("cpu", 3), f"{peak:.0f}", calls, attempts, others]
 
 
-def compare(programs, simulation, given):
-    head = ["packs x members", "processor", "program", "start s", "wall s", "processor s", "peak MB"]
-    rows, left_out = [], set()
-    for packs, members in given.sizes:
-        for share in given.shares:
+def compare(programs, simulation, args):
+    header = ["packs x members", "CPU share", "program", "start s", "wall s", "CPU s", "peak MB"]
+    rows, skipped = [], set()
+    for packs, members in args.sizes:
+        for share in args.shares:
             for name, command in programs.items():
                 try:
-                    figured = figures(*several(command, simulation, packs, members, share, given.runs))
+                    costs = columns(*measure_repeatedly(command, simulation, packs, members, share, args.runs))
                 except PermissionError as error:
-                    left_out.add(f"{error}: what has the share of {share} MB is left out")
+                    skipped.add(f"rows with the CPU share of {share} MB: {error}")
                     break
-                row = [named(packs, members), f"of {share} MB" if share else "whole", name, *figured]
+                row = [f"{packs} x {members:,}", f"of {share} MB" if share else "full", name, *costs]
                 print(*row, sep=", ", file=sys.stderr, flush=True)
                 rows.append(row)
-    print("\n" + table([*head, "Config calls", "attempts", "S3, SNS"], rows))
-    print(f"\nThe first run / the next one, {LATENCY} ms a call. Medians of {given.runs}; of one run from {LONG} s on.")
+    print("\n" + table([*header, "Config calls", "attempts", "S3, SNS"], rows))
+    print(
+        f"\nFirst run / next run, {LATENCY} ms a call. Medians of {args.runs} runs; one run if it takes over {MAX_REPEATED} s."
+    )
     print(f"boto3 {boto3.__version__}, Python {sys.version.split()[0]}. {machine()}.")
-    for text in sorted(left_out):
-        print(f"LEFT OUT: {text}")
-
-
-def draw(programs, simulation, file):
-    """The next run against members; of the naive loop, whose runs are all alike, the first."""
-    lines = {}
-    for members in plot.MEMBERS:
-        for name, command in programs.items():
-            with staged(command, simulation, plot.PACKS, members, plot.FAILING) as program:
-                costs = [program.good_run()]
-                if name != NAIVE:
-                    costs.append(program.good_run())
-            point = (costs[-1].calls(), costs[-1].wall, max(cost.peak for cost in costs))
-            lines.setdefault(name, []).append((members, *point))
-            calls, wall, peak = point
-            print(f"{named(plot.PACKS, members)}, {name}: {calls:,} calls, {wall:.2f} s, {peak:.1f} MB", flush=True)
-    file.write_text(plot.drawn(lines))
+    for text in sorted(skipped):
+        print(f"SKIPPED: {text}")
 
 
 def main():
@@ -141,30 +125,27 @@ def main():
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("simulation", type=pathlib.Path)
     parser.add_argument("--sizes", type=sizes, default=sizes("10x100,50x1000,50x10000"))
-    parser.add_argument("--shares", default="full,256,128", help="MB of memory, or full")
-    parser.add_argument("--only", choices=[PACKWATCH, THREADS, NAIVE], help="one program in the table")
-    parser.add_argument("--runs", type=int, default=3, help="that the medians are of")
-    parser.add_argument("--empty", type=pathlib.Path, help="the example of that name, for --bounds")
-    parser.add_argument("--svg", type=pathlib.Path)
-    for name in ("table", "memory", "bounds", "scale", "shape", "tls"):
+    parser.add_argument(
+        "--shares", default="full,256,128", help="memory sizes in MB whose CPU shares are measured, or full"
+    )
+    parser.add_argument("--only", choices=[PACKWATCH, THREADS, NAIVE], help="compare only this program")
+    parser.add_argument("--runs", type=int, default=3, help="number of measurements of which the table has the medians")
+    parser.add_argument("--noop", type=pathlib.Path, help="the example noop_lambda, for --bounds")
+    for name in ("table", "memory", "bounds", "scale", "call-counts"):
         parser.add_argument(f"--{name}", action="store_true")
-    given = parser.parse_args()
-    given.shares = [0 if share == "full" else int(share) for share in given.shares.split(",")]
-    simulation, programs = given.simulation.resolve(), commands(given.binary.resolve())
-    if given.shape:
-        shape.check(programs, simulation)
-    if given.table or not (given.shape or given.memory or given.bounds or given.scale or given.svg or given.tls):
-        compare({given.only: programs[given.only]} if given.only else programs, simulation, given)
-    if given.memory:
+    args = parser.parse_args()
+    args.shares = [0 if share == "full" else int(share) for share in args.shares.split(",")]
+    simulation, programs = args.simulation.resolve(), commands(args.binary.resolve())
+    if args.call_counts:
+        call_counts.check(programs, simulation)
+    if args.table or not (args.call_counts or args.memory or args.bounds or args.scale):
+        compare({args.only: programs[args.only]} if args.only else programs, simulation, args)
+    if args.memory:
         memory.measure(programs[PACKWATCH], simulation)
-    if given.bounds:
-        bounds.measure(programs, simulation, given.empty and given.empty.resolve())
-    if given.tls:
-        tls.measure(programs[PACKWATCH], simulation)
-    if given.scale:
+    if args.bounds:
+        lower_bounds.measure(programs, simulation, args.noop and args.noop.resolve())
+    if args.scale:
         scale.measure(programs[PACKWATCH], simulation)
-    if given.svg:
-        draw(programs, simulation, given.svg)
 
 
 if __name__ == "__main__":

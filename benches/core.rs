@@ -1,10 +1,13 @@
-//! The parts of a run that touch nothing outside, with as many failures as an organization can
-//! have: `cargo bench --bench pure`.
+//! Benchmarks of the parts of a run without I/O, up to the number of failures that an organization
+//! can have: `cargo bench --bench core`.
 //!
-//! Every message differs, as real ones do: they name their account. Each bench is run with ten
-//! times as many failures as the one before, so that what grows faster than they do can be seen.
+//! Every error message differs, as in AWS Config, because it contains the account ID. Each
+//! benchmark multiplies the number of failures by ten, which shows superlinear growth.
 
-#![expect(clippy::expect_used, reason = "a bench that cannot be set up says so")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark whose setup fails must panic"
+)]
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -14,10 +17,8 @@ use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
-use packwatch::ledger::Ledger;
-use packwatch::ledger::PendingChanges;
-use packwatch::model::Scope;
-use packwatch::model::{AccountId, PackKey, Source, StatusRecord, TopicArn};
+use packwatch::ledger::{Ledger, PendingChanges};
+use packwatch::model::{AccountId, PackKey, Scope, Source, StatusRecord, TopicArn};
 use packwatch::notify::NotificationContext;
 use packwatch::report::RunFindings;
 
@@ -30,7 +31,7 @@ fn main() {
     divan::main();
 }
 
-/// A run that finds as many failures as it is asked for, from nothing.
+/// A run that finds a given number of failures.
 struct Run {
     plan: RunPlan,
     scope: Scope,
@@ -48,7 +49,7 @@ impl Run {
             };
             Some(value.to_owned())
         };
-        let settings = Settings::read(lookup).expect("right settings");
+        let settings = Settings::read(lookup).expect("valid settings");
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
         let invocation = Invocation {
             request_id: "0f8fad5b-d9cb-469f-a165-70867728950e".to_owned(),
@@ -80,7 +81,7 @@ impl Run {
 
     fn evaluate(&self, ledger: &Ledger) -> Evaluation {
         let mut evaluation = evaluate(ledger, &self.observation, self.context());
-        evaluation.ledger.register_receivers(self.plan.audiences());
+        evaluation.ledger.register_receivers(self.plan.receivers());
         evaluation
     }
 
@@ -96,7 +97,7 @@ impl Run {
 
     fn changes(&self, ledger: &Ledger) -> PendingChanges {
         self.notification_context()
-            .changes(ledger, &ledger.audiences[&TopicArn::from(TOPIC)])
+            .changes(ledger, &ledger.receivers[&TopicArn::from(TOPIC)])
     }
 }
 
@@ -105,8 +106,8 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
         caller: OWN.into(),
         region: "eu-west-1".into(),
     };
-    let mut found = ObservationBuilder::new(now);
-    found.found_listing(
+    let mut builder = ObservationBuilder::new(now);
+    builder.found_listing(
         &source,
         Listing {
             pages: 1,
@@ -118,10 +119,10 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
             source: source.clone(),
             pack: format!("security-baseline-{number:03}").into(),
         };
-        found.found_pack(&pack, StatusRecord::new("UPDATE_FAILED"));
+        builder.found_pack(&pack, StatusRecord::new("UPDATE_FAILED"));
         for member in 0..failures / PACKS {
             let account = AccountId::from(format!("{}", 200_000_000_001 + 7_919 * member));
-            let row = StatusRecord {
+            let record = StatusRecord {
                 error_code: Some("AccessDeniedException".into()),
                 error_message: Some(
                     format!(
@@ -134,15 +135,15 @@ fn observe(failures: usize, now: Timestamp) -> Observation {
                 conformance_pack_name: Some(format!("OrgConformsPack-{}-{member:08}", pack.pack).into()),
                 ..StatusRecord::new("UPDATE_FAILED")
             };
-            found.found_member(&pack, &account, row);
+            builder.found_member(&pack, &account, record);
         }
-        found.found_coverage(&pack, Coverage::FailingOnly, |_| true);
+        builder.found_coverage(&pack, Coverage::FailingOnly, |_| true);
     }
-    found.build(now)
+    builder.build(now)
 }
 
 #[divan::bench(args = FAILURES)]
-fn compare_when_all_are_new(bencher: Bencher<'_, '_>, failures: usize) {
+fn evaluate_new_failures(bencher: Bencher<'_, '_>, failures: usize) {
     let (run, ledger) = (Run::new(failures), Ledger::default());
     bencher
         .counter(ItemsCount::new(failures))
@@ -150,7 +151,7 @@ fn compare_when_all_are_new(bencher: Bencher<'_, '_>, failures: usize) {
 }
 
 #[divan::bench(args = FAILURES)]
-fn compare_when_nothing_changed(bencher: Bencher<'_, '_>, failures: usize) {
+fn evaluate_unchanged_failures(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
     let ledger = run.evaluate(&Ledger::default()).ledger;
     bencher
@@ -172,7 +173,7 @@ fn ledger_from_bytes(bencher: Bencher<'_, '_>, failures: usize) {
         .evaluate(&Ledger::default())
         .ledger
         .to_bytes()
-        .expect("bytes");
+        .expect("the ledger can be written");
     bencher
         .counter(ItemsCount::new(failures))
         .bench_local(|| Ledger::from_bytes(black_box(&bytes)));
@@ -200,7 +201,7 @@ fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
 fn digest(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
     let ledger = run.evaluate(&Ledger::default()).ledger;
-    let receiver = &ledger.audiences[&TopicArn::from(TOPIC)];
+    let receiver = &ledger.receivers[&TopicArn::from(TOPIC)];
     bencher.counter(ItemsCount::new(failures)).bench_local(|| {
         let changes = run.changes(black_box(&ledger));
         run.notification_context()

@@ -1,13 +1,15 @@
-//! A day of an organization, without AWS: the simulated organization stands in for it, and the real
-//! function reads it over the real wire, hour by hour. Prints every digest as a reader gets it;
-//! leaves the objects of the bucket in `target/demo/`.
+//! Demonstrates a day of an organization without AWS.
+//!
+//! The real handler reads a simulated organization over HTTP, once per simulated hour. The demo
+//! prints every digest as an email recipient gets it, and writes the objects of the bucket to
+//! `target/demo/`.
 //!
 //! `cargo run --example demo`
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program for a terminal, whose world is its own"
+    reason = "a terminal program over its own simulated organization"
 )]
 
 use std::cell::Cell;
@@ -34,7 +36,7 @@ const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:packwatch";
 const ACCOUNTS: usize = 40;
 const OBJECTS: &str = "target/demo";
 
-/// A clock that the day moves.
+/// A clock that advances only when the demo advances it.
 #[derive(Clone)]
 struct ManualClock(Rc<Cell<Timestamp>>);
 
@@ -44,46 +46,46 @@ impl Clock for ManualClock {
     }
 }
 
-/// What happens at an hour of the day, before the function looks.
+/// An hour of the day, with the change that happens before its run.
 struct Hour {
     at: &'static str,
-    what: &'static str,
-    happens: fn(&Organization),
+    description: &'static str,
+    change: fn(&Organization),
 }
 
 const DAY: &[Hour] = &[
     Hour {
         at: "08:00",
-        what: "the first run; one account has been failing for days",
-        happens: |_| {},
+        description: "first run; one account has been failing for days",
+        change: |_| {},
     },
     Hour {
         at: "09:00",
-        what: "nothing new",
-        happens: |_| {},
+        description: "no changes",
+        change: |_| {},
     },
     Hour {
         at: "10:00",
-        what: "accounts that joined yesterday turn out to have no recorder, in both regions",
-        happens: |world| {
+        description: "new accounts fail in both regions, because they have no configuration recorder",
+        change: |world| {
             for number in 30..35 {
                 let account = account(number);
-                let row = StatusRecord::new("CREATE_FAILED")
+                let record = StatusRecord::new("CREATE_FAILED")
                     .code("NoAvailableConfigurationRecorderException")
                     .message(format!(
                         "There is no configuration recorder available in account {account}."
                     ))
                     .updated("2026-03-01T08:40:00Z");
                 for region in [HOME, FAR] {
-                    world.put_member(OWN, region, "security-baseline", &account, row.clone());
+                    world.put_member(OWN, region, "security-baseline", &account, record.clone());
                 }
             }
         },
     },
     Hour {
         at: "11:00",
-        what: "somebody deploys the pack again: rows move, and moving proves nothing",
-        happens: |world| {
+        description: "the pack is deployed again; failures stay open while their status is in progress",
+        change: |world| {
             world.put_pack(
                 OWN,
                 HOME,
@@ -103,8 +105,8 @@ const DAY: &[Hour] = &[
     },
     Hour {
         at: "12:00",
-        what: "two of them have recovered, the others fail as before",
-        happens: |world| {
+        description: "two of the accounts have recovered; the others fail again",
+        change: |world| {
             world.put_pack(
                 OWN,
                 HOME,
@@ -113,7 +115,7 @@ const DAY: &[Hour] = &[
             );
             for number in 30..35 {
                 let account = account(number);
-                let row = if number < 32 {
+                let record = if number < 32 {
                     StatusRecord::new("UPDATE_SUCCESSFUL")
                 } else {
                     StatusRecord::new("UPDATE_FAILED")
@@ -122,14 +124,14 @@ const DAY: &[Hour] = &[
                             "There is no configuration recorder available in account {account}."
                         ))
                 };
-                world.put_member(OWN, HOME, "security-baseline", &account, row);
+                world.put_member(OWN, HOME, "security-baseline", &account, record);
             }
         },
     },
     Hour {
         at: "13:00",
-        what: "a new policy denies us-east-1; a gap is told when it lasts",
-        happens: |world| {
+        description: "a new policy denies us-east-1; the gap is reported if it persists",
+        change: |world| {
             let denied = "User is not authorized to perform this action with an explicit deny in a service control policy";
             world.fault(
                 Fault::error(400, "AccessDeniedException", denied)
@@ -140,18 +142,18 @@ const DAY: &[Hour] = &[
     },
     Hour {
         at: "14:00",
-        what: "it lasts",
-        happens: |_| {},
+        description: "the gap persists",
+        change: |_| {},
     },
     Hour {
         at: "15:00",
-        what: "and is not told again",
-        happens: |_| {},
+        description: "the gap is not reported again",
+        change: |_| {},
     },
     Hour {
         at: "16:00",
-        what: "the policy is mended; what recovered meanwhile is proven only now",
-        happens: |world| {
+        description: "the policy is fixed; accounts that recovered during the gap are cleared now",
+        change: |world| {
             world.clear_faults();
             for number in 30..35 {
                 world.put_member(
@@ -166,8 +168,8 @@ const DAY: &[Hour] = &[
     },
     Hour {
         at: "17:00",
-        what: "a quiet end",
-        happens: |_| {},
+        description: "no changes",
+        change: |_| {},
     },
 ];
 
@@ -176,43 +178,43 @@ async fn main() {
     let world = organization();
     let server = Server::start(&world).await;
     let clock = ManualClock(Rc::new(Cell::new(at("08:00"))));
-    let function = function(&server.url(), clock.clone()).await;
+    let handler = handler(&server.url(), clock.clone()).await;
     println!(
         "An organization of {ACCOUNTS} accounts with two packs in two regions, at {}.",
         server.url()
     );
     for (number, hour) in DAY.iter().enumerate() {
         clock.0.set(at(hour.at));
-        (hour.happens)(&world);
-        let told = world.publishes().len();
-        println!("\n{} {}", hour.at, hour.what);
+        (hour.change)(&world);
+        let published = world.publishes().len();
+        println!("\n{} {}", hour.at, hour.description);
         eprint!("      reading ...");
-        let report = function.invoke("{}", context(number, clock.now())).await;
-        match report {
-            Ok(report) => {
-                let totals = report.totals;
+        let response = handler.invoke("{}", context(number, clock.now())).await;
+        match response {
+            Ok(response) => {
+                let totals = response.totals;
                 eprintln!(
                     "\r      run {} read {} packs in {} calls: {} open, {} unconfirmed{}",
-                    report.sequence,
+                    response.sequence,
                     totals.packs,
-                    report.config_calls,
+                    response.config_calls,
                     totals.failures,
                     totals.unconfirmed,
-                    if world.publishes().len() > told {
+                    if world.publishes().len() > published {
                         "; a digest:"
                     } else {
-                        "; nothing to tell"
+                        "; no digest"
                     },
                 );
             }
             Err(error) => eprintln!("\r      {}: {}", error.kind(), error.to_report()),
         }
-        for publish in world.publishes().iter().skip(told) {
-            show(publish);
+        for publish in world.publishes().iter().skip(published) {
+            print_digest(publish);
         }
     }
     let objects = world.objects(BUCKET);
-    keep(&objects).expect("the objects are written under target/demo");
+    write_objects(&objects).expect("target/demo is writable");
     println!(
         "\n{} digests in {} runs. {} objects are in {OBJECTS}/:",
         world.publishes().len(),
@@ -222,7 +224,7 @@ async fn main() {
     println!("ledger.json, latest.json, and a snapshot of each run.");
 }
 
-/// Two packs over all accounts in two regions; one old failure.
+/// Returns an organization with two packs in two regions, all accounts as members, and one failure.
 fn organization() -> Organization {
     let world = Organization::new(OWN);
     world.create_bucket(BUCKET);
@@ -250,7 +252,7 @@ fn organization() -> Organization {
     world
 }
 
-async fn function(
+async fn handler(
     url: &str,
     clock: ManualClock,
 ) -> Handler<ConfigServiceApi, S3Store, SnsNotifier, ManualClock> {
@@ -266,7 +268,7 @@ async fn function(
         };
         Some(value.to_owned())
     });
-    let settings = settings.expect("the demo's settings are right");
+    let settings = settings.expect("the settings of the demo are valid");
     let loader = aws::sdk_config()
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
@@ -295,11 +297,11 @@ fn account(number: usize) -> String {
 fn at(hour: &str) -> Timestamp {
     format!("2026-03-01T{hour}:00Z")
         .parse()
-        .expect("an hour of the day")
+        .expect("a time of day")
 }
 
-/// The digest as it lands in an inbox.
-fn show(publish: &Publish) {
+/// Prints a digest as an email.
+fn print_digest(publish: &Publish) {
     let body: Value = serde_json::from_str(&publish.message).unwrap_or_default();
     println!(
         "      ┌── Subject: {}",
@@ -311,7 +313,7 @@ fn show(publish: &Publish) {
     println!("      └──");
 }
 
-fn keep(objects: &std::collections::BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
+fn write_objects(objects: &std::collections::BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
     let folder = Path::new(OBJECTS);
     if folder.exists() {
         std::fs::remove_dir_all(folder)?;

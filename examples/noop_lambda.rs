@@ -1,4 +1,5 @@
-//! A Lambda function that does nothing: what any function in Rust costs, for `benches/compare.py`.
+//! A Lambda function that does nothing: the baseline of any Rust function, for
+//! `benches/compare.py`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

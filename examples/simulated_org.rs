@@ -1,4 +1,5 @@
-//! A simulated organization to try packwatch against: `cargo run --example organization -- --help`.
+//! Serves a simulated AWS organization, to try packwatch without AWS:
+//! `cargo run --example simulated_org -- --help`.
 
 fn main() -> std::process::ExitCode {
     packwatch_simulation::cli::main()

@@ -1,23 +1,38 @@
-//! packwatch tells when an AWS Config organization conformance pack starts or stops failing, in
-//! which member accounts, and why. This is the map; each room says at its door what it owns.
+//! packwatch tells a platform or security team when an AWS Config organization conformance pack
+//! starts or stops failing, in which member accounts, and why.
 //!
-//! A run flows one way:
+//! # A run in eight steps
 //!
-//! | step | room |
+//! | step | where |
 //! | --- | --- |
-//! | what arrived, what was set up | [`event`], [`settings`] |
-//! | what this run is | [`plan`], [`scope`] |
-//! | what it sees | [`reader`], [`names`] → [`observation`] |
-//! | what was known before | [`ledger`] |
-//! | what that changes | [`evaluate`] → [`changes`] |
-//! | what is kept and said | [`snapshot`], [`digest`], [`tell`], [`report`], [`error`] |
-//! | the steps in order | [`pipeline`] |
-//! | the edges | [`ports`], implemented in [`aws`] |
-//! | what it measured | [`telemetry`] |
-//! | Lambda's face | [`handler`], [`startup`] |
+//! | 1. Read the event and the settings, and plan the run | [`input`] |
+//! | 2. Load the ledger of the last run | [`run`], [`ledger`] |
+//! | 3. Read the packs and their members from AWS Config | [`collect`] |
+//! | 4. Evaluate the observation against the ledger: what is open now | [`evaluate`] |
+//! | 5. Store the snapshot | [`report`], [`run`] |
+//! | 6. Put digests of the pending changes into the outbox, and commit the ledger by compare-and-swap | [`notify`], [`run`] |
+//! | 7. Deliver the outgoing digests, and settle them in the ledger | [`run`] |
+//! | 8. Return the response and emit the metrics | [`lambda`], [`metrics`] |
 //!
-//! [`model`] has the nouns that all of them share; [`totals`] and [`message`] are what several of
-//! them pass on.
+//! Nothing is sent that is not committed, and nothing is committed over a newer read.
+//!
+//! # Layers
+//!
+//! Each module uses only modules of the layers below it, and no two files use each other. A test
+//! (`tests/it/repo/architecture.rs`) holds both rules.
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | entry | the binary, [`lambda`], [`system`] |
+//! | application | [`run`] |
+//! | output | [`notify`] above [`report`]; [`metrics`] |
+//! | domain | [`evaluate`] above [`ledger`] and the observation of [`collect`] |
+//! | edges | [`collect`], [`aws`] |
+//! | foundation | [`input`], [`ports`], [`model`] |
+//!
+//! [`ports`] holds the traits to the outside; [`aws`] implements them with the AWS SDK. Clock,
+//! environment and randomness come from [`system`] and are passed in, so equal input gives equal
+//! bytes.
 
 pub mod aws;
 pub mod collect;

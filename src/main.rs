@@ -1,4 +1,4 @@
-//! The Lambda binary: wiring only.
+//! The Lambda binary: connects the settings, the AWS clients and the handler.
 
 use std::process::ExitCode;
 
@@ -24,11 +24,11 @@ async fn main() -> ExitCode {
 async fn start() -> Result<(), InitError> {
     let settings = Settings::read(env_var).map_err(RunError::InvalidSettings)?;
     lambda::ensure_lambda(env_var)?;
-    let aws = aws::connect(aws::sdk_config(), &settings, Timeouts::default(), env_var).await;
+    let clients = aws::connect(aws::sdk_config(), &settings, Timeouts::default(), env_var).await;
     let services = Services {
-        config: aws.config,
-        store: aws.store,
-        notifier: aws.notifier,
+        config: clients.config,
+        store: clients.store,
+        notifier: clients.notifier,
         clock: SystemClock,
     };
     let metrics = MetricsEmitter::new(env_var, write_stdout);

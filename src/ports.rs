@@ -1,102 +1,108 @@
-//! What the program needs from outside, in its own words. `aws` implements these; the pipeline
-//! knows nothing else of AWS.
+//! Traits through which the program uses the outside world: AWS Config and AWS Organizations, the
+//! object store, the notifier and the clock. [`aws`](crate::aws) implements them on the AWS SDK;
+//! reading, evaluation and delivery reach AWS only through them.
 
 use std::error::Error;
 
 use bytes::Bytes;
 
-use crate::model::SnsMessage;
-use crate::model::SourceTarget;
-use crate::model::{Account, AccountId, ApiError, PackName, Status, StatusRecord, TopicArn};
+use crate::model::{
+    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, Status, StatusRecord,
+    TopicArn,
+};
 
-/// The boxed cause of a failure, kept for the chain that the user reads.
+/// A boxed error. Its chain of sources is kept, because error messages show the whole chain.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The calls, as they are named to people.
+/// Name of the AWS Config operation that returns the statuses of the packs of a source, as it
+/// appears in messages.
 pub const DESCRIBE_STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
 
-/// See [`DESCRIBE_STATUSES`].
+/// Name of the AWS Config operation that returns the statuses of the member accounts of a pack, as
+/// it appears in messages.
 pub const GET_DETAILED_STATUS: &str = "GetOrganizationConformancePackDetailedStatus";
 
-/// The code of what there was no time for.
-pub const DEADLINE_EXCEEDED: &str = "OutOfTime";
+/// Error code of a call that was not finished at the deadline for reading.
+pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 
-/// Rows that a page is asked for: the most that the API gives.
+/// Number of status records to request per page: the maximum that the API allows.
 pub const PAGE_SIZE: u8 = 100;
 
-/// One page of rows and, unless it was the last, the token of the next.
+/// One page of a paginated response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The rows.
+    /// The records of the page.
     pub rows: Vec<T>,
-    /// The opaque token of the next page. A page may be empty and still have one.
+    /// Token of the next page; `None` on the last page. An empty page can have a next page.
     pub next: Option<String>,
 }
 
-/// Which members of a pack are asked for, where it is not all of them.
+/// Restricts which member accounts of a pack are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter<'a> {
-    /// This one.
+    /// Only this account.
     Account(&'a AccountId),
-    /// Those with this status, one of the nine that the API knows.
+    /// Only member accounts with this status, which must be one of the nine that the API defines.
     Status(&'a Status),
 }
 
-/// Why a reading of members gave no rows.
+/// Error of [`ConfigApi::members`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MembersError {
-    /// AWS Config says that there is no such pack: a proof, not a gap.
+    /// AWS Config reports that the pack does not exist. This is evidence that the pack was removed,
+    /// not a gap.
     NoSuchPack,
-    /// Anything else: a gap.
+    /// Any other error, which leaves a gap.
     Api(ApiError),
 }
 
-/// What AWS says of the organization: AWS Config, one page at a time, and who is who.
+/// Read access to the organization: the packs and member accounts in AWS Config, one page at a
+/// time, the identity of the caller, and the names of accounts.
 pub trait ConfigApi {
-    /// The account that the function itself runs in, as STS says.
+    /// Returns the account that the function runs in, as STS reports it.
     fn identify(&self) -> impl Future<Output = Result<AccountId, ApiError>>;
 
-    /// One page of the packs of a source.
+    /// Returns one page of the packs of a source.
     fn packs(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(PackName, StatusRecord)>, ApiError>>;
 
-    /// The row of one pack, asked for by name; `None` when AWS Config says that there is no such
-    /// pack.
+    /// Returns the status record of one pack, requested by name; `None` if AWS Config reports that
+    /// the pack does not exist.
     fn pack(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         pack: &PackName,
     ) -> impl Future<Output = Result<Option<StatusRecord>, ApiError>>;
 
-    /// One page of the members of a pack. A filtered page may be short, or empty, and still have a
-    /// token.
+    /// Returns one page of the member accounts of a pack. A filtered page can have fewer than
+    /// [`PAGE_SIZE`] records, or none, and still have a next page.
     fn members(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<(AccountId, StatusRecord)>, MembersError>>;
 
-    /// What AWS Organizations says of an account, asked as the function itself; `None` when it says
-    /// that there is none.
+    /// Returns the name and state of an account in AWS Organizations; `None` if AWS Organizations
+    /// reports that the account does not exist. The request uses the function's own identity.
     fn account(
         &self,
         account: &AccountId,
     ) -> impl Future<Output = Result<Option<Account>, BoxError>>;
 
-    /// How many attempts AWS Config throttled so far, since the process began.
-    fn throttles(&self) -> u64;
+    /// Returns the number of attempts that AWS Config throttled since the process started.
+    fn throttle_count(&self) -> u64;
 }
 
-/// The version of a stored object, opaque.
+/// Entity tag of a stored object: its version, as an opaque string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(pub String);
 
-/// What must be true of the key for a write to happen.
+/// Condition under which a write takes effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutMode {
     /// Only if no object has this key (`If-None-Match: *`).
@@ -105,27 +111,29 @@ pub enum PutMode {
     Update(ETag),
 }
 
-/// Why a write is not known to have landed.
+/// Error of [`ObjectStore::put`].
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
-    /// Something else is stored there, or writes crossed: read again.
+    /// The condition of the [`PutMode`] does not hold, or two writes conflicted. Read the object
+    /// again before the next write.
     #[error("the object was changed by another writer")]
     PreconditionFailed,
-    /// Refused; it did not land.
+    /// The store rejected the write. The object is unchanged.
     #[error("the write was refused")]
     Rejected(#[source] BoxError),
-    /// No answer; it may have landed.
+    /// The store did not respond. The write may have taken effect.
     #[error("the write was not answered")]
     Indeterminate(#[source] BoxError),
 }
 
-/// The bucket.
+/// A bucket with conditional writes.
 pub trait ObjectStore {
-    /// The bytes and version of an object; `None` when there is none.
+    /// Returns the bytes and the entity tag of an object; `None` if the object does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>>;
 
-    /// The same of the beginning of an object, of at least so many bytes if it has them. An archive
-    /// that gives no parts gives the whole.
+    /// Returns at least the first `bytes` bytes of an object, or all of a smaller object, and its
+    /// entity tag. The default implementation, for stores without range requests, returns the whole
+    /// object.
     fn get_range(
         &self,
         key: &str,
@@ -134,7 +142,7 @@ pub trait ObjectStore {
         self.get(key)
     }
 
-    /// Stores an object, only if `mode` holds.
+    /// Stores an object if the condition of `mode` holds, and returns its new entity tag.
     fn put(
         &self,
         key: &str,
@@ -143,9 +151,10 @@ pub trait ObjectStore {
     ) -> impl Future<Output = Result<ETag, PutError>>;
 }
 
-/// The topics.
+/// Publishes digests to topics.
 pub trait Notifier {
-    /// Sends a message. An error may mean that it was sent and only the answer was lost.
+    /// Publishes a message to a topic. After an error the message may have been published
+    /// nevertheless, because the response can be lost.
     fn publish(
         &self,
         topic: &TopicArn,
@@ -153,8 +162,8 @@ pub trait Notifier {
     ) -> impl Future<Output = Result<(), BoxError>>;
 }
 
-/// The time, injected. Whole milliseconds are enough for everything here.
+/// Source of the current time, injected for tests. A resolution of one millisecond is sufficient.
 pub trait Clock {
-    /// Now.
+    /// Returns the current time.
     fn now(&self) -> jiff::Timestamp;
 }

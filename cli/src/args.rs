@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments and the files that they name.
 
 use std::fs;
 use std::io::{self, Read};
@@ -59,36 +59,37 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
-    /// The event.
+    /// Reads the event; `{}` without the argument.
     pub(crate) fn event(&self) -> Result<Value, CliError> {
         self.event
             .as_deref()
-            .map_or_else(|| Ok(json!({})), |path| parsed(path, "JSON"))
+            .map_or_else(|| Ok(json!({})), |path| parse_file(path, "JSON"))
     }
 
-    /// The function whose settings are taken.
+    /// Reads the configuration of the deployed function; `None` without `--function`.
     pub(crate) fn function_config(&self) -> Result<Option<FunctionConfiguration>, CliError> {
         let what = "what `aws lambda get-function-configuration` prints";
         self.function
             .as_deref()
-            .map(|path| parsed(path, what))
+            .map(|path| parse_file(path, what))
             .transpose()
     }
 }
 
-/// The file as what it should be.
-fn parsed<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, CliError> {
-    let shown = path.display();
+/// Reads and parses a JSON file. `what` names the expected content in the error.
+fn parse_file<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, CliError> {
+    let path_name = path.display();
     let text = read(path).map_err(|source| CliError::File {
-        what: format!("{shown} cannot be read"),
+        what: format!("{path_name} cannot be read"),
         source,
     })?;
     serde_json::from_str(&text).map_err(|error| CliError::File {
-        what: format!("{shown} is not {what}"),
+        what: format!("{path_name} is not {what}"),
         source: error.into(),
     })
 }
 
+/// Reads a file, or standard input for `-`.
 fn read(path: &Path) -> io::Result<String> {
     if path == Path::new("-") {
         let mut text = String::new();

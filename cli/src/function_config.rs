@@ -1,15 +1,13 @@
-//! The deployed function whose settings are taken, as `aws lambda get-function-configuration`
-//! prints it.
+//! The configuration of a deployed function, as `aws lambda get-function-configuration` prints it.
 
 use std::collections::BTreeMap;
 
 use packwatch::input::settings::Settings;
-use packwatch::model::AccountId;
-use packwatch::model::Identity;
+use packwatch::model::{AccountId, Identity};
 use packwatch::ports::ConfigApi;
 use serde::Deserialize;
 
-/// Where it runs, and with which variables: what it reads, where it keeps that, and whom it tells.
+/// The ARN of the function, which contains its region and account, and its environment variables.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct FunctionConfiguration {
@@ -26,11 +24,12 @@ struct Environment {
     variables: BTreeMap<String, String>,
 }
 
-/// Whoever runs it by hand is no caller that the function is.
+/// The credentials belong to another account than the function. AWS Config returns the packs of
+/// the caller account, so the run would read other packs.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the function runs in account {function} and these credentials are of {here}: as another caller, AWS Config would answer \
-     for other packs. Take a profile of {function}"
+    "the function runs in account {function} and these credentials are of {here}: AWS Config answers each account for its own packs only. \
+     Use a profile of account {function}"
 )]
 pub(crate) struct AccountMismatch {
     function: String,
@@ -38,25 +37,26 @@ pub(crate) struct AccountMismatch {
 }
 
 impl FunctionConfiguration {
-    /// What the function reads from its environment, its region among it.
+    /// Returns an environment variable of the function. `AWS_REGION` is the region of its ARN.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         match name {
-            "AWS_REGION" => self.part(3).map(str::to_owned),
+            "AWS_REGION" => self.arn_field(3).map(str::to_owned),
             name => self.environment.variables.get(name).cloned(),
         }
     }
 
-    /// Refuses credentials of another account where the function reads as itself. An STS that does
-    /// not answer refuses nothing: the run meets that too, and closes nothing then.
+    /// Checks that the credentials belong to the account of the function, if the settings read AWS
+    /// Config with the function's own identity. If STS fails, the check passes: the run gets the
+    /// same error, and then closes nothing.
     pub(crate) async fn ensure_same_account(
         &self,
         settings: &Settings,
-        source: &impl ConfigApi,
+        config: &impl ConfigApi,
     ) -> Result<(), AccountMismatch> {
-        if !settings.callers.contains(&Identity::Own) {
+        if !settings.identities.contains(&Identity::Own) {
             return Ok(());
         }
-        match (self.part(4), source.identify().await) {
+        match (self.arn_field(4), config.identify().await) {
             (Some(function), Ok(here)) if here.as_str() != function => Err(AccountMismatch {
                 function: function.to_owned(),
                 here,
@@ -65,10 +65,11 @@ impl FunctionConfiguration {
         }
     }
 
-    fn part(&self, number: usize) -> Option<&str> {
+    /// Returns the field of the function ARN at this index; `None` if it is missing or empty.
+    fn arn_field(&self, index: usize) -> Option<&str> {
         self.function_arn
             .split(':')
-            .nth(number)
-            .filter(|part| !part.is_empty())
+            .nth(index)
+            .filter(|field| !field.is_empty())
     }
 }

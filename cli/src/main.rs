@@ -1,4 +1,5 @@
-//! packwatch by hand: one event, outside Lambda, with your own AWS profile. Wiring only.
+//! Command-line program that runs packwatch once outside Lambda, with an AWS profile. This file
+//! connects the parts.
 
 mod args;
 mod function_config;
@@ -24,7 +25,7 @@ use output::CliError;
 use progress::ProgressConfigApi;
 use recording_notifier::RecordingNotifier;
 
-/// The time of a run: the longest that Lambda gives an invocation.
+/// Time limit of a run: the maximum timeout of a Lambda function.
 const RUN_TIME: SignedDuration = SignedDuration::from_mins(15);
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,7 +52,7 @@ async fn main() -> ExitCode {
 async fn run(args: &RunArgs) -> Result<(), CliError> {
     let event = args.event()?;
     let function_config = args.function_config()?;
-    // Outside Lambda the region is usually the profile's.
+    // Outside Lambda, `AWS_REGION` is often unset, and the region comes from the profile.
     let region = aws::resolve_region(args.profile.as_deref()).await;
     let lookup = |name: &str| match (&function_config, name) {
         (Some(function), name) => function.variable(name),
@@ -86,7 +87,7 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
     };
     handler.verify_identity().await?;
     let mut context = Context::default();
-    context.request_id = format!("by-hand-{}", new_execution_id());
+    context.request_id = format!("manual-{}", new_execution_id());
     context.deadline = (SystemClock.now() + RUN_TIME)
         .as_millisecond()
         .unsigned_abs();

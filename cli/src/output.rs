@@ -1,10 +1,10 @@
-//! What is printed: the digest or the answer on the standard output, everything about the run on
-//! the standard error.
+//! Terminal output: the digest or the response on standard output, messages about the run on
+//! standard error.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program for a terminal"
+    reason = "a command-line program prints its output"
 )]
 
 use std::io;
@@ -17,39 +17,39 @@ use packwatch::run::RunError;
 use crate::function_config::AccountMismatch;
 use crate::progress::ProgressStats;
 
-/// Why there is no answer.
+/// Error of the command-line program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// A file is not there, or not what it should be.
+    /// A file cannot be read or parsed.
     #[error("{what}")]
     File {
-        /// Of which file.
+        /// The message, with the path of the file.
         what: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The profile that was named gives no credentials.
+    /// The profile supplies no credentials.
     #[error(
         "the profile {name} gives no credentials; `aws sts get-caller-identity --profile {name}` should say why"
     )]
     Profile {
-        /// Its name.
+        /// Name of the profile.
         name: String,
-        /// What the SDK says.
+        /// The error of the SDK.
         source: BoxError,
     },
-    /// The credentials are of another account than the function.
+    /// The credentials belong to another account than the function.
     #[error(transparent)]
     AccountMismatch(#[from] AccountMismatch),
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// The answer could not be written as JSON.
-    #[error("the answer could not be written as JSON")]
-    Answer(#[from] serde_json::Error),
+    /// The response could not be serialized.
+    #[error("the response could not be written as JSON")]
+    Response(#[from] serde_json::Error),
 }
 
-/// What failed, why, and what to do.
+/// Prints what failed, why, and what to do.
 pub(crate) fn error(error: &CliError) {
     match error {
         CliError::Run(error) => eprintln!("{}: {}", error.kind(), error.to_report()),
@@ -57,50 +57,48 @@ pub(crate) fn error(error: &CliError) {
     }
 }
 
-/// The answer of the function.
-pub(crate) fn json(report: &RunResponse) -> Result<(), serde_json::Error> {
-    println!("{}", serde_json::to_string_pretty(report)?);
+/// Prints the response as JSON.
+pub(crate) fn json(response: &RunResponse) -> Result<(), serde_json::Error> {
+    println!("{}", serde_json::to_string_pretty(response)?);
     Ok(())
 }
 
-/// The digest as a reader gets it. `sent` is its text, where it was published.
-pub(crate) fn digest(report: &RunResponse, sent: Option<&str>) {
-    match report.digest.text.as_deref().or(sent) {
+/// Prints the text of the digest. `published` is the text that was published, if any.
+pub(crate) fn digest(response: &RunResponse, published: Option<&str>) {
+    match response.digest.text.as_deref().or(published) {
         Some(text) => println!("{}", text.trim_end()),
-        None => println!(
-            "packwatch: nothing to tell, {} open",
-            report.totals.open_all
-        ),
+        None => println!("packwatch: no changes, {} open", response.totals.open_total),
     }
 }
 
-/// What became of the run. `asked` to commit, only the event can have made it dry.
-pub(crate) fn summary(report: &RunResponse, seen: &ProgressStats, asked: bool) {
-    for failure in &seen.failures {
+/// Prints failed reads, the outcome and the number of calls. If `commit` is set, a dry run can only
+/// be due to the event.
+pub(crate) fn summary(response: &RunResponse, stats: &ProgressStats, commit: bool) {
+    for failure in &stats.failures {
         eprintln!("? {failure}");
     }
-    let outcome = match report.outcome {
-        Outcome::DryRun if asked => {
-            "A dry run, as the event asks: nothing was written, nothing was published.".to_owned()
+    let outcome = match response.outcome {
+        Outcome::DryRun if commit => {
+            "Dry run, as the event asks: nothing was written, nothing was published.".to_owned()
         }
         Outcome::DryRun => {
             "Dry run: nothing was written, nothing was published. --commit does both.".to_owned()
         }
-        Outcome::Committed => format!("Committed as run {}.", report.sequence),
+        Outcome::Committed => format!("Committed as run {}.", response.sequence),
         Outcome::Resumed => format!(
-            "Run {} had been committed; what was left of it was sent.",
-            report.sequence
+            "Run {} was already committed; its undelivered digests were sent.",
+            response.sequence
         ),
         Outcome::Superseded => {
-            "Another run that read later was committed first; nothing was told.".to_owned()
+            "Another run with a newer read was committed first; nothing was published.".to_owned()
         }
     };
-    let packs = match report.totals.packs {
+    let packs = match response.totals.packs {
         1 => "1 pack".to_owned(),
         packs => format!("{packs} packs"),
     };
     eprintln!(
         "{packs}, {} calls to AWS Config, {} throttled. {outcome}",
-        seen.calls, seen.throttles
+        stats.calls, stats.throttle_count
     );
 }

@@ -1,77 +1,77 @@
-//! AWS Config as it is read, with its progress on the terminal, if there is one.
+//! A [`ConfigApi`] that shows the progress of the calls on the terminal and counts them.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
+use packwatch::model::{Account, AccountId, ApiError, PackName, SourceTarget, StatusRecord};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 
-/// A source that shows how far it is read.
+/// Wraps a [`ConfigApi`] with a progress bar.
 #[derive(Debug)]
 pub(crate) struct ProgressConfigApi<S> {
-    source: S,
+    inner: S,
     bar: ProgressBar,
-    seen: RefCell<ProgressStats>,
+    stats: RefCell<ProgressStats>,
 }
 
-/// What was seen on the way.
+/// Packs and calls so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProgressStats {
     listed: BTreeSet<(SourceTarget, PackName)>,
     read: BTreeSet<(SourceTarget, PackName)>,
-    /// Calls to AWS Config, retries not counted.
+    /// Calls to AWS Config, not counting retries.
     pub(crate) calls: u64,
     /// Attempts that AWS Config throttled.
-    pub(crate) throttles: u64,
-    /// What was not read, and why.
+    pub(crate) throttle_count: u64,
+    /// Failed calls, as messages.
     pub(crate) failures: BTreeSet<String>,
 }
 
 impl<S: ConfigApi> ProgressConfigApi<S> {
-    pub(crate) fn new(source: S) -> Self {
+    pub(crate) fn new(inner: S) -> Self {
         let bar = ProgressBar::new(0);
         let style =
             ProgressStyle::with_template("{spinner} {pos} of {len} packs read, {msg} ({elapsed})");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(100));
         Self {
-            source,
+            inner,
             bar,
-            seen: RefCell::default(),
+            stats: RefCell::default(),
         }
     }
 
-    /// Takes the progress from the terminal; gives what was seen.
+    /// Removes the progress bar and returns the statistics.
     pub(crate) fn finish(&self) -> ProgressStats {
         self.bar.finish_and_clear();
-        let throttles = self.source.throttles();
+        let throttle_count = self.inner.throttle_count();
         ProgressStats {
-            throttles,
-            ..self.seen.borrow().clone()
+            throttle_count,
+            ..self.stats.borrow().clone()
         }
     }
 
-    /// Notes an answer, whatever it was, and shows how far it is.
-    fn note(&self, change: impl FnOnce(&mut ProgressStats)) {
-        let mut seen = self.seen.borrow_mut();
-        change(&mut seen);
-        seen.calls += 1;
-        let throttles = match self.source.throttles() {
+    /// Records the result of a call and updates the progress bar.
+    fn record(&self, change: impl FnOnce(&mut ProgressStats)) {
+        let mut stats = self.stats.borrow_mut();
+        change(&mut stats);
+        stats.calls += 1;
+        let throttle_count = match self.inner.throttle_count() {
             0 => String::new(),
-            throttles => format!(", {throttles} throttled"),
+            throttle_count => format!(", {throttle_count} throttled"),
         };
         self.bar
-            .set_length(seen.listed.union(&seen.read).count() as u64);
-        self.bar.set_position(seen.read.len() as u64);
+            .set_length(stats.listed.union(&stats.read).count() as u64);
+        self.bar.set_position(stats.read.len() as u64);
         self.bar
-            .set_message(format!("{} calls{throttles}", seen.calls));
+            .set_message(format!("{} calls{throttle_count}", stats.calls));
     }
 }
 
-fn failure(source: &SourceTarget, pack: Option<&PackName>, cause: &ApiError) -> String {
+/// Returns the message of a failed call.
+fn failure(target: &SourceTarget, pack: Option<&PackName>, cause: &ApiError) -> String {
     let pack = pack.map_or_else(String::new, |pack| format!(", pack {pack}"));
     let ApiError {
         operation,
@@ -80,72 +80,72 @@ fn failure(source: &SourceTarget, pack: Option<&PackName>, cause: &ApiError) -> 
     } = cause;
     format!(
         "{}{pack} is not read: {operation}: {code}: {message}",
-        source.source
+        target.source
     )
 }
 
 impl<S: ConfigApi> ConfigApi for ProgressConfigApi<S> {
     async fn identify(&self) -> Result<AccountId, ApiError> {
-        self.source.identify().await
+        self.inner.identify().await
     }
 
     async fn packs(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
-        let answer = self.source.packs(source, token).await;
-        self.note(|seen| match &answer {
-            Ok(page) => seen.listed.extend(
+        let result = self.inner.packs(target, token).await;
+        self.record(|stats| match &result {
+            Ok(page) => stats.listed.extend(
                 page.rows
                     .iter()
-                    .map(|(pack, _)| (source.clone(), pack.clone())),
+                    .map(|(pack, _)| (target.clone(), pack.clone())),
             ),
             Err(cause) => {
-                seen.failures.insert(failure(source, None, cause));
+                stats.failures.insert(failure(target, None, cause));
             }
         });
-        answer
+        result
     }
 
     async fn pack(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         pack: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        let answer = self.source.pack(source, pack).await;
-        self.note(|seen| {
-            if let Err(cause) = &answer {
-                seen.failures.insert(failure(source, Some(pack), cause));
+        let result = self.inner.pack(target, pack).await;
+        self.record(|stats| {
+            if let Err(cause) = &result {
+                stats.failures.insert(failure(target, Some(pack), cause));
             }
         });
-        answer
+        result
     }
 
     async fn members(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
-        let answer = self.source.members(source, pack, filter, token).await;
-        self.note(|seen| match &answer {
+        let result = self.inner.members(target, pack, filter, token).await;
+        self.record(|stats| match &result {
             Ok(_) | Err(MembersError::NoSuchPack) => {
-                seen.read.insert((source.clone(), pack.clone()));
+                stats.read.insert((target.clone(), pack.clone()));
             }
             Err(MembersError::Api(cause)) => {
-                seen.failures.insert(failure(source, Some(pack), cause));
+                stats.failures.insert(failure(target, Some(pack), cause));
             }
         });
-        answer
+        result
     }
 
     async fn account(&self, account: &AccountId) -> Result<Option<Account>, BoxError> {
-        self.source.account(account).await
+        self.inner.account(account).await
     }
 
-    fn throttles(&self) -> u64 {
-        self.source.throttles()
+    fn throttle_count(&self) -> u64 {
+        self.inner.throttle_count()
     }
 }

@@ -1,34 +1,33 @@
-//! What is published, kept for the one who watches.
+//! A [`Notifier`] that publishes and keeps the text of the last digest, to print it.
 
 use std::cell::RefCell;
 
-use packwatch::model::SnsMessage;
-use packwatch::model::TopicArn;
+use packwatch::model::{SnsMessage, TopicArn};
 use packwatch::ports::{BoxError, Notifier};
 use serde::Deserialize;
 
-/// Topics, and the text for people that went to them.
+/// Wraps a [`Notifier`] and keeps the text that it published.
 #[derive(Debug)]
 pub(crate) struct RecordingNotifier<N> {
-    notifier: N,
+    inner: N,
     text: RefCell<Option<String>>,
 }
 
-/// The text for people, in the body for the digest topic.
+/// The part of a digest topic message body that holds the text for people.
 #[derive(Deserialize)]
 struct ProtocolMessages {
     email: String,
 }
 
 impl<N> RecordingNotifier<N> {
-    pub(crate) fn new(notifier: N) -> Self {
+    pub(crate) fn new(inner: N) -> Self {
         Self {
-            notifier,
+            inner,
             text: RefCell::default(),
         }
     }
 
-    /// The text of the last digest that the digest topic took.
+    /// Returns the text of the last digest published to the digest topic, if any.
     pub(crate) fn text(&self) -> Option<String> {
         self.text.borrow().clone()
     }
@@ -36,8 +35,8 @@ impl<N> RecordingNotifier<N> {
 
 impl<N: Notifier> Notifier for RecordingNotifier<N> {
     async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
-        self.notifier.publish(topic, message).await?;
-        // The chat topic has a body of another form.
+        self.inner.publish(topic, message).await?;
+        // The body for the chat topic has another form and is not kept.
         if let Ok(protocol_messages) = serde_json::from_str::<ProtocolMessages>(&message.body) {
             self.text.replace(Some(protocol_messages.email));
         }

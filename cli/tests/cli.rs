@@ -1,4 +1,4 @@
-//! `packwatch-once`, the program for people, as they start it.
+//! Tests of the `packwatch` command-line program, started as a child process.
 
 #![allow(
     clippy::expect_used,
@@ -6,7 +6,7 @@
     clippy::unwrap_used,
     dead_code,
     unreachable_pub,
-    reason = "a test that cannot go on panics; the harness is shared with the other tests"
+    reason = "a test that cannot continue panics, and the harness is shared with the other tests"
 )]
 
 #[path = "../../tests/it/support/harness.rs"]
@@ -22,11 +22,11 @@ use tokio::process::Command;
 
 use harness::{BUCKET, TOPIC, TestEnv, email};
 
-/// Runs the program with these arguments and this standard input, as a user whose profile says
-/// region and keys.
-async fn once(stage: &TestEnv, arguments: &[&str], input: &str) -> Output {
+/// Runs `packwatch run` with `arguments` and the standard input `input`. The profile `audit` sets
+/// the region and the access keys.
+async fn packwatch_run(test_env: &TestEnv, arguments: &[&str], input: &str) -> Output {
     let home = std::env::temp_dir().join(format!(
-        "packwatch-once-{}-{}",
+        "packwatch-cli-{}-{}",
         std::process::id(),
         harness::token()
     ));
@@ -34,19 +34,19 @@ async fn once(stage: &TestEnv, arguments: &[&str], input: &str) -> Output {
     let config = home.join("config");
     let profile = "[profile audit]\nregion = eu-west-1\naws_access_key_id = AKIDOWN\naws_secret_access_key = any\n";
     std::fs::write(&config, profile).expect("a file");
-    let none = home.join("credentials");
-    std::fs::write(&none, "").expect("a file");
-    let mut env: BTreeMap<String, String> = stage
+    let credentials = home.join("credentials");
+    std::fs::write(&credentials, "").expect("a file");
+    let mut env: BTreeMap<String, String> = test_env
         .env
         .iter()
         .filter(|(name, _)| *name != "AWS_REGION")
         .map(|(n, v)| (n.clone(), v.clone()))
         .collect();
-    env.insert("AWS_ENDPOINT_URL".to_owned(), stage.server.url());
+    env.insert("AWS_ENDPOINT_URL".to_owned(), test_env.server.url());
     env.insert("AWS_CONFIG_FILE".to_owned(), config.display().to_string());
     env.insert(
         "AWS_SHARED_CREDENTIALS_FILE".to_owned(),
-        none.display().to_string(),
+        credentials.display().to_string(),
     );
     env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
     let mut program = Command::new(env!("CARGO_BIN_EXE_packwatch"))
@@ -61,23 +61,23 @@ async fn once(stage: &TestEnv, arguments: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the program starts");
     let mut stdin = program.stdin.take().expect("an input");
-    // Who does not read it may be gone already.
+    // The write fails if the program exits without reading its standard input.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
     let output = program.wait_with_output().await.expect("the program ends");
-    std::fs::remove_dir_all(&home).expect("the folder goes");
+    std::fs::remove_dir_all(&home).expect("the folder is removed");
     output
 }
 
-fn words(bytes: &[u8]) -> String {
+fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 #[tokio::test]
-async fn without_an_event_it_says_what_would_be_sent_and_does_nothing() {
-    let stage = TestEnv::failing().await;
-    let output = once(&stage, &["--profile", "audit"], "").await;
-    let (out, err) = (words(&output.stdout), words(&output.stderr));
+async fn run_without_event_is_dry_run_and_prints_digest() {
+    let test_env = TestEnv::failing().await;
+    let output = packwatch_run(&test_env, &["--profile", "audit"], "").await;
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{err}");
     assert!(
         out.starts_with("packwatch: first run, 1 open in baseline\n"),
@@ -89,40 +89,37 @@ async fn without_an_event_it_says_what_would_be_sent_and_does_nothing() {
     );
     assert_eq!(
         (
-            stage.world.objects(BUCKET).len(),
-            stage.world.publishes().len()
+            test_env.world.objects(BUCKET).len(),
+            test_env.world.publishes().len()
         ),
         (0, 0)
     );
 }
 
 #[tokio::test]
-async fn it_commits_when_it_is_told_to_and_prints_what_was_sent() {
-    let stage = TestEnv::failing().await;
-    let output = once(
-        &stage,
+async fn commit_flag_publishes_and_prints_sent_digest() {
+    let test_env = TestEnv::failing().await;
+    let output = packwatch_run(
+        &test_env,
         &["--profile", "audit", "--commit", "events/scheduled.json"],
         "",
     )
     .await;
-    let (out, err) = (words(&output.stdout), words(&output.stderr));
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{err}");
-    let [sent] = &stage.publishes(TOPIC)[..] else {
+    let [sent] = &test_env.publishes(TOPIC)[..] else {
         panic!("one digest: {err}")
     };
     assert_eq!(out.trim_end(), email(sent).trim_end());
     assert!(err.ends_with("Committed as run 1.\n"), "{err}");
-    let output = once(&stage, &["--profile", "audit", "--commit"], "").await;
-    assert_eq!(
-        words(&output.stdout),
-        "packwatch: nothing to tell, 1 open\n"
-    );
-    assert_eq!(stage.publishes(TOPIC).len(), 1);
+    let output = packwatch_run(&test_env, &["--profile", "audit", "--commit"], "").await;
+    assert_eq!(text(&output.stdout), "packwatch: no changes, 1 open\n");
+    assert_eq!(test_env.publishes(TOPIC).len(), 1);
 }
 
 #[tokio::test]
-async fn an_event_that_asks_for_a_dry_run_stays_one_and_every_event_is_one_without_commit() {
-    let stage = TestEnv::failing().await;
+async fn commit_requires_flag_and_event_without_dry_run() {
+    let test_env = TestEnv::failing().await;
     for (arguments, event) in [
         (
             vec!["--profile", "audit", "--commit", "--json", "-"],
@@ -137,44 +134,44 @@ async fn an_event_that_asks_for_a_dry_run_stays_one_and_every_event_is_one_witho
             json!(null),
         ),
     ] {
-        let output = once(&stage, &arguments, &event.to_string()).await;
-        let answer: Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}", words(&output.stderr)));
-        assert_eq!(answer["outcome"], "dry_run", "{arguments:?}");
+        let output = packwatch_run(&test_env, &arguments, &event.to_string()).await;
+        let response: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        assert_eq!(response["outcome"], "dry_run", "{arguments:?}");
         assert_eq!(
-            words(&output.stderr).contains("--commit does both"),
+            text(&output.stderr).contains("--commit does both"),
             !arguments.contains(&"--commit")
         );
-        assert_eq!(answer["totals"]["failures"], 1);
+        assert_eq!(response["totals"]["failures"], 1);
     }
     assert_eq!(
         (
-            stage.world.objects(BUCKET).len(),
-            stage.world.publishes().len()
+            test_env.world.objects(BUCKET).len(),
+            test_env.world.publishes().len()
         ),
         (0, 0)
     );
 }
 
 #[tokio::test]
-async fn what_could_not_be_read_is_named() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.world.fault(
+async fn unread_source_is_reported_on_stderr() {
+    let mut test_env = TestEnv::failing().await;
+    test_env.set("REGIONS", "eu-west-1,us-east-1");
+    test_env.world.fault(
         Fault::error(400, "AccessDeniedException", "no")
             .service(Service::Config)
             .region("us-east-1"),
     );
-    let output = once(&stage, &["--profile", "audit"], "").await;
-    let err = words(&output.stderr);
+    let output = packwatch_run(&test_env, &["--profile", "audit"], "").await;
+    let err = text(&output.stderr);
     assert!(output.status.success(), "{err}");
     let expected = "? 111122223333 us-east-1 is not read: DescribeOrganizationConformancePackStatuses: AccessDeniedException: no\n";
     assert!(err.starts_with(expected), "{err}");
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_once_and_the_exit_code_tells() {
-    let mut stage = TestEnv::failing().await;
+async fn invalid_input_fails_with_one_error_message() {
+    let mut test_env = TestEnv::failing().await;
     let cases: [(&[&str], &str, &str); 5] = [
         (
             &["no-such-event.json"],
@@ -189,7 +186,7 @@ async fn what_is_wrong_is_said_once_and_the_exit_code_tells() {
         (
             &["-"],
             "{\"pack\": 1}",
-            "InvalidEvent: the event is refused: ",
+            "InvalidEvent: the event is invalid: ",
         ),
         (
             &["--function", "-"],
@@ -204,53 +201,53 @@ async fn what_is_wrong_is_said_once_and_the_exit_code_tells() {
     ];
     for (arguments, input, expected) in cases {
         let arguments = [&["--profile", "audit"], arguments].concat();
-        let output = once(&stage, &arguments, input).await;
-        let err = words(&output.stderr);
+        let output = packwatch_run(&test_env, &arguments, input).await;
+        let err = text(&output.stderr);
         assert!(err.starts_with(expected), "{arguments:?}: {err}");
         assert!(
             !output.status.success() && output.stdout.is_empty(),
             "{arguments:?}"
         );
     }
-    stage.env.remove("SNAPSHOT_BUCKET");
-    let output = once(&stage, &["--profile", "audit"], "").await;
+    test_env.env.remove("SNAPSHOT_BUCKET");
+    let output = packwatch_run(&test_env, &["--profile", "audit"], "").await;
     assert!(
-        words(&output.stderr).contains("SNAPSHOT_BUCKET is not set"),
+        text(&output.stderr).contains("SNAPSHOT_BUCKET is not set"),
         "{}",
-        words(&output.stderr)
+        text(&output.stderr)
     );
     assert_eq!(
-        stage.world.calls().len(),
+        test_env.world.calls().len(),
         1,
-        "nobody is called but STS, for the event that was JSON"
+        "the only call is to STS, for the event that is valid JSON"
     );
 }
 
 #[tokio::test]
-async fn as_a_deployed_function_it_has_its_settings_and_its_region_and_none_of_its_own() {
-    let mut stage = TestEnv::failing().await;
+async fn function_option_uses_only_deployed_settings_and_region() {
+    let mut test_env = TestEnv::failing().await;
     let function = json!({
         "FunctionName": "packwatch",
         "FunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:packwatch",
         "Environment": {"Variables": {"SNAPSHOT_BUCKET": BUCKET, "TOPIC_ARN": TOPIC, "REGIONS": "", "LABEL": "prod"}},
     });
-    stage.env.clear();
+    test_env.env.clear();
     for (name, value) in [
         ("AWS_DEFAULT_REGION", "us-east-1"),
         ("LABEL", "mine"),
         ("IGNORE_ACCOUNTS", "no id"),
     ] {
-        stage.set(name, value);
+        test_env.set(name, value);
     }
     let arguments = ["--profile", "audit", "--function", "-", "--commit"];
-    let output = once(&stage, &arguments, &function.to_string()).await;
-    let (out, err) = (words(&output.stdout), words(&output.stderr));
+    let output = packwatch_run(&test_env, &arguments, &function.to_string()).await;
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(err.ends_with("Committed as run 1.\n"), "{err}");
     assert!(
         out.starts_with("packwatch prod: first run, 1 open in baseline\n"),
         "{out}"
     );
-    let regions = stage
+    let regions = test_env
         .world
         .calls()
         .into_iter()
@@ -259,43 +256,43 @@ async fn as_a_deployed_function_it_has_its_settings_and_its_region_and_none_of_i
     assert_eq!(regions.into_iter().collect::<Vec<_>>(), ["eu-west-1"]);
 
     let elsewhere = function.to_string().replace("111122223333", "444455556666");
-    let calls = stage.world.calls().len();
-    let output = once(&stage, &arguments, &elsewhere).await;
+    let calls = test_env.world.calls().len();
+    let output = packwatch_run(&test_env, &arguments, &elsewhere).await;
     assert_eq!(
-        words(&output.stderr),
-        "the function runs in account 444455556666 and these credentials are of 111122223333: as another caller, AWS Config \
-         would answer for other packs. Take a profile of 444455556666\n"
+        text(&output.stderr),
+        "the function runs in account 444455556666 and these credentials are of 111122223333: AWS Config answers each account \
+         for its own packs only. Use a profile of account 444455556666\n"
     );
     assert!(!output.status.success());
     assert_eq!(
-        stage.world.calls().len(),
+        test_env.world.calls().len(),
         calls + 1,
-        "nobody is called but STS"
+        "the only call is to STS"
     );
 }
 
 #[tokio::test]
-async fn a_profile_that_is_named_goes_before_keys_in_the_environment() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("AWS_ACCESS_KEY_ID", "AKIDOTHER");
-    stage.set("AWS_SECRET_ACCESS_KEY", "any");
-    let output = once(&stage, &["--profile", "audit"], "").await;
-    assert!(output.status.success(), "{}", words(&output.stderr));
+async fn named_profile_overrides_environment_credentials() {
+    let mut test_env = TestEnv::failing().await;
+    test_env.set("AWS_ACCESS_KEY_ID", "AKIDOTHER");
+    test_env.set("AWS_SECRET_ACCESS_KEY", "any");
+    let output = packwatch_run(&test_env, &["--profile", "audit"], "").await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(
-        stage
+        test_env
             .world
             .calls()
             .iter()
             .all(|call| call.caller == "111122223333"),
-        "the account of the profile"
+        "every call uses the account of the profile"
     );
-    stage.set("AWS_DEFAULT_REGION", "eu-west-1");
-    let calls = stage.world.calls().len();
-    let output = once(&stage, &["--profile", "nobody"], "").await;
-    let err = words(&output.stderr);
+    test_env.set("AWS_DEFAULT_REGION", "eu-west-1");
+    let calls = test_env.world.calls().len();
+    let output = packwatch_run(&test_env, &["--profile", "nobody"], "").await;
+    let err = text(&output.stderr);
     assert!(
         !output.status.success() && err.starts_with("the profile nobody gives no credentials; "),
         "{err}"
     );
-    assert_eq!(stage.world.calls().len(), calls, "nobody is called");
+    assert_eq!(test_env.world.calls().len(), calls, "no AWS API is called");
 }

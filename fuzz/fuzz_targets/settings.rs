@@ -1,4 +1,4 @@
-//! See `packwatch_fuzz::settings`.
+//! Fuzz target of `packwatch_fuzz::settings`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(

@@ -1,34 +1,34 @@
-//! Any JSON as an event: a run that is what was asked for and no wider, or a refusal that says what
-//! is accepted.
+//! Fuzzes events: any input gives a run with exactly the requested scope and options, or an error
+//! that names the accepted values.
 
 use super::{plan, settings_of_two_topics};
 use packwatch::input::event::{ManualRequest, NotifyMode, Trigger};
 use serde_json::{Map, Value, json};
 
-/// Panics where a rule is broken.
+/// Panics if an invariant is violated.
 pub fn check_invariants(bytes: &[u8]) {
     let Ok(event) = std::str::from_utf8(bytes) else {
         return;
     };
     let trigger = match Trigger::read(event) {
         Ok(trigger) => trigger,
-        Err(refusal) => return says_what_is_accepted(&refusal.0),
+        Err(error) => return assert_names_accepted(&error.0),
     };
-    let asked = match &trigger {
-        Trigger::Manual(request) => written(request),
+    let requested = match &trigger {
+        Trigger::Manual(request) => to_event(request),
         Trigger::Schedule { .. } => json!({}),
     };
     if let Trigger::Manual(request) = &trigger {
         assert_eq!(
-            Trigger::parse(&asked).as_ref(),
+            Trigger::parse(&requested).as_ref(),
             Ok(&trigger),
-            "read again, it is the same request"
+            "the request does not survive a round trip"
         );
-        let event: Value = serde_json::from_str(event).expect("it was read");
+        let event: Value = serde_json::from_str(event).expect("the event was parsed before");
         let keys = event.as_object().expect("an object").keys();
         assert!(
             keys.into_iter()
-                .all(|key| asked.get(key).is_some() || event[key] == default(key)),
+                .all(|key| requested.get(key).is_some() || event[key] == default(key)),
             "{request:?}"
         );
     }
@@ -37,34 +37,34 @@ pub fn check_invariants(bytes: &[u8]) {
         Ok(plan) => {
             let narrowed = ["packs", "accounts", "regions"]
                 .iter()
-                .any(|key| asked.get(key).is_some());
-            assert_eq!(plan.narrowed, narrowed, "what narrows is not lost");
-            assert_eq!(plan.dry_run, asked.get("dry_run").is_some());
+                .any(|key| requested.get(key).is_some());
+            assert_eq!(plan.narrowed, narrowed, "the narrowed scope is lost");
+            assert_eq!(plan.dry_run, requested.get("dry_run").is_some());
             assert!(!plan.regions.is_empty() && plan.regions.is_subset(&settings.regions));
             assert!(plan.read_deadline < plan.deadline);
-            let name = plan.snapshot_key.bytes();
+            let key = plan.snapshot_key.bytes();
             assert!(
-                name.into_iter()
+                key.into_iter()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"/=_-.".contains(&byte))
             );
         }
-        Err(refusal) => says_what_is_accepted(&refusal.0),
+        Err(error) => assert_names_accepted(&error.0),
     }
 }
 
-fn says_what_is_accepted(refusal: &str) {
+fn assert_names_accepted(error: &str) {
     assert!(
-        refusal.contains("accepted") || refusal.contains("JSON object"),
-        "{refusal}"
+        error.contains("accepted") || error.contains("JSON object"),
+        "{error}"
     );
     assert!(
-        refusal.len() < 1_000 && !refusal.contains(char::is_control),
-        "{refusal:?}"
+        error.len() < 1_000 && !error.contains(char::is_control),
+        "{error:?}"
     );
 }
 
-/// A request as a person would write it: without what is so in any case.
-fn written(request: &ManualRequest) -> Value {
+/// Returns the event of a request, without default values.
+fn to_event(request: &ManualRequest) -> Value {
     let mut keys = Map::new();
     let ManualRequest {
         packs,
@@ -89,16 +89,16 @@ fn written(request: &ManualRequest) -> Value {
             .map(|regions| ("regions".to_owned(), json!(regions))),
     );
     keys.extend(dry_run.then(|| ("dry_run".to_owned(), json!(true))));
-    let word = match announce {
+    let mode = match announce {
         NotifyMode::Changes => None,
         NotifyMode::Always => Some("always"),
         NotifyMode::Never => Some("never"),
     };
-    keys.extend(word.map(|word| ("announce".to_owned(), json!(word))));
+    keys.extend(mode.map(|mode| ("announce".to_owned(), json!(mode))));
     Value::Object(keys)
 }
 
-/// What may be said and changes nothing.
+/// Returns the default value of a key.
 fn default(key: &str) -> Value {
     match key {
         "dry_run" => json!(false),

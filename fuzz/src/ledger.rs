@@ -1,31 +1,31 @@
-//! Any bytes as a ledger: refused, or gone on from as a run does. What is written is read again as
-//! it was, every audience is told once, in a message that SNS takes, and sending leaves nothing
-//! behind.
+//! Fuzzes stored ledgers: any bytes are rejected, or a run continues from them.
+//!
+//! An accepted ledger survives a round trip. Every receiver is notified once, in a message that SNS
+//! accepts, and delivery leaves no outgoing digest.
 
 use super::{NOW, plan, settings_of_two_topics};
 use jiff::Timestamp;
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::ledger::{Delivery, Ledger};
-use packwatch::model::AccountId;
-use packwatch::model::{SIZE_LIMIT, SnsMessage};
+use packwatch::model::{AccountId, SIZE_LIMIT, SnsMessage};
 use packwatch::notify::NotificationContext;
 
-/// Numbers that no run reaches are not counted on: the next one has to have room.
-const COUNTED: u64 = 1 << 31;
+/// Upper bound of counters, so that they can still be incremented. No run reaches it.
+const MAX_COUNTER: u64 = 1 << 31;
 
-/// Panics where a rule is broken.
+/// Panics if an invariant is violated.
 pub fn check_invariants(bytes: &[u8]) {
     let Ok(mut ledger) = Ledger::from_bytes(bytes) else {
         return;
     };
-    is_kept(&ledger);
-    let given = ledger
-        .audiences
+    assert_round_trip(&ledger);
+    let max_digests = ledger
+        .receivers
         .values()
-        .map(|receiver| receiver.digests)
+        .map(|receiver| receiver.digest_count)
         .max()
         .unwrap_or_default();
-    if given.max(ledger.next_audience.into()) > COUNTED {
+    if max_digests.max(ledger.next_receiver_id.into()) > MAX_COUNTER {
         return;
     }
 
@@ -33,15 +33,15 @@ pub fn check_invariants(bytes: &[u8]) {
         Trigger::Manual(ManualRequest::default()),
         &settings_of_two_topics(),
     )
-    .expect("a run");
-    let topics: Vec<_> = plan.audiences().cloned().collect();
+    .expect("a valid request");
+    let topics: Vec<_> = plan.receivers().cloned().collect();
     let scope = plan.scope(
         &plan
             .targets(&AccountId::from("111122223333"))
-            .expect("sources"),
+            .expect("at least one source"),
         true,
     );
-    let now: Timestamp = NOW.parse().expect("a time");
+    let now: Timestamp = NOW.parse().expect("a timestamp");
     let notification_context = NotificationContext {
         plan: &plan,
         scope: &scope,
@@ -49,53 +49,53 @@ pub fn check_invariants(bytes: &[u8]) {
         now,
     };
 
-    ledger.forget_audiences_but(&topics);
+    ledger.retain_receivers(&topics);
     ledger.register_receivers(&topics);
     assert!(
-        ledger.audiences.keys().eq(topics.iter().rev()),
-        "the audiences are those of the settings"
+        ledger.receivers.keys().eq(topics.iter().rev()),
+        "the receivers differ from the settings"
     );
     for topic in notification_context.enqueue(&mut ledger, |_| false) {
-        let receiver = &ledger.audiences[&topic];
+        let receiver = &ledger.receivers[&topic];
         assert!(
             notification_context.changes(&ledger, receiver).is_empty(),
-            "what was told is not to be told again"
+            "a notified change is still pending"
         );
-        let head = receiver
-            .head
+        let outgoing = receiver
+            .outgoing
             .as_ref()
-            .expect("what is offered is to be sent");
-        assert_eq!(head.id, head.message.deduplication_id);
-        is_taken_by_sns(&head.message);
+            .expect("an enqueued digest is outgoing");
+        assert_eq!(outgoing.id, outgoing.message.deduplication_id);
+        assert_accepted_by_sns(&outgoing.message);
     }
-    is_kept(&ledger);
+    assert_round_trip(&ledger);
 
     ledger.acquire_leases(&topics, &plan.execution, plan.deadline, now);
     let leased_to: Vec<_> = ledger
         .leased_to(&plan.execution)
-        .map(|(topic, head)| (topic.clone(), head.id.clone()))
+        .map(|(topic, outgoing)| (topic.clone(), outgoing.id.clone()))
         .collect();
     for (topic, digest_id) in leased_to {
         ledger.settle(&topic, &digest_id, &plan.execution, Delivery::Published);
     }
     assert!(
         ledger.leased_to(&plan.execution).next().is_none(),
-        "what was sent is nobody's"
+        "a delivered digest is still leased"
     );
-    is_kept(&ledger);
+    assert_round_trip(&ledger);
 }
 
-fn is_kept(ledger: &Ledger) {
-    let written = ledger.to_bytes().expect("a ledger can be written");
-    let again = Ledger::from_bytes(&written).expect("what was written is a ledger");
-    assert!(again == *ledger, "{ledger:?}\nis read again as\n{again:?}");
+fn assert_round_trip(ledger: &Ledger) {
+    let written = ledger.to_bytes().expect("the ledger can be written");
+    let decoded = Ledger::from_bytes(&written).expect("a written ledger can be read");
+    assert!(decoded == *ledger, "{ledger:?}\nis decoded as\n{decoded:?}");
     assert!(
-        again.to_bytes().expect("a ledger can be written") == written,
-        "equal ledgers give equal bytes"
+        decoded.to_bytes().expect("the ledger can be written") == written,
+        "equal ledgers give different bytes"
     );
 }
 
-fn is_taken_by_sns(message: &SnsMessage) {
+fn assert_accepted_by_sns(message: &SnsMessage) {
     let attributes = message.attributes.iter();
     let attributes: usize = attributes
         .map(|(name, value)| name.len() + value.data_type().len() + value.value().len())

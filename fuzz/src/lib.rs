@@ -1,6 +1,7 @@
-//! The rules that hold whatever comes in, and what they share: settings, and the run that an event
-//! makes under them. The targets try them guided by coverage; `tests/it/inputs.rs` tries them by
-//! chance, on any toolchain.
+//! Invariants that hold for any input, and their shared settings and run.
+//!
+//! The fuzz targets search for violations guided by coverage, on a nightly toolchain.
+//! `tests/it/run/fuzzed_inputs.rs` tries random inputs on any toolchain.
 
 use jiff::{SignedDuration, Timestamp};
 use packwatch::input::event::{InvalidEvent, Trigger};
@@ -11,10 +12,10 @@ pub mod event;
 pub mod ledger;
 pub mod settings;
 
-/// When every run begins.
+/// Start time of every run.
 pub const NOW: &str = "2026-03-02T08:00:00Z";
 
-/// Settings with both topics, whose audiences are worded differently.
+/// Returns settings with a digest topic and a chat topic, which get different message formats.
 pub fn settings_of_two_topics() -> Settings {
     Settings::read(|name| {
         let value = match name {
@@ -27,12 +28,12 @@ pub fn settings_of_two_topics() -> Settings {
         };
         Some(value.to_owned())
     })
-    .expect("right settings")
+    .expect("valid settings")
 }
 
-/// The run that a trigger makes, or why there is none.
+/// Returns the plan of the run for a trigger, or the reason why the event is invalid.
 pub fn plan(trigger: Trigger, settings: &Settings) -> Result<RunPlan, InvalidEvent> {
-    let now: Timestamp = NOW.parse().expect("a time");
+    let now: Timestamp = NOW.parse().expect("a timestamp");
     let invocation = Invocation {
         request_id: "run-2".to_owned(),
         execution: "execution-2".to_owned(),

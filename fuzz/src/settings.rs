@@ -1,19 +1,20 @@
-//! Any environment, written like `/proc/self/environ`: settings that mean the same when written
-//! down and read again, or a line for each fault, which begins with its variable and says what is
-//! accepted.
+//! Fuzzes environment variables, in the format of `/proc/self/environ`.
+//!
+//! Valid settings survive a round trip. Otherwise there is one line for each invalid variable,
+//! which starts with the name of the variable and names the accepted values.
 
 use super::plan;
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::settings::{InvalidSettings, Settings};
 
-/// Panics where a rule is broken.
+/// Panics if an invariant is violated.
 pub fn check_invariants(environment: &str) {
     let settings = match read(environment) {
         Ok(settings) => settings,
-        Err(faults) => {
-            assert!(!faults.0.is_empty());
-            for line in &faults.0 {
-                let (name, fault) = line.split_once(' ').expect("words");
+        Err(errors) => {
+            assert!(!errors.0.is_empty());
+            for line in &errors.0 {
+                let (name, error) = line.split_once(' ').expect("a variable and an error");
                 assert!(
                     name.bytes()
                         .all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
@@ -21,7 +22,7 @@ pub fn check_invariants(environment: &str) {
                 );
                 assert!(!line.contains('\n'), "{line:?}");
                 assert!(
-                    fault.starts_with("is ") && fault.contains("accepted is"),
+                    error.starts_with("is ") && error.contains("accepted is"),
                     "{line}"
                 );
             }
@@ -29,25 +30,25 @@ pub fn check_invariants(environment: &str) {
         }
     };
     assert_eq!(
-        read(&written(&settings)).as_ref(),
+        read(&to_environment(&settings)).as_ref(),
         Ok(&settings),
-        "read again, they are the same settings"
+        "the settings do not survive a round trip"
     );
     assert!(
         settings.chat_topic.as_ref() != Some(&settings.topic),
-        "two audiences are two topics"
+        "two receivers share a topic"
     );
     assert!(
         (1..=64).contains(&settings.concurrency)
             && !settings.regions.is_empty()
-            && !settings.callers.is_empty()
+            && !settings.identities.is_empty()
     );
     let plan = plan(Trigger::Manual(ManualRequest::default()), &settings)
-        .expect("settings that are right make a run");
+        .expect("valid settings give a run");
     for key in [&plan.snapshot_key, &plan.latest_key, &plan.ledger_key] {
         assert!(
             key.len() <= 1024 && key.is_ascii(),
-            "S3 takes no other key: {key}"
+            "S3 does not accept the key: {key}"
         );
     }
 }
@@ -61,9 +62,9 @@ fn read(environment: &str) -> Result<Settings, InvalidSettings> {
     })
 }
 
-fn written(settings: &Settings) -> String {
+fn to_environment(settings: &Settings) -> String {
     let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
-    // The slash that is put behind a prefix is not counted.
+    // The length limit does not count the slash that the settings append to the prefix.
     let prefix = if settings.prefix.len() > 512 {
         settings.prefix.trim_end_matches('/')
     } else {
@@ -88,7 +89,7 @@ fn written(settings: &Settings) -> String {
         ),
         (
             "ROLE_ARNS",
-            list(&mut settings.callers.iter().map(ToString::to_string)),
+            list(&mut settings.identities.iter().map(ToString::to_string)),
         ),
         (
             "ROLE_EXTERNAL_ID",

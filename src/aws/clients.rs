@@ -1,4 +1,5 @@
-//! How the clients are made: once, over one HTTP connector, each attempt with a time-out.
+//! Construction of the AWS clients, once per process. All clients share one HTTP client, and every
+//! attempt of a call has a timeout.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,14 +22,13 @@ use super::throttle_counter::ThrottleCounter;
 use super::throttled_caller::{ConcurrencyLimit, ThrottledCaller};
 use super::timeout_retries::TimeoutRetryLimit;
 use crate::input::settings::Settings;
-use crate::model::Identity;
-use crate::model::TopicArn;
+use crate::model::{Identity, TopicArn};
 use crate::ports::BoxError;
 
-/// AWS, connected.
+/// The AWS clients of a process.
 #[derive(Debug)]
 pub struct AwsClients {
-    /// AWS Config in every source, and STS.
+    /// AWS Config in every source, STS and AWS Organizations.
     pub config: ConfigServiceApi,
     /// The bucket.
     pub store: S3Store,
@@ -36,17 +36,19 @@ pub struct AwsClients {
     pub notifier: SnsNotifier,
 }
 
-/// How long AWS is waited for. The SDK sets no time-out but the one for connecting: a peer that
-/// accepts and never answers would be waited for until Lambda ends the invocation.
+/// Timeouts and backoff of AWS calls. The SDK itself sets only a timeout for connecting: without
+/// the others, a call to a peer that accepts the connection and never responds would last until
+/// Lambda ends the invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For a connection.
+    /// Timeout for opening a connection.
     pub connect: Duration,
-    /// For one attempt, from its start to its answer; and again for the body of an object.
+    /// Timeout of one attempt, from its start to its response. It applies again to the body of an
+    /// object.
     pub attempt: Duration,
-    /// At most, before the first retry; the next ones wait longer.
+    /// Maximum backoff before the first retry. The backoff grows with every further retry.
     pub initial_backoff: Duration,
-    /// At most, before any retry.
+    /// Maximum backoff before any retry.
     pub max_backoff: Duration,
 }
 
@@ -61,36 +63,43 @@ impl Default for Timeouts {
     }
 }
 
-/// AWS Config throttles without publishing a rate. Three attempts, the default, lose packs; ten at
-/// the pace that was seen to be answered lose none.
-const CONFIG_ATTEMPTS: u32 = 10;
+/// Maximum number of attempts of an AWS Config call. AWS Config throttles without publishing its
+/// rate limit: the SDK's default of three attempts loses packs, and ten attempts at the measured
+/// rate lose none.
+const MAX_CONFIG_ATTEMPTS: u32 = 10;
 
-/// The SDK's own settings (credentials, endpoint, proxy, ...) as it reads them from the
-/// environment, with its behaviour pinned by date: another one would change retries and time-outs
-/// with an upgrade.
+/// Returns a loader of the SDK's own configuration (credentials, endpoint, proxy and so on) from
+/// the environment. The behavior version is pinned by date, so that an upgrade of the SDK changes
+/// neither retries nor timeouts.
 pub fn sdk_config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
 }
 
-/// The same as a profile of the user's own files, whatever keys the environment holds: the AWS CLI
-/// has it so, and the SDK the other way round. `region` is where a role of the profile is assumed.
-/// Fails where the profile gives no credentials now: it is not there, or wants a new login.
+/// Returns the loader of [`sdk_config`] with the credentials of a profile in the user's AWS files.
+/// The profile takes precedence over keys in the environment, as in the AWS CLI; the SDK's own
+/// order is the opposite. A role of the profile is assumed in `region`.
+///
+/// Returns an error if the profile yields no credentials now, for example because it does not exist
+/// or needs a new login.
 pub async fn sdk_config_for_profile(
     name: &str,
     region: Option<String>,
 ) -> Result<ConfigLoader, BoxError> {
-    let around = ProviderConfig::without_region()
+    let provider_config = ProviderConfig::without_region()
         .with_region(region.map(Region::new))
         .with_http_client(http_client());
-    let keys = ProfileFileCredentialsProvider::builder()
+    let credentials = ProfileFileCredentialsProvider::builder()
         .profile_name(name)
-        .configure(&around)
+        .configure(&provider_config)
         .build();
-    keys.provide_credentials().await?;
-    Ok(sdk_config().profile_name(name).credentials_provider(keys))
+    credentials.provide_credentials().await?;
+    Ok(sdk_config()
+        .profile_name(name)
+        .credentials_provider(credentials))
 }
 
-/// The region that the environment says, or the profile: this one, if it is named.
+/// Returns the region from the environment, or else from the profile: `profile` if given, otherwise
+/// the default profile.
 pub async fn resolve_region(profile: Option<&str>) -> Option<String> {
     let loader = match profile {
         Some(name) => sdk_config().profile_name(name),
@@ -112,7 +121,7 @@ fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
-/// Makes the clients. Nothing is called. `lookup` answers like the environment.
+/// Creates the clients, without calling AWS. `lookup` returns the value of an environment variable.
 pub async fn connect(
     loader: ConfigLoader,
     settings: &Settings,
@@ -142,9 +151,9 @@ pub async fn connect(
         .with_initial_backoff(timeouts.initial_backoff)
         .with_max_backoff(timeouts.max_backoff);
     let base = base.to_builder().retry_config(retries.clone()).build();
-    let (config_retries, paced) = config_retries(retries, &lookup);
+    let (config_retries, use_rate_limiter) = config_retries(retries, &lookup);
     AwsClients {
-        config: statuses(&base, settings, &config_retries, paced).await,
+        config: config_service_api(&base, settings, &config_retries, use_rate_limiter).await,
         store: S3Store::new(
             s3_client(&base, &lookup),
             settings.bucket.clone(),
@@ -152,64 +161,71 @@ pub async fn connect(
         ),
         notifier: SnsNotifier::new(
             settings
-                .audiences()
+                .receivers()
                 .map(|topic| (topic.clone(), sns_client(&base, topic)))
                 .collect(),
         ),
     }
 }
 
-/// What the environment says about retries is said on purpose, and stays: with `AWS_RETRY_MODE` the
-/// SDK itself tries again what was throttled, at a pace of its own in the mode `adaptive`. Else
-/// `line` does, in the order of all calls of its source.
+/// Returns the retry configuration of AWS Config calls, and whether [`ThrottledCaller`] retries
+/// throttled ones.
+///
+/// `AWS_RETRY_MODE` and `AWS_MAX_ATTEMPTS` in the environment take precedence. With
+/// `AWS_RETRY_MODE` set, the SDK retries throttled calls itself; its mode `adaptive` has a rate
+/// limiter of its own. Without it, `ThrottledCaller` retries them in the order of all calls to
+/// their source.
 fn config_retries(
     retries: RetryConfig,
     lookup: impl Fn(&str) -> Option<String>,
 ) -> (RetryConfig, bool) {
-    let said = |name: &str| lookup(name).is_some();
-    let paced = !said("AWS_RETRY_MODE");
-    let retries = if paced {
+    let is_set = |name: &str| lookup(name).is_some();
+    let use_rate_limiter = !is_set("AWS_RETRY_MODE");
+    let retries = if use_rate_limiter {
         retries.with_retry_mode(RetryMode::Standard)
     } else {
-        retry_spec_2_1(retries, said)
+        retry_spec_2_1(retries, is_set)
     };
-    let retries = if said("AWS_MAX_ATTEMPTS") {
+    let retries = if is_set("AWS_MAX_ATTEMPTS") {
         retries
     } else {
-        retries.with_max_attempts(CONFIG_ATTEMPTS)
+        retries.with_max_attempts(MAX_CONFIG_ATTEMPTS)
     };
-    (retries, paced)
+    (retries, use_rate_limiter)
 }
 
-/// Retries that wait for the leave of the SDK's limiter as first attempts do, which is what [AWS's
+/// Returns retries that wait for the SDK's rate limiter as first attempts do, which is what [AWS
 /// SDKs do since November
 /// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/).
-/// A later `BehaviorVersion` has it by itself, and its backoff of 50 ms after a 5xx with it; here
-/// that stays what `Timeouts` says.
-fn retry_spec_2_1(retries: RetryConfig, said: impl Fn(&str) -> bool) -> RetryConfig {
+/// A later `BehaviorVersion` includes this, with a backoff of 50 ms after a 5xx response; here that
+/// backoff remains [`Timeouts::initial_backoff`]. The SDK applies `AWS_NEW_RETRIES_2026` itself
+/// where it is set.
+fn retry_spec_2_1(retries: RetryConfig, is_set: impl Fn(&str) -> bool) -> RetryConfig {
     let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
-    if said("AWS_NEW_RETRIES_2026") {
+    if is_set("AWS_NEW_RETRIES_2026") {
         retries
     } else {
         retries.with_retry_spec(spec)
     }
 }
 
-async fn statuses(
+/// Creates the AWS Config clients and callers of all sources, and the clients of STS and AWS
+/// Organizations.
+async fn config_service_api(
     base: &SdkConfig,
     settings: &Settings,
     retries: &RetryConfig,
-    paced: bool,
+    use_rate_limiter: bool,
 ) -> ConfigServiceApi {
     let mut sources = BTreeMap::new();
     let concurrency = ConcurrencyLimit::default();
     let throttles = ThrottleCounter::default();
-    let counting = if paced {
+    let counter = if use_rate_limiter {
         throttles.without_sdk_retries()
     } else {
         throttles.clone()
     };
-    for caller in &settings.callers {
+    for caller in &settings.identities {
         let config = match caller {
             Identity::Own => base.clone(),
             Identity::Role(role) => {
@@ -219,16 +235,19 @@ async fn statuses(
                 if let Some(id) = &settings.external_id {
                     provider = provider.external_id(id);
                 }
-                // One provider and one cache for all regions: the role is assumed once.
+                // All regions share one provider and its cache, so the role is assumed once.
                 let provider =
                     aws_sdk_config::config::SharedCredentialsProvider::new(provider.build().await);
                 base.to_builder().credentials_provider(provider).build()
             }
         };
         for region in &settings.regions {
-            let client = config_client(&config, caller, region.as_str(), retries, &counting);
-            let line = ThrottledCaller::new(concurrency.clone(), paced.then(|| retries.clone()));
-            sources.insert((caller.clone(), region.clone()), (client, line));
+            let client = config_client(&config, caller, region.as_str(), retries, &counter);
+            let throttled_caller = ThrottledCaller::new(
+                concurrency.clone(),
+                use_rate_limiter.then(|| retries.clone()),
+            );
+            sources.insert((caller.clone(), region.clone()), (client, throttled_caller));
         }
     }
     let sts = aws_sdk_sts::config::Builder::from(base)
@@ -247,16 +266,17 @@ async fn statuses(
     )
 }
 
-/// A retry quota of a client's own, and without an end: the SDK's is shared by all clients of a
-/// service, never refills by time, and would be spent when the next invocation comes. What bounds
-/// the retries is their number, and the run's time.
+/// Returns an unlimited retry quota for one client. The SDK's quota is shared by all clients of a
+/// service and does not refill over time, so one invocation could exhaust it for the next. The
+/// maximum number of attempts and the deadline of the run limit the retries instead.
 fn retry_partition(name: String) -> RetryPartition {
     RetryPartition::custom(name)
         .token_bucket(TokenBucket::unlimited())
         .build()
 }
 
-/// One client for each source: the limits are those of a caller in a region.
+/// Creates the AWS Config client of one source. Rate limits apply to a caller in a region, so every
+/// source has its own client.
 fn config_client(
     config: &SdkConfig,
     caller: &Identity,
@@ -275,20 +295,21 @@ fn config_client(
     )
 }
 
-/// An endpoint that is set by hand (an emulator, an interface endpoint) serves every bucket under
-/// one host name.
+/// Creates the S3 client. With a custom endpoint (an emulator or an interface endpoint), it uses
+/// path-style addressing, because such an endpoint serves every bucket under one host name.
 fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws_sdk_s3::Client {
-    let by_hand = config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
+    let custom_endpoint =
+        config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
     aws_sdk_s3::Client::from_conf(
         aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(by_hand)
+            .force_path_style(custom_endpoint)
             .retry_partition(retry_partition("s3".to_owned()))
             .interceptor(TimeoutRetryLimit)
             .build(),
     )
 }
 
-/// A topic is published to in its own region.
+/// Creates the SNS client of a topic, in the topic's own region.
 fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
     let region = topic
         .as_str()

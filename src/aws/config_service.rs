@@ -1,11 +1,13 @@
-//! AWS Config and STS: pages of statuses, in the domain's words.
+//! Adapter for AWS Config and STS: requests pages of statuses and converts them to
+//! [`StatusRecord`]s. A record without a name makes the whole response an error, because a shorter
+//! list would look like a removal.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_config::Client;
 use aws_sdk_config::error::SdkError;
-use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::DescribeOrganizationConformancePackStatusesError;
-use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError;
+use aws_sdk_config::operation::describe_organization_conformance_pack_statuses::DescribeOrganizationConformancePackStatusesError as DescribeStatusesError;
+use aws_sdk_config::operation::get_organization_conformance_pack_detailed_status::GetOrganizationConformancePackDetailedStatusError as DetailedStatusError;
 use aws_sdk_config::types::{
     OrganizationConformancePackDetailedStatus, OrganizationConformancePackStatus,
     OrganizationResourceDetailedStatus, OrganizationResourceDetailedStatusFilters,
@@ -18,46 +20,50 @@ use super::organizations::OrganizationsApi;
 use super::sdk_error::api_error;
 use super::throttle_counter::{ThrottleCounter, is_throttling};
 use super::throttled_caller::ThrottledCaller;
-use crate::model::Identity;
-use crate::model::SourceTarget;
 use crate::model::{
-    Account, AccountId, ApiError, AwsText, PackName, Region, StatusRecord, truncate,
+    Account, AccountId, ApiError, AwsText, Identity, PackName, Region, SourceTarget, StatusRecord,
+    truncate,
 };
-use crate::ports::{BoxError, ConfigApi, Filter, MembersError, PAGE_SIZE, Page};
-use crate::ports::{DESCRIBE_STATUSES, GET_DETAILED_STATUS};
+use crate::ports::{
+    BoxError, ConfigApi, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError, PAGE_SIZE,
+    Page,
+};
 
-/// AWS Config as every caller in every region.
+/// [`ConfigApi`] on the AWS SDK: AWS Config for every caller in every region, STS, and AWS
+/// Organizations.
 #[derive(Debug)]
 pub struct ConfigServiceApi {
     sources: BTreeMap<(Identity, Region), (Client, ThrottledCaller)>,
-    throttles: ThrottleCounter,
+    throttle_counter: ThrottleCounter,
     sts: aws_sdk_sts::Client,
     organizations: OrganizationsApi,
 }
 
 impl ConfigServiceApi {
-    /// A client for each source and where its calls stand in line, all counted by `throttles`.
+    /// Creates the adapter from a client and a caller for each source. `throttle_counter` is the counter
+    /// that all these clients share.
     pub fn new(
         sources: BTreeMap<(Identity, Region), (Client, ThrottledCaller)>,
-        throttles: ThrottleCounter,
+        throttle_counter: ThrottleCounter,
         sts: aws_sdk_sts::Client,
         organizations: aws_sdk_organizations::Config,
     ) -> Self {
         Self {
             sources,
-            throttles,
+            throttle_counter,
             sts,
             organizations: OrganizationsApi::new(organizations),
         }
     }
 
-    fn source(
+    /// Returns the client and the caller of a source.
+    fn client(
         &self,
         target: &SourceTarget,
         operation: &str,
     ) -> Result<&(Client, ThrottledCaller), ApiError> {
         self.sources
-            .get(&(target.caller.clone(), target.source.region.clone()))
+            .get(&(target.identity.clone(), target.source.region.clone()))
             .ok_or_else(|| ApiError {
                 operation: operation.to_owned(),
                 code: "NoClient".to_owned(),
@@ -87,52 +93,68 @@ impl ConfigApi for ConfigServiceApi {
 
     async fn packs(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
-        let (client, caller) = self.source(source, DESCRIBE_STATUSES)?;
+        let (client, caller) = self.client(target, DESCRIBE_STATUSES)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
-        let answer = caller
+        let response = caller
             .call(async || request.clone().send().await, is_throttled)
             .await;
-        let answer = answer.map_err(|error| api_error(DESCRIBE_STATUSES, &error))?;
+        let response = response.map_err(|error| api_error(DESCRIBE_STATUSES, &error))?;
         Ok(Page {
-            rows: answer
+            rows: response
                 .organization_conformance_pack_statuses
-                .and_then(|rows| rows.into_iter().map(pack).collect())
+                .and_then(|rows| rows.into_iter().map(pack_record).collect())
                 .ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))?,
-            next: answer.next_token,
+            next: response.next_token,
         })
     }
 
     async fn pack(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         name: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        let (client, caller) = self.source(source, DESCRIBE_STATUSES)?;
+        let (client, caller) = self.client(target, DESCRIBE_STATUSES)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .organization_conformance_pack_names(name.as_str());
-        match caller.call(async || request.clone().send().await, is_throttled).await {
-            Ok(answer) => {
-                let rows = answer.organization_conformance_pack_statuses.ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))?;
-                // Who is not there is answered with an error; a list without them answers something
-                // else.
-                let row = rows.into_iter().filter_map(pack).find(|(found, _)| found == name).map(|(_, row)| row);
-                row.map(Some).ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))
+        match caller
+            .call(async || request.clone().send().await, is_throttled)
+            .await
+        {
+            Ok(response) => {
+                let rows = response
+                    .organization_conformance_pack_statuses
+                    .ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))?;
+                // AWS Config reports a missing pack by an error, so a list without the pack is
+                // a malformed response.
+                let row = rows
+                    .into_iter()
+                    .filter_map(pack_record)
+                    .find(|(listed, _)| listed == name)
+                    .map(|(_, row)| row);
+                row.map(Some)
+                    .ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))
             }
-            Err(error) if error.as_service_error().is_some_and(DescribeOrganizationConformancePackStatusesError::is_no_such_organization_conformance_pack_exception) => Ok(None),
+            Err(error)
+                if error.as_service_error().is_some_and(
+                    DescribeStatusesError::is_no_such_organization_conformance_pack_exception,
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(api_error(DESCRIBE_STATUSES, &error)),
         }
     }
 
     async fn members(
         &self,
-        source: &SourceTarget,
+        target: &SourceTarget,
         pack: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
@@ -148,7 +170,7 @@ impl ConfigApi for ConfigServiceApi {
             .build()
         });
         let (client, caller) = self
-            .source(source, GET_DETAILED_STATUS)
+            .client(target, GET_DETAILED_STATUS)
             .map_err(MembersError::Api)?;
         let request = client
             .get_organization_conformance_pack_detailed_status()
@@ -156,21 +178,21 @@ impl ConfigApi for ConfigServiceApi {
             .set_filters(filters)
             .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
-        let answer = caller
+        let response = caller
             .call(async || request.clone().send().await, is_throttled)
             .await;
-        let answer = answer.map_err(|error| match error.as_service_error() {
-            Some(GetOrganizationConformancePackDetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
+        let response = response.map_err(|error| match error.as_service_error() {
+            Some(DetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
                 MembersError::NoSuchPack
             }
             _ => MembersError::Api(api_error(GET_DETAILED_STATUS, &error)),
         })?;
         Ok(Page {
-            rows: answer
+            rows: response
                 .organization_conformance_pack_detailed_statuses
-                .and_then(|rows| rows.into_iter().map(member).collect())
+                .and_then(|rows| rows.into_iter().map(member_record).collect())
                 .ok_or_else(|| MembersError::Api(ApiError::missing_field(GET_DETAILED_STATUS)))?,
-            next: answer.next_token,
+            next: response.next_token,
         })
     }
 
@@ -178,8 +200,8 @@ impl ConfigApi for ConfigServiceApi {
         self.organizations.account(account).await
     }
 
-    fn throttles(&self) -> u64 {
-        self.throttles.count()
+    fn throttle_count(&self) -> u64 {
+        self.throttle_counter.count()
     }
 }
 
@@ -187,9 +209,10 @@ fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code().is_some_and(is_throttling)
 }
 
-/// `None` for a row that does not say whose it is: the SDK makes that an empty name, and who is
-/// missing from a list for it would look absent.
-fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, StatusRecord)> {
+/// Converts the status record of a pack. Returns `None` if the record has no name: the SDK turns a
+/// missing name into an empty one, and a pack that is missing from the list for that reason would
+/// look absent.
+fn pack_record(row: OrganizationConformancePackStatus) -> Option<(PackName, StatusRecord)> {
     let status_record = status_record(
         row.status.as_str(),
         row.error_code,
@@ -200,19 +223,22 @@ fn pack(row: OrganizationConformancePackStatus) -> Option<(PackName, StatusRecor
     (!name.is_empty()).then(|| (name.into(), status_record))
 }
 
-/// See [`pack`].
-fn member(row: OrganizationConformancePackDetailedStatus) -> Option<(AccountId, StatusRecord)> {
+/// Converts the status record of a member account. Returns `None` if the record has no account id,
+/// for the same reason as [`pack_record`].
+fn member_record(
+    row: OrganizationConformancePackDetailedStatus,
+) -> Option<(AccountId, StatusRecord)> {
     let status_record = status_record(
         row.status.as_str(),
         row.error_code,
         row.error_message,
         row.last_update_time,
     );
-    let row_of_member = StatusRecord {
+    let record = StatusRecord {
         conformance_pack_name: Some(truncated(row.conformance_pack_name)),
         ..status_record
     };
-    (!row.account_id.is_empty()).then(|| (row.account_id.into(), row_of_member))
+    (!row.account_id.is_empty()).then(|| (row.account_id.into(), record))
 }
 
 fn status_record(
@@ -229,11 +255,12 @@ fn status_record(
     }
 }
 
-fn truncated(status_record: String) -> AwsText {
-    truncate(status_record).into()
+fn truncated(text: String) -> AwsText {
+    truncate(text).into()
 }
 
-/// To the millisecond, which is as fine as AWS Config says it.
-fn timestamp(timestamp: DateTime) -> Option<Timestamp> {
-    Timestamp::from_millisecond(timestamp.to_millis().ok()?).ok()
+/// Converts a time to milliseconds, which is the resolution of AWS Config. Returns `None` if the
+/// time is out of range.
+fn timestamp(time: DateTime) -> Option<Timestamp> {
+    Timestamp::from_millisecond(time.to_millis().ok()?).ok()
 }

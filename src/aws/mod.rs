@@ -1,5 +1,6 @@
-//! AWS: one file per service, and how the clients are made. The only place that names the SDK; it
-//! knows no policy.
+//! Adapters that implement [`ports`](crate::ports) on the AWS SDK, one file per service, and the
+//! construction of their clients. This is the only module that names the SDK, and it decides
+//! nothing about failures or digests.
 
 mod clients;
 mod config_service;

@@ -1,4 +1,4 @@
-//! AWS Organizations: who an account is.
+//! Adapter for AWS Organizations: looks up the name and the state of an account.
 
 use std::sync::OnceLock;
 
@@ -10,8 +10,8 @@ use super::sdk_error::sdk_error;
 use crate::model::{Account, AccountId, truncate};
 use crate::ports::BoxError;
 
-/// AWS Organizations, as the function itself. Its client is made when it is first asked: most runs
-/// ask for no name, and each start would pay for it.
+/// AWS Organizations, called with the function's own identity. The client is created at the first
+/// lookup: most runs look up no name, and every start would pay for it.
 #[derive(Debug)]
 pub(super) struct OrganizationsApi {
     config: Config,
@@ -19,7 +19,7 @@ pub(super) struct OrganizationsApi {
 }
 
 impl OrganizationsApi {
-    /// Reached as `config` says. Nothing is called.
+    /// Creates the adapter without a client. Calls nothing.
     pub(super) fn new(config: Config) -> Self {
         Self {
             config,
@@ -27,8 +27,9 @@ impl OrganizationsApi {
         }
     }
 
-    /// Asks about one account. Its `State` is read; `Status`, which is not always the same, has
-    /// been retired.
+    /// Returns the name of an account, and its state unless it is active; `None` if the account
+    /// does not exist. The state is the field `State`: the field `Status`, which can differ, is
+    /// retired.
     pub(super) async fn account(&self, id: &AccountId) -> Result<Option<Account>, BoxError> {
         let client = self
             .client
@@ -39,12 +40,12 @@ impl OrganizationsApi {
             .send()
             .await
         {
-            Ok(answer) => {
-                let said = answer
+            Ok(response) => {
+                let described = response
                     .account
                     .and_then(|account| Some((account.name?, account.state)));
                 let (name, state) =
-                    said.ok_or("AWS Organizations answered without the account's name")?;
+                    described.ok_or("AWS Organizations answered without the account's name")?;
                 let state = state.filter(|state| *state != AccountState::Active);
                 Ok(Some(Account {
                     name: truncate(name).into(),

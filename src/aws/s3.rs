@@ -1,4 +1,4 @@
-//! S3: conditional reads and writes of one bucket.
+//! Adapter for S3: reads and conditional writes of the objects of one bucket.
 
 use std::time::Duration;
 
@@ -15,26 +15,27 @@ use tokio::time::timeout;
 use super::sdk_error::sdk_error;
 use crate::ports::{BoxError, ETag, ObjectStore, PutError, PutMode};
 
-/// A bucket.
+/// [`ObjectStore`] on S3.
 #[derive(Debug)]
 pub struct S3Store {
     client: Client,
     bucket: String,
-    /// How long a body is waited for.
-    timeouts: Duration,
+    /// Timeout of reading a body.
+    body_timeout: Duration,
 }
 
 impl S3Store {
-    /// The bucket, reached through `client`. A body is waited for as long as `timeouts`.
-    pub fn new(client: Client, bucket: String, timeouts: Duration) -> Self {
+    /// Creates the store of `bucket`. `body_timeout` limits the time for reading one body.
+    pub fn new(client: Client, bucket: String, body_timeout: Duration) -> Self {
         Self {
             client,
             bucket,
-            timeouts,
+            body_timeout,
         }
     }
 
-    /// Asks for an object, or these bytes of it, and gives its body, which is still to come.
+    /// Requests an object, or a byte range of it, and returns its body unread; `None` if the object
+    /// does not exist.
     async fn start_get(
         &self,
         key: &str,
@@ -42,7 +43,7 @@ impl S3Store {
     ) -> Result<Option<(ByteStream, ETag)>, BoxError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
         match get.set_range(range.map(str::to_owned)).send().await {
-            Ok(object) => Ok(Some((object.body, version(object.e_tag)?))),
+            Ok(object) => Ok(Some((object.body, etag(object.e_tag)?))),
             Err(error)
                 if error
                     .as_service_error()
@@ -54,30 +55,30 @@ impl S3Store {
         }
     }
 
-    /// A body comes after its answer, where neither the SDK's time-outs nor its retries reach: one
-    /// that is cut off or stalls is asked for once more.
+    /// Reads an object. The SDK's timeouts and retries do not cover the body, so an object whose
+    /// body breaks off or stalls is requested once more.
     async fn read(
         &self,
         key: &str,
         range: Option<&str>,
     ) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
-        let Some((body, version)) = self.start_get(key, range).await? else {
+        let Some((body, etag)) = self.start_get(key, range).await? else {
             return Ok(None);
         };
-        if let Ok(Ok(bytes)) = timeout(self.timeouts, collect_body(body)).await {
-            return Ok(Some((bytes, version)));
+        if let Ok(Ok(bytes)) = timeout(self.body_timeout, collect_body(body)).await {
+            return Ok(Some((bytes, etag)));
         }
-        let Some((body, version)) = self.start_get(key, range).await? else {
+        let Some((body, etag)) = self.start_get(key, range).await? else {
             return Ok(None);
         };
         Ok(Some((
-            timeout(self.timeouts, collect_body(body)).await??,
-            version,
+            timeout(self.body_timeout, collect_body(body)).await??,
+            etag,
         )))
     }
 }
 
-/// Said in an error that carries nothing else.
+/// A response without an entity tag.
 #[derive(Debug, thiserror::Error)]
 #[error("S3 answered without an ETag, so that the next write could not be conditional")]
 struct MissingETag;
@@ -92,9 +93,9 @@ impl ObjectStore for S3Store {
             .read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1))))
             .await
         {
-            // An empty object has no beginning, and what speaks S3 need not give parts.
+            // S3 rejects a range of an empty object, and a compatible store may not support ranges.
             Err(_) => self.read(key, None).await,
-            found => found,
+            result => result,
         }
     }
 
@@ -108,23 +109,25 @@ impl ObjectStore for S3Store {
             .body(ByteStream::from(bytes));
         let put = match mode {
             PutMode::Create => put.if_none_match("*"),
-            PutMode::Update(ETag(version)) => put.if_match(version),
+            PutMode::Update(ETag(etag)) => put.if_match(etag),
         };
-        let answer: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
-        match answer {
-            // An answer without an ETag is one that cannot be gone on from: as good as none.
+        let response: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
+        match response {
+            // Without an entity tag the next write cannot be conditional, so the result counts as
+            // unknown.
             Ok(stored) => {
-                version(stored.e_tag).map_err(|missing| PutError::Indeterminate(Box::new(missing)))
+                etag(stored.e_tag).map_err(|missing| PutError::Indeterminate(Box::new(missing)))
             }
             Err(error) => Err(put_error(&error, mode)),
         }
     }
 }
 
-/// Room is made at once for a body of the length that was announced, up to this one, in bytes.
+/// Maximum number of bytes to allocate for the announced length of a body before it is read.
 const MAX_PREALLOCATION: usize = 64 * 1024 * 1024;
 
-/// A body as one piece. Collecting it first and then making it one would keep it twice.
+/// Reads a body into one buffer. `ByteStream::collect` would need a second copy to make its parts
+/// contiguous.
 async fn collect_body(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
     let (length, _) = body.size_hint();
     let mut bytes = Vec::with_capacity(
@@ -132,24 +135,25 @@ async fn collect_body(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> 
             .unwrap_or_default()
             .min(MAX_PREALLOCATION),
     );
-    while let Some(piece) = body.try_next().await? {
-        bytes.extend_from_slice(&piece);
+    while let Some(chunk) = body.try_next().await? {
+        bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }
 
-/// An empty entity tag is none: a condition on it would hold for anything, or for nothing.
-fn version(e_tag: Option<String>) -> Result<ETag, MissingETag> {
+/// Returns the entity tag of a response. An empty tag counts as missing: a condition on it would
+/// hold for every object, or for none.
+fn etag(e_tag: Option<String>) -> Result<ETag, MissingETag> {
     e_tag
         .filter(|tag| !tag.is_empty())
         .map(ETag)
         .ok_or(MissingETag)
 }
 
-/// [Conditional
-/// writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): 412 when
-/// the condition does not hold, 409 when writes cross, 404 when the object that is expected is
-/// gone.
+/// Classifies the error of a [conditional
+/// write](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). S3
+/// responds with 412 if the condition does not hold, with 409 if writes conflict, and with 404 if
+/// the expected object does not exist.
 fn put_error(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
     match error
         .raw_response()

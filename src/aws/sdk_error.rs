@@ -1,34 +1,39 @@
-//! Errors of the SDK in the words of the program.
+//! Conversion of SDK errors to the program's own error types.
 
-use crate::model::display_chain;
-use crate::model::{ApiError, truncate};
+use crate::model::{ApiError, display_chain, truncate};
 use crate::ports::BoxError;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 
-/// An error of the SDK as a gap. Errors that the service's model does not know (throttling,
-/// denials) say what they are only in their metadata; for those that no service said, the word is
-/// ours.
+/// Converts an SDK error to an [`ApiError`]. A failure to assume the role of the caller is reported
+/// as an error of `AssumeRole`. Errors that the service model does not define (throttling, denied
+/// access) have their code only in the metadata. If no service returned a code, the code is one of
+/// the program's own.
 pub(super) fn api_error<E>(operation: &str, error: &SdkError<E>) -> ApiError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    if let Some(refusal) = assume_role_error(error) {
+    if let Some(assume_role) = assume_role_error(error) {
         return ApiError {
             operation: "AssumeRole".to_owned(),
-            code: truncate(non_blank(refusal.code()).unwrap_or("NoAnswer").to_owned()),
+            code: truncate(
+                non_blank(assume_role.code())
+                    .unwrap_or("NoResponse")
+                    .to_owned(),
+            ),
             message: truncate(
-                non_blank(refusal.message()).map_or_else(|| display_chain(refusal), str::to_owned),
+                non_blank(assume_role.message())
+                    .map_or_else(|| display_chain(assume_role), str::to_owned),
             ),
         };
     }
     let code = non_blank(error.code()).unwrap_or(match error {
-        SdkError::ConstructionFailure(_) => "NoRequest",
-        SdkError::TimeoutError(_) => "TimedOut",
-        SdkError::ResponseError(_) => "UnreadableAnswer",
-        _ => "NoAnswer",
+        SdkError::ConstructionFailure(_) => "InvalidRequest",
+        SdkError::TimeoutError(_) => "Timeout",
+        SdkError::ResponseError(_) => "MalformedResponse",
+        _ => "NoResponse",
     });
     let message = non_blank(error.message()).map_or_else(|| display_chain(error), str::to_owned);
     ApiError {
@@ -38,13 +43,13 @@ where
     }
 }
 
-/// What the service said, if that is anything: an answer that was cut can have a code without a
-/// letter.
-pub(super) fn non_blank(said: Option<&str>) -> Option<&str> {
-    said.filter(|text| !text.trim().is_empty())
+/// Returns the text, or `None` if it is blank: a truncated response can have a blank code.
+pub(super) fn non_blank(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.trim().is_empty())
 }
 
-/// A role that could not be assumed shows only deep in the causes of the call that needed it.
+/// Returns the `AssumeRole` error in the chain of sources of an error, if there is one. A role that
+/// cannot be assumed appears only there, in the error of the call that needed it.
 pub(super) fn assume_role_error<'a>(
     error: &'a (dyn Error + 'static),
 ) -> Option<&'a AssumeRoleError> {
@@ -52,7 +57,7 @@ pub(super) fn assume_role_error<'a>(
         .find_map(|error| error.downcast_ref())
 }
 
-/// A failed call with what the service said.
+/// A failed call, with the code and message of the service if it returned them.
 #[derive(Debug, thiserror::Error)]
 enum SdkFailure {
     #[error("{code}: {message}")]
@@ -61,8 +66,8 @@ enum SdkFailure {
     NoResponse(String),
 }
 
-/// An error of the SDK as a cause that reads: code and message where the service gave them, else
-/// the SDK's whole chain.
+/// Converts an SDK error to one with a readable message: code and message if the service returned
+/// them, else the SDK's whole chain of sources.
 pub(super) fn sdk_error<E>(error: &SdkError<E>) -> BoxError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

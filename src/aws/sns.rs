@@ -1,22 +1,21 @@
-//! SNS: a message to a topic.
+//! Adapter for SNS: publishes messages to topics.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::model::SnsMessage;
-use crate::model::TopicArn;
+use crate::model::{SnsMessage, TopicArn};
 use crate::ports::{BoxError, Notifier};
 
-/// The topics, each reached in its own region.
+/// [`Notifier`] on SNS, with one client per topic, each in the region of its topic.
 #[derive(Debug)]
 pub struct SnsNotifier {
     topics: BTreeMap<TopicArn, Client>,
 }
 
 impl SnsNotifier {
-    /// A client for each topic.
+    /// Creates the notifier from a client for each topic.
     pub fn new(topics: BTreeMap<TopicArn, Client>) -> Self {
         Self { topics }
     }
@@ -42,7 +41,7 @@ impl Notifier for SnsNotifier {
             publish = publish.message_attributes(name, value);
         }
         if topic.is_fifo() {
-            // One group, because digests go out in order.
+            // All digests share one message group, so that they are delivered in order.
             publish = publish
                 .message_group_id("packwatch")
                 .message_deduplication_id(&message.deduplication_id);

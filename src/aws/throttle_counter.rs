@@ -1,4 +1,5 @@
-//! Attempts that AWS Config throttled: how many there were, and who tries again.
+//! Interceptor that counts the attempts that AWS Config throttled, and that can disable the SDK's
+//! retries of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,26 +14,27 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::timeout_retries::stop_retrying;
 
-/// Counts throttled attempts of every client that it is given to.
+/// Counts the throttled attempts of every client that has it as an interceptor. Clones share one
+/// count.
 #[derive(Debug, Clone, Default)]
 pub struct ThrottleCounter {
     count: Arc<AtomicU64>,
     stops_retries: bool,
 }
 
-/// Whether an error code means throttling.
+/// Returns whether an error code means throttling.
 pub(super) fn is_throttling(code: &str) -> bool {
     THROTTLING_ERRORS.contains(&code)
 }
 
 impl ThrottleCounter {
-    /// How many there were so far.
+    /// Returns the number of throttled attempts so far.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The same count, and ends a call at its first throttled attempt: the SDK's own retries would
-    /// not stand in line.
+    /// Returns a counter that shares the count and ends a call at its first throttled attempt. The
+    /// SDK's own retries would bypass the queue of the rate limiter.
     pub(super) fn without_sdk_retries(&self) -> Self {
         Self {
             stops_retries: true,
@@ -43,30 +45,32 @@ impl ThrottleCounter {
 
 impl Intercept for ThrottleCounter {
     fn name(&self) -> &'static str {
-        "Throttles"
+        "ThrottleCounter"
     }
 
     fn read_after_attempt(
         &self,
         attempt: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        call: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let error = attempt
             .output_or_error()
             .and_then(Result::err)
             .and_then(|error| error.as_operation_error());
         let code = error.and_then(|error| {
-            let listing = error.downcast_ref::<DescribeOrganizationConformancePackStatusesError>();
-            let members = error.downcast_ref::<GetOrganizationConformancePackDetailedStatusError>();
-            listing
+            let list_error =
+                error.downcast_ref::<DescribeOrganizationConformancePackStatusesError>();
+            let members_error =
+                error.downcast_ref::<GetOrganizationConformancePackDetailedStatusError>();
+            list_error
                 .and_then(ProvideErrorMetadata::code)
-                .or_else(|| members.and_then(ProvideErrorMetadata::code))
+                .or_else(|| members_error.and_then(ProvideErrorMetadata::code))
         });
         if code.is_some_and(is_throttling) {
             self.count.fetch_add(1, Ordering::Relaxed);
             if self.stops_retries {
-                stop_retrying(call);
+                stop_retrying(config);
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! The calls to one source: each in its turn, not too many at once with those of all others, and
-//! again where AWS Config throttled.
+//! Calls to one source: within the rate limit of the source and the concurrency limit of all
+//! sources, and with retries of throttled calls.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use tokio::time::sleep;
 
 use super::rate_limiter::AdaptiveRateLimiter;
 
-/// Config calls in flight, over all sources.
+/// Maximum number of AWS Config calls in flight, over all sources.
 const MAX_CONCURRENCY: usize = 64;
 
-/// Room for the calls of all sources, which share it.
+/// Concurrency limit that the callers of all sources share.
 #[derive(Debug, Clone)]
 pub struct ConcurrencyLimit(Arc<Semaphore>);
 
@@ -22,16 +22,18 @@ impl Default for ConcurrencyLimit {
     }
 }
 
-/// A call that is throttled so often is not only too early: its source answers none for a while.
+/// Number of throttled attempts of one call after which retries also back off. A call that is
+/// throttled this often was not only sent too early: its source rejects all calls for a while.
 const BACKOFF_AFTER_ATTEMPTS: u32 = 4;
 
-/// Where the calls to one source stand in line.
+/// Makes the calls to one source.
 #[derive(Debug)]
 pub struct ThrottledCaller {
     concurrency: ConcurrencyLimit,
     retry_loop: Option<RetryLoop>,
 }
 
+/// Rate limit and retries of the calls to one source.
 #[derive(Debug)]
 struct RetryLoop {
     limiter: AdaptiveRateLimiter,
@@ -39,8 +41,8 @@ struct RetryLoop {
 }
 
 impl ThrottledCaller {
-    /// A line that tries a throttled call again, so often and after such waits, at a pace that it
-    /// learns; with no `retries`, throttled calls are left to who makes them.
+    /// Creates a caller that retries throttled calls at an adaptive rate, with the attempts and
+    /// backoff of `retries`. Without `retries`, throttled calls are left to the SDK.
     pub fn new(concurrency: ConcurrencyLimit, retries: Option<RetryConfig>) -> Self {
         Self {
             concurrency,
@@ -51,30 +53,31 @@ impl ThrottledCaller {
         }
     }
 
-    /// Makes a call. Who waits for a turn takes no room, and who waits for room no turn: a source
-    /// that is throttled slows no other.
+    /// Makes a call. The call takes a permit of the concurrency limit only once the rate limit
+    /// admits it, and counts against the rate limit only once it has the permit, so a throttled
+    /// source does not slow down the others.
     pub async fn call<T, E>(
         &self,
         call: impl AsyncFn() -> Result<T, E>,
         is_throttled: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
         let Some(RetryLoop { limiter, retries }) = &self.retry_loop else {
-            let _room = self.concurrency.0.acquire().await.ok();
+            let _permit = self.concurrency.0.acquire().await.ok();
             return call().await;
         };
         let (mut attempt, mut backoff) = (0, retries.initial_backoff());
         loop {
-            let (concurrency, sent) = limiter.acquire(self.concurrency.0.acquire()).await;
-            let answer = call().await;
-            drop(concurrency);
+            let (permit, sent) = limiter.acquire(self.concurrency.0.acquire()).await;
+            let response = call().await;
+            drop(permit);
             attempt += 1;
-            if !answer.as_ref().is_err_and(&is_throttled) {
+            if !response.as_ref().is_err_and(&is_throttled) {
                 limiter.on_success(sent);
-                return answer;
+                return response;
             }
             limiter.on_throttle(sent);
             if attempt >= retries.max_attempts() {
-                return answer;
+                return response;
             }
             if attempt >= BACKOFF_AFTER_ATTEMPTS {
                 sleep(backoff).await;

@@ -1,6 +1,6 @@
-//! Silence is not throttling: who does not answer an attempt in time is tried once more, and no
-//! more. Nine retries are for a service that says that it is busy; spent on one that says nothing,
-//! they would be the time of the whole run.
+//! Interceptor that limits the retries of calls that time out. The many retries of throttled calls
+//! are for a service that reports that it is busy; spent on a service that does not respond, they
+//! would use up the time of the whole run.
 
 use aws_sdk_config::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_config::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -8,14 +8,15 @@ use aws_sdk_config::error::{BoxError, ConnectorError};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetryConfig;
 
-/// So many attempts of one call may go unanswered.
+/// Maximum number of attempts of one call that may time out.
 const MAX_TIMEOUTS: u32 = 2;
 
-/// Ends a call at its second attempt that was not answered in time, or found no connection in time.
+/// Ends a call at its second attempt that timed out, while connecting or while waiting for the
+/// response.
 #[derive(Debug)]
 pub(super) struct TimeoutRetryLimit;
 
-/// The attempts of a call that were not answered so far.
+/// Number of attempts of a call that have timed out so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct TimeoutCount(u32);
 
@@ -23,38 +24,39 @@ impl Storable for TimeoutCount {
     type Storer = StoreReplace<Self>;
 }
 
-/// Makes an attempt that was made the last one of its call.
-pub(super) fn stop_retrying(call: &mut ConfigBag) {
-    if let Some(retries) = call.load::<RetryConfig>().cloned() {
-        call.interceptor_state()
+/// Makes the attempt that has just been made the last one of its call.
+pub(super) fn stop_retrying(config: &mut ConfigBag) {
+    if let Some(retries) = config.load::<RetryConfig>().cloned() {
+        config
+            .interceptor_state()
             .store_put(retries.with_max_attempts(1));
     }
 }
 
 impl Intercept for TimeoutRetryLimit {
     fn name(&self) -> &'static str {
-        "OnceMore"
+        "TimeoutRetryLimit"
     }
 
-    /// Runs after every attempt, and before the SDK decides on a retry.
+    /// Runs after every attempt, before the SDK decides whether to retry.
     fn read_after_attempt(
         &self,
         attempt: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        call: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let error = attempt.output_or_error().and_then(Result::err);
-        let silent = error.is_some_and(|error| {
+        let timed_out = error.is_some_and(|error| {
             error.is_timeout_error()
                 || error
                     .as_connector_error()
                     .is_some_and(ConnectorError::is_timeout)
         });
-        if silent {
-            let timeouts = call.load::<TimeoutCount>().copied().unwrap_or_default().0 + 1;
-            call.interceptor_state().store_put(TimeoutCount(timeouts));
+        if timed_out {
+            let timeouts = config.load::<TimeoutCount>().copied().unwrap_or_default().0 + 1;
+            config.interceptor_state().store_put(TimeoutCount(timeouts));
             if timeouts >= MAX_TIMEOUTS {
-                stop_retrying(call);
+                stop_retrying(config);
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! Names of failing accounts, asked of AWS Organizations: few in a run, since it answers slowly,
-//! and each not again for a week. A name is a kindness: where it cannot be had, it is missing, and
-//! nothing else is different.
+//! Names of failing accounts, looked up in AWS Organizations. Lookups are few in a run and cached
+//! for a week, because AWS Organizations responds slowly. Names are optional: after a failed lookup
+//! only the name is missing, and the run is the same otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,44 +11,44 @@ use tokio::time::{Instant, timeout_at};
 
 use super::observation::Observation;
 use crate::ledger::Ledger;
-use crate::model::Scope;
-use crate::model::display_chain;
-use crate::model::{Account, AccountId, StatusKind};
+use crate::model::{Account, AccountId, Scope, StatusKind, display_chain};
 use crate::ports::ConfigApi;
 
-/// Accounts that one run asks about.
+/// Maximum number of accounts to look up in one run.
 const MAX_LOOKUPS_PER_RUN: usize = 50;
-/// Calls in flight: all that call AWS Organizations share one small limit.
+/// Maximum number of lookups in flight. All callers of AWS Organizations share one low rate limit.
 const MAX_CONCURRENCY: usize = 4;
-/// How long names are waited for.
+/// Timeout of all lookups of a run together.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many calls may fail: one may be about an odd account, but what denies or throttles three does
-/// so with the next.
+/// Number of failed lookups after which a run makes no more. One failure can be specific to its
+/// account; after three, the next lookup would be denied or throttled as well.
 const MAX_FAILURES: usize = 3;
 
-/// Asks about accounts that fail, or failed until now, and have no good name.
+/// Looks up the accounts that are failing, or were open before this run, and have no fresh name in
+/// the ledger. Stops at `deadline`, after a timeout, or after too many failures, and returns the
+/// accounts looked up until then; `None` means that AWS Organizations has no such account.
 pub async fn resolve<S: ConfigApi>(
-    source: &S,
+    api: &S,
     observation: &Observation,
     ledger: &Ledger,
     scope: &Scope,
-    until: Instant,
+    deadline: Instant,
 ) -> BTreeMap<AccountId, Option<Account>> {
-    let mut found = BTreeMap::new();
-    let asked = unnamed(observation, ledger, scope, observation.ended_at);
-    let mut answers = stream::iter(&asked)
-        .map(|id| async move { (id, source.account(id).await) })
+    let mut resolved = BTreeMap::new();
+    let accounts = accounts_to_look_up(observation, ledger, scope, observation.ended_at);
+    let mut responses = stream::iter(&accounts)
+        .map(|id| async move { (id, api.account(id).await) })
         .buffered(MAX_CONCURRENCY);
-    let until = until.min(Instant::now() + LOOKUP_TIMEOUT);
+    let deadline = deadline.min(Instant::now() + LOOKUP_TIMEOUT);
     let mut failures = Vec::new();
     while failures.len() < MAX_FAILURES {
-        match timeout_at(until, answers.next()).await {
+        match timeout_at(deadline, responses.next()).await {
             Ok(Some((id, Ok(account)))) => {
-                found.insert(id.clone(), account);
+                resolved.insert(id.clone(), account);
             }
             Ok(Some((id, Err(cause)))) => {
-                failures.push(format!("{id}: {}", display_chain(cause.as_ref())))
+                failures.push(format!("{id}: {}", display_chain(cause.as_ref())));
             }
             Ok(None) => break,
             Err(_) => failures.resize_with(MAX_FAILURES, || {
@@ -57,18 +57,19 @@ pub async fn resolve<S: ConfigApi>(
         }
     }
     let Some(missing) = failures.last() else {
-        return found;
+        return resolved;
     };
     tracing::warn!(
         cause = missing,
         "names of accounts are missing; give the function organizations:DescribeAccount in the management account or a \
          delegated administrator, or set ACCOUNT_NAMES to off"
     );
-    found
+    resolved
 }
 
-/// Those that were never asked about first, then those whose names are the oldest.
-fn unnamed(
+/// Returns the accounts to look up: first those that were never looked up, then those with the
+/// oldest names.
+fn accounts_to_look_up(
     observation: &Observation,
     ledger: &Ledger,
     scope: &Scope,
@@ -80,13 +81,13 @@ fn unnamed(
         .filter(|key| scope.covers(key))
         .filter_map(|key| key.account_id.as_ref())
         .collect();
-    for (_, reading) in observation
+    for (_, observed) in observation
         .packs
         .iter()
         .filter(|(pack, _)| scope.covers_pack(pack))
     {
-        let rows = reading
-            .unsettled
+        let rows = observed
+            .not_successful
             .iter()
             .filter(|(_, row)| row.kind() == StatusKind::Failed);
         failing.extend(
@@ -94,13 +95,13 @@ fn unnamed(
                 .filter(|account| scope.covers_account(Some(account))),
         );
     }
-    let named = |id: &AccountId| ledger.names.get(id);
-    let mut asked: Vec<_> = failing
+    let cached = |id: &AccountId| ledger.accounts.get(id);
+    let mut accounts: Vec<_> = failing
         .into_iter()
-        .filter(|id| !named(id).is_some_and(|named| named.is_fresh(now)))
+        .filter(|id| !cached(id).is_some_and(|cached| cached.is_fresh(now)))
         .collect();
-    asked.sort_by_key(|id| named(id).map(|named| named.at));
-    asked
+    accounts.sort_by_key(|id| cached(id).map(|cached| cached.at));
+    accounts
         .into_iter()
         .take(MAX_LOOKUPS_PER_RUN)
         .cloned()

@@ -1,22 +1,26 @@
-//! The builder of an observation: takes answers in any order, and does no I/O.
+//! [`ObservationBuilder`]: assembles an [`Observation`] from the results of calls, in any order,
+//! without I/O.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::observation::{Coverage, Listing, Observation, PackObservation};
 use crate::model::{
     AccountId, ApiError, GapKey, PackKey, Source, Status, StatusKind, StatusRecord,
 };
-use jiff::Timestamp;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-/// Takes what is found, in any order.
+/// Assembles an [`Observation`]. Results can arrive in any order, except that results about the
+/// members of a pack are ignored unless the pack itself was found before.
 #[derive(Debug, Clone)]
 pub struct ObservationBuilder {
     observation: Observation,
 }
 
 impl ObservationBuilder {
-    /// A reading that begins now.
+    /// Creates the builder of an observation that starts at `started_at`.
     pub fn new(started_at: Timestamp) -> Self {
         Self {
             observation: Observation {
@@ -32,12 +36,12 @@ impl ObservationBuilder {
         }
     }
 
-    /// A source answered.
+    /// Records the listing of a source.
     pub fn found_listing(&mut self, source: &Source, listing: Listing) {
         self.observation.listings.insert(source.clone(), listing);
     }
 
-    /// A pack's own row. One that is as good as not there is left out.
+    /// Records a pack with its own status record. A deleted pack is ignored.
     pub fn found_pack(&mut self, key: &PackKey, row: StatusRecord) {
         if row.kind() == StatusKind::Deleted {
             return;
@@ -50,82 +54,87 @@ impl ObservationBuilder {
         }
     }
 
-    /// A member's row. Pages shift, so a member can be seen twice in one reading.
+    /// Records the status record of a member account. Pages shift while members change, so the same
+    /// member can arrive twice in one run; the worse record is kept.
     pub fn found_member(&mut self, pack: &PackKey, account: &AccountId, row: StatusRecord) {
-        if let Some(reading) = self.observation.packs.get_mut(pack) {
-            reading.found(account, row);
+        if let Some(observed) = self.observation.packs.get_mut(pack) {
+            observed.add_member(account, row);
         }
     }
 
-    /// A call for a pack's members is made: from here on the pack was tried.
+    /// Records that a call for the members of a pack is being made, so that the pack no longer
+    /// counts as not read.
     pub fn found_attempt(&mut self, pack: &PackKey) {
-        if let Some(reading) = self.observation.packs.get_mut(pack) {
-            reading.coverage = reading.coverage.max(Coverage::Partial);
+        if let Some(observed) = self.observation.packs.get_mut(pack) {
+            observed.coverage = observed.coverage.max(Coverage::Partial);
         }
     }
 
-    /// Pages of a pack's failing members came short and went on.
+    /// Records that pages of failing members were not full and yet not the last, so that the filter
+    /// saves no calls.
     pub fn found_ineffective_filters(&mut self, pack: &PackKey) {
-        if let Some(reading) = self.observation.packs.get_mut(pack) {
-            reading.sparse = true;
+        if let Some(observed) = self.observation.packs.get_mut(pack) {
+            observed.filters_ineffective = true;
         }
     }
 
-    /// How far a pack's members were read. Where that was all of them in several pages, only the
-    /// settled ones that somebody will ask for are remembered, and the others counted.
+    /// Records how far the members of a pack were read. After a read of all members in several
+    /// pages, the accounts of successful members are kept only where `keep` returns true, and the
+    /// others are counted.
     pub fn found_coverage(
         &mut self,
         pack: &PackKey,
         coverage: Coverage,
-        is_asked_for: impl Fn(&AccountId) -> bool,
+        keep: impl Fn(&AccountId) -> bool,
     ) {
-        if let Some(reading) = self.observation.packs.get_mut(pack) {
-            reading.coverage = coverage;
-            // In one page they are few, and who is not remembered would be absent.
+        if let Some(observed) = self.observation.packs.get_mut(pack) {
+            observed.coverage = coverage;
+            // A single page has few members and proves absence, so all its accounts are kept.
             if coverage == Coverage::AllPages {
-                let all = reading.settled.len();
-                reading.settled.retain(is_asked_for);
-                reading.other_successful += all - reading.settled.len();
+                let all = observed.successful.len();
+                observed.successful.retain(keep);
+                observed.other_successful += all - observed.successful.len();
             }
         }
     }
 
-    /// A member that is not in the pack, asked for by name.
+    /// Records that AWS Config, asked for one account, does not have it in the pack.
     pub fn found_no_member(&mut self, pack: &PackKey, account: &AccountId) {
-        if let Some(reading) = self.observation.packs.get_mut(pack) {
-            reading.absent.insert(account.clone());
+        if let Some(observed) = self.observation.packs.get_mut(pack) {
+            observed.absent.insert(account.clone());
         }
     }
 
-    /// The pack's own status after its members were read.
+    /// Records the pack's own status after its members were read.
     pub fn found_recheck_status(&mut self, pack: &PackKey, status: Status) {
-        if let Some(reading) = self.observation.packs.get_mut(pack) {
-            reading.recheck_status = Some(status);
+        if let Some(observed) = self.observation.packs.get_mut(pack) {
+            observed.recheck_status = Some(status);
         }
     }
 
-    /// A pack that is not there, asked for by name. What was read of it before is void.
+    /// Records that AWS Config, asked for a pack by name, does not have it. Everything that was
+    /// read of the pack before is discarded.
     pub fn found_no_pack(&mut self, pack: &PackKey) {
         self.observation.packs.remove(pack);
         self.observation.gone.insert(pack.clone());
     }
 
-    /// Something that was not read. The first cause is the one that is told.
+    /// Records something that was not read. The first error is kept.
     pub fn found_gap(&mut self, key: GapKey, cause: ApiError) {
         self.observation.gaps.entry(key).or_insert(cause);
     }
 
-    /// Calls that were made.
+    /// Adds to the number of AWS Config calls.
     pub fn called(&mut self, config_calls: u64) {
         self.observation.config_calls += config_calls;
     }
 
-    /// What is known so far.
+    /// Returns the observation so far.
     pub fn so_far(&self) -> &Observation {
         &self.observation
     }
 
-    /// The observation, ended.
+    /// Returns the observation, which ends at `ended_at`.
     pub fn build(mut self, ended_at: Timestamp) -> Observation {
         self.observation.ended_at = ended_at;
         self.observation
@@ -133,32 +142,33 @@ impl ObservationBuilder {
 }
 
 impl PackObservation {
-    /// Of two rows of one member the worse is kept.
-    fn found(&mut self, account: &AccountId, row: StatusRecord) {
-        let known = self.unsettled.get_mut(account);
+    /// Adds the status record of a member. Of two records of one member, the worse is kept.
+    fn add_member(&mut self, account: &AccountId, row: StatusRecord) {
+        let known = self.not_successful.get_mut(account);
         match (row.kind(), known) {
             (StatusKind::Successful, None) => {
-                self.settled.insert(account.clone());
+                self.successful.insert(account.clone());
             }
             (StatusKind::Successful, Some(known)) => {
                 if known.kind() < StatusKind::Successful {
-                    self.unsettled.remove(account);
-                    self.settled.insert(account.clone());
+                    self.not_successful.remove(account);
+                    self.successful.insert(account.clone());
                 }
             }
             (_, Some(known)) => keep_worse(known, row),
             (kind, None) => {
-                if !self.settled.contains(account) || kind > StatusKind::Successful {
-                    self.settled.remove(account);
-                    self.unsettled.insert(account.clone(), Arc::new(row));
+                if !self.successful.contains(account) || kind > StatusKind::Successful {
+                    self.successful.remove(account);
+                    self.not_successful.insert(account.clone(), Arc::new(row));
                 }
             }
         }
     }
 }
 
-/// Of two rows of one thing the worse is kept, whichever came first: a failing one is closed only
-/// by a run that does not see it failing.
+/// Keeps the worse of two status records of the same pack or member, or the newer of two of the
+/// same kind, in whatever order they arrive. A failure must close only in a run that does not see
+/// it failing.
 fn keep_worse(known: &mut Arc<StatusRecord>, row: StatusRecord) {
     let rank = |row: &StatusRecord| (row.kind(), row.last_update_time);
     if (rank(&row), &row) > (rank(known), &**known) {

@@ -1,4 +1,5 @@
-//! The collector: what all calls of one run share (concurrency, deadline, the observation so far).
+//! [`Collector`]: the state that all calls of one run share, which is the concurrency limits, the
+//! deadline and the observation so far. No call starts after the deadline.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,61 +12,62 @@ use super::builder::ObservationBuilder;
 use crate::model::{ApiError, GapKey, Scope, Source, SourceTarget};
 use crate::ports::{ConfigApi, DEADLINE_EXCEEDED};
 
-/// One reading of everything in scope.
+/// Reads everything in the scope of a run.
 pub struct Collector<'a, S> {
-    pub(super) source: &'a S,
+    pub(super) api: &'a S,
     pub(super) scope: &'a Scope,
-    pub(super) until: Instant,
+    pub(super) deadline: Instant,
     pub(super) concurrency: usize,
     pub(super) per_source: BTreeMap<Source, Semaphore>,
     pub(super) builder: RefCell<ObservationBuilder>,
 }
 
 impl<'a, S: ConfigApi> Collector<'a, S> {
-    /// A reading that begins now, has so many calls in flight for each source, and makes none after
-    /// `until`.
+    /// Creates a collector that starts to read at `started_at`, has at most `concurrency` calls in
+    /// flight for each source, and makes no call after `deadline`.
     pub fn new(
-        source: &'a S,
+        api: &'a S,
         scope: &'a Scope,
-        target: &[SourceTarget],
+        targets: &[SourceTarget],
         concurrency: usize,
         started_at: Timestamp,
-        until: Instant,
+        deadline: Instant,
     ) -> Self {
-        let per_source = target
+        let per_source = targets
             .iter()
             .map(|target| (target.source.clone(), Semaphore::new(concurrency)))
             .collect();
         Self {
-            source,
+            api,
             scope,
-            until,
+            deadline,
             concurrency,
             per_source,
             builder: RefCell::new(ObservationBuilder::new(started_at)),
         }
     }
 
-    /// Notes calls that were made before this reading.
+    /// Adds calls that were made before the collector was created.
     pub fn add_calls(&self, config_calls: u64) {
         self.builder.borrow_mut().called(config_calls);
     }
 
-    /// Notes a source that cannot be called at all.
+    /// Records a gap for a source that cannot be called at all.
     pub fn add_source_error(&self, source: &Source, cause: ApiError) {
         self.builder
             .borrow_mut()
             .found_gap(GapKey::source(source), cause);
     }
 
-    /// Calls so far, retries not counted.
+    /// Returns the number of AWS Config calls so far, without retries.
     pub fn config_calls(&self) -> u64 {
         self.builder.borrow().so_far().config_calls
     }
 }
 
 impl<S: ConfigApi> Collector<'_, S> {
-    /// Makes one call: not too many at once, and none that ends too late to be of use.
+    /// Makes one call within the concurrency limit of its source. Returns an error with the code
+    /// [`DEADLINE_EXCEEDED`] if the call does not finish before the deadline.
     pub(super) async fn call<T>(
         &self,
         target: &SourceTarget,
@@ -73,8 +75,8 @@ impl<S: ConfigApi> Collector<'_, S> {
         call: impl Future<Output = T>,
     ) -> Result<T, ApiError> {
         let limited = async {
-            let _each = match self.per_source.get(&target.source) {
-                Some(per_source) => per_source.acquire().await.ok(),
+            let _permit = match self.per_source.get(&target.source) {
+                Some(limit) => limit.acquire().await.ok(),
                 None => None,
             };
             self.builder.borrow_mut().called(1);
@@ -86,10 +88,10 @@ impl<S: ConfigApi> Collector<'_, S> {
             message: "there was no time left to read this before the run had to store what it knew"
                 .to_owned(),
         };
-        if Instant::now() >= self.until {
+        if Instant::now() >= self.deadline {
             return Err(deadline_exceeded());
         }
-        timeout_at(self.until, limited)
+        timeout_at(self.deadline, limited)
             .await
             .map_err(|_| deadline_exceeded())
     }

@@ -1,42 +1,45 @@
-//! The reader: asks AWS Config page by page and hands every answer to the observation's builder. It
-//! decides what is asked, in which order and how often; what the answers mean is decided elsewhere.
+//! Collection: reads AWS Config into an [`Observation`], page by page. This module decides which
+//! calls are made, in which order and how many; [`evaluate`](crate::evaluate) decides what the
+//! results mean.
 
 pub mod account_names;
 mod builder;
 mod collector;
 mod observation;
-
 mod pack;
 mod pagination;
 mod strategy;
-use crate::ledger::Ledger;
-use crate::model::SourceTarget;
-use crate::model::{GapKey, PackKey, StatusKind};
-use crate::ports::{ConfigApi, DESCRIBE_STATUSES};
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+
 use futures_util::future::{self, LocalBoxFuture, MaybeDone, maybe_done};
 use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
+
+use crate::ledger::Ledger;
+use crate::model::{GapKey, PackKey, SourceTarget, StatusKind};
+use crate::ports::{ConfigApi, DESCRIBE_STATUSES};
 use pagination::PageTokens;
-use std::collections::BTreeSet;
-use std::pin::pin;
 
 pub use builder::ObservationBuilder;
 pub use collector::Collector;
 pub use observation::{Coverage, Listing, Observation, PackObservation};
 
-/// Listings that may still be under way.
+/// Listings that may still be in progress.
 pub struct PendingListings<'a>(Vec<(&'a SourceTarget, MaybeDone<LocalBoxFuture<'a, ()>>)>);
 
-impl<'a, S: ConfigApi> Collector<'a, S> {
-    /// Begins to list the packs of every source, side by side, and goes on until `meanwhile` is
-    /// done.
+impl<S: ConfigApi> Collector<'_, S> {
+    /// Starts to list the packs of every source concurrently, and drives the listings until
+    /// `meanwhile` completes. Returns its output and the listings, which [`read`](Self::read)
+    /// finishes.
     pub async fn list<'s, T>(
         &'s self,
-        target: &'s [SourceTarget],
+        targets: &'s [SourceTarget],
         meanwhile: impl Future<Output = T>,
     ) -> (T, PendingListings<'s>) {
         let listing = |target| (target, maybe_done(self.list_source(target).boxed_local()));
-        let mut listings: Vec<_> = target.iter().map(listing).collect();
+        let mut listings: Vec<_> = targets.iter().map(listing).collect();
         let mut meanwhile = pin!(meanwhile);
         let result = future::poll_fn(|task| {
             let result = meanwhile.as_mut().poll(task);
@@ -51,8 +54,9 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
         (result, PendingListings(listings))
     }
 
-    /// Reads the members of every pack that is listed, and asks for what the ledger needs proof of.
-    /// A source is read as soon as it is listed: one that is slow keeps no other waiting.
+    /// Reads the members of every listed pack, and requests the evidence that the open failures of
+    /// the ledger need. Each source is read as soon as it is listed, so a slow source does not
+    /// delay the others.
     pub async fn read(
         &self,
         listings: PendingListings<'_>,
@@ -64,22 +68,23 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
             self.read_source(target, ledger).await;
         });
         future::join_all(sources).await;
-        let nothing = ObservationBuilder::new(self.builder.borrow().so_far().started_at);
-        self.builder.replace(nothing).build(now())
+        let empty = ObservationBuilder::new(self.builder.borrow().so_far().started_at);
+        self.builder.replace(empty).build(now())
     }
 
+    /// Lists the packs of a source, and records a gap if a page cannot be read.
     async fn list_source(&self, target: &SourceTarget) {
         let mut tokens = PageTokens::default();
         let mut pages = 0;
         loop {
-            let answer = self
+            let response = self
                 .call(
                     target,
                     DESCRIBE_STATUSES,
-                    self.source.packs(target, tokens.next()),
+                    self.api.packs(target, tokens.next()),
                 )
                 .await;
-            let page = match answer.and_then(|page| page) {
+            let page = match response.and_then(|page| page) {
                 Ok(page) => page,
                 Err(cause) => {
                     let mut builder = self.builder.borrow_mut();
@@ -134,6 +139,7 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
         }
     }
 
+    /// Reads the packs of a source that was listed.
     async fn read_source(&self, target: &SourceTarget, ledger: &Ledger) {
         self.get_missing_packs(target, ledger).await;
         let mut packs: Vec<PackKey> = {
@@ -146,15 +152,16 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
                 .cloned()
                 .collect()
         };
-        // Oldest attempt first, so that a run short of time starves none.
+        // Oldest attempt first, so that runs short of time do not leave out the same pack every
+        // time.
         packs.sort_by_cached_key(|key| {
             (
-                ledger.packs.get(key).map(|hint| hint.attempted_at),
+                ledger.pack_hints.get(key).map(|hint| hint.attempted_at),
                 key.clone(),
             )
         });
-        // A quarter more packs than calls: the last to begin are read in two steps, and would leave
-        // calls unused beside them.
+        // A quarter more packs than calls, because the last packs to start are read in two steps
+        // and would leave permits unused.
         stream::iter(&packs)
             .map(|pack| self.read_pack(target, pack, ledger))
             .buffer_unordered(self.concurrency + self.concurrency / 4)
@@ -163,8 +170,8 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
         self.run_full_scans(target, ledger).await;
     }
 
-    /// Pages shift while packs change, so a pack with something open that a listing of several
-    /// pages lacks is asked for by name.
+    /// Requests by name the packs that are in the ledger and not in a listing of several pages.
+    /// Pages shift while packs change, so such a listing can miss a pack.
     async fn get_missing_packs(&self, target: &SourceTarget, ledger: &Ledger) {
         let missing: BTreeSet<PackKey> = {
             let builder = self.builder.borrow();
@@ -174,13 +181,13 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
             if !listing.complete || listing.pages == 1 {
                 return;
             }
-            let unread = ledger.gaps.keys().filter_map(GapKey::pack_key);
+            let with_gap = ledger.gaps.keys().filter_map(GapKey::pack_key);
             let known = ledger
                 .open
                 .keys()
                 .map(|key| key.pack.clone())
-                .chain(ledger.packs.keys().cloned())
-                .chain(unread);
+                .chain(ledger.pack_hints.keys().cloned())
+                .chain(with_gap);
             let missing = |key: &PackKey| {
                 key.source == target.source
                     && self.scope.covers_pack(key)
@@ -192,7 +199,7 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
             .map(|key| async move {
                 match self.get_pack(target, &key.pack).await {
                     Ok(Some(row)) if row.kind() != StatusKind::Deleted => {
-                        self.builder.borrow_mut().found_pack(key, row)
+                        self.builder.borrow_mut().found_pack(key, row);
                     }
                     Ok(_) => self.builder.borrow_mut().found_no_pack(key),
                     Err(cause) => self

@@ -1,159 +1,168 @@
-//! What a run saw, and what it could not see: the reader hands every answer to a builder, which
-//! only sorts.
+//! [`Observation`]: what a run read, and what it could not read.
 //!
-//! A run's readings are not one instant. Each row was true at some instant of the run, and nothing
-//! more is claimed.
+//! An observation is not a consistent snapshot: each status record was true at some time during the
+//! run, and nothing more is claimed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::model::{
     Account, AccountId, ApiError, GapKey, PackKey, Source, Status, StatusKind, StatusRecord,
 };
-use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-/// Everything that one run read. Immutable once made.
+/// Everything that a run read. Immutable once built.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// When the reading began.
+    /// When reading started.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// When reading ended.
     pub ended_at: Timestamp,
-    /// The sources that answered, with what their listing proves.
+    /// The sources that returned at least one page, and how complete their listings are.
     pub listings: BTreeMap<Source, Listing>,
-    /// The packs that are there, and their members.
+    /// The packs that exist, and their members.
     pub packs: BTreeMap<PackKey, PackObservation>,
     /// Packs that AWS Config, asked by name, does not have.
     pub gone: BTreeSet<PackKey>,
-    /// What should have been read and was not.
+    /// What should have been read and was not, and why.
     pub gaps: BTreeMap<GapKey, ApiError>,
-    /// Calls to AWS Config, retries not counted.
+    /// Number of AWS Config calls, without retries.
     pub config_calls: u64,
-    /// Accounts that AWS Organizations was asked about; `None` is that there is no such account.
+    /// Accounts that were looked up in AWS Organizations; `None` means that there is no such
+    /// account.
     pub accounts: BTreeMap<AccountId, Option<Account>>,
 }
 
-/// A listing of a source's packs.
+/// How the packs of a source were listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
-    /// Its pages. Pages shift while packs change, so only a listing of one page proves an absence.
+    /// Number of pages. Pages shift while packs change, so only a listing of one page proves that a
+    /// pack is absent.
     pub pages: u32,
-    /// Whether the last page was reached.
+    /// Whether the last page was read.
     pub complete: bool,
 }
 
 /// A pack and what was read of its members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PackObservation {
-    /// The pack's own row. It proves nothing about the members.
+    /// The pack's own status record. It proves nothing about the members.
     pub row: Arc<StatusRecord>,
-    /// The members that are settled, as far as they are remembered one by one. Their rows say
-    /// nothing more.
-    pub settled: BTreeSet<AccountId>,
-    /// How many more are settled. There can be very many, and only those that were failing matter.
+    /// The successful members whose accounts are kept. Their status records have no further
+    /// information.
+    pub successful: BTreeSet<AccountId>,
+    /// Number of further successful members. There can be very many, and only the accounts of open
+    /// failures are needed.
     pub other_successful: usize,
-    /// The rows of the others.
-    pub unsettled: BTreeMap<AccountId, Arc<StatusRecord>>,
+    /// Status records of the other members.
+    pub not_successful: BTreeMap<AccountId, Arc<StatusRecord>>,
     /// How far the members were read.
     pub coverage: Coverage,
-    /// Whether pages of the failing ones came short and went on: the filter saved nothing.
-    pub sparse: bool,
-    /// Members that AWS Config, asked by name, does not have in this pack.
+    /// Whether pages of failing members were not full and yet not the last, so that the filter
+    /// saves no calls.
+    pub filters_ineffective: bool,
+    /// Members that AWS Config, asked by account, does not have in this pack.
     pub absent: BTreeSet<AccountId>,
-    /// The pack's own status, asked for by name after the members were read.
+    /// The pack's own status, requested by name after the members were read.
     pub recheck_status: Option<Status>,
 }
 
-/// How far the members of a pack were read.
+/// How far the members of a pack were read, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Coverage {
-    /// Not tried: there was no time.
+    /// No call was made, because there was no time.
     NotRead,
-    /// Not to the end.
+    /// Reading stopped before the end.
     Partial,
-    /// The failing ones, and by name whoever was open and is not among them.
+    /// The failing members, and by account the open failures that are not among them.
     FailingOnly,
-    /// Every page. Who is missing may have been missed, because pages shift while members change.
+    /// All of several pages. A missing member may have been missed, because pages shift while
+    /// members change.
     AllPages,
-    /// Everything in one page: who is missing is absent.
+    /// All members in one page, so a missing member is absent.
     SinglePage,
 }
 
 impl PackObservation {
-    /// A pack with this row, before its members are read.
+    /// Creates the observation of a pack whose members are not read yet.
     pub fn of(row: StatusRecord) -> Self {
         Self {
             row: Arc::new(row),
-            settled: BTreeSet::new(),
+            successful: BTreeSet::new(),
             other_successful: 0,
-            unsettled: BTreeMap::new(),
+            not_successful: BTreeMap::new(),
             coverage: Coverage::NotRead,
-            sparse: false,
+            filters_ineffective: false,
             absent: BTreeSet::new(),
             recheck_status: None,
         }
     }
 
-    /// Whether it is known who fails. Passed over is at most who changed from one failing status to
-    /// another meanwhile, or has one that no filter names.
+    /// Returns whether the failing members are known. The read can only have missed a member that
+    /// changed from one failing status to another in the meantime, or that has a status without a
+    /// filter.
     pub fn failing_known(&self) -> bool {
         self.coverage >= Coverage::FailingOnly
     }
 
-    /// Whether every member's row was seen.
+    /// Returns whether the status records of all members were read.
     pub fn is_complete(&self) -> bool {
         self.coverage >= Coverage::AllPages
     }
 
-    /// Whether a member is there.
+    /// Returns whether a member is in the pack.
     pub fn contains(&self, account: &AccountId) -> bool {
-        self.settled.contains(account) || self.unsettled_row(account).is_some()
+        self.successful.contains(account) || self.not_successful_row(account).is_some()
     }
 
-    /// The row of a member that is there and is not settled.
-    pub fn unsettled_row(&self, account: &AccountId) -> Option<&Arc<StatusRecord>> {
-        self.unsettled
+    /// Returns the status record of a member that is in the pack and not successful.
+    pub fn not_successful_row(&self, account: &AccountId) -> Option<&Arc<StatusRecord>> {
+        self.not_successful
             .get(account)
             .filter(|row| row.kind() != StatusKind::Deleted)
     }
 
-    /// Whether a member is absent beyond the shifting of pages.
+    /// Returns whether it is proven that a member is absent, and not only missing from shifting
+    /// pages.
     pub fn proves_absent(&self, account: &AccountId) -> bool {
         !self.contains(account)
             && (self.coverage == Coverage::SinglePage || self.absent.contains(account))
     }
 
-    /// How many members have this standing.
+    /// Returns the number of members with this status kind.
     pub fn count(&self, kind: StatusKind) -> usize {
         match kind {
-            StatusKind::Successful => self.settled.len() + self.other_successful,
+            StatusKind::Successful => self.successful.len() + self.other_successful,
             _ => self
-                .unsettled
+                .not_successful
                 .values()
                 .filter(|row| row.kind() == kind)
                 .count(),
         }
     }
 
-    /// How many members are there.
+    /// Returns the number of members that are in the pack.
     pub fn present(&self) -> usize {
-        self.count(StatusKind::Successful) + self.unsettled.len() - self.count(StatusKind::Deleted)
+        self.count(StatusKind::Successful) + self.not_successful.len()
+            - self.count(StatusKind::Deleted)
     }
 }
 
 impl Observation {
-    /// Whether no source could be listed.
+    /// Returns whether no source could be listed.
     pub fn no_source_listed(&self) -> bool {
         self.listings.is_empty()
     }
 
-    /// Whether a pack is proven not to be there.
+    /// Returns whether it is proven that a pack does not exist.
     pub fn proves_absent(&self, pack: &PackKey) -> bool {
-        let listed_whole = || {
+        let missing_from_listing = || {
             self.listings
                 .get(&pack.source)
                 .is_some_and(|listing| listing.complete && listing.pages == 1)
                 && !self.packs.contains_key(pack)
         };
-        self.gone.contains(pack) || listed_whole()
+        self.gone.contains(pack) || missing_from_listing()
     }
 }

@@ -1,4 +1,5 @@
-//! One pack: who fails in it, and proof for whoever was open and does not.
+//! Reading of one pack: its failing members, and the evidence for every open failure that is not
+//! among them.
 
 use futures_util::{StreamExt, future, stream};
 
@@ -7,78 +8,81 @@ use super::observation::Coverage;
 use super::pagination::MemberPages;
 use super::strategy::{self, FAILING, ReadStrategy};
 use crate::ledger::{LargePack, Ledger};
-use crate::model::SourceTarget;
-use crate::model::{AccountId, FailureKey, GapKey, PackKey, Status, StatusKind};
-use crate::ports::DEADLINE_EXCEEDED;
-use crate::ports::{ConfigApi, Filter, MembersError, PAGE_SIZE};
+use crate::model::{AccountId, FailureKey, GapKey, PackKey, SourceTarget, Status, StatusKind};
+use crate::ports::{ConfigApi, DEADLINE_EXCEEDED, Filter, MembersError, PAGE_SIZE};
 
 impl<S: ConfigApi> Collector<'_, S> {
+    /// Reads the members of a pack, and records the coverage or the error.
     pub(super) async fn read_pack(&self, target: &SourceTarget, pack: &PackKey, ledger: &Ledger) {
         match self.read_members(target, pack, ledger).await {
-            Ok(coverage) => self.found_coverage(pack, ledger, coverage),
-            Err(unread) => self.found_unread(pack, unread),
+            Ok(coverage) => self.record_coverage(pack, ledger, coverage),
+            Err(error) => self.record_error(pack, error),
         }
     }
 
+    /// Reads the members of a pack with the fewest calls, and confirms absences. Returns how far
+    /// the members were read.
     async fn read_members(
         &self,
         target: &SourceTarget,
         pack: &PackKey,
         ledger: &Ledger,
     ) -> Result<Coverage, MembersError> {
-        let large = large(pack, ledger);
+        let large = large_pack(pack, ledger);
         let members = ledger.open_in(pack).filter(|(key, _)| !key.is_pack());
-        let reading = strategy::reading(large, members.map(|(_, open)| &open.row.status));
-        let mut all = MemberPages::default();
-        if reading == ReadStrategy::FirstPage {
-            self.next_page(target, pack, &mut all).await?;
+        let read_strategy = strategy::choose(large, members.map(|(_, open)| &open.row.status));
+        let mut all_members = MemberPages::default();
+        if read_strategy == ReadStrategy::FirstPage {
+            self.next_page(target, pack, &mut all_members).await?;
         }
-        let filters_save_calls =
-            reading != ReadStrategy::Full && !all.ended && self.read_failing(target, pack).await?;
+        let filters_save_calls = read_strategy != ReadStrategy::Full
+            && !all_members.ended
+            && self.read_failing(target, pack).await?;
         let pages = if filters_save_calls {
             strategy::pages_worth_scanning(self.unseen_open_accounts(pack, ledger).len(), large)
         } else {
             usize::MAX
         };
-        self.read_pages(target, pack, &mut all, pages).await?;
-        self.confirm_absences(target, pack, ledger, all.coverage())
+        self.read_pages(target, pack, &mut all_members, pages)
             .await?;
-        Ok(all.coverage())
+        self.confirm_absences(target, pack, ledger, all_members.coverage())
+            .await?;
+        Ok(all_members.coverage())
     }
 
-    /// Reads the failing members by their statuses, side by side; or finds that this saves nothing,
-    /// and stops.
+    /// Reads the failing members, all failing statuses concurrently. Returns false, and stops, if
+    /// the filter saves no calls.
     async fn read_failing(
         &self,
         target: &SourceTarget,
         pack: &PackKey,
     ) -> Result<bool, MembersError> {
         let statuses = FAILING.map(Status::from);
-        let mut chains = statuses
+        let mut requests = statuses
             .each_ref()
             .map(|status| MemberPages::filtered(Filter::Status(status)));
         let first = future::join_all(
-            chains
+            requests
                 .iter_mut()
-                .map(|chain| self.next_page(target, pack, chain)),
+                .map(|request| self.next_page(target, pack, request)),
         )
         .await;
         let rows = first
             .into_iter()
             .collect::<Result<Vec<usize>, MembersError>>()?;
-        // Short of its limit, and goes on: AWS Config filtered the rows of a page, and the pages
-        // are as many as without.
-        if chains
+        // A page that is not full and not the last shows that AWS Config filters the records of a
+        // page, so that there are as many pages as without a filter.
+        if requests
             .iter()
             .zip(rows)
-            .any(|(chain, rows)| !chain.ended && rows < PAGE_SIZE.into())
+            .any(|(request, rows)| !request.ended && rows < PAGE_SIZE.into())
         {
             self.builder.borrow_mut().found_ineffective_filters(pack);
             return Ok(false);
         }
-        let rest = chains
+        let rest = requests
             .iter_mut()
-            .map(|chain| self.read_pages(target, pack, chain, usize::MAX));
+            .map(|request| self.read_pages(target, pack, request, usize::MAX));
         future::join_all(rest)
             .await
             .into_iter()
@@ -86,8 +90,9 @@ impl<S: ConfigApi> Collector<'_, S> {
         Ok(true)
     }
 
-    /// Asks by name for every open failure whose account was not seen, and, where one is absent,
-    /// for the pack, whose own status says whether its rows are being rewritten.
+    /// Requests by account every open failure whose account was not seen. If one is absent, also
+    /// requests the pack, because the pack's own status shows whether its records are being
+    /// rewritten.
     async fn confirm_absences(
         &self,
         target: &SourceTarget,
@@ -121,20 +126,21 @@ impl<S: ConfigApi> Collector<'_, S> {
         Ok(())
     }
 
-    /// Whose failure is open, and who was not seen in this run.
+    /// Returns the accounts with an open failure in scope that this run has not seen in the pack.
     fn unseen_open_accounts(&self, pack: &PackKey, ledger: &Ledger) -> Vec<AccountId> {
         let builder = self.builder.borrow();
-        let Some(reading) = builder.so_far().packs.get(pack) else {
+        let Some(observed) = builder.so_far().packs.get(pack) else {
             return Vec::new();
         };
         let open = ledger
             .open_in(pack)
             .filter(|(key, _)| self.scope.covers(key));
         open.filter_map(|(key, _)| key.account_id.clone())
-            .filter(|account| !reading.contains(account))
+            .filter(|account| !observed.contains(account))
             .collect()
     }
 
+    /// Requests one member of a pack, and records it as absent if AWS Config does not have it.
     async fn get_member(
         &self,
         target: &SourceTarget,
@@ -153,24 +159,24 @@ impl<S: ConfigApi> Collector<'_, S> {
             .so_far()
             .packs
             .get(pack)
-            .is_some_and(|reading| !reading.contains(account))
+            .is_some_and(|observed| !observed.contains(account))
         {
             builder.found_no_member(pack, account);
         }
         Ok(())
     }
 
-    /// Reads whole, besides, the packs for which that is due. There are few at a time; they share
-    /// the calls page by page, so that one that is too large for the time left keeps no other from
-    /// its end.
+    /// Reads all members of the packs for which a full read is due. There are few at a time. They
+    /// take turns page by page, so a pack that is too large for the time left does not prevent the
+    /// others from finishing.
     pub(super) async fn run_full_scans(&self, target: &SourceTarget, ledger: &Ledger) {
         let due: Vec<PackKey> = {
             let builder = self.builder.borrow();
             let now = builder.so_far().started_at;
-            let packs = builder.so_far().packs.iter().filter(|(pack, reading)| {
+            let packs = builder.so_far().packs.iter().filter(|(pack, observed)| {
                 pack.source == target.source
-                    && reading.coverage == Coverage::FailingOnly
-                    && self.full_scan_due(pack, reading.row.kind(), ledger, now)
+                    && observed.coverage == Coverage::FailingOnly
+                    && self.full_scan_due(pack, observed.row.kind(), ledger, now)
             });
             packs.map(|(pack, _)| pack.clone()).collect()
         };
@@ -184,27 +190,30 @@ impl<S: ConfigApi> Collector<'_, S> {
         ledger: &Ledger,
         now: jiff::Timestamp,
     ) -> bool {
-        let (large, itself) = (large(pack, ledger), FailureKey::pack_itself(pack));
-        let moving = ledger
+        let (large, key) = (large_pack(pack, ledger), FailureKey::pack_itself(pack));
+        let in_progress = ledger
             .open
-            .get(&itself)
+            .get(&key)
             .filter(|_| kind == StatusKind::InProgress);
-        self.scope.covers(&itself)
+        self.scope.covers(&key)
             && (large.is_some_and(|large| strategy::daily_scan_due(pack, large, now))
-                || moving.is_some_and(|itself| strategy::in_progress_scan_due(itself, large, now)))
+                || in_progress.is_some_and(|open| strategy::in_progress_scan_due(open, large, now)))
     }
 
     async fn full_scan(&self, target: &SourceTarget, pack: &PackKey, ledger: &Ledger) {
-        let mut all = MemberPages::default();
-        match self.read_pages(target, pack, &mut all, usize::MAX).await {
-            Ok(()) => self.found_coverage(pack, ledger, all.coverage()),
-            // What must be known of the pack in every run is known.
+        let mut all_members = MemberPages::default();
+        match self
+            .read_pages(target, pack, &mut all_members, usize::MAX)
+            .await
+        {
+            Ok(()) => self.record_coverage(pack, ledger, all_members.coverage()),
+            // The failing members are known already, so this is not a gap.
             Err(MembersError::Api(cause)) if cause.code == DEADLINE_EXCEEDED => {}
-            Err(unread) => self.found_unread(pack, unread),
+            Err(error) => self.record_error(pack, error),
         }
     }
 
-    fn found_coverage(&self, pack: &PackKey, ledger: &Ledger, coverage: Coverage) {
+    fn record_coverage(&self, pack: &PackKey, ledger: &Ledger, coverage: Coverage) {
         let is_open =
             |account: &AccountId| ledger.open.contains_key(&FailureKey::member(pack, account));
         self.builder
@@ -212,15 +221,15 @@ impl<S: ConfigApi> Collector<'_, S> {
             .found_coverage(pack, coverage, is_open);
     }
 
-    fn found_unread(&self, pack: &PackKey, unread: MembersError) {
+    fn record_error(&self, pack: &PackKey, error: MembersError) {
         let mut builder = self.builder.borrow_mut();
-        match unread {
+        match error {
             MembersError::NoSuchPack => builder.found_no_pack(pack),
             MembersError::Api(cause) => builder.found_gap(GapKey::pack(pack), cause),
         }
     }
 }
 
-fn large<'a>(pack: &PackKey, ledger: &'a Ledger) -> Option<&'a LargePack> {
-    ledger.packs.get(pack)?.large.as_ref()
+fn large_pack<'a>(pack: &PackKey, ledger: &'a Ledger) -> Option<&'a LargePack> {
+    ledger.pack_hints.get(pack)?.large.as_ref()
 }

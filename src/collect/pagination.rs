@@ -1,84 +1,82 @@
-//! One call, and chains of pages: not too many at once, none that ends too late, and no token
-//! twice.
-//!
-//! Paging is our own loop. The SDK's paginator ends without an error on a repeated token, which
-//! would make a cut list look whole; here any token that was seen before in its chain is a gap.
+//! Pagination: requests pages one after another, and refuses a page token that repeats. The SDK's
+//! paginator ends without an error on a repeated token, which would make a truncated list look
+//! complete; here it is a gap.
+
+use std::collections::BTreeSet;
 
 use super::collector::Collector;
 use super::observation::Coverage;
-use crate::model::SourceTarget;
-use crate::model::{AccountId, ApiError, PackKey, PackName, StatusRecord};
-use crate::ports::{ConfigApi, Filter, MembersError};
-use crate::ports::{DESCRIBE_STATUSES, GET_DETAILED_STATUS};
-use std::collections::BTreeSet;
+use crate::model::{AccountId, ApiError, PackKey, PackName, SourceTarget, StatusRecord};
+use crate::ports::{ConfigApi, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError};
 
 impl<S: ConfigApi> Collector<'_, S> {
+    /// Requests the status record of a pack by name; `None` if the pack does not exist.
     pub(super) async fn get_pack(
         &self,
         target: &SourceTarget,
         pack: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        self.call(target, DESCRIBE_STATUSES, self.source.pack(target, pack))
+        self.call(target, DESCRIBE_STATUSES, self.api.pack(target, pack))
             .await?
     }
 
-    /// Reads one page more of a chain, if there is one; gives how many rows it had.
+    /// Reads the next page of members, if there is one. Returns the number of records in it.
     pub(super) async fn next_page(
         &self,
         target: &SourceTarget,
         pack: &PackKey,
-        chain: &mut MemberPages<'_>,
+        request: &mut MemberPages<'_>,
     ) -> Result<usize, MembersError> {
-        if chain.ended {
+        if request.ended {
             return Ok(0);
         }
-        let answer = async {
+        let response = async {
             self.builder.borrow_mut().found_attempt(pack);
-            self.source
-                .members(target, &pack.pack, chain.filter, chain.tokens.next())
+            self.api
+                .members(target, &pack.pack, request.filter, request.tokens.next())
                 .await
         };
         let page = self
-            .call(target, GET_DETAILED_STATUS, answer)
+            .call(target, GET_DETAILED_STATUS, response)
             .await
             .map_err(MembersError::Api)??;
-        chain.pages += 1;
+        request.pages_read += 1;
         let rows = page.rows.len();
         for (account, row) in page.rows {
-            if chain.matches_filter(&account) {
+            if request.matches_filter(&account) {
                 self.builder.borrow_mut().found_member(pack, &account, row);
             }
         }
-        chain.ended = !chain
+        request.ended = !request
             .tokens
             .follow(page.next, GET_DETAILED_STATUS)
             .map_err(MembersError::Api)?;
         Ok(rows)
     }
 
-    /// Reads a chain on, to its end or so many pages.
+    /// Reads the following pages of members: all of them, or at most `max_pages`.
     pub(super) async fn read_pages(
         &self,
         target: &SourceTarget,
         pack: &PackKey,
-        chain: &mut MemberPages<'_>,
-        pages: usize,
+        request: &mut MemberPages<'_>,
+        max_pages: usize,
     ) -> Result<(), MembersError> {
         let mut read = 0;
-        while !chain.ended && read < pages {
-            self.next_page(target, pack, chain).await?;
+        while !request.ended && read < max_pages {
+            self.next_page(target, pack, request).await?;
             read += 1;
         }
         Ok(())
     }
 }
 
-/// Pages of a pack's members, one after another.
+/// A paginated request for the members of a pack.
 #[derive(Default)]
 pub(super) struct MemberPages<'a> {
     filter: Option<Filter<'a>>,
     tokens: PageTokens,
-    pages: u32,
+    pages_read: u32,
     /// Whether the last page was read.
     pub ended: bool,
 }
@@ -91,21 +89,22 @@ impl<'a> MemberPages<'a> {
         }
     }
 
-    /// What the chain of all members proves.
+    /// Returns the coverage of a pack after these pages of an unfiltered request.
     pub(super) fn coverage(&self) -> Coverage {
-        match (self.ended, self.pages) {
+        match (self.ended, self.pages_read) {
             (true, 1) => Coverage::SinglePage,
             (true, _) => Coverage::AllPages,
             (false, _) => Coverage::FailingOnly,
         }
     }
 
+    /// Returns whether an account was requested: a response must not add another one.
     fn matches_filter(&self, account: &AccountId) -> bool {
-        !matches!(self.filter, Some(Filter::Account(asked)) if asked != account)
+        !matches!(self.filter, Some(Filter::Account(requested)) if requested != account)
     }
 }
 
-/// The tokens of one chain of pages.
+/// The page tokens of one paginated request.
 #[derive(Default)]
 pub(super) struct PageTokens {
     seen: BTreeSet<String>,
@@ -113,11 +112,13 @@ pub(super) struct PageTokens {
 }
 
 impl PageTokens {
+    /// Returns the token of the page to request; `None` for the first one.
     pub(super) fn next(&self) -> Option<&str> {
         self.next.as_deref()
     }
 
-    /// Goes on to the next page, if there is one; refuses a token that was seen before.
+    /// Moves to the next page. Returns whether there is one, or an error if its token was seen
+    /// before.
     pub(super) fn follow(
         &mut self,
         next: Option<String>,

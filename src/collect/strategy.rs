@@ -1,4 +1,5 @@
-//! How a pack is read with the fewest calls that still give proof.
+//! Choice of the read strategy of a pack: the fewest calls that still give evidence for every open
+//! failure.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,17 +7,18 @@ use crate::ledger::{LargePack, OpenFailure};
 use crate::model::{PackKey, Status};
 use crate::ports::PAGE_SIZE;
 
-/// The failing statuses that AWS Config can be asked for; others are found by the daily reading.
+/// The failing statuses that AWS Config can filter by. Members with any other are found by the
+/// daily full read.
 pub(super) const FAILING: [&str; 3] = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"];
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-/// A pack that is open and moving is read whole no more often.
+/// Minimum time between full reads of a pack that is open and in progress.
 const IN_PROGRESS_SCAN_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// How a pack is read at first.
+/// How to start reading a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadStrategy {
-    /// One page, which may be all.
+    /// One page, which may have all members.
     FirstPage,
     /// The failing members.
     FailingOnly,
@@ -24,14 +26,15 @@ pub(super) enum ReadStrategy {
     Full,
 }
 
-/// The cheapest reading of a pack with these open failures of members.
-pub(super) fn reading<'a>(
+/// Returns the cheapest read strategy of a pack whose members have open failures with the statuses
+/// `open`.
+pub(super) fn choose<'a>(
     large: Option<&LargePack>,
     open: impl Iterator<Item = &'a Status>,
 ) -> ReadStrategy {
     match large {
         None => ReadStrategy::FirstPage,
-        Some(large) if large.sparse => ReadStrategy::Full,
+        Some(large) if large.filters_ineffective => ReadStrategy::Full,
         Some(large) => match pages(large) {
             Some(pages) if pages <= cost_of_failing_read(open) => ReadStrategy::Full,
             _ => ReadStrategy::FailingOnly,
@@ -39,18 +42,20 @@ pub(super) fn reading<'a>(
     }
 }
 
-/// How many pages of all members are worth reading before so many are asked for by name: never more
-/// than the names cost, since a pack may have grown. One that was never counted has two at least.
-pub(super) fn pages_worth_scanning(names: usize, large: Option<&LargePack>) -> usize {
-    if large.and_then(pages).unwrap_or(2) < names {
-        names
+/// Returns how many pages of all members are worth reading in place of `lookups` requests by
+/// account. This is never more than the lookups cost, because the pack may have grown. A pack that
+/// was never counted has at least two pages.
+pub(super) fn pages_worth_scanning(lookups: usize, large: Option<&LargePack>) -> usize {
+    if large.and_then(pages).unwrap_or(2) < lookups {
+        lookups
     } else {
         0
     }
 }
 
-/// Whether the daily reading of a pack is due: every pack has its own time of the day, so that no
-/// run pays for all, and the first comes within a day of the first sight.
+/// Returns whether the daily full read of a pack is due. Every pack has its own time of day, so
+/// that no single run reads all packs in full. The first full read is due within a day after the
+/// pack was first seen to be large.
 pub(super) fn daily_scan_due(pack: &PackKey, large: &LargePack, now: Timestamp) -> bool {
     let first = large
         .since
@@ -62,28 +67,33 @@ pub(super) fn daily_scan_due(pack: &PackKey, large: &LargePack, now: Timestamp) 
     let slot = now
         .as_second()
         .saturating_sub_unsigned(passed % DAY_SECONDS);
-    large.whole.is_none_or(|whole| whole.at.as_second() < slot)
+    large
+        .last_full_scan
+        .is_none_or(|last_full_scan| last_full_scan.at.as_second() < slot)
 }
 
-/// Whether a pack that is itself open and moving is to be read whole: only two such readings an
-/// hour apart close it.
+/// Returns whether a full read is due of a pack that is itself open and in progress. Only two full
+/// reads at least an hour apart can close its failure.
 pub(super) fn in_progress_scan_due(
-    itself: &OpenFailure,
+    pack_failure: &OpenFailure,
     large: Option<&LargePack>,
     now: Timestamp,
 ) -> bool {
-    let last = itself.settled_since.or_else(|| Some(large?.whole?.at));
+    let last = pack_failure
+        .successful_since
+        .or_else(|| Some(large?.last_full_scan?.at));
     last.is_none_or(|last| now.duration_since(last) >= IN_PROGRESS_SCAN_INTERVAL)
 }
 
+/// Returns the number of pages at the last full read.
 fn pages(large: &LargePack) -> Option<usize> {
     large
-        .whole
-        .map(|whole| whole.total.div_ceil(PAGE_SIZE.into()))
+        .last_full_scan
+        .map(|last_full_scan| last_full_scan.total.div_ceil(PAGE_SIZE.into()))
 }
 
-/// What reading the failing members costs if they are those that were open, and asking by name for
-/// the others.
+/// Returns the number of calls of a failing-only read, if the failing members are those that were
+/// open: the pages of every failing status, and a request by account for each other open failure.
 fn cost_of_failing_read<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
     let mut rows = [0_usize; FAILING.len()];
     let mut others = 0;
@@ -102,15 +112,15 @@ fn cost_of_failing_read<'a>(open: impl Iterator<Item = &'a Status>) -> usize {
         + others
 }
 
-/// FNV-1a: the same in every process and version.
+/// Returns the FNV-1a hash of a pack key, which is the same in every process and version.
 fn stable_hash(pack: &PackKey) -> u64 {
-    let words = [
+    let key = [
         pack.source.caller.as_str(),
         pack.source.region.as_str(),
         pack.pack.as_str(),
     ]
     .join(" ");
-    words.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+    key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }

@@ -1,16 +1,15 @@
-//! Sources that had packs and list none any more: whatever fails there from now on, this watch will
-//! not see.
+//! Empty sources: sources that had packs and no longer list any. A source becomes empty only on
+//! evidence, because packwatch sees no failures there from then on.
 
 use std::collections::BTreeSet;
 use std::mem::take;
 
 use crate::collect::Observation;
 use crate::ledger::{EmptySource, Ledger};
-use crate::model::Scope;
-use crate::model::{PackKey, Source};
+use crate::model::{PackKey, Scope, Source};
 
-/// Follows the sources that the run sees whole. `before` is the ledger that still knows the packs
-/// that are gone.
+/// Updates the empty sources of the ledger for the sources that the run sees in full. `before` is
+/// the previous ledger, which still has the packs that are gone.
 pub(super) fn update_empty_sources(
     next: &mut Ledger,
     before: &Ledger,
@@ -22,59 +21,60 @@ pub(super) fn update_empty_sources(
         .iter()
         .filter(|source| scope.covers_source(source))
     {
-        let known = packs_known(before, observation, source, scope);
+        let known = known_packs(before, observation, source, scope);
         if observation.packs.keys().any(|pack| pack.source == *source) {
-            if let Some(emptied) = next.emptied.get_mut(source) {
-                emptied.ended = true;
+            if let Some(empty_source) = next.empty_sources.get_mut(source) {
+                empty_source.ended = true;
             }
         } else if is_confirmed_empty(observation, source, &known) {
-            let there = next.emptied.get_mut(source);
-            let goes_on = there
+            let existing = next.empty_sources.get_mut(source);
+            let has_become_empty = existing
                 .as_ref()
-                .map_or(known.is_empty(), |emptied| !emptied.ended);
-            if !goes_on {
-                // Who has not heard yet that packs were back still believes the truth.
-                let told = there
-                    .map(|emptied| take(&mut emptied.told))
+                .map_or(!known.is_empty(), |empty_source| empty_source.ended);
+            if has_become_empty {
+                // A receiver that was not notified of the packs' return still has the source as
+                // empty, so it is not notified again.
+                let notified = existing
+                    .map(|empty_source| take(&mut empty_source.notified))
                     .unwrap_or_default();
-                let emptied = EmptySource {
+                let empty_source = EmptySource {
                     packs_before: known.len(),
                     since: observation.ended_at,
                     ended: false,
-                    told,
+                    notified,
                 };
-                next.emptied.insert(source.clone(), emptied);
+                next.empty_sources.insert(source.clone(), empty_source);
             }
         }
     }
 }
 
-/// Packs that were tried, that something is open in, or that there was no time to read.
-fn packs_known(
+/// Returns the packs of a source that the ledger knows from a hint, an open failure or a gap.
+fn known_packs(
     ledger: &Ledger,
     observation: &Observation,
     source: &Source,
     scope: &Scope,
 ) -> BTreeSet<PackKey> {
     let packs = ledger
-        .packs
+        .pack_hints
         .keys()
         .chain(ledger.open.keys().map(|key| &key.pack))
         .cloned();
-    // One that this run did not read either says nothing new.
-    let unread = ledger
+    // A gap that this run has as well gives no new evidence.
+    let with_gap = ledger
         .gaps
         .iter()
         .filter(|(key, gap)| gap.ended.is_none() && !observation.gaps.contains_key(key));
-    let unread = unread.filter_map(|(key, _)| key.pack_key());
+    let with_gap = with_gap.filter_map(|(key, _)| key.pack_key());
     packs
-        .chain(unread)
+        .chain(with_gap)
         .filter(|pack| pack.source == *source && scope.covers_pack(pack))
         .collect()
 }
 
-/// Whether a listing without packs is to be believed: it is complete, and where it has several
-/// pages, between which a pack can hide, every known pack was asked for by name.
+/// Returns whether a listing without packs is confirmed. The listing has to be complete. If it has
+/// several pages, it can miss a pack, so every known pack has to be requested by name as well.
 fn is_confirmed_empty(
     observation: &Observation,
     source: &Source,

@@ -1,4 +1,5 @@
-//! Packs and their members: what stays open, what a proof closes, what opens.
+//! Failures of packs and of their members: which open, which stay open, and which close. A failure
+//! closes only on evidence.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,21 +10,21 @@ use super::context::EvaluationContext;
 use super::transitions::close;
 use crate::collect::{Coverage, Observation, PackObservation};
 use crate::ledger::{LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
-use crate::model::Scope;
-use crate::model::{AccountId, FailureKey, PackKey, Resolution, StatusKind, StatusRecord};
+use crate::model::{AccountId, FailureKey, PackKey, Resolution, Scope, StatusKind, StatusRecord};
 
-/// What is seen twice this far apart, and in every reading between, is no passing state of a pack
-/// that is being rewritten.
+/// Minimum time between two observations that close a failure of a pack in progress. A state that
+/// is seen in both of them, and in all observations in between, is not a transient state of a pack
+/// whose records are being rewritten.
 const STABILITY_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a reading says of an open failure.
+/// What an observation means for an open failure.
 enum Verdict {
     Close(Resolution),
     KeepOpen,
     Unconfirmed,
 }
 
-/// Follows every open failure in scope; gives those that could not be read.
+/// Updates every open failure in scope. Returns those that could not be read.
 pub(super) fn update_open(
     next: &mut Ledger,
     observation: &Observation,
@@ -42,17 +43,17 @@ pub(super) fn update_open(
             continue;
         };
         let verdict = match observation.packs.get(&key.pack) {
-            Some(reading) => match &key.account_id {
+            Some(observed) => match &key.account_id {
                 Some(account) => {
-                    OpenFailure::update(open, |open| member(open, reading, account, now))
+                    OpenFailure::update(open, |open| member_verdict(open, observed, account, now))
                 }
-                None => OpenFailure::update(open, |open| pack_itself(open, reading, now)),
+                None => OpenFailure::update(open, |open| pack_verdict(open, observed, now)),
             },
             None if observation.proves_absent(&key.pack) => Verdict::Close(Resolution::PackRemoved),
             None => Verdict::Unconfirmed,
         };
         match verdict {
-            Verdict::Close(how) => close(next, &key, how, now),
+            Verdict::Close(resolution) => close(next, &key, resolution, now),
             Verdict::KeepOpen => {}
             Verdict::Unconfirmed => {
                 unconfirmed.insert(key);
@@ -62,25 +63,26 @@ pub(super) fn update_open(
     unconfirmed
 }
 
-fn member(
+/// Returns the verdict on the failure of a member account.
+fn member_verdict(
     open: &mut OpenFailure,
-    reading: &PackObservation,
+    observed: &PackObservation,
     account: &AccountId,
     now: Timestamp,
 ) -> Verdict {
-    match reading.unsettled_row(account) {
-        None if reading.settled.contains(account) => Verdict::Close(Resolution::Recovered),
+    match observed.not_successful_row(account) {
+        None if observed.successful.contains(account) => Verdict::Close(Resolution::Recovered),
         Some(row) => {
             open.update_status(row, now);
             Verdict::KeepOpen
         }
-        None if reading.proves_absent(account) => {
+        None if observed.proves_absent(account) => {
             let absent_since = *open.absent_since.get_or_insert(now);
-            let pack_stands_still = reading
+            let pack_is_stable = observed
                 .recheck_status
                 .as_ref()
                 .is_some_and(|status| status.kind() != StatusKind::InProgress);
-            if pack_stands_still || now.duration_since(absent_since) >= STABILITY_PERIOD {
+            if pack_is_stable || now.duration_since(absent_since) >= STABILITY_PERIOD {
                 Verdict::Close(Resolution::AccountRemoved)
             } else {
                 Verdict::KeepOpen
@@ -90,48 +92,51 @@ fn member(
     }
 }
 
-fn pack_itself(open: &mut OpenFailure, reading: &PackObservation, now: Timestamp) -> Verdict {
-    if reading.count(StatusKind::Failed) > 0 {
-        return Verdict::Close(Resolution::Explained);
+/// Returns the verdict on the failure of the pack itself.
+fn pack_verdict(open: &mut OpenFailure, observed: &PackObservation, now: Timestamp) -> Verdict {
+    if observed.count(StatusKind::Failed) > 0 {
+        return Verdict::Close(Resolution::Attributed);
     }
-    match reading.row.kind() {
+    match observed.row.kind() {
         StatusKind::Successful => return Verdict::Close(Resolution::Recovered),
-        StatusKind::InProgress if reading.is_complete() => {
-            let settled = reading.count(StatusKind::Successful);
-            if settled == 0 || settled < reading.present() {
-                open.settled_since = None;
-            } else if now.duration_since(*open.settled_since.get_or_insert(now)) >= STABILITY_PERIOD
+        StatusKind::InProgress if observed.is_complete() => {
+            let successful = observed.count(StatusKind::Successful);
+            if successful == 0 || successful < observed.present() {
+                open.successful_since = None;
+            } else if now.duration_since(*open.successful_since.get_or_insert(now))
+                >= STABILITY_PERIOD
             {
                 return Verdict::Close(Resolution::Recovered);
             }
         }
         StatusKind::InProgress => {}
-        StatusKind::Failed | StatusKind::Deleted => open.settled_since = None,
+        StatusKind::Failed | StatusKind::Deleted => open.successful_since = None,
     }
-    open.update_status(&reading.row, now);
-    if reading.failing_known() {
+    open.update_status(&observed.row, now);
+    if observed.failing_known() {
         Verdict::KeepOpen
     } else {
         Verdict::Unconfirmed
     }
 }
 
-/// Ends the failure of a pack itself where one of its members is open: that explains it.
+/// Closes the failure of a pack itself where a member of it has an open failure, to which it is
+/// attributed.
 pub(super) fn close_attributed(next: &mut Ledger, scope: &Scope, now: Timestamp) {
-    let alone: Vec<FailureKey> = next
+    let pack_failures: Vec<FailureKey> = next
         .open
         .keys()
         .filter(|key| key.is_pack() && scope.covers(key))
         .cloned()
         .collect();
-    for key in alone {
+    for key in pack_failures {
         if has_open_member(next, &key.pack) {
-            close(next, &key, Resolution::Explained, now);
+            close(next, &key, Resolution::Attributed, now);
         }
     }
 }
 
-/// Opens what fails and was not open, and notes what another run had seen before.
+/// Opens the failures that are new, and marks the open ones that an earlier run has seen as well.
 pub(super) fn open_new(
     next: &mut Ledger,
     observation: &Observation,
@@ -143,44 +148,44 @@ pub(super) fn open_new(
         |next: &mut Ledger, key: FailureKey, row: &Arc<StatusRecord>| match next.open.get_mut(&key)
         {
             Some(open) => OpenFailure::update(open, |open| {
-                open.seen_again |= open.first_run.as_str() != context.run_id
+                open.seen_again |= open.first_run.as_str() != context.run_id;
             }),
             None => new.push((
                 key,
                 Arc::new(OpenFailure::first_seen(row, context.run_id, now)),
             )),
         };
-    for (pack, reading) in observation
+    for (pack, observed) in observation
         .packs
         .iter()
         .filter(|(pack, _)| context.scope.covers_pack(pack))
     {
-        for (account, row) in &reading.unsettled {
+        for (account, row) in &observed.not_successful {
             if row.kind() == StatusKind::Failed && context.scope.covers_account(Some(account)) {
                 record(next, FailureKey::member(pack, account), row);
             }
         }
-        if fails_by_itself(next, pack, reading, context.scope) {
-            record(next, FailureKey::pack_itself(pack), &reading.row);
+        if fails_by_itself(next, pack, observed, context.scope) {
+            record(next, FailureKey::pack_itself(pack), &observed.row);
         }
     }
-    // All at once, which leaves the map densely packed.
+    // Appending all at once leaves the map densely packed.
     next.open.append(&mut new.into_iter().collect());
 }
 
-/// Whether a pack fails and no member explains it: neither one that this reading found nor one that
-/// is open.
+/// Returns whether a pack fails without a failing member, both in the observation and among the
+/// open failures.
 fn fails_by_itself(
     next: &Ledger,
     pack: &PackKey,
-    reading: &PackObservation,
+    observed: &PackObservation,
     scope: &Scope,
 ) -> bool {
-    let itself = FailureKey::pack_itself(pack);
-    scope.covers(&itself)
-        && reading.row.kind() == StatusKind::Failed
-        && reading.failing_known()
-        && reading.count(StatusKind::Failed) == 0
+    let pack_failure = FailureKey::pack_itself(pack);
+    scope.covers(&pack_failure)
+        && observed.row.kind() == StatusKind::Failed
+        && observed.failing_known()
+        && observed.count(StatusKind::Failed) == 0
         && !has_open_member(next, pack)
 }
 
@@ -188,21 +193,22 @@ fn has_open_member(next: &Ledger, pack: &PackKey) -> bool {
     next.open_in(pack).any(|(key, _)| !key.is_pack())
 }
 
-/// Notes which packs were tried, and forgets those that are not there; unless the run is too narrow
-/// to say that a source is emptied, because who says so later has to know that there were some.
+/// Records which packs were read, and removes the hints of packs that are gone. The hints remain if
+/// the run does not see the whole source: a later run needs them to detect that the source has
+/// become empty.
 pub(super) fn record_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
     let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
-    next.packs
+    next.pack_hints
         .retain(|pack, _| !may_forget(pack) || !observation.proves_absent(pack));
-    let tried = |reading: &PackObservation| reading.coverage != Coverage::NotRead;
-    for (pack, reading) in observation
+    let tried = |observed: &PackObservation| observed.coverage != Coverage::NotRead;
+    for (pack, observed) in observation
         .packs
         .iter()
-        .filter(|(pack, reading)| scope.covers_pack(pack) && tried(reading))
+        .filter(|(pack, observed)| scope.covers_pack(pack) && tried(observed))
     {
-        let before = next.packs.get(pack).and_then(|hint| hint.large);
-        let large = update_size_hint(reading, before, observation.ended_at);
-        next.packs.insert(
+        let before = next.pack_hints.get(pack).and_then(|hint| hint.large);
+        let large = update_size_hint(observed, before, observation.ended_at);
+        next.pack_hints.insert(
             pack.clone(),
             PackHint {
                 attempted_at: observation.ended_at,
@@ -212,36 +218,37 @@ pub(super) fn record_attempts(next: &mut Ledger, observation: &Observation, scop
     }
 }
 
-/// What is known of the size of a pack after a reading.
+/// Returns the size hint of a pack after an observation; `None` for a pack that fits in a page.
 fn update_size_hint(
-    reading: &PackObservation,
+    observed: &PackObservation,
     before: Option<LargePack>,
     now: Timestamp,
 ) -> Option<LargePack> {
     let known = before.unwrap_or(LargePack {
         since: now,
-        sparse: false,
-        whole: None,
+        filters_ineffective: false,
+        last_full_scan: None,
     });
     let known = LargePack {
-        sparse: known.sparse || reading.sparse,
+        filters_ineffective: known.filters_ineffective || observed.filters_ineffective,
         ..known
     };
-    match reading.coverage {
+    match observed.coverage {
         Coverage::SinglePage => None,
         Coverage::NotRead | Coverage::Partial => {
-            (before.is_some() || reading.sparse).then_some(known)
+            (before.is_some() || observed.filters_ineffective).then_some(known)
         }
         Coverage::FailingOnly => Some(known),
         Coverage::AllPages => {
-            let count = |kind| reading.count(kind);
-            let [moving, settled] = [StatusKind::InProgress, StatusKind::Successful].map(count);
+            let count = |kind| observed.count(kind);
+            let [in_progress, successful] =
+                [StatusKind::InProgress, StatusKind::Successful].map(count);
             Some(LargePack {
-                whole: Some(LastFullScan {
+                last_full_scan: Some(LastFullScan {
                     at: now,
-                    total: reading.present(),
-                    moving,
-                    settled,
+                    total: observed.present(),
+                    in_progress,
+                    successful,
                 }),
                 ..known
             })

@@ -1,4 +1,5 @@
-//! Gaps: what was not read. A gap closes nothing; it begins, lasts and ends on its own.
+//! Gaps: what should have been read and was not. A gap opens, persists and ends by itself, and
+//! closes no failure.
 
 use std::collections::BTreeSet;
 
@@ -9,57 +10,57 @@ use crate::collect::Observation;
 use crate::ledger::{Gap, GapResolution, Ledger};
 use crate::model::{AccountId, ApiError, GapKey};
 
-/// Follows the gaps in the ledger; gives those of this run, each with the time it began and whether
-/// it had been met before.
+/// Updates the gaps of the ledger. Returns the gaps of this run: key, error, start, and whether an
+/// earlier run had the same gap.
 pub(crate) fn update_gaps(
     next: &mut Ledger,
     observation: &Observation,
     context: EvaluationContext<'_>,
 ) -> Vec<(GapKey, ApiError, Timestamp, bool)> {
     let now = observation.ended_at;
-    let mut met = Vec::new();
+    let mut current = Vec::new();
     for (key, cause) in &observation.gaps {
         let gap = next.gaps.entry(key.clone()).or_insert_with(|| Gap {
             cause: cause.clone(),
             since: now,
             first_run: context.run_id.into(),
-            met_again: false,
+            seen_again: false,
             ended: None,
-            told: BTreeSet::new(),
+            notified: BTreeSet::new(),
         });
-        // One that comes back is another gap, though some may not know yet that the first one
-        // ended.
+        // A gap that comes back counts as a new one, even if a receiver was not notified yet that
+        // the first one ended.
         if gap.ended.take().is_some() {
             gap.since = now;
-            gap.met_again = false;
+            gap.seen_again = false;
             gap.first_run = context.run_id.into();
         }
         gap.cause = cause.clone();
-        gap.met_again |= gap.first_run.as_str() != context.run_id;
-        met.push((key.clone(), cause.clone(), gap.since, gap.met_again));
+        gap.seen_again |= gap.first_run.as_str() != context.run_id;
+        current.push((key.clone(), cause.clone(), gap.since, gap.seen_again));
     }
     for (key, gap) in &mut next.gaps {
         if gap.ended.is_none() && !observation.gaps.contains_key(key) {
-            gap.ended = end(key, observation, context);
+            gap.ended = resolution(key, observation, context);
         }
     }
-    met
+    current
 }
 
-/// Whether and how a gap that this run did not meet has ended.
-fn end(
+/// Returns how a gap that this run does not have has ended; `None` if it has not ended.
+fn resolution(
     key: &GapKey,
     observation: &Observation,
     context: EvaluationContext<'_>,
 ) -> Option<GapResolution> {
     if !context.scope.can_close_gap(key) {
-        // Who could not be identified is read under its own name now.
-        let end = if key.source.caller == AccountId::unknown() {
+        // A caller that could not be identified is read under its account id now.
+        let resolution = if key.source.caller == AccountId::unknown() {
             GapResolution::Read
         } else {
             GapResolution::OutOfScope
         };
-        return (!context.scope.narrowed && context.scope.identified).then_some(end);
+        return (!context.scope.narrowed && context.scope.identified).then_some(resolution);
     }
     let Some(pack) = key.pack_key() else {
         return observation
@@ -74,6 +75,6 @@ fn end(
     observation
         .packs
         .get(&pack)
-        .filter(|reading| reading.failing_known())
+        .filter(|observed| observed.failing_known())
         .map(|_| GapResolution::Read)
 }

@@ -1,35 +1,46 @@
-//! The comparison: from what was open and what was seen, to what is open now. One function makes
-//! both the changes and the next ledger, so they cannot disagree, and comparing again with the same
-//! observation changes nothing.
+//! Evaluation: ledger and observation in, next ledger out. One function makes both the changes and
+//! the next ledger, so they cannot disagree. A second evaluation with the same observation changes
+//! nothing.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `failures` | by which evidence a failure clears, and what opens |
+//! | `gaps`, `empty_sources` | the same for what could not be read, and for sources without packs |
+//! | `transitions` | how one failure opens, changes and closes in the ledger |
+//!
+//! When an open failure is due is decided in [`PendingChanges`](crate::ledger::PendingChanges).
 
 mod context;
 mod empty_sources;
 mod failures;
 mod gaps;
 mod transitions;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
 use crate::collect::Observation;
 use crate::ledger::{CachedAccount, Ledger, OpenFailure};
 use crate::model::{Account, AccountId, ApiError, FailureKey, GapKey, Resolution};
-pub(crate) use gaps::update_gaps;
-use jiff::Timestamp;
-use std::collections::BTreeSet;
-
-pub use context::EvaluationContext;
 use transitions::{close, resolved};
 
-/// The state after an observation. Which changes an audience is to be told is the
-/// [`PendingChanges`](crate::difference::Difference) that this leaves.
+pub use context::EvaluationContext;
+pub(crate) use gaps::update_gaps;
+
+/// The result of an evaluation. What a receiver is to be notified of is the
+/// [`PendingChanges`](crate::ledger::PendingChanges) that the ledger leaves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// The next ledger, before anybody is told.
+    /// The next ledger, before any receiver is notified.
     pub ledger: Ledger,
     /// Open failures in scope that could not be read.
     pub unconfirmed: BTreeSet<FailureKey>,
-    /// What this run did not read, and whether another run had met the same before.
+    /// The gaps of this run: key, error, start, and whether an earlier run had the same gap.
     pub gaps: Vec<(GapKey, ApiError, Timestamp, bool)>,
 }
 
-/// Compares.
+/// Evaluates an observation against the ledger.
 pub fn evaluate(
     ledger: &Ledger,
     observation: &Observation,
@@ -57,33 +68,35 @@ pub fn evaluate(
     }
 }
 
-/// What the settings no longer cover is not watched any more: that is neither a clearing nor open.
+/// Closes the failures that the settings no longer cover, and ends for receivers the failures that
+/// are ignored now. Neither is a clearing.
 fn close_out_of_scope(next: &mut Ledger, context: EvaluationContext<'_>, now: Timestamp) {
-    let left: Vec<FailureKey> = next
+    let out_of_scope: Vec<FailureKey> = next
         .open
         .keys()
         .filter(|key| !context.scope.covers(key))
         .cloned()
         .collect();
-    for key in left {
+    for key in out_of_scope {
         close(next, &key, Resolution::Unwatched, now);
     }
     for (key, open) in &mut next.open {
-        if context.policy.ignores(key) && !open.told.is_empty() {
+        if context.policy.ignores(key) && !open.notified.is_empty() {
             let resolved = resolved(open, Resolution::Unwatched, now);
-            OpenFailure::update(open, |open| open.told.clear());
-            next.closed.insert(key.clone(), resolved);
+            OpenFailure::update(open, |open| open.notified.clear());
+            next.resolved.insert(key.clone(), resolved);
         }
     }
-    next.packs.retain(|key, _| context.scope.covers_pack(key));
-    next.emptied
+    next.pack_hints
+        .retain(|key, _| context.scope.covers_pack(key));
+    next.empty_sources
         .retain(|source, _| context.scope.sources.contains(source));
 }
 
-/// Names are kept for a while, and are no part of what a failure is.
+/// Caches the account names of the observation. Names expire, and are not part of a failure.
 fn cache_account_names(next: &mut Ledger, observation: &Observation) {
     let at = observation.ended_at;
-    let named = |(id, account): (&AccountId, &Option<Account>)| {
+    let cached = |(id, account): (&AccountId, &Option<Account>)| {
         (
             id.clone(),
             CachedAccount {
@@ -92,21 +105,23 @@ fn cache_account_names(next: &mut Ledger, observation: &Observation) {
             },
         )
     };
-    next.names.extend(observation.accounts.iter().map(named));
-    next.names.retain(|_, named| named.is_fresh(at));
+    next.accounts
+        .extend(observation.accounts.iter().map(cached));
+    next.accounts.retain(|_, cached| cached.is_fresh(at));
 }
 
-/// A failure that came back before its end was told has never ended for those who were to be told.
+/// Removes the resolution of a failure that came back before all receivers were notified of its
+/// end. For those receivers the failure never ended.
 fn cancel_undelivered_resolutions(next: &mut Ledger, context: EvaluationContext<'_>) {
     for (key, open) in &mut next.open {
         if context.scope.covers(key)
             && !context.policy.ignores(key)
-            && let Some(closed) = next.closed.remove(key)
+            && let Some(resolved) = next.resolved.remove(key)
         {
             OpenFailure::update(open, |open| {
-                open.told.extend(closed.owed);
-                if !closed.told {
-                    open.failing_since = open.failing_since.min(closed.failing_since);
+                open.notified.extend(resolved.unnotified);
+                if !resolved.end_notified {
+                    open.failing_since = open.failing_since.min(resolved.failing_since);
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! The transitions of one failure: first seen, updated, resolved.
+//! Transitions of one failure: first seen, updated, resolved.
 
 use std::sync::Arc;
 
@@ -7,47 +7,55 @@ use jiff::Timestamp;
 use crate::ledger::{Ledger, NotifiedAt, OpenFailure, ResolvedFailure};
 use crate::model::{FailureKey, Resolution, StatusKind, StatusRecord};
 
-/// Ends an open failure. One that nobody was told of is never told.
-pub(super) fn close(next: &mut Ledger, key: &FailureKey, how: Resolution, now: Timestamp) {
+/// Closes an open failure. If no receiver was notified of it, its end is not notified either.
+pub(super) fn close(next: &mut Ledger, key: &FailureKey, resolution: Resolution, now: Timestamp) {
     if let Some(open) = next.open.remove(key)
-        && !open.told.is_empty()
+        && !open.notified.is_empty()
     {
-        next.closed.insert(key.clone(), resolved(&open, how, now));
+        next.resolved
+            .insert(key.clone(), resolved(&open, resolution, now));
     }
 }
 
-pub(super) fn resolved(open: &OpenFailure, how: Resolution, now: Timestamp) -> ResolvedFailure {
+/// Returns the resolved form of an open failure.
+pub(super) fn resolved(
+    open: &OpenFailure,
+    resolution: Resolution,
+    now: Timestamp,
+) -> ResolvedFailure {
     ResolvedFailure {
-        how,
-        row: Arc::clone(open.cause()),
+        resolution,
+        row: Arc::clone(open.failing_record()),
         failing_since: open.failing_since,
-        closed_at: now,
-        told: false,
-        owed: open.told.clone(),
+        resolved_at: now,
+        end_notified: false,
+        unnotified: open.notified.clone(),
     }
 }
 
 impl OpenFailure {
+    /// Creates a failure that is seen for the first time.
     pub(super) fn first_seen(row: &Arc<StatusRecord>, run_id: &str, now: Timestamp) -> Self {
         Self {
             row: Arc::clone(row),
-            failed: None,
+            failing_row: None,
             failing_since: row.last_update_time.map_or(now, |updated| updated.min(now)),
             changed_at: None,
             first_run: run_id.into(),
             seen_again: false,
             absent_since: None,
-            settled_since: None,
-            told: NotifiedAt::new(),
+            successful_since: None,
+            notified: NotifiedAt::new(),
         }
     }
 
-    /// Takes the newest row of a failure that stays open.
+    /// Stores the newest status record of a failure that stays open, and keeps the last failing
+    /// one.
     pub(super) fn update_status(&mut self, row: &Arc<StatusRecord>, now: Timestamp) {
         if row.kind() == StatusKind::Failed {
-            self.failed = None;
+            self.failing_row = None;
         } else if self.row.kind() == StatusKind::Failed {
-            self.failed = Some(Arc::clone(&self.row));
+            self.failing_row = Some(Arc::clone(&self.row));
         }
         if !self.row.same_status_and_error(row) {
             self.changed_at = Some(now);

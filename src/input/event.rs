@@ -1,5 +1,7 @@
-//! The trigger as it arrives: a scheduled event or a manual request. Strict, because a misspelt key
-//! would silently widen what a run does.
+//! Trigger: the event of an invocation, either a scheduled event or a manual request.
+//!
+//! Parsing is strict: an unknown or duplicate key is an error, because a misspelled key would
+//! silently widen the scope of a run.
 
 use std::collections::BTreeSet;
 
@@ -9,56 +11,58 @@ use serde_json::{Map, Value};
 
 use crate::model::AccountId;
 
-/// What started the invocation.
+/// The parsed event of an invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trigger {
-    /// EventBridge: a full run.
+    /// An event of EventBridge or EventBridge Scheduler: a full run.
     Schedule {
-        /// The time that the schedule meant, which may be a little earlier than now.
+        /// The scheduled time, which can be slightly earlier than the start of the invocation.
         scheduled_at: Timestamp,
     },
-    /// A person, or `{}`.
+    /// A manual request; `{}` is a full run.
     Manual(ManualRequest),
 }
 
-/// What a person asked for; the default is a full run.
+/// A manual request. The default is a full run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ManualRequest {
-    /// Globs on pack names; `None` does not narrow.
+    /// Globs on pack names to narrow the run to; `None` for all packs.
     pub packs: Option<Vec<String>>,
-    /// Member accounts; `None` does not narrow.
+    /// Member accounts to narrow the run to; `None` for all.
     pub accounts: Option<Vec<AccountId>>,
-    /// Regions, a subset of the settings'; `None` does not narrow.
+    /// Regions to narrow the run to, a subset of those in the settings; `None` for all.
     pub regions: Option<Vec<String>>,
-    /// Read, compare and say; write and publish nothing.
+    /// Whether to report the changes without storing or publishing anything.
     pub dry_run: bool,
-    /// When a digest is sent.
+    /// When to send a digest.
     pub announce: NotifyMode,
 }
 
-/// When a digest is sent.
+/// When a run sends a digest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NotifyMode {
-    /// When something changed.
+    /// If there are pending changes.
     #[default]
     Changes,
-    /// In any case.
+    /// Always, even without changes.
     Always,
-    /// Not at all: what changed counts as told.
+    /// Never. Receivers count as notified of what the run changed.
     Never,
 }
 
-/// Why an event is refused: what is wrong with which key, and what is accepted.
+/// The error for an invalid event. The message names the key, what is wrong with it, and what is
+/// accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidEvent(pub String);
 
-/// The keys of a manual request, as they are named in a refusal.
+/// The keys of a manual request, as error messages list them.
 const REQUEST_KEYS: &str = "\"packs\", \"accounts\", \"regions\", \"dry_run\" and \"announce\"";
 
 impl Trigger {
-    /// Reads an event from its JSON, or says what is wrong with it. A key that is given twice is
-    /// refused: one of the two would count, and nobody could tell which.
+    /// Parses an event from its JSON text.
+    ///
+    /// A duplicate key is an error, because only one of its values would take effect.
     pub fn read(event: &str) -> Result<Self, InvalidEvent> {
         let unreadable = |error| {
             InvalidEvent(format!(
@@ -77,7 +81,7 @@ impl Trigger {
         Self::parse(&value)
     }
 
-    /// Makes sense of an event, or says what is wrong with it.
+    /// Parses an event from its JSON value.
     pub fn parse(event: &Value) -> Result<Self, InvalidEvent> {
         let Value::Object(keys) = event else {
             return invalid(format!(
@@ -95,7 +99,7 @@ impl Trigger {
     }
 }
 
-/// The first key that an object has twice.
+/// The first duplicate key of a JSON object, if there is one.
 struct DuplicateKey(Option<String>);
 
 impl<'de> Deserialize<'de> for DuplicateKey {
@@ -104,7 +108,7 @@ impl<'de> Deserialize<'de> for DuplicateKey {
     }
 }
 
-/// Looks at the keys of an object.
+/// Visits the keys of a JSON object.
 struct DuplicateKeyVisitor;
 
 impl<'de> Visitor<'de> for DuplicateKeyVisitor {
@@ -117,17 +121,17 @@ impl<'de> Visitor<'de> for DuplicateKeyVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DuplicateKey, A::Error> {
         let (mut seen, mut duplicate) = (BTreeSet::new(), None);
         while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
-            if let Some(again) = seen.replace(key) {
-                duplicate.get_or_insert(again);
+            if let Some(repeated) = seen.replace(key) {
+                duplicate.get_or_insert(repeated);
             }
         }
         Ok(DuplicateKey(duplicate))
     }
 }
 
-/// [An EventBridge rule's scheduled
-/// event](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html). Its
-/// other keys are AWS's and are not looked at.
+/// Parses the [scheduled event of an EventBridge
+/// rule](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html). Keys that
+/// AWS defines are ignored; keys of a manual request are an error.
 fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
     match keys.get("detail-type") {
         Some(Value::String(kind)) if kind == "Scheduled Event" => {}
@@ -138,19 +142,20 @@ fn rule_event(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
             ));
         }
     }
-    if let Some(ours) = keys
+    if let Some(request_key) = keys
         .keys()
         .find(|key| ManualRequest::KEYS.contains(&key.as_str()))
     {
         return invalid(format!(
             "{} is not accepted in a scheduled event; send it in a manual request",
-            quoted(ours)
+            quoted(request_key)
         ));
     }
     scheduled("time", keys.get("time"))
 }
 
-/// What the template's schedule sends, with the placeholder filled in by EventBridge Scheduler.
+/// Parses the input that the schedule in `template.yaml` sends. EventBridge Scheduler has replaced
+/// the placeholder for the scheduled time.
 fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
     if let Some(unknown) = keys
         .keys()
@@ -162,7 +167,7 @@ fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
         ));
     }
     match keys.get("trigger") {
-        Some(Value::String(word)) if word == "schedule" => {
+        Some(Value::String(trigger)) if trigger == "schedule" => {
             scheduled("scheduled_at", keys.get("scheduled_at"))
         }
         other => invalid(format!(
@@ -172,6 +177,7 @@ fn schedule_input(keys: &Map<String, Value>) -> Result<Trigger, InvalidEvent> {
     }
 }
 
+/// Parses the scheduled time under `key`.
 fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> {
     value
         .and_then(Value::as_str)
@@ -185,31 +191,34 @@ fn scheduled(key: &str, value: Option<&Value>) -> Result<Trigger, InvalidEvent> 
         })
 }
 
-/// [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) to the letter; the parser takes more than
-/// that.
+/// Parses a time in strict [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) with a zero offset,
+/// or returns `None`. Jiff's own parser accepts more forms than that.
 fn rfc3339(text: &str) -> Option<Timestamp> {
     let offset = if text.ends_with('Z') {
         1
     } else {
         "+00:00".len()
     };
-    let (moment, offset) = text.split_at_checked(text.len().checked_sub(offset)?)?;
-    let (moment, fraction) = moment.split_once('.').unwrap_or((moment, "0"));
-    let of_form = |text: &str, form: &str| {
-        let same = |(is, wanted): (u8, u8)| {
-            if wanted == b'0' {
-                is.is_ascii_digit()
+    let (datetime, offset) = text.split_at_checked(text.len().checked_sub(offset)?)?;
+    let (datetime, fraction) = datetime.split_once('.').unwrap_or((datetime, "0"));
+    // In a pattern, `0` matches any digit, and every other character matches itself.
+    let matches_pattern = |text: &str, pattern: &str| {
+        let matches = |(actual, expected): (u8, u8)| {
+            if expected == b'0' {
+                actual.is_ascii_digit()
             } else {
-                is == wanted
+                actual == expected
             }
         };
-        text.len() == form.len() && text.bytes().zip(form.bytes()).all(same)
+        text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(matches)
     };
-    let plain = of_form(moment, "0000-00-00T00:00:00")
+    let valid = matches_pattern(datetime, "0000-00-00T00:00:00")
         && !fraction.is_empty()
         && fraction.bytes().all(|byte| byte.is_ascii_digit())
-        && (offset == "Z" || of_form(offset, "+00:00") || of_form(offset, "-00:00"));
-    if plain { text.parse().ok() } else { None }
+        && (offset == "Z"
+            || matches_pattern(offset, "+00:00")
+            || matches_pattern(offset, "-00:00"));
+    if valid { text.parse().ok() } else { None }
 }
 
 impl ManualRequest {
@@ -224,12 +233,12 @@ impl ManualRequest {
                         key,
                         value,
                         "globs on pack names such as [\"baseline*\"]",
-                    )?)
+                    )?);
                 }
                 "accounts" => request.accounts = Some(accounts(key, value)?),
                 "regions" => {
                     request.regions =
-                        Some(string_list(key, value, "regions such as [\"eu-west-1\"]")?)
+                        Some(string_list(key, value, "regions such as [\"eu-west-1\"]")?);
                 }
                 "dry_run" => {
                     request.dry_run = value.as_bool().ok_or_else(|| {
@@ -268,15 +277,16 @@ fn accounts(key: &str, value: &Value) -> Result<Vec<AccountId>, InvalidEvent> {
     let accepted = "12-digit account ids as strings such as [\"111122223333\"]";
     let ids = string_list(key, value, accepted)?;
     match ids.iter().find(|id| !AccountId::is_valid(id)) {
-        Some(wrong) => invalid(format!(
+        Some(malformed) => invalid(format!(
             "\"{key}\" holds {}; accepted are {accepted}",
-            quoted(wrong)
+            quoted(malformed)
         )),
         None => Ok(ids.into_iter().map(AccountId::from).collect()),
     }
 }
 
-/// A list of strings that says something: an empty one could be meant as all or as none.
+/// Parses a list of non-empty strings. An empty list is an error, because it could mean all or
+/// none.
 fn string_list(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, InvalidEvent> {
     value
         .as_array()
@@ -284,7 +294,7 @@ fn string_list(key: &str, value: &Value, accepted: &str) -> Result<Vec<String>, 
         .and_then(|items| {
             items
                 .iter()
-                .map(|item| item.as_str().filter(|word| !word.is_empty()))
+                .map(|item| item.as_str().filter(|text| !text.is_empty()))
                 .collect::<Option<Vec<_>>>()
         })
         .map(|items| items.into_iter().map(str::to_owned).collect())
@@ -300,6 +310,7 @@ fn invalid<T>(message: String) -> Result<T, InvalidEvent> {
     Err(InvalidEvent(message))
 }
 
+/// Returns the JSON type of a value, as error messages name it.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -311,7 +322,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value as a refusal shows it: whole when short.
+/// Returns a value as error messages show it: as JSON, truncated if it is long.
 fn display_value(value: Option<&Value>) -> String {
     value.map_or_else(
         || "missing".to_owned(),
@@ -319,20 +330,16 @@ fn display_value(value: Option<&Value>) -> String {
     )
 }
 
-/// A text as a refusal shows it.
+/// Returns a text as error messages show it: in quotes, truncated if it is long.
 pub(crate) fn quoted(text: &str) -> String {
     truncate(&Value::from(text).to_string())
 }
 
-/// On one line, because a refusal is one.
+/// Truncates a text to 80 characters and replaces control characters, so that it stays on one line.
 fn truncate(text: &str) -> String {
-    let display_value: String = text.chars().take(80).collect();
-    let ending = if display_value.len() < text.len() {
-        "..."
-    } else {
-        ""
-    };
-    display_value
+    let shown: String = text.chars().take(80).collect();
+    let ending = if shown.len() < text.len() { "..." } else { "" };
+    shown
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .chain(ending.chars())

@@ -1,4 +1,4 @@
-//! What a run is asked to do: the event and the settings, and the plan that they make.
+//! Input: the settings and the event, and the run plan that is derived from them.
 
 pub mod event;
 pub mod plan;

@@ -1,5 +1,12 @@
-//! What this run is: its names, its scope, its time and what it may write. After the plan nothing
-//! chooses.
+//! Run plan: the ids, object keys, scope, deadlines and permitted writes of one run.
+//!
+//! The plan is derived once from the event, the settings and the invocation. Later steps read it
+//! and consult neither the event nor the settings.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger, quoted};
 use crate::input::settings::{InvalidSettings, Settings};
@@ -7,92 +14,105 @@ use crate::model::{
     AccountId, Identity, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,
     TopicArn,
 };
-use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
 
-/// What Lambda says about the invocation.
+/// The invocation of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The request id: the same when Lambda tries again.
+    /// Lambda's request id, which stays the same across retries of an invocation.
     pub request_id: String,
-    /// A token of this execution alone.
+    /// Id that is unique to this execution.
     pub execution: String,
-    /// When Lambda ends it.
+    /// When Lambda ends the invocation.
     pub deadline: Timestamp,
-    /// When it began.
+    /// When the invocation started.
     pub now: Timestamp,
 }
 
-/// One run, decided.
+/// What started a run, as the snapshot records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerKind {
+    /// EventBridge Scheduler or an EventBridge rule.
+    Schedule,
+    /// A manual request.
+    Manual,
+}
+
+/// The plan of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunPlan {
-    /// The id of the run, Lambda's request id.
+    /// The id of the run, which is Lambda's request id.
     pub run_id: String,
-    /// The token of this execution: two executions can have the same run id.
+    /// The id of this execution. Two executions have the same run id if Lambda retries an
+    /// invocation.
     pub execution: String,
-    /// `schedule` or `manual`.
-    pub trigger: &'static str,
-    /// The time that the schedule meant.
+    /// What started the run.
+    pub trigger: TriggerKind,
+    /// The scheduled time; `None` for a manual run.
     pub scheduled_at: Option<Timestamp>,
-    /// When the run began.
+    /// When the run started.
     pub started_at: Timestamp,
-    /// What is not read by then is a gap.
+    /// Deadline for reading. What is not read by then is a gap.
     pub read_deadline: Timestamp,
-    /// The end of the invocation.
+    /// Deadline of the invocation.
     pub deadline: Timestamp,
-    /// The key of the snapshot, if the name is free.
+    /// Key of the snapshot, unless an object with this key exists.
     pub snapshot_key: String,
-    /// The key of the newest snapshot of a full run.
+    /// Key of the copy of the newest snapshot of a run that was not narrowed.
     pub latest_key: String,
-    /// The key of the ledger.
+    /// Key of the ledger.
     pub ledger_key: String,
-    /// The bucket of all three, for people.
+    /// The bucket of these objects, for messages.
     pub bucket: String,
-    /// The function's own region, for links.
+    /// The function's own region, for links to the console.
     pub home_region: Region,
-    /// The callers and the regions that each is read in.
-    pub callers: Vec<Identity>,
+    /// The identities to read as, each in every region.
+    pub identities: Vec<Identity>,
     /// The regions to read.
     pub regions: BTreeSet<Region>,
     /// Packs that the settings include.
     pub include: PackGlobs,
     /// Packs that the settings exclude.
     pub exclude: PackGlobs,
-    /// Packs that the request narrows to.
+    /// Packs that the event narrows the run to; `None` for all.
     pub packs: Option<PackGlobs>,
-    /// Member accounts that the request narrows to.
+    /// Member accounts that the event narrows the run to; `None` for all.
     pub accounts: Option<BTreeSet<AccountId>>,
-    /// Whether the request narrowed anything.
+    /// Whether the event narrows the run to some packs, accounts or regions.
     pub narrowed: bool,
-    /// Write and publish nothing.
+    /// Whether to report the changes without storing or publishing anything.
     pub dry_run: bool,
-    /// When a digest is sent.
+    /// When to send a digest.
     pub announce: NotifyMode,
-    /// Which failures are told.
+    /// Which failures receivers are notified of, and when.
     pub policy: NotificationPolicy,
-    /// The topic of the digest.
+    /// The topic for the digest.
     pub topic: TopicArn,
-    /// The topic for chat.
+    /// The topic for chat notifications.
     pub chat_topic: Option<TopicArn>,
-    /// Config calls in flight per source.
+    /// Maximum number of concurrent calls to AWS Config per source.
     pub concurrency: usize,
-    /// A short word for subjects and texts.
+    /// A label for the subject and text of digests.
     pub label: Option<String>,
-    /// Whether names of failing accounts are looked up.
+    /// Whether to look up the names of failing accounts.
     pub account_names: bool,
 }
 
-/// The time kept for storing and publishing: this share of what is left, and at most
-/// [`MAX_RESERVED`].
-const RESERVED_FRACTION: i32 = 5;
+/// Divisor of the remaining time that gives the time reserved for storing and publishing: a fifth,
+/// and at most [`MAX_RESERVED`].
+const RESERVED_DIVISOR: i32 = 5;
 
+/// Maximum time reserved for storing and publishing.
 const MAX_RESERVED: SignedDuration = SignedDuration::from_secs(20);
 
-/// A deadline in the past is none: local emulators send numbers that are no epoch time.
+/// Duration of an invocation whose deadline is unknown. A deadline in the past counts as unknown,
+/// because local emulators of Lambda send values that are not epoch times.
 const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
 impl RunPlan {
-    /// Decides the run, or refuses the event.
+    /// Returns the plan of a run.
+    ///
+    /// Fails if the event has a malformed glob or a region that is not in the settings.
     pub fn new(
         trigger: Trigger,
         settings: &Settings,
@@ -104,49 +124,51 @@ impl RunPlan {
             deadline,
             now,
         } = invocation;
-        let (word, scheduled_at, request) = match trigger {
-            Trigger::Schedule { scheduled_at } => {
-                ("schedule", Some(scheduled_at), ManualRequest::default())
-            }
-            Trigger::Manual(request) => ("manual", None, request),
+        let (trigger, scheduled_at, request) = match trigger {
+            Trigger::Schedule { scheduled_at } => (
+                TriggerKind::Schedule,
+                Some(scheduled_at),
+                ManualRequest::default(),
+            ),
+            Trigger::Manual(request) => (TriggerKind::Manual, None, request),
         };
         let regions = match &request.regions {
             None => settings.regions.clone(),
-            Some(regions) => watched_regions(regions, settings)?,
+            Some(regions) => narrowed_regions(regions, settings)?,
         };
         let packs = request
             .packs
             .as_ref()
             .map(|globs| PackGlobs::parse(globs.iter().map(String::as_str)))
             .transpose();
-        let packs = packs.map_err(|fault| {
+        let packs = packs.map_err(|error| {
             InvalidEvent(format!(
-                "\"packs\": {fault}; accepted are globs such as baseline*"
+                "\"packs\": {error}; accepted are globs such as baseline*"
             ))
         })?;
-        let left = if deadline > now {
+        let remaining = if deadline > now {
             deadline.duration_since(now)
         } else {
             UNKNOWN_DEADLINE
         };
-        let kept = (left / RESERVED_FRACTION).min(MAX_RESERVED);
-        let named_at = scheduled_at.unwrap_or(now);
+        let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
+        let key_time = scheduled_at.unwrap_or(now);
         Ok(Self {
-            trigger: word,
+            trigger,
             scheduled_at,
             started_at: now,
-            read_deadline: now + (left - kept),
-            deadline: now + left,
+            read_deadline: now + (remaining - reserved),
+            deadline: now + remaining,
             snapshot_key: settings.key(&format!(
                 "{}{}.json",
-                named_at.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
+                key_time.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
                 key_segment(&request_id)
             )),
             latest_key: settings.key("latest.json"),
             ledger_key: settings.key("ledger.json"),
             bucket: settings.bucket.clone(),
             home_region: settings.home_region.clone(),
-            callers: settings.callers.clone(),
+            identities: settings.identities.clone(),
             regions,
             include: settings.include.clone(),
             exclude: settings.exclude.clone(),
@@ -172,27 +194,30 @@ impl RunPlan {
         })
     }
 
-    /// The audiences, the digest topic first.
-    pub fn audiences(&self) -> impl Iterator<Item = &TopicArn> {
+    /// Returns the topics of the receivers, the digest topic first.
+    pub fn receivers(&self) -> impl Iterator<Item = &TopicArn> {
         std::iter::once(&self.topic).chain(&self.chat_topic)
     }
 
-    /// The sources, each with the caller it is read as. `own` is the function's own account, or
-    /// `self`.
-    pub fn targets(&self, own: &AccountId) -> Result<Vec<SourceTarget>, InvalidSettings> {
+    /// Returns the sources, each with the identity that reads it, in the order of the sources.
+    ///
+    /// `own_account` is the function's own account, or [`AccountId::unknown`]. Fails if a role is
+    /// in the function's own account and the function also reads as itself, because both would be
+    /// the same sources.
+    pub fn targets(&self, own_account: &AccountId) -> Result<Vec<SourceTarget>, InvalidSettings> {
         let mut accounts = BTreeSet::new();
         let mut targets = Vec::new();
-        for caller in &self.callers {
+        for caller in &self.identities {
             let account = match caller {
-                Identity::Own => own,
+                Identity::Own => own_account,
                 Identity::Role(role) => &role.account,
             };
             if !accounts.insert(account) {
-                let callers: Vec<_> = self.callers.iter().map(ToString::to_string).collect();
+                let identities: Vec<_> = self.identities.iter().map(ToString::to_string).collect();
                 return Err(InvalidSettings(vec![format!(
                     "ROLE_ARNS is {:?}, which names a role in {account}, the function's own account, and self; accepted is \
                      each account once: take out either self or that role",
-                    callers.join(",")
+                    identities.join(",")
                 )]));
             }
             targets.extend(self.regions.iter().map(|region| SourceTarget {
@@ -200,20 +225,17 @@ impl RunPlan {
                     caller: account.clone(),
                     region: region.clone(),
                 },
-                caller: caller.clone(),
+                identity: caller.clone(),
             }));
         }
         targets.sort();
         Ok(targets)
     }
 
-    /// What the run looks at.
+    /// Returns the scope of the run. `identified` is whether the function's own account is known.
     pub fn scope(&self, targets: &[SourceTarget], identified: bool) -> Scope {
         Scope {
-            sources: targets
-                .iter()
-                .map(|targets| targets.source.clone())
-                .collect(),
+            sources: targets.iter().map(|target| target.source.clone()).collect(),
             identified,
             include: self.include.clone(),
             exclude: self.exclude.clone(),
@@ -223,38 +245,40 @@ impl RunPlan {
         }
     }
 
-    /// The key of the snapshot under another name, where the planned one is taken.
-    pub fn snapshot_key_with(&self, token: &str) -> String {
+    /// Returns an alternative key of the snapshot, for when an object with the planned key exists.
+    pub fn snapshot_key_with(&self, suffix: &str) -> String {
         let stem = self
             .snapshot_key
             .strip_suffix(".json")
             .unwrap_or(&self.snapshot_key);
-        format!("{stem}.{token}.json")
+        format!("{stem}.{suffix}.json")
     }
 }
 
-fn watched_regions(
+/// Parses the regions that an event narrows the run to. Each must be in the settings.
+fn narrowed_regions(
     regions: &[String],
     settings: &Settings,
 ) -> Result<BTreeSet<Region>, InvalidEvent> {
-    let asked: BTreeSet<_> = regions
+    let requested: BTreeSet<_> = regions
         .iter()
         .map(|region| Region::from(region.as_str()))
         .collect();
-    match asked.difference(&settings.regions).next() {
-        None => Ok(asked),
-        Some(stranger) => {
-            let targets: Vec<_> = settings.regions.iter().map(Region::as_str).collect();
+    match requested.difference(&settings.regions).next() {
+        None => Ok(requested),
+        Some(unknown) => {
+            let accepted: Vec<_> = settings.regions.iter().map(Region::as_str).collect();
             Err(InvalidEvent(format!(
                 "\"regions\" holds {}, which is not watched; accepted are {}",
-                quoted(stranger.as_str()),
-                targets.join(", ")
+                quoted(unknown.as_str()),
+                accepted.join(", ")
             )))
         }
     }
 }
 
-/// A request id as a part of a key: Lambda's own are UUIDs and stay as they are.
+/// Returns a request id as a part of an object key. Characters that are not safe in a key become
+/// `-`; Lambda's request ids are UUIDs and stay unchanged.
 fn key_segment(request_id: &str) -> String {
     request_id
         .chars()

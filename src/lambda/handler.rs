@@ -1,4 +1,4 @@
-//! Lambda's face: an event and a context in, an answer or a typed error out.
+//! Handler: turns an event and a context into a response or a typed error.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,18 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic};
 
-use crate::input::event::Trigger;
+use crate::input::event::{ManualRequest, Trigger};
 use crate::input::plan::{Invocation, RunPlan};
 use crate::input::settings::Settings;
 use crate::metrics::{MetricsEmitter, RunMetrics};
-use crate::model::Identity;
-use crate::model::{AccountId, ApiError};
+use crate::model::{AccountId, ApiError, Identity};
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::RunResponse;
-use crate::run::RunError;
-use crate::run::{self, Services};
+use crate::run::{self, RunError, Services};
 
-/// The function, set up once per process.
+/// The handler of invocations, created once per process.
 #[derive(Debug)]
 pub struct Handler<S, A, N, C> {
     settings: Settings,
@@ -25,17 +23,17 @@ pub struct Handler<S, A, N, C> {
     new_execution_id: fn() -> String,
     metrics: Option<MetricsEmitter>,
     force_dry_run: bool,
-    /// The function's own account, once STS has said it.
+    /// The function's own account, once STS has identified it.
     own_account: RefCell<Option<AccountId>>,
 }
 
-/// How long STS is waited for: Lambda gives start-up ten seconds in all, and a run has better to
-/// do.
+/// Timeout for STS. Lambda limits initialization to ten seconds in total, and a run needs its time
+/// for reading.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
-    /// A function. `new_execution_id` gives a word that no other execution has; `metrics`, if there is one,
-    /// writes the metrics.
+    /// Creates a handler. `new_execution_id` returns an id that no other execution has. `metrics`
+    /// emits the metrics of each invocation; with `None`, no metrics are written.
     pub fn new(
         settings: Settings,
         services: Services<S, A, N, C>,
@@ -52,7 +50,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
         }
     }
 
-    /// Makes every run a dry one, whatever its event says.
+    /// Makes every run a dry run, regardless of its event.
     #[must_use]
     pub fn force_dry_run(self) -> Self {
         Self {
@@ -61,22 +59,22 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
         }
     }
 
-    /// What it reaches outside.
+    /// Returns the external services that the handler uses.
     pub fn services(&self) -> &Services<S, A, N, C> {
         &self.services
     }
 
-    /// Answers an invocation with this JSON for its event, and writes its metrics.
+    /// Handles an invocation with the JSON text of its event, and emits its metrics.
     pub async fn invoke(&self, event: &str, context: Context) -> Result<RunResponse, RunError> {
         let invocation = self.invocation(&context);
         let started_at = invocation.now;
-        let throttles = self.services.config.throttles();
+        let throttles_before = self.services.config.throttle_count();
         let metrics = RefCell::<RunMetrics>::default();
         let result = self.run(event, invocation, &metrics).await;
         if let Some(emitter) = &self.metrics {
             let now = self.services.clock.now();
             let mut metrics = metrics.into_inner();
-            metrics.config_throttles = self.services.config.throttles() - throttles;
+            metrics.config_throttles = self.services.config.throttle_count() - throttles_before;
             metrics.run_time = now.duration_since(started_at);
             emitter.emit(&metrics, now);
         }
@@ -94,30 +92,32 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
             .map_err(RunError::InvalidEvent)?;
         plan.dry_run |= self.force_dry_run;
         let own_account = self.identity_with_timeout(plan.read_deadline).await;
-        let report = run::run(&self.services, &plan, &own_account, metrics).await?;
+        let response = run::run(&self.services, &plan, &own_account, metrics).await?;
         tracing::info!(
-            run_id = report.run_id,
-            sequence = report.sequence,
-            outcome = ?report.outcome,
-            complete = report.complete,
-            failures = report.totals.failures,
-            appeared = report.totals.appeared,
-            cleared = report.totals.cleared,
-            gaps = report.totals.gaps,
-            digest = ?report.digest.status,
-            config_calls = report.config_calls,
+            run_id = response.run_id,
+            sequence = response.sequence,
+            outcome = ?response.outcome,
+            complete = response.complete,
+            failures = response.totals.failures,
+            appeared = response.totals.appeared,
+            cleared = response.totals.cleared,
+            gaps = response.totals.gaps,
+            digest = ?response.digest.status,
+            config_calls = response.config_calls,
             "run ended"
         );
-        Ok(report)
+        Ok(response)
     }
 
-    /// What is wrong with the settings only once it is known who the function is. Asked at
-    /// start-up; where STS does not answer, asked again with every invocation until it does.
+    /// Returns an error if the settings are invalid for the account that the function runs in.
+    ///
+    /// Called at start-up. If STS does not respond, it returns no error, and every invocation calls
+    /// STS again until it responds.
     pub async fn verify_identity(&self) -> Result<(), RunError> {
         let invocation = self.invocation(&Context::default());
-        let everything = Trigger::Manual(crate::input::event::ManualRequest::default());
+        let full_run = Trigger::Manual(ManualRequest::default());
         let plan =
-            RunPlan::new(everything, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
+            RunPlan::new(full_run, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
         match tokio::time::timeout(IDENTITY_TIMEOUT, self.identity()).await {
             Ok(Ok(account)) => plan
                 .targets(&account)
@@ -139,30 +139,32 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
         }
     }
 
-    /// The identity, or a gap when STS does not say it in time.
+    /// Returns the function's own account, or an error if STS does not respond in time.
     async fn identity_with_timeout(&self, read_deadline: Timestamp) -> Result<AccountId, ApiError> {
-        let left = read_deadline
+        let remaining = read_deadline
             .duration_since(self.services.clock.now())
             .try_into()
             .unwrap_or(Duration::ZERO);
-        tokio::time::timeout(IDENTITY_TIMEOUT.min(left), self.identity())
+        tokio::time::timeout(IDENTITY_TIMEOUT.min(remaining), self.identity())
             .await
             .unwrap_or_else(|_| {
                 Err(ApiError {
                     operation: "GetCallerIdentity".to_owned(),
-                    code: "OutOfTime".to_owned(),
+                    code: "DeadlineExceeded".to_owned(),
                     message: "STS did not say in time which account the function runs in"
                         .to_owned(),
                 })
             })
     }
 
+    /// Returns the function's own account. Calls STS only if a caller needs it and it is not
+    /// cached.
     async fn identity(&self) -> Result<AccountId, ApiError> {
-        if !self.settings.callers.contains(&Identity::Own) {
+        if !self.settings.identities.contains(&Identity::Own) {
             return Ok(AccountId::unknown());
         }
-        let known = self.own_account.borrow().clone();
-        if let Some(account) = known {
+        let cached = self.own_account.borrow().clone();
+        if let Some(account) = cached {
             return Ok(account);
         }
         let account = self.services.config.identify().await?;

@@ -1,4 +1,4 @@
-//! The Lambda function: an event and a context in, a response or a typed error out.
+//! Lambda function: initialization, and the handler of invocations.
 
 mod handler;
 mod init;

@@ -1,38 +1,40 @@
-//! What an audience is to be told: the difference between what it was told and what is open.
+//! Pending changes: the changes that a receiver is to be notified of.
+//!
+//! They are computed from the ledger and never stored: the difference between what the receiver was
+//! notified of and what is open.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use super::state::{Ledger, OpenFailure, ReceiverId};
-use crate::model::NotificationPolicy;
-use crate::model::Scope;
-use crate::model::{FailureKey, GapKey, Resolution, Source};
+use crate::model::{FailureKey, GapKey, NotificationPolicy, Resolution, Scope, Source};
 
-/// The changes that one digest tells, by their keys in the ledger.
+/// The changes that a receiver is to be notified of, by their keys in the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PendingChanges {
-    /// Due and not told.
+    /// Failures that are due and not notified yet.
     pub appeared: BTreeSet<FailureKey>,
-    /// Told, and no longer open; those that were explained are among them.
+    /// Notified failures that are no longer open, including those resolved as
+    /// [`Attributed`](Resolution::Attributed).
     pub cleared: BTreeSet<FailureKey>,
-    /// Told, and no longer watched.
+    /// Notified failures that are no longer in the scope of the settings.
     pub unwatched: BTreeSet<FailureKey>,
-    /// Told long ago, and still open.
+    /// Notified failures that are still open and due for a reminder.
     pub reminders: BTreeSet<FailureKey>,
-    /// Not read in two runs, and not told.
-    pub gaps_persisting: BTreeSet<GapKey>,
-    /// Told as not read, and no longer so: read again, gone, or no longer watched.
+    /// Gaps that at least two runs encountered and that are not notified yet.
+    pub gaps_lasting: BTreeSet<GapKey>,
+    /// Notified gaps that have ended, for any [`GapResolution`](super::GapResolution).
     pub gaps_ended: BTreeSet<GapKey>,
-    /// Had packs and list none, and not told.
-    pub emptied: BTreeSet<Source>,
-    /// Told to list no packs, and list some again.
+    /// Empty sources that are not notified yet.
+    pub empty_sources: BTreeSet<Source>,
+    /// Notified empty sources that list packs again.
     pub repopulated: BTreeSet<Source>,
 }
 
 impl PendingChanges {
-    /// What `receiver` is to be told of the state at the time `at`; with `scope`, only of what is
-    /// in it.
+    /// Computes the pending changes of `receiver` at the time `at`, restricted to `scope` if it is
+    /// given.
     pub fn compute(
         ledger: &Ledger,
         receiver: ReceiverId,
@@ -43,17 +45,17 @@ impl PendingChanges {
         let mut changes = Self::default();
         let in_scope = |key: &FailureKey| scope.is_none_or(|scope| scope.covers(key));
         for (key, open) in ledger.open.iter().filter(|(key, _)| in_scope(key)) {
-            match open.told.get(&receiver) {
+            match open.notified.get(&receiver) {
                 None if open.is_due(key, policy, at) => changes.appeared.insert(key.clone()),
-                Some(told) if !policy.ignores(key) && policy.reminder_is_due(*told, at) => {
+                Some(notified) if !policy.ignores(key) && policy.reminder_is_due(*notified, at) => {
                     changes.reminders.insert(key.clone())
                 }
                 _ => false,
             };
         }
-        for (key, closed) in ledger.closed.iter().filter(|(key, _)| in_scope(key)) {
-            if closed.owed.contains_key(&receiver) {
-                let list = match closed.how {
+        for (key, resolved) in ledger.resolved.iter().filter(|(key, _)| in_scope(key)) {
+            if resolved.unnotified.contains_key(&receiver) {
+                let list = match resolved.resolution {
                     Resolution::Unwatched => &mut changes.unwatched,
                     _ => &mut changes.cleared,
                 };
@@ -61,29 +63,37 @@ impl PendingChanges {
             }
         }
         for (key, gap) in &ledger.gaps {
-            let (covered, ends) = scope.map_or((true, true), |scope| {
+            let (covered, can_close) = scope.map_or((true, true), |scope| {
                 (scope.covers_gap(key), scope.can_close_gap(key))
             });
-            match (gap.told.contains(&receiver), gap.ended) {
-                (true, Some(_)) if ends => changes.gaps_ended.insert(key.clone()),
-                (false, None) if covered && gap.met_again => {
-                    changes.gaps_persisting.insert(key.clone())
+            match (gap.notified.contains(&receiver), gap.ended) {
+                (true, Some(_)) if can_close => changes.gaps_ended.insert(key.clone()),
+                (false, None) if covered && gap.seen_again => {
+                    changes.gaps_lasting.insert(key.clone())
                 }
                 _ => false,
             };
         }
-        let sees = |source: &Source| scope.is_none_or(|scope| scope.covers_source(source));
-        for (source, emptied) in ledger.emptied.iter().filter(|(source, _)| sees(source)) {
-            match (emptied.told.contains(&receiver), emptied.ended) {
+        let source_covered =
+            |source: &Source| scope.is_none_or(|scope| scope.covers_source(source));
+        for (source, empty_source) in ledger
+            .empty_sources
+            .iter()
+            .filter(|(source, _)| source_covered(source))
+        {
+            match (
+                empty_source.notified.contains(&receiver),
+                empty_source.ended,
+            ) {
                 (true, true) => changes.repopulated.insert(source.clone()),
-                (false, false) => changes.emptied.insert(source.clone()),
+                (false, false) => changes.empty_sources.insert(source.clone()),
                 _ => false,
             };
         }
         changes
     }
 
-    /// What of it was not to be told before.
+    /// Returns the changes that are not in `before`.
     #[must_use]
     pub fn minus(&self, before: &Self) -> Self {
         Self {
@@ -91,48 +101,48 @@ impl PendingChanges {
             cleared: &self.cleared - &before.cleared,
             unwatched: &self.unwatched - &before.unwatched,
             reminders: &self.reminders - &before.reminders,
-            gaps_persisting: &self.gaps_persisting - &before.gaps_persisting,
+            gaps_lasting: &self.gaps_lasting - &before.gaps_lasting,
             gaps_ended: &self.gaps_ended - &before.gaps_ended,
-            emptied: &self.emptied - &before.emptied,
+            empty_sources: &self.empty_sources - &before.empty_sources,
             repopulated: &self.repopulated - &before.repopulated,
         }
     }
 
-    /// Whether there is nothing to tell.
+    /// Returns whether there are no changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Notes in the ledger that `receiver` is told all of this at the time `at`.
+    /// Records in the ledger that `receiver` was notified of all changes at the time `at`.
     pub fn mark_notified(&self, ledger: &mut Ledger, receiver: ReceiverId, at: Timestamp) {
         for key in self.appeared.iter().chain(&self.reminders) {
             if let Some(open) = ledger.open.get_mut(key) {
-                OpenFailure::update(open, |open| open.told.insert(receiver, at));
+                OpenFailure::update(open, |open| open.notified.insert(receiver, at));
             }
         }
         for key in self.cleared.iter().chain(&self.unwatched) {
-            if let Some(closed) = ledger.closed.get_mut(key) {
-                closed.told |= closed.owed.remove(&receiver).is_some();
+            if let Some(resolved) = ledger.resolved.get_mut(key) {
+                resolved.end_notified |= resolved.unnotified.remove(&receiver).is_some();
             }
         }
-        for key in &self.gaps_persisting {
+        for key in &self.gaps_lasting {
             if let Some(gap) = ledger.gaps.get_mut(key) {
-                gap.told.insert(receiver);
+                gap.notified.insert(receiver);
             }
         }
         for key in &self.gaps_ended {
             if let Some(gap) = ledger.gaps.get_mut(key) {
-                gap.told.remove(&receiver);
+                gap.notified.remove(&receiver);
             }
         }
-        for source in &self.emptied {
-            if let Some(emptied) = ledger.emptied.get_mut(source) {
-                emptied.told.insert(receiver);
+        for source in &self.empty_sources {
+            if let Some(empty_source) = ledger.empty_sources.get_mut(source) {
+                empty_source.notified.insert(receiver);
             }
         }
         for source in &self.repopulated {
-            if let Some(emptied) = ledger.emptied.get_mut(source) {
-                emptied.told.remove(&receiver);
+            if let Some(empty_source) = ledger.empty_sources.get_mut(source) {
+                empty_source.notified.remove(&receiver);
             }
         }
         ledger.prune_delivered();

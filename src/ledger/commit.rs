@@ -1,64 +1,68 @@
-//! The commit check of the commit protocol, as a pure function of the ledger: may this execution
-//! commit, has it already, or is its read too old?
+//! Commit check: decides from the ledger whether an execution may commit its observation.
 //!
-//! A run stores a changed ledger only over the version that it read (compare-and-swap), so each
-//! change happens whole or not at all.
+//! A run stores a changed ledger only over the version that it read (compare-and-swap), so every
+//! change is applied completely or not at all.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::state::{LastRead, Ledger, RecentRun};
 use crate::model::Scope;
 
-/// What a ledger that was just recalled means for an execution.
+/// Whether an execution may commit, given the stored ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitCheck {
-    /// Its observation is newer than all that is committed.
+    /// The observation is newer than the last committed read: commit it.
     Proceed,
-    /// This execution has committed, though it had no answer.
+    /// This execution has already committed: an earlier write succeeded although its response was
+    /// lost.
     AlreadyCommitted(RecentRun),
-    /// Another execution has committed this run id: only what is left is to be sent.
+    /// Another execution has committed this run id: only deliver the digests left in the outbox.
     Resume(RecentRun),
-    /// A reading that ended after ours began was committed first.
+    /// Another run committed a read that ended after this run's read had started.
     Superseded {
-        /// Whether it looked at everything that ours looks at.
+        /// Whether the scope of that read covers the scope of this run.
         covered: bool,
     },
 }
 
-/// A clock that is this far ahead of ours is wrong, and what it says is not waited for.
+/// Maximum clock skew between executions. A timestamp in the ledger that is further ahead than this
+/// is wrong and is ignored.
 pub(super) const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 impl Ledger {
-    /// Whose turn it is. `reading_started` is the start of the reading that is to be committed.
+    /// Checks whether `execution` may commit the run `run_id`. `read_started_at` is the start of
+    /// the read that is to be committed.
     pub fn check_commit(
         &self,
         run_id: &str,
         execution: &str,
-        reading_started: Timestamp,
+        read_started_at: Timestamp,
         scope: &Scope,
         now: Timestamp,
     ) -> CommitCheck {
-        if let Some(run) = self.runs.iter().find(|run| run.run_id == run_id) {
-            let check_commit = if run.execution == execution {
-                CommitCheck::AlreadyCommitted
+        if let Some(run) = self.recent_runs.iter().find(|run| run.run_id == run_id) {
+            let run = run.clone();
+            return if run.execution == execution {
+                CommitCheck::AlreadyCommitted(run)
             } else {
-                CommitCheck::Resume
+                CommitCheck::Resume(run)
             };
-            return check_commit(run.clone());
         }
-        match self.newer_read(reading_started, now) {
-            Some(reading) => CommitCheck::Superseded {
-                covered: reading.scope.contains(scope),
+        match self.newer_read(read_started_at, now) {
+            Some(read) => CommitCheck::Superseded {
+                covered: read.scope.contains(scope),
             },
             None => CommitCheck::Proceed,
         }
     }
 
-    /// The last committed reading, if it ended after one that began at `reading_started`.
-    pub fn newer_read(&self, reading_started: Timestamp, now: Timestamp) -> Option<&LastRead> {
-        let newer = |reading: &&LastRead| {
-            reading.until > reading_started && reading.until <= now + MAX_CLOCK_SKEW
-        };
-        self.reading.as_ref().filter(newer)
+    /// Returns the last committed read if it ended after `read_started_at`.
+    ///
+    /// A read whose end is more than 15 minutes in the future is not returned, so that one wrong
+    /// clock cannot block all later commits.
+    pub fn newer_read(&self, read_started_at: Timestamp, now: Timestamp) -> Option<&LastRead> {
+        let newer =
+            |read: &&LastRead| read.until > read_started_at && read.until <= now + MAX_CLOCK_SKEW;
+        self.last_read.as_ref().filter(newer)
     }
 }

@@ -1,34 +1,39 @@
-//! The stored form of the ledger: its bytes, its format mark and its schema version.
+//! Ledger format: the stored JSON document, with its format marker and schema version.
+//!
+//! Equal ledgers have equal bytes. A document with a newer schema version is rejected, never
+//! overwritten.
 
 use serde::{Deserialize, Serialize};
 
 use super::state::Ledger;
 
-/// The mark by which a ledger is known.
+/// Marker in the field `format` that identifies a ledger.
 const FORMAT: &str = "packwatch.ledger";
 
-/// The newest schema that this version reads, and the one that it writes.
+/// Schema version that this version of packwatch writes, and the newest that it reads.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Why bytes are not a ledger that can be gone on from.
+/// Why stored bytes cannot be decoded as a ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Torn, or of another product.
+    /// The bytes are not valid JSON, or not the JSON of a ledger.
     #[error("it does not parse")]
     InvalidJson(#[source] serde_json::Error),
-    /// JSON, but not ours.
+    /// The bytes are JSON without the format marker of a ledger.
     #[error("it has no format mark \"{FORMAT}\"")]
     UnknownFormat,
-    /// Written by a newer version, which may have promised what this one does not know.
+    /// A newer version of packwatch wrote the ledger, which may hold state that this version would
+    /// lose.
     #[error(
         "its schema is version {found}, and this version of packwatch knows none newer than {SCHEMA_VERSION}"
     )]
     UnsupportedVersion {
-        /// The schema that was found.
+        /// The schema version of the stored ledger.
         found: u64,
     },
 }
 
+/// The fields that decide whether the rest of a document can be decoded.
 #[derive(Deserialize)]
 struct Header {
     #[serde(default)]
@@ -37,24 +42,27 @@ struct Header {
     schema_version: u64,
 }
 
+/// The stored document.
 #[derive(Serialize)]
 struct Document<'a> {
     format: &'a str,
     schema_version: u32,
-    /// The key of the last committed snapshot, where readers of the chain begin.
+    /// Key of the last committed snapshot. Each snapshot names the one before it.
     snapshot: Option<&'a str>,
     #[serde(flatten)]
     ledger: &'a Ledger,
 }
 
-/// Room for a document with so many failures. Bytes that grow past their room are copied, and take
-/// twice the memory at that moment; room that is not used takes none.
+/// Returns the capacity in bytes to reserve for a document with this many failures.
+///
+/// The estimate is generous: a buffer that grows is copied and needs its memory twice for that
+/// time, whereas reserved memory that is never written is not backed by the operating system.
 pub(crate) fn estimated_size(failures: usize) -> usize {
     256 * 1024 + failures * 640
 }
 
 impl Ledger {
-    /// Reads a stored ledger.
+    /// Decodes a stored ledger.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let header: Header = serde_json::from_slice(bytes).map_err(DecodeError::InvalidJson)?;
         if header.format.as_deref() != Some(FORMAT) {
@@ -68,15 +76,15 @@ impl Ledger {
         serde_json::from_slice(bytes).map_err(DecodeError::InvalidJson)
     }
 
-    /// The bytes to store. Equal ledgers give equal bytes.
+    /// Returns the bytes to store. Equal ledgers have equal bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         let document = Document {
             format: FORMAT,
             schema_version: SCHEMA_VERSION,
-            snapshot: self.last.as_ref().map(|last| last.snapshot.as_str()),
+            snapshot: self.last_commit.as_ref().map(|last| last.snapshot.as_str()),
             ledger: self,
         };
-        let mut bytes = Vec::with_capacity(estimated_size(self.open.len() + self.closed.len()));
+        let mut bytes = Vec::with_capacity(estimated_size(self.open.len() + self.resolved.len()));
         serde_json::to_writer(&mut bytes, &document)?;
         Ok(bytes)
     }

@@ -1,41 +1,45 @@
-//! What helps the next run to read a pack with fewer calls, and says what this one did not count.
+//! Pack hint: what a run records about a pack so that later runs read it with fewer calls.
+//!
+//! A hint never decides which failures are open. It affects the read strategy and the counts that
+//! are shown, and its key records that the source had this pack.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What helps the next run to read a pack.
+/// What is known about the size of a pack and the last attempt to read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackHint {
-    /// When it was last tried. Packs are read oldest attempt first, so that a run short of time
-    /// starves none.
+    /// End of the last run that tried to read the pack. Packs are read in the order of this time,
+    /// oldest first, so that no pack is starved if runs reach their deadline.
     pub attempted_at: Timestamp,
-    /// What is known of a pack that is larger than a page.
+    /// Set if the pack has more members than fit in one page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large: Option<LargePack>,
 }
 
-/// A pack that is larger than a page.
+/// What is known about a pack with more members than fit in one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LargePack {
-    /// When it was first seen to be.
+    /// When the pack was first seen to have more than one page.
     pub since: Timestamp,
-    /// Whether pages of its failing members came short and went on: reading them saves nothing.
+    /// Whether AWS Config returned short pages with a page token for a status filter. A
+    /// failing-only read of this pack saves no calls.
     #[serde(default)]
-    pub sparse: bool,
-    /// What its last whole reading counted.
+    pub filters_ineffective: bool,
+    /// The counts of the last full read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub whole: Option<LastFullScan>,
+    pub last_full_scan: Option<LastFullScan>,
 }
 
-/// What a whole reading counted.
+/// The counts of a full read of a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastFullScan {
-    /// When it ended.
+    /// When the read ended.
     pub at: Timestamp,
-    /// Members that are there.
+    /// Member accounts in the pack.
     pub total: usize,
-    /// Members on the move.
-    pub moving: usize,
-    /// Settled members.
-    pub settled: usize,
+    /// Member accounts whose status is in progress.
+    pub in_progress: usize,
+    /// Member accounts whose status is successful.
+    pub successful: usize,
 }

@@ -1,5 +1,6 @@
-//! How serde writes maps in the ledger: JSON object keys are strings, so a map with structured keys
-//! is a list of pairs.
+//! Serde module for maps with structured keys.
+//!
+//! JSON object keys are strings, so such a map is stored as a list of `[key, value]` pairs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use litemap::LiteMap;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
-/// Writes a map as a list of pairs: JSON has no keys but strings.
+/// Serializes a map as a list of pairs.
 pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
     map: &BTreeMap<K, V>,
     serializer: S,
@@ -18,7 +19,7 @@ pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
     serializer.collect_seq(map)
 }
 
-/// Reads a map from a list of pairs, one after another.
+/// Deserializes a map from a list of pairs, without buffering the list.
 pub(super) fn deserialize<
     'de,
     K: DeserializeOwned + Ord,
@@ -30,7 +31,7 @@ pub(super) fn deserialize<
     deserializer.deserialize_seq(PairsVisitor(PhantomData))
 }
 
-/// Writes a map as an object, also where it is empty.
+/// Serializes a small map as a JSON object, even if it is empty.
 pub(super) fn serialize_small<K: Serialize, V: Serialize, S: Serializer>(
     map: &LiteMap<K, V>,
     serializer: S,

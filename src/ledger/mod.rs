@@ -1,12 +1,13 @@
-//! The ledger: the state object that every run reads, changes and stores under compare-and-swap.
+//! Ledger: the state object that every run reads, changes and stores under compare-and-swap.
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `state` | the data |
+//! | `state` | the data that one run leaves for the next |
 //! | `changes` | what a receiver is to be notified of |
 //! | `commit` | which execution may commit |
 //! | `outbox` | leases on outgoing digests, and settling them |
-//! | `hints` | what helps the next run to read a pack with fewer calls |
+//! | `hints` | hints for reading a pack with fewer calls |
+//! | `map_as_pairs` | the serde form of maps with structured keys |
 //! | `format` | the stored bytes and their schema version |
 
 mod changes;

@@ -1,7 +1,7 @@
-//! The outbox: who may send an outgoing digest, until when, and what became of it.
+//! Outbox: leases on outgoing digests, and settling them after delivery.
 //!
-//! These are steps of the commit protocol. A run stores a changed ledger only over the version that
-//! it read, so each of them happens whole or not at all.
+//! Only the execution that holds the lease of an outgoing digest may send or settle it. Like every
+//! change of the ledger, a lease takes effect only once the compare-and-swap has succeeded.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,75 +9,85 @@ use super::commit::MAX_CLOCK_SKEW;
 use super::state::{Lease, Ledger, OutgoingDigest};
 use crate::model::TopicArn;
 
-/// What became of a head that was to be sent.
+/// The result of sending an outgoing digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// SNS took it.
+    /// SNS accepted the digest.
     Published,
-    /// SNS did not take it, or nobody knows.
+    /// SNS rejected the digest, or did not respond.
     Failed,
 }
 
-/// The [longest time](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) that
-/// Lambda gives an invocation.
+/// Maximum duration of an invocation, a
+/// [quota of Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 
 impl Ledger {
-    /// Takes the heads of `topics` that nobody owns, whose owner's time is over, or whose owner's
-    /// clock was so wrong that a digest would wait for the end of a time that nobody has.
+    /// Leases the outgoing digests of `topics` to `execution` until `expires_at`.
+    ///
+    /// Skips a digest under a valid lease of any execution. A lease is invalid if it has expired,
+    /// or if it expires later than any execution can run, which means that the holder's clock was
+    /// wrong.
     pub fn acquire_leases<'a>(
         &mut self,
         topics: impl IntoIterator<Item = &'a TopicArn>,
         execution: &str,
-        until: Timestamp,
+        expires_at: Timestamp,
         now: Timestamp,
     ) {
-        let honest = now..=now + MAX_INVOCATION + MAX_CLOCK_SKEW;
+        let plausible = now..=now + MAX_INVOCATION + MAX_CLOCK_SKEW;
         for topic in topics {
-            if let Some(head) = self
-                .audiences
+            if let Some(outgoing) = self
+                .receivers
                 .get_mut(topic)
-                .and_then(|receiver| receiver.head.as_mut())
-                && head
-                    .owner
+                .and_then(|receiver| receiver.outgoing.as_mut())
+                && outgoing
+                    .lease
                     .as_ref()
-                    .is_none_or(|owner| !honest.contains(&owner.until))
+                    .is_none_or(|lease| !plausible.contains(&lease.expires_at))
             {
-                head.owner = Some(Lease {
-                    execution: execution.to_owned(),
-                    until,
+                outgoing.lease = Some(Lease {
+                    holder: execution.to_owned(),
+                    expires_at,
                 });
             }
         }
     }
 
-    /// The heads that this execution may send.
+    /// Returns the outgoing digests that are leased to `execution`, with their topics.
     pub fn leased_to(&self, execution: &str) -> impl Iterator<Item = (&TopicArn, &OutgoingDigest)> {
-        let heads = self
-            .audiences
+        let outbox = self
+            .receivers
             .iter()
-            .filter_map(|(topic, receiver)| Some((topic, receiver.head.as_ref()?)));
-        heads.filter(move |(_, head)| head.is_leased_to(execution))
+            .filter_map(|(topic, receiver)| Some((topic, receiver.outgoing.as_ref()?)));
+        outbox.filter(move |(_, outgoing)| outgoing.is_leased_to(execution))
     }
 
-    /// Notes what became of a head, if it is still the one that this execution owned: one that was
-    /// published goes, one that failed is free for the next.
-    pub fn settle(&mut self, topic: &TopicArn, digest_id: &str, execution: &str, sent: Delivery) {
-        let Some(receiver) = self.audiences.get_mut(topic) else {
+    /// Settles an outgoing digest: removes it if it was published, otherwise releases its lease.
+    ///
+    /// Does nothing if the outbox no longer holds this digest under a lease of `execution`.
+    pub fn settle(
+        &mut self,
+        topic: &TopicArn,
+        digest_id: &str,
+        execution: &str,
+        delivery: Delivery,
+    ) {
+        let Some(receiver) = self.receivers.get_mut(topic) else {
             return;
         };
-        let ours = receiver
-            .head
+        let is_leased = receiver
+            .outgoing
             .as_ref()
-            .is_some_and(|head| head.id == digest_id && head.is_leased_to(execution));
-        if !ours {
+            .is_some_and(|outgoing| outgoing.id == digest_id && outgoing.is_leased_to(execution));
+        if !is_leased {
             return;
         }
-        match sent {
-            Delivery::Published => receiver.head = None,
+        match delivery {
+            Delivery::Published => receiver.outgoing = None,
             Delivery::Failed => {
-                if let Some(head) = &mut receiver.head {
-                    head.owner = None;
+                if let Some(outgoing) = &mut receiver.outgoing {
+                    outgoing.lease = None;
                 }
             }
         }
@@ -86,8 +96,8 @@ impl Ledger {
 
 impl OutgoingDigest {
     fn is_leased_to(&self, execution: &str) -> bool {
-        self.owner
+        self.lease
             .as_ref()
-            .is_some_and(|owner| owner.execution == execution)
+            .is_some_and(|lease| lease.holder == execution)
     }
 }

@@ -1,8 +1,8 @@
-//! What one run leaves for the next: open failures, gaps and empty sources, what each receiver was
-//! notified of, and the digests that may be in delivery.
+//! Ledger state: open failures, gaps and empty sources, what each receiver was notified of, and the
+//! digests in the outbox.
 //!
 //! Pending changes are not stored. They are the difference between what a receiver was notified of
-//! and what is open, so they can neither pile up nor contradict the rest; see
+//! and what is open, so they can neither accumulate nor contradict the rest; see
 //! [`PendingChanges`](super::PendingChanges).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,80 +13,78 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::hints::PackHint;
-use crate::model::NotificationPolicy;
-use crate::model::RunTotals;
-use crate::model::Scope;
-use crate::model::SnsMessage;
 use crate::model::{
-    Account, AccountId, ApiError, FailureKey, GapKey, PackKey, Resolution, RunId, Source,
-    StatusRecord, TopicArn,
+    Account, AccountId, ApiError, FailureKey, GapKey, NotificationPolicy, PackKey, Resolution,
+    RunId, RunTotals, Scope, SnsMessage, Source, StatusRecord, TopicArn,
 };
 
-/// The number by which the ledger knows an audience: shorter than its ARN, and never given twice.
+/// Number of a receiver in the ledger: shorter than its topic ARN, and never reused.
 pub type ReceiverId = u32;
 
-/// When audiences were told. There are one or two, and as many of these as failures.
+/// When each receiver was last notified of a failure.
+///
+/// A compact map, because every failure has one and it holds one or two receivers.
 pub type NotifiedAt = LiteMap<ReceiverId, Timestamp>;
 
-/// The ledger.
+/// The state that a run reads, and stores for the next run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// The number of the last commit.
+    /// Sequence number of the last commit.
     pub sequence: u64,
     /// The last commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<LastCommit>,
-    /// The runs that committed within a day.
-    pub runs: Vec<RecentRun>,
-    /// The end and scope of the last committed reading.
+    pub last_commit: Option<LastCommit>,
+    /// The runs that committed within the last day, to recognize retries of their invocations.
+    pub recent_runs: Vec<RecentRun>,
+    /// The end and scope of the last committed read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reading: Option<LastRead>,
-    /// The function's own account, as STS last said.
+    pub last_read: Option<LastRead>,
+    /// The function's own account, as STS last identified it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_account: Option<AccountId>,
-    /// The sources of the last full run.
+    /// The sources of the last run that was not narrowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watched: Option<BTreeSet<Source>>,
-    /// The next audience's number.
-    pub next_audience: ReceiverId,
-    /// Who is told.
-    pub audiences: BTreeMap<TopicArn, Receiver>,
-    /// What is failing.
+    pub watched_sources: Option<BTreeSet<Source>>,
+    /// The id that the next new receiver gets.
+    pub next_receiver_id: ReceiverId,
+    /// The receivers, by their topic.
+    pub receivers: BTreeMap<TopicArn, Receiver>,
+    /// The open failures.
     #[serde(default, with = "super::map_as_pairs")]
     pub open: BTreeMap<FailureKey, Arc<OpenFailure>>,
-    /// What an audience still believes to be failing, or watched.
+    /// Failures that ended, until every receiver that was notified of them knows of the end.
     #[serde(default, with = "super::map_as_pairs")]
-    pub closed: BTreeMap<FailureKey, ResolvedFailure>,
-    /// What was not read.
+    pub resolved: BTreeMap<FailureKey, ResolvedFailure>,
+    /// The gaps, and ended gaps whose end a receiver is still to be notified of.
     #[serde(default, with = "super::map_as_pairs")]
     pub gaps: BTreeMap<GapKey, Gap>,
-    /// Sources that had packs and list none.
+    /// The empty sources, and those that list packs again until every receiver knows.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
         with = "super::map_as_pairs"
     )]
-    pub emptied: BTreeMap<Source, EmptySource>,
-    /// Hints for the next reading.
+    pub empty_sources: BTreeMap<Source, EmptySource>,
+    /// Hints for reading each pack with fewer calls.
     #[serde(default, with = "super::map_as_pairs")]
-    pub packs: BTreeMap<PackKey, PackHint>,
-    /// Who accounts are.
+    pub pack_hints: BTreeMap<PackKey, PackHint>,
+    /// Cached names and states of accounts from AWS Organizations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub names: BTreeMap<AccountId, CachedAccount>,
+    pub accounts: BTreeMap<AccountId, CachedAccount>,
 }
 
-/// The last commit, as the digests name it.
+/// The last commit, as digests refer to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastCommit {
-    /// Its run.
+    /// The id of the run.
     pub run_id: String,
-    /// When its reading ended. What is due is asked of this time.
+    /// End of its read. Whether a failure is due is decided for this time.
     pub at: Timestamp,
-    /// The key of its snapshot.
+    /// Key of its snapshot.
     pub snapshot: String,
-    /// Its totals.
+    /// The totals of the run.
     pub totals: RunTotals,
-    /// Whether no run had committed before it.
+    /// Whether this is the first commit to the ledger.
     pub first: bool,
 }
 
@@ -97,115 +95,122 @@ pub struct RecentRun {
     pub run_id: String,
     /// The execution that committed it.
     pub execution: String,
-    /// Its number.
+    /// Sequence number of the commit.
     pub sequence: u64,
-    /// The key of its snapshot.
+    /// Key of its snapshot.
     pub snapshot: String,
-    /// When it committed.
+    /// End of its read.
     pub at: Timestamp,
-    /// Its totals.
+    /// The totals of the run.
     pub totals: RunTotals,
-    /// Whether it was complete.
+    /// Whether the run had no gaps.
     pub complete: bool,
-    /// Whether it was narrowed, and so is no `latest.json`.
+    /// Whether the run was narrowed. The snapshot of a narrowed run is not copied to `latest.json`.
     pub narrowed: bool,
 }
 
-/// The last committed reading.
+/// The end and scope of the last committed read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastRead {
-    /// When it ended.
+    /// When the read ended.
     pub until: Timestamp,
-    /// What it looked at.
+    /// The scope of the run.
     pub scope: Scope,
 }
 
-/// A configured topic.
+/// A configured topic, and its state in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receiver {
-    /// Its number in the ledger.
+    /// Number of the receiver in the ledger.
     pub id: ReceiverId,
-    /// How many digests it was given.
-    pub digests: u64,
-    /// Sources that are watched since its last digest.
+    /// Number of digests that were put into the outbox for this receiver.
+    pub digest_count: u64,
+    /// Sources that were added to the scope since the last digest.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub newly_watched: BTreeSet<Source>,
-    /// The digest that may be on its way.
+    /// The digest in the outbox, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<OutgoingDigest>,
+    pub outgoing: Option<OutgoingDigest>,
 }
 
-/// A rendered digest that may already be on its way. What it tells counts as told from the moment
-/// that it is here, because it is always sent.
+/// A rendered digest in the outbox, which may be in delivery.
+///
+/// Its receiver counts as notified as soon as the digest is in the outbox, because it is sent until
+/// SNS accepts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingDigest {
-    /// The id of the digest, the same however often it is sent.
+    /// The id of the digest, which stays the same across retries.
     pub id: String,
-    /// The request, word for word.
+    /// The publish request.
     pub message: SnsMessage,
-    /// When it was made. One that an earlier version made does not say.
+    /// When the digest was rendered; `None` if a version of packwatch rendered it that did not
+    /// record the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made_at: Option<Timestamp>,
-    /// Who sends it; nobody when it failed to.
+    pub created_at: Option<Timestamp>,
+    /// The lease; `None` after a delivery failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Lease>,
+    pub lease: Option<Lease>,
 }
 
-/// The execution that may send a head, until its time is over.
+/// The exclusive permission of one execution to send an outgoing digest, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Its token.
-    pub execution: String,
-    /// The end of its invocation.
-    pub until: Timestamp,
+    /// The id of the execution.
+    pub holder: String,
+    /// The deadline of the holder's invocation.
+    pub expires_at: Timestamp,
 }
 
-/// A failure that is open. Ledgers share those that are the same in them.
+/// An open failure.
+///
+/// Successive ledgers share the failures that did not change, through [`Arc`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenFailure {
-    /// The newest row.
+    /// The newest status record.
     pub row: Arc<StatusRecord>,
-    /// The last failing row, where the newest is not failing.
+    /// The last record with a failed status, if the newest record has another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Arc<StatusRecord>>,
-    /// When it was first seen, or the row's own time where that is earlier.
+    pub failing_row: Option<Arc<StatusRecord>>,
+    /// When the failure was first seen, or the update time of its status if that is earlier.
     pub failing_since: Timestamp,
-    /// When its status, code or message last changed.
+    /// When the status, error code or error message last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Timestamp>,
-    /// The run that saw it first.
+    /// The run that first saw the failure.
     pub first_run: RunId,
-    /// Whether another run saw it too.
+    /// Whether another run saw it failing too.
     pub seen_again: bool,
-    /// Since when its account has been absent from the pack, in every reading.
+    /// When the account was first proved absent from the pack; reset when it is seen again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_since: Option<Timestamp>,
-    /// Since when whole readings of a moving pack have found only settled members; of a pack
-    /// itself.
+    /// For a pack itself: when a full read first found every member account successful while the
+    /// status of the pack was in progress; reset when a later read contradicts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settled_since: Option<Timestamp>,
-    /// Which audiences were told, and when last.
+    pub successful_since: Option<Timestamp>,
+    /// The receivers that were notified of the failure, and when last.
     #[serde(serialize_with = "super::map_as_pairs::serialize_small")]
-    pub told: NotifiedAt,
+    pub notified: NotifiedAt,
 }
 
 impl OpenFailure {
-    /// Changes it in one ledger; where nothing changes, it stays shared.
+    /// Applies `change` to a shared failure. It stays shared with other ledgers if nothing changed.
     pub fn update<T>(this: &mut Arc<Self>, change: impl FnOnce(&mut Self) -> T) -> T {
-        let mut revised = Self::clone(this);
-        let result = change(&mut revised);
-        if revised != **this {
-            *this = Arc::new(revised);
+        let mut updated = Self::clone(this);
+        let result = change(&mut updated);
+        if updated != **this {
+            *this = Arc::new(updated);
         }
         result
     }
 
-    /// The row that says why it fails.
-    pub fn cause(&self) -> &Arc<StatusRecord> {
-        self.failed.as_ref().unwrap_or(&self.row)
+    /// Returns the newest record with a failed status, which has the cause of the failure.
+    pub fn failing_record(&self) -> &Arc<StatusRecord> {
+        self.failing_row.as_ref().unwrap_or(&self.row)
     }
 
-    /// Whether it is old enough, seen often enough and not ignored.
+    /// Returns whether receivers are to be notified of the failure at the time `at`: it is not
+    /// ignored, and it is old enough. The failure of a pack itself must also have been seen by two
+    /// runs.
     pub fn is_due(&self, key: &FailureKey, policy: &NotificationPolicy, at: Timestamp) -> bool {
         !policy.ignores(key)
             && at.duration_since(self.failing_since) >= policy.announce_after
@@ -213,96 +218,97 @@ impl OpenFailure {
     }
 }
 
-/// A failure that ended, kept until every audience that was told of it is told of its end.
+/// A failure that ended, kept until every receiver that was notified of it knows of the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResolvedFailure {
-    /// The proof.
-    pub how: Resolution,
-    /// The last failing row.
+    /// The evidence by which it ended.
+    pub resolution: Resolution,
+    /// The last record with a failed status.
     pub row: Arc<StatusRecord>,
-    /// Since when it had failed.
+    /// When the failure began.
     pub failing_since: Timestamp,
-    /// When it ended.
-    pub closed_at: Timestamp,
-    /// Whether an audience was told of the end. For that one a failure that comes back is another
-    /// failure.
+    /// When the failure ended.
+    pub resolved_at: Timestamp,
+    /// Whether a receiver was notified of the end. If so, a failure that recurs is a new failure
+    /// with a new start time.
     #[serde(default)]
-    pub told: bool,
-    /// The audiences that are still to be told, and when they were last told that it was failing.
+    pub end_notified: bool,
+    /// The receivers that are still to be notified of the end, and when each was last notified of
+    /// the failure.
     #[serde(serialize_with = "super::map_as_pairs::serialize_small")]
-    pub owed: NotifiedAt,
+    pub unnotified: NotifiedAt,
 }
 
-/// Something that was not read, or whose end an audience is still to be told.
+/// A gap, kept until every receiver that was notified of it knows of its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Why.
+    /// The error of the last run that encountered the gap.
     pub cause: ApiError,
-    /// Since when.
+    /// When the gap began.
     pub since: Timestamp,
-    /// The run that met it first.
+    /// The run that first encountered the gap.
     pub first_run: RunId,
-    /// Whether another run met it too.
-    pub met_again: bool,
-    /// How it ended.
+    /// Whether another run encountered it too.
+    pub seen_again: bool,
+    /// How the gap ended; `None` while it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<GapResolution>,
-    /// The audiences that were told of it, and not of its end.
-    pub told: BTreeSet<ReceiverId>,
+    /// The receivers that were notified of it and not yet of its end.
+    pub notified: BTreeSet<ReceiverId>,
 }
 
 /// How a gap ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapResolution {
-    /// It was read again.
+    /// The source or pack was read again.
     Read,
-    /// The pack is no longer there.
+    /// The pack no longer exists.
     PackRemoved,
-    /// The settings no longer cover it.
+    /// The source or pack is no longer in the scope of the settings.
     OutOfScope,
 }
 
-/// A source that had packs and lists none, or whose packs are back and an audience is still to be
-/// told so.
+/// A source that had packs and now lists none, kept until every receiver that was notified of it
+/// knows that the source lists packs again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmptySource {
-    /// How many packs were known there.
+    /// Number of packs that were known in the source.
     pub packs_before: usize,
-    /// When it was first seen without any.
+    /// When the source was first seen without packs.
     pub since: Timestamp,
-    /// Whether it lists packs again.
+    /// Whether the source lists packs again.
     #[serde(default)]
     pub ended: bool,
-    /// The audiences that were told of it, and not of its end.
-    pub told: BTreeSet<ReceiverId>,
+    /// The receivers that were notified of it and not yet of its end.
+    pub notified: BTreeSet<ReceiverId>,
 }
 
-/// What AWS Organizations said of an account.
+/// A cached response of AWS Organizations about an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CachedAccount {
-    /// When it was asked.
+    /// When AWS Organizations was called.
     pub at: Timestamp,
-    /// What it said; `None` is that there is no such account.
+    /// The account; `None` if the organization has no such account.
     pub account: Option<Account>,
 }
 
-/// How long a name is good for.
+/// Time after which a cached account is looked up again.
 const ACCOUNT_CACHE_TTL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl CachedAccount {
-    /// Whether it is not to be asked again yet.
+    /// Returns whether the entry can be used without another lookup.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) < ACCOUNT_CACHE_TTL
     }
 }
 
-/// How long a committed run id is known: Lambda tries an asynchronous invocation again for up to
-/// six hours.
+/// How long the id of a committed run is kept, so that a retry of its invocation is recognized.
+/// Lambda retries an asynchronous invocation for up to six hours.
 pub(crate) const RUN_ID_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 impl Ledger {
-    /// The ledger of a first run, whose numbers go on after `sequence`.
+    /// Returns an empty ledger whose next commit has the sequence number after `sequence`.
     pub fn with_sequence(sequence: u64) -> Self {
         Self {
             sequence,
@@ -310,7 +316,7 @@ impl Ledger {
         }
     }
 
-    /// The open failures of a pack: its own first, then its members'.
+    /// Returns the open failures of a pack: first the pack itself, then its member accounts.
     pub fn open_in(&self, pack: &PackKey) -> impl Iterator<Item = (&FailureKey, &OpenFailure)> {
         let open = self
             .open
@@ -319,64 +325,72 @@ impl Ledger {
         open.map(|(key, open)| (key, &**open))
     }
 
-    /// What is known of the account of a failure.
+    /// Returns the cached account of a failure, if the account is known.
     pub fn account(&self, key: &FailureKey) -> Option<&Account> {
-        self.names.get(key.account_id.as_ref()?)?.account.as_ref()
+        self.accounts
+            .get(key.account_id.as_ref()?)?
+            .account
+            .as_ref()
     }
 
-    /// The number of a configured audience.
+    /// Returns the number of the receiver of a topic.
     pub fn receiver_id(&self, topic: &TopicArn) -> Option<ReceiverId> {
-        self.audiences.get(topic).map(|receiver| receiver.id)
+        self.receivers.get(topic).map(|receiver| receiver.id)
     }
 
-    /// Makes every configured audience known; a new one starts with nothing told.
+    /// Adds a receiver for every topic that has none. A new receiver was notified of nothing.
     pub fn register_receivers<'a>(&mut self, topics: impl IntoIterator<Item = &'a TopicArn>) {
         for topic in topics {
-            if !self.audiences.contains_key(topic) {
-                let id = self.next_audience;
-                self.next_audience += 1;
-                self.audiences.insert(
+            if !self.receivers.contains_key(topic) {
+                let id = self.next_receiver_id;
+                self.next_receiver_id += 1;
+                self.receivers.insert(
                     topic.clone(),
                     Receiver {
                         id,
-                        digests: 0,
+                        digest_count: 0,
                         newly_watched: BTreeSet::new(),
-                        head: None,
+                        outgoing: None,
                     },
                 );
             }
         }
     }
 
-    /// Forgets the audiences that are no longer configured, and all that they were told.
-    pub fn forget_audiences_but(&mut self, topics: &[TopicArn]) {
-        self.audiences.retain(|topic, _| topics.contains(topic));
+    /// Removes the receivers that are not in `topics`, and all records of what they were notified
+    /// of.
+    pub fn retain_receivers(&mut self, topics: &[TopicArn]) {
+        self.receivers.retain(|topic, _| topics.contains(topic));
         let known: BTreeSet<ReceiverId> = self
-            .audiences
+            .receivers
             .values()
             .map(|receiver| receiver.id)
             .collect();
         for open in self.open.values_mut() {
-            OpenFailure::update(open, |open| open.told.retain(|id, _| known.contains(id)));
+            OpenFailure::update(open, |open| {
+                open.notified.retain(|id, _| known.contains(id));
+            });
         }
-        for closed in self.closed.values_mut() {
-            closed.owed.retain(|id, _| known.contains(id));
+        for resolved in self.resolved.values_mut() {
+            resolved.unnotified.retain(|id, _| known.contains(id));
         }
         for gap in self.gaps.values_mut() {
-            gap.told.retain(|id| known.contains(id));
+            gap.notified.retain(|id| known.contains(id));
         }
-        for emptied in self.emptied.values_mut() {
-            emptied.told.retain(|id| known.contains(id));
+        for empty_source in self.empty_sources.values_mut() {
+            empty_source.notified.retain(|id| known.contains(id));
         }
         self.prune_delivered();
     }
 
-    /// Drops endings that every audience knows of.
+    /// Removes ended failures, gaps and empty sources of whose end no receiver is still to be
+    /// notified.
     pub fn prune_delivered(&mut self) {
-        self.closed.retain(|_, closed| !closed.owed.is_empty());
+        self.resolved
+            .retain(|_, resolved| !resolved.unnotified.is_empty());
         self.gaps
-            .retain(|_, gap| gap.ended.is_none() || !gap.told.is_empty());
-        self.emptied
-            .retain(|_, emptied| !emptied.ended || !emptied.told.is_empty());
+            .retain(|_, gap| gap.ended.is_none() || !gap.notified.is_empty());
+        self.empty_sources
+            .retain(|_, empty_source| !empty_source.ended || !empty_source.notified.is_empty());
     }
 }

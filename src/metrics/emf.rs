@@ -1,6 +1,9 @@
-//! The line itself, as `metrique` writes it.
+//! The EMF record: the metrics of one invocation as one line of JSON, which `metrique` formats.
 
-#![expect(unused_qualifications, reason = "the macro writes them")]
+#![expect(
+    unused_qualifications,
+    reason = "the `metrics` macro generates qualified paths"
+)]
 
 use std::time::SystemTime;
 
@@ -15,23 +18,23 @@ use super::gauges::Gauges;
 use super::names::{DIMENSION, NAMESPACE};
 use super::run_metrics::RunMetrics;
 
-/// One invocation, as one line that ends.
-pub(super) fn write(
-    measures: &RunMetrics,
+/// Returns the metrics of one invocation as one line of JSON, with its newline.
+pub(super) fn to_json_line(
+    metrics: &RunMetrics,
     function: &str,
     level: &str,
     now: Timestamp,
 ) -> Result<String, String> {
     let mut format = Emf::builder(NAMESPACE.to_owned(), vec![vec![DIMENSION.to_owned()]]).build();
     let mut bytes = Vec::new();
-    let line = EmfRecord::of(measures, function, level, now);
+    let record = EmfRecord::of(metrics, function, level, now);
     format
-        .format(&RootEntry::new(line.close()), &mut bytes)
+        .format(&RootEntry::new(record.close()), &mut bytes)
         .map_err(|error| format!("{error:?}"))?;
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-/// The line. What is `None` is not in it.
+/// The EMF record. A field that is `None` is left out.
 #[metrics(rename_all = "PascalCase")]
 struct EmfRecord {
     #[metrics(timestamp)]
@@ -56,7 +59,7 @@ struct EmfRecord {
     #[metrics(unit = Second)]
     oldest_failure_age: Option<u64>,
     #[metrics(unit = Second)]
-    oldest_untold_age: Option<u64>,
+    oldest_undelivered_digest_age: Option<u64>,
     #[metrics(unit = Count)]
     config_calls: u64,
     #[metrics(unit = Count)]
@@ -65,7 +68,7 @@ struct EmfRecord {
     read_time: u64,
     #[metrics(unit = Millisecond)]
     run_time: u64,
-    /// Without a level and a time of its own a line of JSON is taken for `INFO` ([log-level
+    /// Lambda treats a JSON log line without `level` and `timestamp` as `INFO` ([log-level
     /// filtering](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
     #[metrics(name = "level")]
     level: String,
@@ -74,7 +77,7 @@ struct EmfRecord {
 }
 
 impl EmfRecord {
-    fn of(measures: &RunMetrics, function: &str, level: &str, now: Timestamp) -> Self {
+    fn of(metrics: &RunMetrics, function: &str, level: &str, now: Timestamp) -> Self {
         let RunMetrics {
             committed,
             complete,
@@ -84,7 +87,7 @@ impl EmfRecord {
             config_throttles,
             read_time,
             run_time,
-        } = measures;
+        } = metrics;
         let gauge = |value: fn(&Gauges) -> usize| gauges.as_ref().map(value).map(count);
         let age = |value: fn(&Gauges) -> SignedDuration| {
             gauges
@@ -104,7 +107,7 @@ impl EmfRecord {
             cleared: changes.map(|changes| count(changes.cleared)),
             gaps: gauge(|gauges| gauges.gaps),
             oldest_failure_age: age(|gauges| gauges.oldest_failure_age),
-            oldest_untold_age: age(|gauges| gauges.oldest_untold_age),
+            oldest_undelivered_digest_age: age(|gauges| gauges.oldest_undelivered_digest_age),
             config_calls: *config_calls,
             config_throttles: *config_throttles,
             read_time: milliseconds(*read_time),
@@ -119,6 +122,6 @@ fn count(number: usize) -> u64 {
     number.try_into().unwrap_or(u64::MAX)
 }
 
-fn milliseconds(time: SignedDuration) -> u64 {
-    time.as_millis().try_into().unwrap_or_default()
+fn milliseconds(duration: SignedDuration) -> u64 {
+    duration.as_millis().try_into().unwrap_or_default()
 }

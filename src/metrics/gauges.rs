@@ -1,30 +1,30 @@
-//! What the ledger says of everything that is watched, as numbers.
+//! Gauges of the ledger: counts and ages over everything that is watched.
 
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
 use crate::model::FailureKey;
 use jiff::{SignedDuration, Timestamp};
 
-/// What a ledger says of everything that is watched, whatever the run looked at. Ignored failures
-/// do not count.
+/// Counts and ages over everything in the ledger, regardless of the scope of the run. Ignored
+/// failures are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gauges {
-    /// Packs with an open failure.
+    /// Packs with at least one open failure.
     pub packs_failing: usize,
     /// Open failures of member accounts.
     pub accounts_failing: usize,
-    /// Open failures.
+    /// Open failures, of packs and of member accounts.
     pub failures_open: usize,
-    /// What was not read when it was last to be.
+    /// Open gaps.
     pub gaps: usize,
-    /// How long the oldest open failure has been failing.
+    /// Age of the oldest open failure.
     pub oldest_failure_age: SignedDuration,
-    /// How long a digest has been waiting for the digest topic to take it.
-    pub oldest_untold_age: SignedDuration,
+    /// Age of the outgoing digest of the digest topic; zero if there is none.
+    pub oldest_undelivered_digest_age: SignedDuration,
 }
 
 impl Gauges {
-    /// What `ledger` says at the time `now`.
+    /// Computes the gauges of `ledger` at `now`.
     pub fn of(ledger: &Ledger, plan: &RunPlan, now: Timestamp) -> Self {
         let age = |since: Timestamp| now.duration_since(since).max(SignedDuration::ZERO);
         let mut gauges = Self::default();
@@ -34,7 +34,7 @@ impl Gauges {
             .iter()
             .filter(|(key, _)| !plan.policy.ignores(key))
         {
-            // The failures of a pack are beside each other.
+            // Failures are ordered by pack, so a new pack starts where the key changes.
             if pack.replace(&key.pack) != Some(&key.pack) {
                 gauges.packs_failing += 1;
             }
@@ -47,12 +47,12 @@ impl Gauges {
             .values()
             .filter(|gap| gap.ended.is_none())
             .count();
-        let head = ledger
-            .audiences
+        let outgoing = ledger
+            .receivers
             .get(&plan.topic)
-            .and_then(|receiver| receiver.head.as_ref());
-        gauges.oldest_untold_age = head
-            .and_then(|head| head.made_at)
+            .and_then(|receiver| receiver.outgoing.as_ref());
+        gauges.oldest_undelivered_digest_age = outgoing
+            .and_then(|outgoing| outgoing.created_at)
             .map(age)
             .unwrap_or_default();
         gauges

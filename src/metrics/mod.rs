@@ -1,7 +1,6 @@
-//! What an invocation measured: the names and units of the metrics, and the one line of [embedded
-//! metric
-//! format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
-//! that CloudWatch makes them of. No call and no permission is needed for that.
+//! Metrics of an invocation, written as one log line in CloudWatch [embedded metric
+//! format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+//! CloudWatch extracts the metrics from the log, so they need no API call and no permission.
 
 mod emf;
 mod gauges;
@@ -13,7 +12,7 @@ use jiff::Timestamp;
 pub use names::{DIMENSION, METRICS, NAMESPACE};
 pub use run_metrics::{ChangeCounts, RunMetrics};
 
-/// Writes the metrics of every invocation.
+/// Writes one metrics record for each invocation.
 #[derive(Debug)]
 pub struct MetricsEmitter {
     function: String,
@@ -22,22 +21,22 @@ pub struct MetricsEmitter {
 }
 
 impl MetricsEmitter {
-    /// Metrics of the function that `lookup`, which answers like the environment, names. `write` is
-    /// given one line at a time.
+    /// Creates an emitter. `lookup` reads an environment variable (the name and log level of the
+    /// function), and `write` receives one line at a time.
     pub fn new(lookup: impl Fn(&str) -> Option<String>, write: fn(&str)) -> Self {
         let set = |name| lookup(name).filter(|value| !value.is_empty());
         Self {
             function: set("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| NAMESPACE.to_owned()),
-            // A line without a level counts as INFO, and Lambda drops what is below the function's
-            // level.
+            // Lambda drops lines below the function's log level, and treats a line without a level
+            // as INFO. A record at the function's own level is never dropped.
             level: set("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
             write,
         }
     }
 
-    /// Writes the line of one invocation, which ended at `now`.
-    pub fn emit(&self, measures: &RunMetrics, now: Timestamp) {
-        match emf::write(measures, &self.function, &self.level, now) {
+    /// Writes the metrics of one invocation that ended at `now`.
+    pub fn emit(&self, metrics: &RunMetrics, now: Timestamp) {
+        match emf::to_json_line(metrics, &self.function, &self.level, now) {
             Ok(line) => (self.write)(&line),
             Err(error) => tracing::warn!(error, "the metrics of this run could not be written"),
         }

@@ -1,12 +1,12 @@
-//! The names and units of the metrics.
+//! Names and units of the metrics.
 
-/// The namespace of the metrics.
+/// CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "packwatch";
 
-/// Their one dimension: the name of the function.
+/// The only dimension of the metrics; its value is the name of the function.
 pub const DIMENSION: &str = "FunctionName";
 
-/// Every metric, with its unit as CloudWatch writes it.
+/// Name and CloudWatch unit of every metric.
 pub const METRICS: [(&str, &str); 14] = [
     ("RunCommitted", "Count"),
     ("RunIncomplete", "Count"),
@@ -17,7 +17,7 @@ pub const METRICS: [(&str, &str); 14] = [
     ("Cleared", "Count"),
     ("Gaps", "Count"),
     ("OldestFailureAge", "Seconds"),
-    ("OldestUntoldAge", "Seconds"),
+    ("OldestUndeliveredDigestAge", "Seconds"),
     ("ConfigCalls", "Count"),
     ("ConfigThrottles", "Count"),
     ("ReadTime", "Milliseconds"),

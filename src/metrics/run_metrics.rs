@@ -1,35 +1,35 @@
-//! What one invocation measures.
+//! Measurements of one invocation.
 
 use super::gauges::Gauges;
 use jiff::SignedDuration;
 
-/// What one invocation measured, as far as it came. What it does not know it leaves out: a missing
-/// value is no zero.
+/// Measurements of one invocation, as far as it got. A value that is `None` is not emitted: unknown
+/// is not zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunMetrics {
-    /// Whether its run is stored.
+    /// Whether the run is committed, by this or an earlier execution.
     pub committed: bool,
-    /// Whether everything in scope was read, where that is recorded.
+    /// Whether everything in scope was read; `None` for a narrowed run.
     pub complete: Option<bool>,
-    /// What this run found to be due and not told, and what told and better, where it stored that.
+    /// Changes of this run; `None` unless this execution committed it.
     pub changes: Option<ChangeCounts>,
-    /// The ledger as it is stored.
+    /// Gauges of the stored ledger.
     pub gauges: Option<Gauges>,
-    /// Calls to AWS Config, retries not counted.
+    /// Calls to AWS Config, not counting retries.
     pub config_calls: u64,
     /// Attempts that AWS Config throttled.
     pub config_throttles: u64,
-    /// How long AWS Config was read.
+    /// Time spent reading AWS Config.
     pub read_time: SignedDuration,
-    /// How long the invocation took.
+    /// Duration of the invocation.
     pub run_time: SignedDuration,
 }
 
-/// The changes of a run, towards the digest topic.
+/// Number of changes that a run makes towards the digest topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeCounts {
-    /// Due and not told before.
+    /// Failures that became due and were not notified before.
     pub appeared: usize,
-    /// Told, and better now.
+    /// Notified failures that cleared.
     pub cleared: usize,
 }

@@ -1,16 +1,16 @@
-//! What AWS Organizations says of an account.
+//! Account: the name and state of an AWS account, as AWS Organizations reports them.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::AwsText;
 
-/// What AWS Organizations says of an account.
+/// The name and state of an AWS account, as AWS Organizations reports them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its name, as people gave it.
+    /// The account name, as the organization's administrator gave it.
     pub name: AwsText,
-    /// Its [state](https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html),
-    /// where it is not `ACTIVE`.
+    /// The [state](https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html)
+    /// of the account; `None` if it is `ACTIVE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<AwsText>,
 }

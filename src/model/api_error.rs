@@ -1,25 +1,25 @@
-//! Why something could not be read.
+//! API error: the failed AWS call behind a gap.
 
 use serde::{Deserialize, Serialize};
 
-/// Why something was not read.
+/// A failed call to AWS: the reason why a source or a pack was not read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ApiError {
-    /// The call that failed, by its name in the API.
+    /// API name of the call that failed.
     pub operation: String,
-    /// AWS's error code, or a word of ours where AWS said none, such as `RepeatedPageToken`,
-    /// `OutOfTime` or `NoAnswer`.
+    /// The AWS error code. If AWS returned none, a code of packwatch such as `RepeatedPageToken`,
+    /// `DeadlineExceeded` or `NoResponse`.
     pub code: String,
-    /// What was said, the whole chain of causes.
+    /// The error message with its whole chain of causes.
     pub message: String,
 }
 
 impl ApiError {
-    /// An answer without what was asked for.
+    /// Returns the error for a response that lacks the requested data.
     pub fn missing_field(operation: &str) -> Self {
         Self {
             operation: operation.to_owned(),
-            code: "UnreadableAnswer".to_owned(),
+            code: "MalformedResponse".to_owned(),
             message: "AWS Config answered without what was asked for".to_owned(),
         }
     }

@@ -1,11 +1,11 @@
-//! Globs on pack names.
+//! Pack globs: the patterns that include, exclude or narrow packs by name.
 
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 
 use super::ids::PackName;
 
-/// Globs on pack names: `*`, `?` and `[...]`.
+/// Globs on pack names, with `*`, `?` and `[...]`. A pack matches if any of them matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct PackGlobs(Vec<Pattern>);
@@ -13,8 +13,8 @@ pub struct PackGlobs(Vec<Pattern>);
 impl TryFrom<Vec<String>> for PackGlobs {
     type Error = String;
 
-    fn try_from(words: Vec<String>) -> Result<Self, String> {
-        Self::parse(words.iter().map(String::as_str))
+    fn try_from(globs: Vec<String>) -> Result<Self, String> {
+        Self::parse(globs.iter().map(String::as_str))
     }
 }
 
@@ -30,7 +30,7 @@ impl PackGlobs {
         Self(vec![Pattern::new("*").unwrap_or_default()])
     }
 
-    /// Reads globs, or names the one that is malformed and why.
+    /// Parses globs. The error names the first malformed glob and the reason.
     pub fn parse<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         globs
             .into_iter()
@@ -44,12 +44,12 @@ impl PackGlobs {
             .map(Self)
     }
 
-    /// Whether one of them matches.
+    /// Returns whether any glob matches the pack name.
     pub fn matches(&self, pack: &PackName) -> bool {
         self.0.iter().any(|glob| glob.matches(pack.as_str()))
     }
 
-    /// The globs as they were written.
+    /// Returns the globs as they were written.
     pub fn patterns(&self) -> Vec<String> {
         self.0.iter().map(|glob| glob.as_str().to_owned()).collect()
     }

@@ -1,15 +1,15 @@
-//! Identifiers and texts from AWS: strings with a meaning, interned.
+//! Identifiers and texts from AWS, each a distinct type over an interned string.
 
 use super::interned::interned_string;
 
 interned_string! {
-    /// The id of an AWS account: 12 digits, or the word `self` for a caller that could not be
-    /// identified yet.
+    /// The id of an AWS account: 12 digits, or `self` for the function's own account while STS has
+    /// never identified it.
     AccountId
 }
 
 interned_string! {
-    /// A region, such as `eu-west-1`.
+    /// An AWS region, such as `eu-west-1`.
     Region
 }
 
@@ -19,40 +19,42 @@ interned_string! {
 }
 
 interned_string! {
-    /// The ARN of an SNS topic: the name of an audience.
+    /// The ARN of an SNS topic, which identifies a receiver.
     TopicArn
 }
 
 interned_string! {
-    /// A status, word for word as AWS Config said it, known to this version or not.
+    /// A status exactly as AWS Config returned it. It may be one that this version does not know.
     Status
 }
 
 interned_string! {
-    /// What AWS says of something: an error's code or message, the member's own name of its pack,
-    /// the name of an account.
+    /// A text from AWS: an error code or message, the name of a pack inside a member account, or
+    /// the name or state of an account.
     AwsText
 }
 
 interned_string! {
-    /// The id of a run.
+    /// The id of a run, which is Lambda's request id.
     RunId
 }
 
 impl AccountId {
-    /// What stands for the function's own account while STS has never said which it is.
+    /// Returns the placeholder `self` for the function's own account while STS has never identified
+    /// it.
     pub fn unknown() -> Self {
         Self::from("self")
     }
 
-    /// Whether `text` has the form of an AWS account id.
+    /// Returns whether `text` has the form of an AWS account id.
     pub fn is_valid(text: &str) -> bool {
         text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 }
 
 impl TopicArn {
-    /// Whether the topic keeps order, which its name says to the letter.
+    /// Returns whether this is a FIFO topic. SNS requires the name of a FIFO topic to end in
+    /// `.fifo`, in lower case.
     pub fn is_fifo(&self) -> bool {
         self.as_str()
             .rsplit_once('.')

@@ -1,10 +1,13 @@
-//! Words: strings with a meaning, each kept once.
+//! Interner: equal strings share one allocation.
 //!
-//! The same few names, codes and messages come back in every row and in every entry of the ledger.
-//! No crate fits: those that keep words for good grow with a process that lives for weeks, and the
-//! others bring a concurrent map for this one thread.
+//! The same few names, codes and messages recur in every status record and in every entry of the
+//! ledger. No crate fits: interners that never drop a string grow without bound in a process that
+//! lives for weeks, and the others bring a concurrent map, which one thread does not need.
 
-#![expect(clippy::disallowed_types, reason = "nothing is taken out in its order")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "the iteration order of the set is never observed"
+)]
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -14,31 +17,33 @@ thread_local! {
     static INTERNER: RefCell<Interner> = RefCell::default();
 }
 
-/// The words that are in use, and some that were.
+/// The strings in use, and unused ones that are not dropped yet.
 #[derive(Default)]
 struct Interner {
-    words: HashSet<Arc<str>>,
-    /// So many words are kept before those that nobody uses any more are dropped.
+    strings: HashSet<Arc<str>>,
+    /// Number of strings at which the unused ones are dropped.
     limit: usize,
 }
 
-/// The word, as it is kept.
-pub(super) fn intern(word: &str) -> Arc<str> {
-    INTERNER.with_borrow_mut(|intern| {
-        if let Some(word) = intern.words.get(word) {
-            return Arc::clone(word);
+/// Returns the shared allocation of a string.
+pub(super) fn intern(text: &str) -> Arc<str> {
+    INTERNER.with_borrow_mut(|interner| {
+        if let Some(shared) = interner.strings.get(text) {
+            return Arc::clone(shared);
         }
-        if intern.words.len() >= intern.limit {
-            intern.words.retain(|word| Arc::strong_count(word) > 1);
-            intern.limit = 1024.max(2 * intern.words.len());
+        if interner.strings.len() >= interner.limit {
+            interner
+                .strings
+                .retain(|shared| Arc::strong_count(shared) > 1);
+            interner.limit = 1024.max(2 * interner.strings.len());
         }
-        let word: Arc<str> = word.into();
-        intern.words.insert(Arc::clone(&word));
-        word
+        let shared: Arc<str> = text.into();
+        interner.strings.insert(Arc::clone(&shared));
+        shared
     })
 }
 
-/// A string with a meaning, cheap to clone and ordered by its bytes.
+/// Defines a newtype over an interned string: cheap to clone, ordered by its bytes.
 macro_rules! interned_string {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
@@ -46,19 +51,19 @@ macro_rules! interned_string {
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            /// The word itself.
+            /// Returns the string.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
         impl From<&str> for $name {
-            fn from(word: &str) -> Self {
-                Self(super::interned::intern(word))
+            fn from(text: &str) -> Self {
+                Self(super::interned::intern(text))
             }
         }
         impl From<String> for $name {
-            fn from(word: String) -> Self {
-                Self::from(word.as_str())
+            fn from(text: String) -> Self {
+                Self::from(text.as_str())
             }
         }
         impl serde::Serialize for $name {
@@ -76,8 +81,8 @@ macro_rules! interned_string {
                         f.write_str("a string")
                     }
 
-                    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<$name, E> {
-                        Ok(word.into())
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        Ok(text.into())
                     }
                 }
                 deserializer.deserialize_str(InternedVisitor)
@@ -102,7 +107,7 @@ mod tests {
     use super::{INTERNER, intern};
 
     #[test]
-    fn equal_words_are_one_and_what_nobody_uses_is_dropped() {
+    fn interner_shares_equal_strings_and_drops_unused_ones() {
         let used: Vec<_> = (0..2_000)
             .map(|number| intern(&format!("used {number}")))
             .collect();
@@ -110,10 +115,10 @@ mod tests {
             intern(&format!("not used {number}"));
         }
         assert!(std::sync::Arc::ptr_eq(&used[7], &intern("used 7")));
-        let words = INTERNER.with_borrow(|intern| intern.words.len());
+        let count = INTERNER.with_borrow(|interner| interner.strings.len());
         assert!(
-            (2_000..=4_000).contains(&words),
-            "{words} are kept of the 2,000 in use"
+            (2_000..=4_000).contains(&count),
+            "{count} strings are kept while 2,000 are in use"
         );
     }
 }

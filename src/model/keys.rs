@@ -1,4 +1,6 @@
-//! Keys of the ledger: sources, packs, failures and gaps.
+//! Keys: the identities of sources, packs, failures and gaps.
+//!
+//! They key the maps of the ledger, and their order is the order of every list that is output.
 
 use std::fmt;
 
@@ -6,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, PackName, Region};
 
-/// One (caller, region) pair: AWS Config answers only for packs deployed from the calling account
-/// in the called region.
+/// One caller account in one region. AWS Config returns only packs that were deployed from the
+/// calling account in the called region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
-    /// The account whose packs are read.
+    /// The account that the packs were deployed from, and that they are read as.
     pub caller: AccountId,
-    /// The region that is called.
+    /// The region that the packs were deployed in.
     pub region: Region,
 }
 
@@ -22,29 +24,33 @@ impl fmt::Display for Source {
     }
 }
 
-/// A pack in its source. The same name in two sources is two packs.
+/// A pack in its source. Packs of the same name in two sources are different packs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PackKey {
-    /// Where the pack is deployed from.
+    /// The source that the pack is deployed from.
     #[serde(flatten)]
     pub source: Source,
-    /// Its name.
+    /// The name of the pack.
     pub pack: PackName,
 }
 
-/// The identity of a failure: one member account failing in one pack, or the pack itself. The
-/// member's own conformance pack name carries a random suffix and is no part of it.
+/// The identity of a failure: one member account in one pack, or the pack itself.
+///
+/// The name of the conformance pack inside the member account is not part of it, because it carries
+/// a random suffix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "FlatKey", into = "FlatKey")]
 pub struct FailureKey {
     /// The pack.
     pub pack: PackKey,
-    /// The member account; `None` is the pack itself.
+    /// The member account; `None` for the pack itself.
     pub account_id: Option<AccountId>,
 }
 
-/// A [`FailureKey`] as it is written: without levels. `serde(flatten)` would read each through a
-/// buffer of its parts, which takes most of the time that a large ledger takes.
+/// The serialized form of a [`FailureKey`], with all fields on one level.
+///
+/// `#[serde(flatten)]` would buffer the fields of every key, which took most of the time needed to
+/// parse a large ledger.
 #[derive(Serialize, Deserialize)]
 struct FlatKey {
     caller: AccountId,
@@ -89,7 +95,7 @@ impl From<FailureKey> for FlatKey {
 }
 
 impl FailureKey {
-    /// The failure of one member account in `pack`.
+    /// Returns the key for the failure of one member account in `pack`.
     pub fn member(pack: &PackKey, account: &AccountId) -> Self {
         Self {
             pack: pack.clone(),
@@ -97,7 +103,7 @@ impl FailureKey {
         }
     }
 
-    /// The failure of the pack itself.
+    /// Returns the key for the failure of the pack itself.
     pub fn pack_itself(pack: &PackKey) -> Self {
         Self {
             pack: pack.clone(),
@@ -105,24 +111,35 @@ impl FailureKey {
         }
     }
 
-    /// Whether this is the pack itself.
+    /// Returns the id of the failure in documents: `<caller>/<region>/<pack>/<account id>`, with
+    /// `-` in place of the account for the pack itself.
+    pub fn failure_id(&self) -> String {
+        let Self {
+            pack: PackKey { source, pack },
+            account_id,
+        } = self;
+        let account = account_id.as_ref().map_or("-", AccountId::as_str);
+        format!("{}/{}/{pack}/{account}", source.caller, source.region)
+    }
+
+    /// Returns whether this is the failure of the pack itself.
     pub fn is_pack(&self) -> bool {
         self.account_id.is_none()
     }
 }
 
-/// What should have been read and was not: a source, or one pack in it.
+/// The identity of a gap: a source that was not read, or one pack in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GapKey {
-    /// The source.
+    /// The source that was not read, or that contains the pack.
     #[serde(flatten)]
     pub source: Source,
-    /// The pack; `None` is the whole source.
+    /// The pack; `None` for the whole source.
     pub pack: Option<PackName>,
 }
 
 impl GapKey {
-    /// A source that was not read.
+    /// Returns the key for a source that was not read.
     pub fn source(source: &Source) -> Self {
         Self {
             source: source.clone(),
@@ -130,7 +147,7 @@ impl GapKey {
         }
     }
 
-    /// A pack that was not read.
+    /// Returns the key for a pack that was not read.
     pub fn pack(pack: &PackKey) -> Self {
         Self {
             source: pack.source.clone(),
@@ -138,7 +155,7 @@ impl GapKey {
         }
     }
 
-    /// The pack that was not read, if it is not the whole source.
+    /// Returns the pack that was not read, or `None` for a whole source.
     pub fn pack_key(&self) -> Option<PackKey> {
         Some(PackKey {
             source: self.source.clone(),

@@ -1,21 +1,23 @@
-//! A request to SNS, as the ledger keeps it and the topic gets it.
+//! SNS message: the publish request that the outbox stores and SNS receives.
+//!
+//! The stored request is complete, so a retry publishes identical content.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A request to SNS, word for word, so that it can be sent again as it was.
+/// A publish request to SNS, stored in full so that a retry sends the same request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnsMessage {
-    /// One line of ASCII, at most 99 characters.
+    /// The subject: one line of ASCII, at most 99 characters.
     pub subject: String,
-    /// The body.
+    /// The message body.
     pub body: String,
-    /// Whether the body holds a text for each protocol (`MessageStructure: json`).
+    /// Whether the body is a JSON object with a text per protocol (`MessageStructure: json`).
     pub message_structure_json: bool,
-    /// What filter policies match on.
+    /// Message attributes, which subscription filter policies match on.
     pub attributes: BTreeMap<String, Attribute>,
-    /// The deduplication id on a FIFO topic.
+    /// The deduplication id for a FIFO topic.
     pub deduplication_id: String,
 }
 
@@ -23,14 +25,14 @@ pub struct SnsMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Attribute {
-    /// A `Number`.
+    /// An attribute of the type `Number`.
     Number(usize),
-    /// A `String.Array`.
+    /// An attribute of the type `String.Array`.
     Strings(Vec<String>),
 }
 
 impl Attribute {
-    /// The SNS data type.
+    /// Returns the SNS data type.
     pub fn data_type(&self) -> &'static str {
         match self {
             Self::Number(_) => "Number",
@@ -38,15 +40,16 @@ impl Attribute {
         }
     }
 
-    /// The value as SNS takes it.
+    /// Returns the value in the format of SNS.
     pub fn value(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
-            Self::Strings(words) => serde_json::Value::from(words.clone()).to_string(),
+            Self::Strings(strings) => serde_json::Value::from(strings.clone()).to_string(),
         }
     }
 }
 
-/// [Message and attributes together](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)
-/// stay under this.
+/// Maximum size in bytes of an SNS message, its
+/// [attributes included](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). Messages of
+/// packwatch stay below it.
 pub const SIZE_LIMIT: usize = 262_144;

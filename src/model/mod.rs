@@ -1,5 +1,7 @@
-//! The nouns of the domain. Everything here is plain data with an order, so that whatever is made
-//! of it can be sorted, compared and replayed.
+//! Domain model: the data types that all other modules share.
+//!
+//! Everything here is plain data without I/O. Keys have a total order, so equal input produces
+//! equal output.
 
 mod account;
 mod api_error;

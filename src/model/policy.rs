@@ -1,4 +1,4 @@
-//! Which failures a receiver is notified of, and when.
+//! Notification policy: which failures a receiver is notified of, and when.
 
 use std::collections::BTreeSet;
 
@@ -7,26 +7,27 @@ use jiff::{SignedDuration, Timestamp};
 use super::ids::AccountId;
 use super::keys::FailureKey;
 
-/// Which failures are told.
+/// The settings that decide which failures a receiver is notified of, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationPolicy {
-    /// Member accounts whose failures are never told.
+    /// Member accounts whose failures are recorded but never notified.
     pub ignored_accounts: BTreeSet<AccountId>,
-    /// How old a failure is when it is told.
+    /// Minimum age at which a failure becomes due.
     pub announce_after: SignedDuration,
-    /// How long after it was last told an open failure is told again.
+    /// Time after the last notification at which an open failure is notified again; `None` disables
+    /// reminders.
     pub remind_after: Option<SignedDuration>,
 }
 
 impl NotificationPolicy {
-    /// Whether a failure is recorded but never notified.
+    /// Returns whether a failure is recorded but never notified.
     pub fn ignores(&self, key: &FailureKey) -> bool {
         key.account_id
             .as_ref()
             .is_some_and(|account| self.ignored_accounts.contains(account))
     }
 
-    /// Whether a failure that was last notified at `notified_at` is due for a reminder.
+    /// Returns whether a failure that was last notified at `notified_at` is due for a reminder.
     pub fn reminder_is_due(&self, notified_at: Timestamp, now: Timestamp) -> bool {
         self.remind_after
             .is_some_and(|after| now.duration_since(notified_at) >= after)

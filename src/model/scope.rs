@@ -1,4 +1,6 @@
-//! What a run looks at: what is outside says nothing and is not touched.
+//! Scope: the sources, packs and member accounts that a run covers.
+//!
+//! A run draws no conclusion about anything outside its scope, and changes nothing there.
 
 use std::collections::BTreeSet;
 
@@ -8,27 +10,28 @@ use super::globs::PackGlobs;
 use super::ids::AccountId;
 use super::keys::{FailureKey, GapKey, PackKey, Source};
 
-/// The sources, packs and member accounts of a run.
+/// The sources, packs and member accounts that a run covers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
-    /// The sources, those that could not be read included.
+    /// The sources, including those that could not be read.
     pub sources: BTreeSet<Source>,
-    /// Whether every source is known by its caller's account.
+    /// Whether the caller account of every source is known.
     pub identified: bool,
     /// Packs that the settings include.
     pub include: PackGlobs,
     /// Packs that the settings exclude.
     pub exclude: PackGlobs,
-    /// Packs that the request narrows to.
+    /// Packs that the event narrows the run to; `None` for all.
     pub packs: Option<PackGlobs>,
-    /// Member accounts that the request narrows to.
+    /// Member accounts that the event narrows the run to; `None` for all.
     pub accounts: Option<BTreeSet<AccountId>>,
-    /// Whether a request narrowed anything. Only a full run may say what is no longer watched.
+    /// Whether the event narrowed the run. Only a run that is not narrowed can determine what
+    /// has left the scope of the settings.
     pub narrowed: bool,
 }
 
 impl Scope {
-    /// Whether a pack is in it.
+    /// Returns whether a pack is in scope.
     pub fn covers_pack(&self, key: &PackKey) -> bool {
         self.sources.contains(&key.source)
             && self.include.matches(&key.pack)
@@ -39,18 +42,21 @@ impl Scope {
                 .is_none_or(|packs| packs.matches(&key.pack))
     }
 
-    /// Whether a failure is in it. A run narrowed to accounts cannot know whether a pack fails
-    /// without a failing member.
+    /// Returns whether a failure is in scope.
+    ///
+    /// The failure of a pack itself is out of scope if the run is narrowed to accounts: such a run
+    /// cannot know whether another member accounts for it.
     pub fn covers(&self, key: &FailureKey) -> bool {
         self.covers_pack(&key.pack) && self.covers_account(key.account_id.as_ref())
     }
 
-    /// Whether the run sees all packs of a source that are watched, and so whether there are none.
+    /// Returns whether the run covers all packs of a source that the settings cover, and so
+    /// can determine whether the source is empty.
     pub fn covers_source(&self, source: &Source) -> bool {
         self.sources.contains(source) && self.packs.is_none() && self.accounts.is_none()
     }
 
-    /// Whether a member account, or with `None` the pack itself, is in it.
+    /// Returns whether a member account, or with `None` the pack itself, is in scope.
     pub fn covers_account(&self, account: Option<&AccountId>) -> bool {
         match (&self.accounts, account) {
             (None, _) => true,
@@ -59,7 +65,7 @@ impl Scope {
         }
     }
 
-    /// Whether the run may meet this gap.
+    /// Returns whether a gap is in scope.
     pub fn covers_gap(&self, key: &GapKey) -> bool {
         match &key.pack {
             None => self.sources.contains(&key.source),
@@ -70,13 +76,18 @@ impl Scope {
         }
     }
 
-    /// Whether the run would have met this gap again, and so says that it has ended: a pack that is
-    /// read for a few accounts only is not read.
+    /// Returns whether the gap has ended if the run does not encounter it again.
+    ///
+    /// The gap of a pack cannot be closed by a run that is narrowed to accounts, because that run
+    /// does not read the whole pack.
     pub fn can_close_gap(&self, key: &GapKey) -> bool {
         self.covers_gap(key) && (key.pack.is_none() || self.accounts.is_none())
     }
 
-    /// Whether all that `other` looks at is in it too; in doubt, not.
+    /// Returns whether this scope covers everything in `other`.
+    ///
+    /// Globs are compared for equality only, so the result can be `false` for a scope that is in
+    /// fact contained.
     pub fn contains(&self, other: &Self) -> bool {
         self.sources.is_superset(&other.sources)
             && self.include == other.include
@@ -85,7 +96,7 @@ impl Scope {
             && match (&self.accounts, &other.accounts) {
                 (None, _) => true,
                 (Some(_), None) => false,
-                (Some(ours), Some(theirs)) => ours.is_superset(theirs),
+                (Some(accounts), Some(others)) => accounts.is_superset(others),
             }
     }
 }

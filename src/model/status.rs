@@ -1,34 +1,38 @@
-//! Statuses as AWS Config reports them, what they mean, and the evidence by which a failure clears.
+//! Status: the status of a pack or member account as AWS Config reports it, its kind, and the
+//! resolution by which a failure ends.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AwsText, Status};
 
-/// What a status says about the thing that has it.
+/// The kind of a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StatusKind {
-    /// Not there: `DELETE_SUCCESSFUL`, as good as no row.
+    /// `DELETE_SUCCESSFUL`: treated like a missing status record.
     Deleted,
-    /// Deployed as it should be.
+    /// `CREATE_SUCCESSFUL` or `UPDATE_SUCCESSFUL`: deployed.
     Successful,
-    /// On its way to something else; proves nothing.
+    /// A deployment or deletion is in progress. By itself it neither opens nor
+    /// clears a failure.
     InProgress,
-    /// Failing.
+    /// `CREATE_FAILED`, `UPDATE_FAILED` or `DELETE_FAILED`.
     Failed,
 }
 
 impl Status {
-    /// The standing of a status. A status that is not among the nine of the [API
+    /// Returns the kind of the status.
+    ///
+    /// A status that is not among the nine of the [API
     /// reference](https://docs.aws.amazon.com/config/latest/APIReference/API_OrganizationConformancePackStatus.html)
-    /// is read by its ending, and is moving where that says nothing.
+    /// is classified by its suffix, and counts as in progress if the suffix is unknown too.
     pub fn kind(&self) -> StatusKind {
-        let interned_string = self.as_str();
-        if interned_string == "DELETE_SUCCESSFUL" {
+        let status = self.as_str();
+        if status == "DELETE_SUCCESSFUL" {
             StatusKind::Deleted
-        } else if interned_string.ends_with("_FAILED") {
+        } else if status.ends_with("_FAILED") {
             StatusKind::Failed
-        } else if interned_string.ends_with("_SUCCESSFUL") {
+        } else if status.ends_with("_SUCCESSFUL") {
             StatusKind::Successful
         } else {
             StatusKind::InProgress
@@ -36,31 +40,32 @@ impl Status {
     }
 }
 
-/// Texts from AWS are cut to this many characters when read: AWS Config gives its strings no length
-/// limit.
+/// Maximum number of characters of a text from AWS. Longer texts are truncated when they are read,
+/// because AWS Config documents no length limit for its strings.
 pub const MAX_TEXT_CHARS: usize = 1024;
 
-/// What AWS Config says about a pack or about one member of it.
+/// The status that AWS Config reports for a pack or for one member account of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StatusRecord {
-    /// The status, word for word.
+    /// The status, exactly as AWS Config returned it.
     pub status: Status,
-    /// The error code, if one is given. There is no official list.
+    /// The error code, if there is one. AWS publishes no list of the codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<AwsText>,
-    /// The error message, if one is given, cut to [`MAX_TEXT_CHARS`].
+    /// The error message, if there is one, truncated to [`MAX_TEXT_CHARS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<AwsText>,
-    /// When AWS Config last changed the row.
+    /// When AWS Config last updated the status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_time: Option<Timestamp>,
-    /// The member's own name of the pack, with its random suffix; `None` for the pack's own row.
+    /// The name of the pack inside the member account, with its random suffix; `None` for the pack
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conformance_pack_name: Option<AwsText>,
 }
 
 impl StatusRecord {
-    /// A row that has nothing but a status.
+    /// Returns a record with a status and no other field.
     pub fn new(status: &str) -> Self {
         Self {
             status: status.into(),
@@ -71,12 +76,14 @@ impl StatusRecord {
         }
     }
 
-    /// What its status says.
+    /// Returns the kind of the status.
     pub fn kind(&self) -> StatusKind {
         self.status.kind()
     }
 
-    /// Whether both say the same about the failure. A new time or a new suffix alone is no change.
+    /// Returns whether both records have the same status, error code and error message.
+    ///
+    /// A different update time or name suffix alone is not a change of the failure.
     pub fn same_status_and_error(&self, other: &Self) -> bool {
         self.status == other.status
             && self.error_code == other.error_code
@@ -84,7 +91,7 @@ impl StatusRecord {
     }
 }
 
-/// Cuts a text from AWS to [`MAX_TEXT_CHARS`] characters.
+/// Truncates a text from AWS to [`MAX_TEXT_CHARS`] characters.
 pub fn truncate(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(end);
@@ -92,24 +99,26 @@ pub fn truncate(mut text: String) -> String {
     text
 }
 
-/// How a failure ended: the name of its proof.
+/// The evidence by which a failure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
-    /// A settled row was seen.
+    /// The status is successful.
     Recovered,
-    /// The account is no longer in a pack that is there.
+    /// The member account is no longer in the pack, and the pack still exists.
     AccountRemoved,
-    /// The pack is no longer there.
+    /// The pack no longer exists.
     PackRemoved,
-    /// The pack itself was a failure until its failing members were found; no clearing.
-    Explained,
-    /// The settings no longer cover it; no clearing.
+    /// The failure of the pack itself is attributed to a failing member account, which is a failure
+    /// of its own. Does not count as cleared.
+    Attributed,
+    /// The failure is no longer in the scope of the settings. Does not count as cleared.
     Unwatched,
 }
 
 impl Resolution {
-    /// Whether something got better. The others only end what an audience was told.
+    /// Returns whether the failure counts as cleared. The other resolutions only correct what a
+    /// receiver was notified of.
     pub fn is_clearing(self) -> bool {
         matches!(
             self,

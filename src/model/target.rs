@@ -1,16 +1,16 @@
-//! Targets: sources, and the identity that reads each.
+//! Source target: a source and the identity that reads it.
 
 use std::fmt;
 
 use super::ids::AccountId;
 use super::keys::Source;
 
-/// Whose packs are read.
+/// The identity that AWS Config is called as.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {
-    /// The function's own identity.
+    /// The execution role of the function.
     Own,
-    /// A role that is assumed.
+    /// An IAM role that the function assumes.
     Role(RoleArn),
 }
 
@@ -28,15 +28,15 @@ impl fmt::Display for Identity {
 pub struct RoleArn {
     /// The whole ARN.
     pub arn: String,
-    /// The account in it: the caller.
+    /// The account id in the ARN, which is the caller account of the source.
     pub account: AccountId,
 }
 
-/// A source and the caller it is read as.
+/// A source and the identity that reads it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceTarget {
     /// The source.
     pub source: Source,
-    /// Whose credentials reach it.
-    pub caller: Identity,
+    /// The identity whose credentials are used.
+    pub identity: Identity,
 }

@@ -1,32 +1,34 @@
-//! The numbers of a run, as the snapshot, the ledger, the digest and the answer give them.
+//! Run totals: the counts of a run, shared by the snapshot, the ledger, the digest and the
+//! response.
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers of a run. Ignored failures count only in `ignored` and, where they could not be
-/// read, in `unconfirmed`.
+/// The counts of a run.
+///
+/// Ignored failures count only in `ignored` and, if they could not be read, in `unconfirmed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunTotals {
-    /// Packs that are there.
+    /// Packs in scope that exist.
     pub packs: usize,
-    /// Packs with an open failure.
+    /// Packs in scope with an open failure.
     pub packs_failing: usize,
-    /// Packs whose own status is moving.
-    pub packs_moving: usize,
-    /// Open failures of member accounts.
+    /// Packs in scope whose own status is in progress.
+    pub packs_in_progress: usize,
+    /// Open failures of member accounts in scope.
     pub accounts_failing: usize,
-    /// Open failures in scope, unconfirmed ones included.
+    /// Open failures in scope, including unconfirmed ones.
     pub failures: usize,
-    /// Open failures that are never told.
+    /// Open failures in scope that are ignored.
     pub ignored: usize,
-    /// Due and not told to the digest topic before this run.
+    /// Failures that are due and that the digest topic was not notified of before this run.
     pub appeared: usize,
-    /// Told to the digest topic, and better now.
+    /// Failures that the digest topic was notified of and that are cleared.
     pub cleared: usize,
-    /// Open failures that could not be read.
+    /// Open failures in scope that could not be read.
     pub unconfirmed: usize,
-    /// What could not be read.
+    /// Gaps of this run.
     pub gaps: usize,
     /// Open failures, in scope or not.
-    pub open_all: usize,
+    pub open_total: usize,
 }

@@ -1,6 +1,6 @@
-//! Notifications: which digests are put into the outbox, and how each is worded.
+//! Notifications: puts digests into the outbox of each receiver, and renders them.
 
 pub mod digest;
-mod outbox;
+mod enqueue;
 
-pub use outbox::NotificationContext;
+pub use enqueue::NotificationContext;

@@ -1,4 +1,4 @@
-//! The members of a pack as the snapshot counts them, which depends on how far they were read.
+//! The member counts of a pack in the snapshot, which depend on how much of the pack was read.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,57 +7,58 @@ use crate::collect::{Coverage, PackObservation};
 use crate::ledger::LastFullScan;
 use crate::model::StatusKind;
 
-/// How a pack was read.
-pub(super) fn coverage_label(reading: &PackObservation) -> &'static str {
-    match reading.coverage {
-        Coverage::SinglePage | Coverage::AllPages => "whole",
-        Coverage::FailingOnly => "failing",
+/// Returns how much of a pack was read, as the snapshot spells it.
+pub(super) fn coverage_label(pack: &PackObservation) -> &'static str {
+    match pack.coverage {
+        Coverage::SinglePage | Coverage::AllPages => "full",
+        Coverage::FailingOnly => "failing_only",
         Coverage::Partial | Coverage::NotRead => "partial",
     }
 }
 
-/// How many members a pack has.
+/// Counts of a pack's members by status kind. `None` means that the count is unknown.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Members {
     pub total: Option<usize>,
-    pub failing: usize,
-    pub moving: Option<usize>,
-    pub settled: Option<usize>,
-    /// Where this run counted no more than the failing ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<CountedAt>,
+    pub failed: usize,
+    pub in_progress: Option<usize>,
+    pub successful: Option<usize>,
+    /// The end of the full read that counted the members; `None` before there is one.
+    pub as_of: Option<Timestamp>,
 }
 
-/// When the members were last counted; `None` before they ever were.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct CountedAt(pub Option<Timestamp>);
-
 impl Members {
-    pub(super) fn of(reading: &PackObservation, last: Option<LastFullScan>) -> Self {
-        let failing = reading.count(StatusKind::Failed);
-        let [moving, settled] =
-            [StatusKind::InProgress, StatusKind::Successful].map(|kind| reading.count(kind));
-        match reading.coverage {
+    /// Returns the counts of `pack`, the read of which ended at `read_at`. Failed members are those
+    /// of this run; a run that did not read the others takes their counts from the `last` full
+    /// read.
+    pub(super) fn of(
+        pack: &PackObservation,
+        last: Option<LastFullScan>,
+        read_at: Timestamp,
+    ) -> Self {
+        let count = |kind| pack.count(kind);
+        let failed = count(StatusKind::Failed);
+        match pack.coverage {
             Coverage::SinglePage | Coverage::AllPages => Self {
-                total: Some(reading.present()),
-                failing,
-                moving: Some(moving),
-                settled: Some(settled),
-                as_of: None,
+                total: Some(pack.present()),
+                failed,
+                in_progress: Some(count(StatusKind::InProgress)),
+                successful: Some(count(StatusKind::Successful)),
+                as_of: Some(read_at),
             },
             Coverage::FailingOnly => Self {
                 total: last.map(|last| last.total),
-                failing,
-                moving: last.map(|last| last.moving),
-                settled: last.map(|last| last.settled),
-                as_of: Some(CountedAt(last.map(|last| last.at))),
+                failed,
+                in_progress: last.map(|last| last.in_progress),
+                successful: last.map(|last| last.successful),
+                as_of: last.map(|last| last.at),
             },
             Coverage::Partial | Coverage::NotRead => Self {
                 total: None,
-                failing,
-                moving: None,
-                settled: None,
+                failed,
+                in_progress: None,
+                successful: None,
                 as_of: None,
             },
         }

@@ -1,4 +1,4 @@
-//! What a run leaves for readers: the snapshot in S3, its records, which the digest shares, and the
+//! The report of a run: the snapshot in S3, the records that it shares with the digest, and the
 //! response of the invocation.
 
 mod members;
@@ -8,7 +8,7 @@ mod response;
 mod snapshot;
 mod summary;
 
-pub use members::{CountedAt, Members};
+pub use members::Members;
 pub use peek::sequence_of;
 pub use records::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, GapRecord, GapState,

@@ -1,27 +1,27 @@
-//! The number of a stored snapshot, without reading all of it.
+//! Reads the sequence of a stored snapshot from its first bytes.
 
 use std::borrow::Cow;
 
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-/// `run.sequence` of a snapshot, of which the beginning is enough where that holds it; `None` where
-/// the bytes do not say.
+/// Returns `run.sequence` of a snapshot, or `None` if the bytes do not contain it. The first bytes
+/// of a snapshot are enough.
 pub fn sequence_of(snapshot: &[u8]) -> Option<u64> {
-    let mut found = None;
-    // What follows the number is not looked at: it may be cut off.
+    let mut sequence = None;
+    // The error is ignored: parsing stops after the number, and the rest may be truncated.
     let _ = PathVisitor {
         path: &["run", "sequence"],
-        found: &mut found,
+        sequence: &mut sequence,
     }
     .deserialize(&mut serde_json::Deserializer::from_slice(snapshot));
-    found
+    sequence
 }
 
-/// Follows a path of keys to a number, and stops there.
+/// Follows a path of object keys to a number, and stops there with an error.
 struct PathVisitor<'a> {
     path: &'a [&'static str],
-    found: &'a mut Option<u64>,
+    sequence: &'a mut Option<u64>,
 }
 
 impl<'de> DeserializeSeed<'de> for PathVisitor<'_> {
@@ -29,7 +29,7 @@ impl<'de> DeserializeSeed<'de> for PathVisitor<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         if self.path.is_empty() {
-            *self.found = Some(u64::deserialize(deserializer)?);
+            *self.sequence = Some(u64::deserialize(deserializer)?);
             return Ok(());
         }
         deserializer.deserialize_map(self)
@@ -51,12 +51,12 @@ impl<'de> Visitor<'de> for PathVisitor<'_> {
             if key == *next {
                 map.next_value_seed(PathVisitor {
                     path,
-                    found: self.found,
+                    sequence: self.sequence,
                 })?;
                 if path.is_empty() {
-                    // A number that is cut off would be another number.
+                    // The bytes may end within the number, which would then be wrong.
                     if map.next_key::<IgnoredAny>().is_err() {
-                        *self.found = None;
+                        *self.sequence = None;
                     }
                     return Err(A::Error::custom("no more is needed"));
                 }

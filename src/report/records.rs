@@ -1,50 +1,50 @@
-//! The records that the snapshot and the digest share: failures, their endings, gaps, and sources
-//! without packs.
+//! The records that the snapshot and the digest share: open and resolved failures, gaps, and
+//! sources that list no packs.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ledger::{GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
-use crate::model::NotificationPolicy;
 use crate::model::{
-    ApiError, AwsText, FailureKey, GapKey, Resolution, Source, Status, StatusRecord,
+    ApiError, AwsText, FailureKey, GapKey, NotificationPolicy, Resolution, Source, Status,
+    StatusRecord,
 };
 
-/// Where a failure stands towards the digest topic.
+/// State of an open failure towards a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationState {
-    /// Due and not told.
+    /// Due and not notified before.
     Appeared,
-    /// Open and told.
+    /// Notified and still open.
     Ongoing,
-    /// Open and not due.
+    /// Not due yet.
     Pending,
 }
 
-/// An open failure, as the digest lists it.
+/// An open failure in a digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureRecord {
-    /// Which failure.
-    #[serde(flatten)]
+    /// Key of the failure.
+    #[serde(flatten, serialize_with = "with_failure_id")]
     pub key: FailureKey,
-    /// What is known of it.
+    /// Details of the failure.
     #[serde(flatten)]
-    pub state: FailureDetails,
-    /// The row that says why it fails, where the newest is moving.
+    pub details: FailureDetails,
+    /// The status record that shows the failure. It is older than the details if the status is in
+    /// progress now.
     #[serde(skip)]
     pub cause: StatusRecord,
 }
 
-/// What is known of an open failure.
+/// Details of an open failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
-    reason = "the fields are those of the document, and mean what the ledger's mean"
+    reason = "the fields mirror the snapshot schema and those of the ledger"
 )]
 pub struct FailureDetails {
     pub account_name: Option<AwsText>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub account_state: Option<AwsText>,
     pub conformance_pack_name: Option<AwsText>,
     pub status: Status,
@@ -58,7 +58,7 @@ pub struct FailureDetails {
 }
 
 impl FailureDetails {
-    /// The state of `open`, towards `receiver`.
+    /// Returns the details of `open` and its state towards `receiver` at `at`.
     pub fn of(
         ledger: &Ledger,
         key: &FailureKey,
@@ -67,20 +67,20 @@ impl FailureDetails {
         receiver: Option<ReceiverId>,
         at: Timestamp,
     ) -> Self {
-        let row = &open.row;
+        let record = &open.row;
         let account = ledger.account(key);
-        let told = receiver.is_some_and(|receiver| open.told.contains_key(&receiver));
+        let notified = receiver.is_some_and(|receiver| open.notified.contains_key(&receiver));
         Self {
             account_name: account.map(|account| account.name.clone()),
             account_state: account.and_then(|account| account.state.clone()),
-            conformance_pack_name: row.conformance_pack_name.clone(),
-            status: row.status.clone(),
-            error_code: row.error_code.clone(),
-            error_message: row.error_message.clone(),
-            last_update_time: row.last_update_time,
+            conformance_pack_name: record.conformance_pack_name.clone(),
+            status: record.status.clone(),
+            error_code: record.error_code.clone(),
+            error_message: record.error_message.clone(),
+            last_update_time: record.last_update_time,
             failing_since: open.failing_since,
             changed_at: open.changed_at,
-            change: match (told, open.is_due(key, policy, at)) {
+            change: match (notified, open.is_due(key, policy, at)) {
                 (true, _) => NotificationState::Ongoing,
                 (false, true) => NotificationState::Appeared,
                 (false, false) => NotificationState::Pending,
@@ -90,47 +90,47 @@ impl FailureDetails {
     }
 }
 
-/// A failure that ended.
+/// A resolved failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
-    reason = "the fields are those of the document, and mean what the ledger's mean"
+    reason = "the fields mirror the snapshot schema and those of the ledger"
 )]
 pub struct ResolvedRecord {
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "with_failure_id")]
     pub key: FailureKey,
     pub account_name: Option<AwsText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_state: Option<AwsText>,
-    pub how: Resolution,
-    pub status_was: Status,
-    pub error_code_was: Option<AwsText>,
+    pub resolution: Resolution,
+    pub last_status: Status,
+    pub last_error_code: Option<AwsText>,
     pub failing_since: Timestamp,
     pub cleared_at: Timestamp,
 }
 
 impl ResolvedRecord {
-    /// The record of `closed`.
-    pub fn of(ledger: &Ledger, key: &FailureKey, closed: &ResolvedFailure) -> Self {
+    /// Returns the record of `resolved`.
+    pub fn of(ledger: &Ledger, key: &FailureKey, resolved: &ResolvedFailure) -> Self {
         let account = ledger.account(key);
         Self {
             key: key.clone(),
             account_name: account.map(|account| account.name.clone()),
             account_state: account.and_then(|account| account.state.clone()),
-            how: closed.how,
-            status_was: closed.row.status.clone(),
-            error_code_was: closed.row.error_code.clone(),
-            failing_since: closed.failing_since,
-            cleared_at: closed.closed_at,
+            resolution: resolved.resolution,
+            last_status: resolved.row.status.clone(),
+            last_error_code: resolved.row.error_code.clone(),
+            failing_since: resolved.failing_since,
+            cleared_at: resolved.resolved_at,
         }
     }
 }
 
-/// Something that was not read.
+/// A gap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
-    reason = "the fields are those of the document, and mean what the ledger's mean"
+    reason = "the fields mirror the snapshot schema and those of the ledger"
 )]
 pub struct GapRecord {
     #[serde(flatten)]
@@ -139,28 +139,30 @@ pub struct GapRecord {
     pub cause: ApiError,
     pub since: Timestamp,
     pub state: GapState,
-    /// How it ended, for the text.
+    /// How the gap ended, for the text; `None` while it is open.
     #[serde(skip)]
     pub end: Option<GapResolution>,
 }
 
-/// Where a gap stands.
+/// State of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapState {
-    /// Met for the first time.
+    /// Seen in this run for the first time.
     Began,
-    /// Met by another run before.
-    Persisting,
-    /// Read again, gone, or no longer watched.
+    /// Seen in an earlier run as well.
+    Lasting,
+    /// Ended: the source or pack was read again, or the pack was removed.
     Ended,
+    /// Ended because it is out of the scope of the settings.
+    Unwatched,
 }
 
-/// A source that had packs and lists none, or lists some again.
+/// A source that lists no packs any more, or lists packs again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
-    reason = "the fields are those of the document, and mean what the ledger's mean"
+    reason = "the fields mirror the snapshot schema and those of the ledger"
 )]
 pub struct EmptySourceRecord {
     #[serde(flatten)]
@@ -170,12 +172,28 @@ pub struct EmptySourceRecord {
     pub state: EmptySourceState,
 }
 
-/// Where a source without packs stands.
+/// State of a source that lists no packs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptySourceState {
-    /// It lists no packs any more.
+    /// The source lists no packs any more.
     Began,
-    /// It lists packs again.
+    /// The source lists packs again.
     Ended,
+}
+
+/// Serializes a key with its `failure_id`. The id is computed here and not stored in the record, to
+/// save memory: a digest can hold tens of thousands of records.
+pub(super) fn with_failure_id<S: Serializer>(
+    key: &FailureKey,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct WithId<'a> {
+        failure_id: String,
+        #[serde(flatten)]
+        key: &'a FailureKey,
+    }
+    let failure_id = key.failure_id();
+    WithId { failure_id, key }.serialize(serializer)
 }

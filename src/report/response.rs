@@ -1,73 +1,75 @@
-//! The answer of an invocation.
+//! The response of an invocation.
 
 use serde::Serialize;
 
 use crate::model::RunTotals;
 
-/// What the caller gets.
+/// Response of an invocation, returned to the caller as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunResponse {
     /// The id of the run.
     pub run_id: String,
-    /// The number of the commit.
+    /// Sequence of the ledger.
     pub sequence: u64,
-    /// What became of the run.
+    /// Outcome of the run.
     pub outcome: Outcome,
     /// Whether everything in scope was read.
     pub complete: bool,
-    /// The `s3://` address of the committed snapshot.
+    /// The `s3://` address of the committed snapshot; `None` if there is none, as in a dry run.
     pub snapshot: Option<String>,
-    /// The numbers of the run.
+    /// Totals of the run.
     pub totals: RunTotals,
-    /// What became of the digest, towards the digest topic.
+    /// The digest for the digest topic.
     pub digest: DigestSummary,
-    /// Calls to AWS Config, retries not counted.
+    /// Calls to AWS Config, not counting retries.
     pub config_calls: u64,
 }
 
-/// What became of a run.
+/// Outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is stored.
+    /// The run is committed.
     Committed,
-    /// It had been stored by an earlier execution; only what was left was sent.
+    /// An earlier execution committed the run. This one sent the digests that were left in the
+    /// outbox.
     Resumed,
-    /// A reading that ended after this one began was stored first; nothing was told.
+    /// Another run, whose read ended after the read of this run began, was committed first. Nothing
+    /// was notified.
     Superseded,
-    /// Nothing was written.
+    /// Dry run: nothing was written or published.
     DryRun,
 }
 
-/// What became of the digest.
+/// The digest for the digest topic, without its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DigestSummary {
-    /// In a word.
+    /// Delivery status.
     pub status: DigestStatus,
-    /// Its id.
+    /// Id of the digest, if there is one.
     pub id: Option<String>,
-    /// Its subject.
+    /// Subject of the digest, if there is one.
     pub subject: Option<String>,
-    /// Its text, in a dry run.
+    /// Text of the digest, in a dry run only.
     pub text: Option<String>,
 }
 
-/// What became of the digest, in a word.
+/// Delivery status of the digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DigestStatus {
-    /// It was sent.
+    /// The digest was published.
     Published,
-    /// Another execution is sending an earlier one.
+    /// A digest is in the outbox, leased to another execution.
     Waiting,
-    /// There was nothing to tell.
+    /// There is no digest.
     None,
-    /// It would be sent.
+    /// Dry run: the digest was not published.
     DryRun,
 }
 
 impl DigestSummary {
-    /// A digest that says no more than its status.
+    /// Returns a summary with a status only.
     pub fn with_status(status: DigestStatus) -> Self {
         Self {
             status,

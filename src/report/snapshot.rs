@@ -1,27 +1,28 @@
-//! The snapshot: the document of one run in S3, and the records that the digest shares with it.
-//!
-//! One line of compact JSON, so that a folder of snapshots reads as a table.
+//! The snapshot: the document of one run in S3. It is one line of compact JSON, so that query
+//! engines can read a prefix of snapshots as a table.
 
 use super::members::{self, Members};
 use super::records::{
     EmptySourceRecord, FailureDetails, GapRecord, GapState, NotificationState, ResolvedRecord,
+    with_failure_id,
 };
 use super::summary::{RunFindings, empty_source_records};
 use crate::collect::PackObservation;
+use crate::input::plan::TriggerKind;
 use crate::ledger::{OutgoingDigest, estimated_size};
-use crate::model::RunTotals;
-use crate::model::Scope;
-use crate::model::{AccountId, AwsText, FailureKey, PackKey, Region, Status, StatusRecord};
+use crate::model::{
+    AccountId, AwsText, FailureKey, PackKey, Region, RunTotals, Scope, Status, StatusRecord,
+};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 
-/// The schema of the snapshot and of the digest's JSON.
+/// Schema version of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The document.
+/// The snapshot document.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Snapshot<'a> {
     pub schema_version: u32,
     pub run: RunRecord<'a>,
@@ -31,19 +32,19 @@ pub struct Snapshot<'a> {
     pub unwatched: Vec<ResolvedRecord>,
     pub unconfirmed: Vec<Unconfirmed>,
     pub gaps: Vec<GapRecord>,
-    pub emptied: Vec<EmptySourceRecord>,
+    pub empty_sources: Vec<EmptySourceRecord>,
     pub digest: Option<DigestRef>,
 }
 
-/// The run block: what two runs with equal input may differ in.
+/// The run block of the snapshot. Only this block differs between two runs with equal input.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct RunRecord<'a> {
     pub id: &'a str,
     pub sequence: u64,
     pub previous: Option<&'a str>,
     pub outcome: &'a str,
-    pub trigger: &'a str,
+    pub trigger: TriggerKind,
     pub scheduled_at: Option<Timestamp>,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
@@ -52,9 +53,9 @@ pub struct RunRecord<'a> {
     pub config_calls: u64,
 }
 
-/// What the run looked at.
+/// The scope of the run.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct RunScope {
     pub packs: Vec<String>,
     pub excluded_packs: Vec<String>,
@@ -83,8 +84,8 @@ impl RunScope {
     }
 }
 
-/// The packs that are there, each made when it is written: all their members at once can be a
-/// hundred thousand.
+/// The packs in scope. Each record is built when it is serialized, to save memory: the packs can
+/// have a hundred thousand members.
 #[derive(Debug)]
 pub struct PackRecords<'a>(&'a RunFindings<'a>);
 
@@ -95,14 +96,14 @@ impl Serialize for PackRecords<'_> {
             .observation
             .packs
             .iter()
-            .filter(|(pack, _)| self.0.scope.covers_pack(pack));
-        serializer.collect_seq(packs.map(|(pack, reading)| self.0.pack(pack, reading)))
+            .filter(|(key, _)| self.0.scope.covers_pack(key));
+        serializer.collect_seq(packs.map(|(key, pack)| self.0.pack_record(key, pack)))
     }
 }
 
-/// A pack that is there.
+/// A pack that exists.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct PackRecord {
     #[serde(flatten)]
     pub key: PackKey,
@@ -112,49 +113,50 @@ pub struct PackRecord {
     pub last_update_time: Option<Timestamp>,
     pub failing_since: Option<Timestamp>,
     pub change: Option<NotificationState>,
-    pub reading: &'static str,
+    pub coverage: &'static str,
     pub members: Members,
     pub failing_accounts: Vec<FailingAccount>,
 }
 
 /// An open failure of a member account, inside its pack.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct FailingAccount {
+    pub failure_id: String,
     pub account_id: AccountId,
     #[serde(flatten)]
-    pub state: FailureDetails,
+    pub details: FailureDetails,
 }
 
-/// An open failure that could not be read.
+/// An open failure under a gap.
 #[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Unconfirmed {
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "with_failure_id")]
     pub key: FailureKey,
     pub failing_since: Timestamp,
 }
 
-/// The digest that the commit of this snapshot sends.
+/// Id and subject of the digest that the commit of this snapshot puts into the outbox.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the document")]
+#[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct DigestRef {
     pub id: String,
     pub subject: String,
 }
 
 impl From<&OutgoingDigest> for DigestRef {
-    fn from(head: &OutgoingDigest) -> Self {
+    fn from(outgoing: &OutgoingDigest) -> Self {
         Self {
-            id: head.id.clone(),
-            subject: head.message.subject.clone(),
+            id: outgoing.id.clone(),
+            subject: outgoing.message.subject.clone(),
         }
     }
 }
 
 impl RunFindings<'_> {
-    /// The document, as bytes. The names are those of the last committed snapshot and of the
-    /// digest, if there is one.
+    /// Serializes the snapshot. `previous` is the key of the last committed snapshot, `digest` the
+    /// new digest for the digest topic.
     pub fn snapshot(
         &self,
         sequence: u64,
@@ -170,9 +172,9 @@ impl RunFindings<'_> {
             changes,
         } = *self;
         let ledger = &evaluation.ledger;
-        let closed = |keys: &BTreeSet<FailureKey>| {
+        let resolved = |keys: &BTreeSet<FailureKey>| {
             keys.iter()
-                .filter_map(|key| Some(ResolvedRecord::of(ledger, key, ledger.closed.get(key)?)))
+                .filter_map(|key| Some(ResolvedRecord::of(ledger, key, ledger.resolved.get(key)?)))
                 .collect()
         };
         let document = Snapshot {
@@ -192,8 +194,8 @@ impl RunFindings<'_> {
             },
             totals: self.totals(),
             packs: PackRecords(self),
-            cleared: closed(&changes.cleared),
-            unwatched: closed(&changes.unwatched),
+            cleared: resolved(&changes.cleared),
+            unwatched: resolved(&changes.unwatched),
             unconfirmed: evaluation
                 .unconfirmed
                 .iter()
@@ -207,32 +209,33 @@ impl RunFindings<'_> {
             gaps: evaluation
                 .gaps
                 .iter()
-                .map(|(key, cause, since, met_before)| GapRecord {
+                .map(|(key, cause, since, seen_before)| GapRecord {
                     key: key.clone(),
                     cause: cause.clone(),
                     since: *since,
-                    state: if *met_before {
-                        GapState::Persisting
+                    state: if *seen_before {
+                        GapState::Lasting
                     } else {
                         GapState::Began
                     },
                     end: None,
                 })
                 .collect(),
-            emptied: empty_source_records(ledger, changes),
+            empty_sources: empty_source_records(ledger, changes),
             digest,
         };
-        let mut bytes = Vec::with_capacity(estimated_size(ledger.open.len() + ledger.closed.len()));
+        let mut bytes =
+            Vec::with_capacity(estimated_size(ledger.open.len() + ledger.resolved.len()));
         serde_json::to_writer(&mut bytes, &document)?;
         Ok(bytes)
     }
 
-    fn pack(&self, pack: &PackKey, reading: &PackObservation) -> PackRecord {
+    fn pack_record(&self, key: &PackKey, pack: &PackObservation) -> PackRecord {
         let ledger = &self.evaluation.ledger;
         let receiver = ledger.receiver_id(&self.plan.topic);
         let at = self.observation.ended_at;
         let open = ledger
-            .open_in(pack)
+            .open_in(key)
             .filter(|(key, _)| self.scope.covers(key));
         let mut states = open
             .map(|(key, open)| {
@@ -242,7 +245,7 @@ impl RunFindings<'_> {
                 )
             })
             .peekable();
-        let itself = states
+        let pack_failure = states
             .next_if(|(key, _)| key.is_pack())
             .map(|(_, state)| state);
         let StatusRecord {
@@ -251,23 +254,27 @@ impl RunFindings<'_> {
             error_message,
             last_update_time,
             conformance_pack_name: _,
-        } = StatusRecord::clone(&reading.row);
-        let last = ledger.packs.get(pack).and_then(|hint| hint.large?.whole);
+        } = StatusRecord::clone(&pack.row);
+        let last = ledger
+            .pack_hints
+            .get(key)
+            .and_then(|hint| hint.large?.last_full_scan);
         PackRecord {
-            key: pack.clone(),
+            key: key.clone(),
             status,
             error_code,
             error_message,
             last_update_time,
-            failing_since: itself.as_ref().map(|state| state.failing_since),
-            change: itself.as_ref().map(|state| state.change),
-            reading: members::coverage_label(reading),
-            members: Members::of(reading, last),
+            failing_since: pack_failure.as_ref().map(|state| state.failing_since),
+            change: pack_failure.as_ref().map(|state| state.change),
+            coverage: members::coverage_label(pack),
+            members: Members::of(pack, last, at),
             failing_accounts: states
-                .filter_map(|(key, state)| {
+                .filter_map(|(key, details)| {
                     Some(FailingAccount {
+                        failure_id: key.failure_id(),
                         account_id: key.account_id.clone()?,
-                        state,
+                        details,
                     })
                 })
                 .collect(),

@@ -1,44 +1,41 @@
-//! What a run found, and its totals.
+//! The findings of a run, and the totals computed from them.
 
 use super::records::{EmptySourceRecord, EmptySourceState};
 use crate::collect::Observation;
 use crate::evaluate::Evaluation;
 use crate::input::plan::RunPlan;
-use crate::ledger::PendingChanges;
-use crate::ledger::{EmptySource, Ledger};
-use crate::model::RunTotals;
-use crate::model::Scope;
-use crate::model::{FailureKey, PackName, Source, StatusKind};
+use crate::ledger::{EmptySource, Ledger, PendingChanges};
+use crate::model::{FailureKey, PackName, RunTotals, Scope, Source, StatusKind};
 use std::collections::BTreeSet;
 
-/// All that a run found out, before it is told to anybody.
+/// The findings of a run, before they are committed.
 #[derive(Debug, Clone, Copy)]
 pub struct RunFindings<'a> {
-    /// The run.
+    /// The plan of the run.
     pub plan: &'a RunPlan,
-    /// What it looked at.
+    /// The scope of the run.
     pub scope: &'a Scope,
-    /// What it saw.
+    /// The observation.
     pub observation: &'a Observation,
-    /// What that changed.
+    /// The evaluation of the observation.
     pub evaluation: &'a Evaluation,
-    /// What the digest topic is to be told.
+    /// The pending changes of the digest topic.
     pub changes: &'a PendingChanges,
 }
 
-/// How many of a difference's endings got better.
+/// Returns how many of the resolved failures in `changes` count as cleared.
 pub(crate) fn count_cleared(ledger: &Ledger, changes: &PendingChanges) -> usize {
-    let better = |key: &&FailureKey| {
+    let is_cleared = |key: &&FailureKey| {
         ledger
-            .closed
+            .resolved
             .get(*key)
-            .is_some_and(|closed| closed.how.is_clearing())
+            .is_some_and(|resolved| resolved.resolution.is_clearing())
     };
-    changes.cleared.iter().filter(better).count()
+    changes.cleared.iter().filter(is_cleared).count()
 }
 
-/// The sources of a difference that list no packs any more, or some again, in the order of the
-/// sources.
+/// Returns the records of the sources in `changes` that list no packs any more or list packs again,
+/// ordered by source.
 pub(crate) fn empty_source_records(
     ledger: &Ledger,
     changes: &PendingChanges,
@@ -48,8 +45,8 @@ pub(crate) fn empty_source_records(
             packs_before,
             since,
             ended,
-            told: _,
-        } = *ledger.emptied.get(source)?;
+            notified: _,
+        } = *ledger.empty_sources.get(source)?;
         let state = if ended {
             EmptySourceState::Ended
         } else {
@@ -62,13 +59,13 @@ pub(crate) fn empty_source_records(
             state,
         })
     };
-    (&changes.emptied | &changes.repopulated)
+    (&changes.empty_sources | &changes.repopulated)
         .iter()
         .filter_map(record)
         .collect()
 }
 
-/// How many packs these failures are in.
+/// Returns the number of packs that the failures are in.
 pub(crate) fn count_packs<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> usize {
     failures
         .into_iter()
@@ -77,7 +74,7 @@ pub(crate) fn count_packs<'a>(failures: impl IntoIterator<Item = &'a FailureKey>
         .len()
 }
 
-/// The names of the packs that these failures are in.
+/// Returns the names of the packs that the failures are in.
 pub(crate) fn pack_names<'a>(
     failures: impl IntoIterator<Item = &'a FailureKey>,
 ) -> BTreeSet<&'a PackName> {
@@ -85,22 +82,22 @@ pub(crate) fn pack_names<'a>(
 }
 
 impl RunFindings<'_> {
-    /// Whether everything in scope was read.
+    /// Returns whether everything in scope was read.
     pub fn is_complete(&self) -> bool {
         self.observation.gaps.is_empty()
     }
 
-    /// The numbers of the run.
+    /// Computes the totals of the run.
     pub fn totals(&self) -> RunTotals {
         let ledger = &self.evaluation.ledger;
         let policy = &self.plan.policy;
-        let told_of = |key: &&FailureKey| !policy.ignores(key);
+        let not_ignored = |key: &&FailureKey| !policy.ignores(key);
         let open: Vec<&FailureKey> = ledger
             .open
             .keys()
             .filter(|key| self.scope.covers(key))
             .collect();
-        let failing: Vec<&FailureKey> = open.iter().copied().filter(told_of).collect();
+        let failing: Vec<&FailureKey> = open.iter().copied().filter(not_ignored).collect();
         let packs = || {
             self.observation
                 .packs
@@ -110,8 +107,8 @@ impl RunFindings<'_> {
         RunTotals {
             packs: packs().count(),
             packs_failing: count_packs(failing.iter().copied()),
-            packs_moving: packs()
-                .filter(|(_, reading)| reading.row.kind() == StatusKind::InProgress)
+            packs_in_progress: packs()
+                .filter(|(_, pack)| pack.row.kind() == StatusKind::InProgress)
                 .count(),
             accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
             failures: failing.len(),
@@ -120,7 +117,7 @@ impl RunFindings<'_> {
             cleared: count_cleared(ledger, self.changes),
             unconfirmed: self.evaluation.unconfirmed.len(),
             gaps: self.evaluation.gaps.len(),
-            open_all: ledger.open.keys().filter(told_of).count(),
+            open_total: ledger.open.keys().filter(not_ignored).count(),
         }
     }
 }

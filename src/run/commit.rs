@@ -1,5 +1,5 @@
-//! The commit: the snapshot first, then the ledger over the version that was read. Whoever loses
-//! the race compares again.
+//! The commit: stores the snapshot, then the ledger by compare-and-swap against the version that
+//! was loaded. After a conflict the run evaluates its observation again, over the newer ledger.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,22 @@ use crate::ledger::{LastCommit, LastRead, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
 use crate::model::RunTotals;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore, PutError, PutMode};
-use crate::report::{DigestRef, RunFindings};
-use crate::report::{Outcome, RunResponse};
+use crate::report::{DigestRef, Outcome, RunFindings, RunResponse};
 
-/// What became of one attempt.
+/// Result of one commit attempt.
 pub(super) enum CommitOutcome {
-    /// It is committed: the ledger as it is now.
+    /// The commit is stored. Holds the ledger as it is now.
     Committed(Box<(PendingCommit, StoredLedger)>),
-    /// Another writer was first, or nobody knows.
+    /// Another writer changed the ledger first, or the write was not answered and may have
+    /// succeeded. The error is that of the unanswered write.
     Conflict(PendingCommit, Option<BoxError>),
 }
 
-/// A commit as it was prepared.
+/// A commit whose snapshot is stored, with what the response and `latest.json` need.
 pub(super) struct PendingCommit {
     sequence: u64,
     snapshot_key: String,
-    /// Its bytes, where they are at hand.
+    /// Bytes of the snapshot; `None` if an earlier attempt wrote the committed one.
     snapshot: Option<Bytes>,
     totals: RunTotals,
     complete: bool,
@@ -37,8 +37,8 @@ pub(super) struct PendingCommit {
 }
 
 impl PendingCommit {
-    /// The commit that was found in the ledger though its write was not answered. It may be an
-    /// earlier attempt of ours.
+    /// Returns the commit that the ledger records although its write was not answered. It may be
+    /// that of an earlier attempt, with another snapshot.
     pub(super) fn adopt(self, run: RecentRun) -> Self {
         let snapshot = self.snapshot.filter(|_| self.snapshot_key == run.snapshot);
         let RecentRun {
@@ -59,11 +59,11 @@ impl PendingCommit {
     }
 }
 
-/// Names that a snapshot is tried under, before something is wrong with the bucket.
+/// Maximum number of keys to try for one snapshot. More conflicts mean a fault of the bucket.
 const MAX_SNAPSHOT_KEYS: u32 = 16;
 
 impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
-    /// Compares, archives and commits, once.
+    /// Evaluates the observation, stores the snapshot and tries to commit the ledger once.
     pub(super) async fn commit(
         &self,
         current: StoredLedger,
@@ -79,43 +79,43 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         };
         let mut cause = None;
         while self.snapshot_keys_tried.get() < MAX_SNAPSHOT_KEYS {
-            let key = self.snapshot_name();
+            let key = self.next_snapshot_key();
             let (next, digest) = self.next_ledger(&current.ledger, &findings, &key);
             let previous = current
                 .ledger
-                .last
+                .last_commit
                 .as_ref()
                 .map(|last| last.snapshot.as_str());
             let snapshot: Bytes = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
                 .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
                 .into();
-            // A name is used up by trying it: an unanswered write may have landed, and nothing
-            // rewrites a snapshot.
+            // No key is tried twice: an unanswered write may have succeeded, and a snapshot is
+            // never overwritten.
             self.snapshot_keys_tried
                 .set(self.snapshot_keys_tried.get() + 1);
             match self.put(&key, snapshot.clone(), &PutMode::Create).await {
                 Ok(_) => {
-                    let prepared = PendingCommit {
+                    let pending = PendingCommit {
                         sequence: next.sequence,
                         snapshot_key: key,
                         snapshot: Some(snapshot),
                         totals: findings.totals(),
                         complete: findings.is_complete(),
-                        changes: self.changes(&current.ledger, &evaluation, &changes),
+                        changes: self.change_counts(&current.ledger, &evaluation, &changes),
                     };
-                    // What is no longer needed makes room for the bytes of the ledger.
-                    let expect = current.expect;
+                    // Frees memory before the ledger is serialized.
+                    let put_mode = current.put_mode;
                     drop((evaluation, changes, current.ledger));
-                    return self.store_ledger(prepared, next, &expect).await;
+                    return self.store_ledger(pending, next, &put_mode).await;
                 }
                 Err(PutError::PreconditionFailed) => {}
-                Err(PutError::Rejected(refused)) => {
-                    cause = Some(refused);
+                Err(PutError::Rejected(error)) => {
+                    cause = Some(error);
                     break;
                 }
-                Err(PutError::Indeterminate(unknown)) => {
-                    cause = Some(unknown);
+                Err(PutError::Indeterminate(error)) => {
+                    cause = Some(error);
                     if tokio::time::Instant::now() >= self.deadline {
                         break;
                     }
@@ -132,8 +132,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         })
     }
 
-    /// The next ledger, with the digests that it gives out claimed, and the name of the one for the
-    /// digest topic.
+    /// Returns the next ledger, with new digests in the outbox and leased to this execution, and
+    /// the id and subject of the new one for the digest topic.
     fn next_ledger(
         &self,
         before: &Ledger,
@@ -144,39 +144,39 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         self.record_commit(&mut next, before, findings, key);
         let at = findings.observation.ended_at;
         let notification_context = self.notification_context(at, at);
-        let mut offered = BTreeSet::new();
+        let mut enqueued = BTreeSet::new();
         if self.plan.announce == NotifyMode::Never {
             notification_context.suppress(&mut next, before);
         } else {
-            offered = notification_context
+            enqueued = notification_context
                 .enqueue(&mut next, |_| self.plan.announce == NotifyMode::Always);
         }
         next.acquire_leases(
-            self.plan.audiences(),
+            self.plan.receivers(),
             &self.plan.execution,
             self.plan.deadline,
             self.now(),
         );
-        let head = offered
+        let outgoing = enqueued
             .get(&self.plan.topic)
-            .and_then(|topic| next.audiences.get(topic)?.head.as_ref());
-        let digest = head.map(DigestRef::from);
+            .and_then(|topic| next.receivers.get(topic)?.outgoing.as_ref());
+        let digest = outgoing.map(DigestRef::from);
         (next, digest)
     }
 
     async fn store_ledger(
         &self,
-        prepared: PendingCommit,
+        pending: PendingCommit,
         next: Ledger,
-        expect: &PutMode,
+        put_mode: &PutMode,
     ) -> Result<CommitOutcome, RunError> {
-        match self.put_ledger(&next, expect).await {
-            Ok(version) => {
+        match self.put_ledger(&next, put_mode).await {
+            Ok(etag) => {
                 let stored = StoredLedger {
                     ledger: next,
-                    expect: PutMode::Update(version),
+                    put_mode: PutMode::Update(etag),
                 };
-                Ok(CommitOutcome::Committed(Box::new((prepared, stored))))
+                Ok(CommitOutcome::Committed(Box::new((pending, stored))))
             }
             Err(PutError::Rejected(cause)) => Err(RunError::StoreFailed {
                 what: format!(
@@ -185,24 +185,26 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 ),
                 source: Some(cause),
             }),
-            Err(PutError::PreconditionFailed) => Ok(CommitOutcome::Conflict(prepared, None)),
+            Err(PutError::PreconditionFailed) => Ok(CommitOutcome::Conflict(pending, None)),
             Err(PutError::Indeterminate(cause)) => {
-                Ok(CommitOutcome::Conflict(prepared, Some(cause)))
+                Ok(CommitOutcome::Conflict(pending, Some(cause)))
             }
         }
     }
 
-    /// The planned name, then names of this execution alone.
-    fn snapshot_name(&self) -> String {
+    /// Returns the next snapshot key to try: the planned one first, then keys with the execution
+    /// id.
+    fn next_snapshot_key(&self) -> String {
         let execution = &self.plan.execution;
         match self.snapshot_keys_tried.get() {
             0 => self.plan.snapshot_key.clone(),
             1 => self.plan.snapshot_key_with(execution),
-            taken => self.plan.snapshot_key_with(&format!("{execution}-{taken}")),
+            tried => self.plan.snapshot_key_with(&format!("{execution}-{tried}")),
         }
     }
 
-    /// Writes the commit itself into the next ledger.
+    /// Records the commit in `next`: sequence, watched sources, last commit, last read and recent
+    /// runs. `key` is the key of the snapshot.
     pub(super) fn record_commit(
         &self,
         next: &mut Ledger,
@@ -213,14 +215,14 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let at = findings.observation.ended_at;
         next.sequence = before.sequence + 1;
         if !self.scope.narrowed {
-            let known = next
-                .watched
+            let watched_before = next
+                .watched_sources
                 .replace(self.scope.sources.clone())
                 .unwrap_or_else(|| self.scope.sources.clone());
-            for receiver in next.audiences.values_mut() {
+            for receiver in next.receivers.values_mut() {
                 receiver
                     .newly_watched
-                    .extend(self.scope.sources.difference(&known).cloned());
+                    .extend(self.scope.sources.difference(&watched_before).cloned());
                 receiver
                     .newly_watched
                     .retain(|source| self.scope.sources.contains(source));
@@ -232,20 +234,20 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             next.own_account = Some(account.clone());
         }
         let totals = findings.totals();
-        next.last = Some(LastCommit {
+        next.last_commit = Some(LastCommit {
             run_id: self.plan.run_id.clone(),
             at,
             snapshot: key.to_owned(),
             totals,
-            first: before.last.is_none(),
+            first: before.last_commit.is_none(),
         });
-        next.reading = Some(LastRead {
+        next.last_read = Some(LastRead {
             until: at,
             scope: self.scope.clone(),
         });
-        next.runs
+        next.recent_runs
             .retain(|run| at.duration_since(run.at) < RUN_ID_RETENTION);
-        next.runs.push(RecentRun {
+        next.recent_runs.push(RecentRun {
             run_id: self.plan.run_id.clone(),
             execution: self.plan.execution.clone(),
             sequence: next.sequence,
@@ -257,7 +259,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         });
     }
 
-    /// Tells what was committed.
+    /// Delivers the digests of a committed run and returns the response.
     pub(super) async fn deliver_and_report(
         &self,
         committed: PendingCommit,
@@ -273,7 +275,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         } = committed;
         let latest = snapshot.map_or(LatestSource::Key(&snapshot_key), LatestSource::InMemory);
         let latest = (!self.scope.narrowed).then_some((sequence, latest));
-        let sent = self.deliver(&mut current, latest).await;
+        let results = self.deliver(&mut current, latest).await;
         self.record_committed(&current.ledger, complete, Some(changes));
         Ok(RunResponse {
             run_id: self.plan.run_id.clone(),
@@ -282,7 +284,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             complete,
             snapshot: Some(self.address(&snapshot_key)),
             totals,
-            digest: sent.report(&current.ledger, self.plan)?,
+            digest: results.report(&current.ledger, self.plan)?,
             config_calls: self.config_calls.get(),
         })
     }

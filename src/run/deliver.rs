@@ -1,5 +1,6 @@
-//! Publish and settle: the heads that this execution owns are sent, side by side, and noted as
-//! sent; what is left to tell becomes the next head in the same write.
+//! Delivery: publishes the outgoing digests that are leased to this execution, all receivers at
+//! once, and settles them in the ledger. The same ledger write enqueues the next digest of a
+//! receiver that still has pending changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,23 +15,23 @@ use crate::input::plan::RunPlan;
 use crate::ledger::{Delivery, Ledger, OutgoingDigest};
 use crate::model::TopicArn;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
-use crate::report::DigestRef;
-use crate::report::{DigestStatus, DigestSummary};
+use crate::report::{DigestRef, DigestStatus, DigestSummary};
 
-/// Kept for noting in the ledger what was sent, where there is as much.
+/// Time reserved for settling in the ledger; at most a quarter of the time left is reserved.
 const SETTLE_RESERVE: Duration = Duration::from_secs(5);
 
-/// What was sent, and what was not.
+/// Results of publishing and settling.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryResults {
-    /// The last digest that each topic took.
+    /// The last digest published to each topic.
     published: BTreeMap<TopicArn, DigestRef>,
     failed: Vec<(TopicArn, BoxError)>,
+    /// Address of the ledger and the cause, if the digests could not be settled.
     settle_error: Option<(String, Option<BoxError>)>,
 }
 
 impl DeliveryResults {
-    /// What became of the digest, or how sending it failed.
+    /// Returns the status of the digest for the digest topic, or the delivery error of any topic.
     pub(super) fn report(self, ledger: &Ledger, plan: &RunPlan) -> Result<DigestSummary, RunError> {
         let Self {
             mut published,
@@ -56,27 +57,27 @@ impl DeliveryResults {
                 });
             }
         }
-        let waiting = ledger
-            .audiences
+        let outgoing = ledger
+            .receivers
             .get(&plan.topic)
-            .and_then(|receiver| receiver.head.as_ref());
-        let named = |status, name: DigestRef| DigestSummary {
+            .and_then(|receiver| receiver.outgoing.as_ref());
+        let summary = |status, digest: DigestRef| DigestSummary {
             status,
-            id: Some(name.id),
-            subject: Some(name.subject),
+            id: Some(digest.id),
+            subject: Some(digest.subject),
             text: None,
         };
-        Ok(match (published.remove(&plan.topic), waiting) {
-            (Some(name), _) => named(DigestStatus::Published, name),
-            (None, Some(head)) => named(DigestStatus::Waiting, DigestRef::from(head)),
+        Ok(match (published.remove(&plan.topic), outgoing) {
+            (Some(digest), _) => summary(DigestStatus::Published, digest),
+            (None, Some(outgoing)) => summary(DigestStatus::Waiting, DigestRef::from(outgoing)),
             (None, None) => DigestSummary::with_status(DigestStatus::None),
         })
     }
 }
 
 impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
-    /// Sends what is owned, and keeps `latest.json` at the snapshot of a full run. Neither waits
-    /// for the other: a digest names its own snapshot.
+    /// Sends the leased digests and updates `latest.json` with `latest`, the snapshot of a full
+    /// run. Both run concurrently: a digest links to its own snapshot, not to `latest.json`.
     pub(super) async fn deliver(
         &self,
         current: &mut StoredLedger,
@@ -92,81 +93,88 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             .0
     }
 
-    /// Sends until nothing is owned. Every digest of an audience waits for the one before it.
+    /// Publishes and settles until no digest is leased to this execution. A receiver gets its
+    /// digests one after the other.
     pub(super) async fn send(&self, current: &mut StoredLedger) -> DeliveryResults {
         let mut results = DeliveryResults::default();
         loop {
-            let heads: Vec<_> = current.ledger.leased_to(&self.plan.execution).collect();
-            if heads.is_empty() {
+            let leased: Vec<_> = current.ledger.leased_to(&self.plan.execution).collect();
+            if leased.is_empty() {
                 return results;
             }
-            let answers =
-                future::join_all(heads.iter().map(|(topic, head)| self.publish(topic, head))).await;
-            let mut settled = Vec::new();
-            for ((topic, head), answer) in heads.into_iter().zip(answers) {
-                let (topic, name) = (topic.clone(), DigestRef::from(head));
-                match answer {
+            let publish_results = future::join_all(
+                leased
+                    .iter()
+                    .map(|(topic, outgoing)| self.publish(topic, outgoing)),
+            )
+            .await;
+            let mut deliveries = Vec::new();
+            for ((topic, outgoing), result) in leased.into_iter().zip(publish_results) {
+                let (topic, digest) = (topic.clone(), DigestRef::from(outgoing));
+                match result {
                     Ok(()) => {
-                        settled.push((topic.clone(), name.id.clone(), Delivery::Published));
-                        results.published.insert(topic, name);
+                        deliveries.push((topic.clone(), digest.id.clone(), Delivery::Published));
+                        results.published.insert(topic, digest);
                     }
                     Err(cause) => {
-                        settled.push((topic.clone(), name.id, Delivery::Failed));
+                        deliveries.push((topic.clone(), digest.id, Delivery::Failed));
                         results.failed.push((topic, cause));
                     }
                 }
             }
-            // Who asked for a digest in any case, and only got one that an earlier run had left,
-            // still gets its own. Who got none here may have got its own from an earlier execution
-            // of this run.
-            let of_this_run = format!("{}.", self.plan.run_id);
-            let left_over = |topic: &&TopicArn| {
+            // `NotifyMode::Always` also enqueues a digest for a receiver that just got one of an
+            // earlier run. A receiver that got none here may have got that of this run from an
+            // earlier execution.
+            let run_prefix = format!("{}.", self.plan.run_id);
+            let got_earlier_digest = |topic: &&TopicArn| {
                 results
                     .published
                     .get(topic)
-                    .is_some_and(|name| !name.id.starts_with(&of_this_run))
+                    .is_some_and(|digest| !digest.id.starts_with(&run_prefix))
             };
             let always = self.plan.announce == NotifyMode::Always;
-            let asked = self
+            let forced = self
                 .plan
-                .audiences()
-                .filter(|topic| always && left_over(topic))
+                .receivers()
+                .filter(|topic| always && got_earlier_digest(topic))
                 .collect();
-            if let Err(cause) = self.settle(current, &settled, &asked).await {
+            if let Err(cause) = self.settle(current, &deliveries, &forced).await {
                 results.settle_error = Some((self.address(&self.plan.ledger_key), cause));
                 return results;
             }
         }
     }
 
-    async fn publish(&self, topic: &TopicArn, head: &OutgoingDigest) -> Result<(), BoxError> {
-        // Time is kept for noting what was sent: a topic that does not answer must not hide that
-        // another one did.
+    async fn publish(&self, topic: &TopicArn, outgoing: &OutgoingDigest) -> Result<(), BoxError> {
+        // Reserves time to settle: a timeout of one topic must not lose the record of deliveries to
+        // the others.
         let left = self.deadline.saturating_duration_since(Instant::now());
         timeout_at(
             self.deadline - (left / 4).min(SETTLE_RESERVE),
-            self.services.notifier.publish(topic, &head.message),
+            self.services.notifier.publish(topic, &outgoing.message),
         )
         .await
         .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
     }
 
+    /// Settles the deliveries and enqueues further digests, in one ledger update. `forced` topics
+    /// get a digest even without pending changes.
     async fn settle(
         &self,
         current: &mut StoredLedger,
-        settled: &[(TopicArn, String, Delivery)],
-        asked: &BTreeSet<&TopicArn>,
+        deliveries: &[(TopicArn, String, Delivery)],
+        forced: &BTreeSet<&TopicArn>,
     ) -> Result<(), Option<BoxError>> {
         let now = self.now();
         self.update_ledger(current, |ledger| {
-            for (topic, digest_id, sent) in settled {
-                ledger.settle(topic, digest_id, &self.plan.execution, *sent);
+            for (topic, digest_id, delivery) in deliveries {
+                ledger.settle(topic, digest_id, &self.plan.execution, *delivery);
             }
             if self.plan.announce != NotifyMode::Never
-                && let Some(due_at) = ledger.last.as_ref().map(|last| last.at)
+                && let Some(due_at) = ledger.last_commit.as_ref().map(|last| last.at)
             {
                 self.notification_context(due_at, now)
-                    .enqueue(ledger, |topic| asked.contains(topic));
+                    .enqueue(ledger, |topic| forced.contains(topic));
             }
         })
         .await

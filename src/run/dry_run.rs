@@ -1,17 +1,16 @@
-//! A dry run: what would be committed and notified, and nothing of it done.
+//! The dry run: evaluates the observation and renders the digest, but writes and publishes nothing.
 
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
 use crate::notify::digest::Digest;
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
-use crate::report::RunFindings;
-use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
+use crate::report::{DigestStatus, DigestSummary, Outcome, RunFindings, RunResponse};
 
 use super::execution::Run;
 use super::ledger_store::StoredLedger;
 
 impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
-    /// What would be committed and told, and nothing of it done.
+    /// Returns the response of a dry run, with the text of the digest that the run would send.
     pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
         let (evaluation, changes) = self.evaluate(&current.ledger, observation);
         let findings = RunFindings {
@@ -23,16 +22,16 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         };
         let mut next = evaluation.ledger.clone();
         self.record_commit(&mut next, &current.ledger, &findings, "");
-        let wanted = match self.plan.announce {
+        let has_digest = match self.plan.announce {
             NotifyMode::Changes => !changes.is_empty(),
             NotifyMode::Always => true,
             NotifyMode::Never => false,
         };
         let notification_context =
             self.notification_context(observation.ended_at, observation.ended_at);
-        let receiver = next.audiences.get(&self.plan.topic).filter(|_| wanted);
+        let receiver = next.receivers.get(&self.plan.topic).filter(|_| has_digest);
         let digest = receiver.map(|receiver| Digest {
-            // Nothing is stored that could be looked at.
+            // A dry run stores no snapshot to link to.
             snapshot: None,
             ..notification_context.digest(&next, receiver, &changes)
         });

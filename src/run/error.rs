@@ -1,148 +1,149 @@
-//! How an invocation fails: one type for each thing that a caller does about it.
+//! The errors of an invocation: one variant for each remedy.
 
 use std::fmt::Write;
-
-use crate::model::display_chain;
 
 use crate::input::event::InvalidEvent;
 use crate::input::settings::InvalidSettings;
 use crate::ledger::DecodeError;
-use crate::model::{ApiError, GapKey, TopicArn};
+use crate::model::{ApiError, GapKey, TopicArn, display_chain};
 use crate::ports::BoxError;
 
-/// Why a run failed. The message says what and where; [`RunError::advice`] what to do.
+/// Error of an invocation. The message says what failed and for which object; [`RunError::advice`]
+/// returns what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Start-up: nothing was called but the caller's identity.
-    #[error("the settings are wrong:\n{0}")]
+    /// The settings are invalid. No AWS service was called, except STS for the own account.
+    #[error("the settings are invalid:\n{0}")]
     InvalidSettings(InvalidSettings),
-    /// The event is refused: nothing was called.
-    #[error("the event is refused: {0}")]
+    /// The event is invalid. No AWS service was called.
+    #[error("the event is invalid: {0}")]
     InvalidEvent(InvalidEvent),
-    /// No source could be listed. Only the gaps are recorded.
-    #[error("nothing could be read: {}", join_gaps(.0))]
-    NothingRead(Vec<(GapKey, ApiError)>),
-    /// The ledger could not be fetched.
+    /// No source could be listed. The run records the gaps and commits nothing else.
+    #[error("no source could be read: {}", join_gaps(.0))]
+    AllSourcesFailed(Vec<(GapKey, ApiError)>),
+    /// The ledger, or `latest.json` in its place, could not be loaded.
     #[error("{object} could not be read")]
     LedgerUnreadable {
-        /// Its address.
+        /// Its `s3://` address.
         object: String,
-        /// Why.
+        /// The cause.
         source: BoxError,
     },
-    /// The ledger was written by a newer version.
+    /// The ledger was written by a newer version of packwatch.
     #[error("{object} was written by a newer version of packwatch")]
-    LedgerNewer {
-        /// Its address.
+    LedgerVersionUnsupported {
+        /// Its `s3://` address.
         object: String,
-        /// The versions.
+        /// The unsupported schema version.
         source: DecodeError,
     },
-    /// The snapshot or the commit did not land.
+    /// The snapshot or the ledger could not be stored.
     #[error("{what}")]
     StoreFailed {
-        /// What did not happen.
+        /// The message: which object could not be stored.
         what: String,
-        /// Why.
+        /// The cause.
         source: Option<BoxError>,
     },
-    /// SNS did not take a digest.
+    /// At least one digest could not be published.
     #[error("the digest could not be published: {}", join_topic_errors(topics))]
     PublishFailed {
-        /// Each topic and why.
+        /// The topics, each with the cause.
         topics: Vec<(TopicArn, BoxError)>,
-        /// Where even that could not be noted in the ledger: the digest is then sent once this
-        /// execution's time is over.
+        /// Set if the leases could not be released in the ledger either. The digest is then sent
+        /// after the lease of this execution expires.
         #[source]
         settle_error: Option<Box<RunError>>,
     },
-    /// The digest was sent, and the ledger could not note it.
-    #[error("the digest was sent, but {object} could not note it")]
+    /// The digest was published, but could not be settled in the ledger.
+    #[error("the digest was sent, but {object} could not be updated")]
     SettleFailed {
-        /// Its address.
+        /// Its `s3://` address.
         object: String,
-        /// Why.
+        /// The cause.
         source: Option<BoxError>,
     },
 }
 
 impl RunError {
-    /// The error type that Lambda, its metrics and its callers see.
+    /// Returns the error type, as in the error response of the function.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::InvalidSettings(_) => "InvalidSettings",
             Self::InvalidEvent(_) => "InvalidEvent",
-            Self::NothingRead(_) => "NothingRead",
+            Self::AllSourcesFailed(_) => "AllSourcesFailed",
             Self::LedgerUnreadable { .. } => "LedgerUnreadable",
-            Self::LedgerNewer { .. } => "LedgerNewer",
+            Self::LedgerVersionUnsupported { .. } => "LedgerVersionUnsupported",
             Self::StoreFailed { .. } => "StoreFailed",
             Self::PublishFailed { .. } => "PublishFailed",
             Self::SettleFailed { .. } => "SettleFailed",
         }
     }
 
-    /// What is true now, and what to do.
+    /// Returns the state that the failure left, and what to do.
     pub fn advice(&self) -> &'static str {
         match self {
             Self::InvalidSettings(_) => {
-                "Nothing was read or written. Set the variables right and deploy again."
+                "Nothing was read or written. Correct the variables and deploy again."
             }
-            Self::InvalidEvent(_) => "Nothing was called. Send the event again, corrected.",
-            Self::NothingRead(_) => {
-                "Nothing was closed, and what is open stays open. Call AWS Config from the management account or a \
+            Self::InvalidEvent(_) => "Nothing was called. Correct the event and send it again.",
+            Self::AllSourcesFailed(_) => {
+                "No failure was cleared; open failures stay open. Call AWS Config from the management account or a \
                  delegated administrator, and check permissions, regions and roles."
             }
             Self::LedgerUnreadable { .. } => {
-                "Nothing was written and nothing was told. If permission is missing, give it (s3:GetObject on the object, \
+                "Nothing was written and nothing was sent. If a permission is missing, grant it (s3:GetObject on the object, \
                  s3:ListBucket on the bucket). If the object is damaged, restore its previous version: list the versions \
                  with `aws s3api list-object-versions`, and copy the last good one over it with `aws s3api copy-object \
                  --copy-source bucket/key?versionId=...`."
             }
-            Self::LedgerNewer { .. } => "Nothing was written. Deploy the newer version again.",
+            Self::LedgerVersionUnsupported { .. } => {
+                "Nothing was written. Deploy the newer version again."
+            }
             Self::StoreFailed { .. } => {
-                "Nothing was told, and nothing is lost: the next run tells it. If this lasts, check s3:PutObject on the prefix, the \
-                 bucket's key, and the function's timeout."
+                "Nothing was sent and nothing is lost: the next run finds the same changes. If this persists, check s3:PutObject on \
+                 the prefix, the bucket's key, and the function's timeout."
             }
             Self::PublishFailed { .. } => {
-                "The run is stored, and the digest is kept: the retry or the next run sends it. If this lasts, check that \
+                "The run is committed and the digest is kept: the retry or the next run sends it. If this persists, check that \
                  the topic exists and that sns:Publish (and the topic's key) is allowed."
             }
             Self::SettleFailed { .. } => {
-                "The next run may send the digest again, under the same id. If this lasts, check s3:PutObject on the prefix."
+                "The next run may send the digest again, under the same id. If this persists, check s3:PutObject on the prefix."
             }
         }
     }
 
-    /// The whole story on one page: what, the chain of causes, what to do.
+    /// Returns the message, the chain of causes and the advice as one text.
     pub fn to_report(&self) -> String {
-        let mut to_report = display_chain(self);
-        // A story of several lines, one for each wrong variable, keeps its lines whole.
-        let (stop, gap) = if to_report.contains('\n') {
+        let mut report = display_chain(self);
+        // A report with one line for each invalid variable gets the advice on a line of its own.
+        let (stop, separator) = if report.contains('\n') {
             ("", '\n')
         } else {
             (".", ' ')
         };
-        if !to_report.ends_with(['.', '!', '?']) {
-            to_report.push_str(stop);
+        if !report.ends_with(['.', '!', '?']) {
+            report.push_str(stop);
         }
-        let _ = write!(to_report, "{gap}{}", self.advice());
-        to_report
+        let _ = write!(report, "{separator}{}", self.advice());
+        report
     }
 }
 
 fn join_gaps(gaps: &[(GapKey, ApiError)]) -> String {
-    let lines = gaps.iter().map(|(key, cause)| {
+    let items = gaps.iter().map(|(key, cause)| {
         format!(
             "{} ({}: {}: {})",
             key.source, cause.operation, cause.code, cause.message
         )
     });
-    lines.collect::<Vec<_>>().join("; ")
+    items.collect::<Vec<_>>().join("; ")
 }
 
 fn join_topic_errors(topics: &[(TopicArn, BoxError)]) -> String {
-    let lines = topics
+    let items = topics
         .iter()
         .map(|(topic, cause)| format!("{topic}: {}", display_chain(cause.as_ref())));
-    lines.collect::<Vec<_>>().join("; ")
+    items.collect::<Vec<_>>().join("; ")
 }

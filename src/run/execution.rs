@@ -1,17 +1,11 @@
-//! One execution of a plan: what its steps share.
+//! The execution of a plan: the state and the helpers that the steps of a run share.
 
-use crate::collect::Collector;
-use crate::collect::Observation;
-use crate::collect::account_names;
-use crate::evaluate::EvaluationContext;
+use crate::collect::{Collector, Observation, account_names};
+use crate::evaluate::{self, Evaluation, EvaluationContext};
 use crate::input::plan::RunPlan;
-use crate::ledger::PendingChanges;
-use crate::ledger::{CommitCheck, Ledger};
+use crate::ledger::{CommitCheck, Ledger, PendingChanges};
 use crate::metrics::{ChangeCounts, Gauges, RunMetrics};
-use crate::model::Identity;
-use crate::model::Scope;
-use crate::model::SourceTarget;
-use crate::model::{Account, AccountId, ApiError};
+use crate::model::{Account, AccountId, ApiError, Identity, Scope, SourceTarget};
 use crate::notify::NotificationContext;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::count_cleared;
@@ -23,29 +17,30 @@ use tokio::time::{Duration, Instant};
 use super::error::RunError;
 use super::services::Services;
 
-/// So often a commit is tried against other writers.
+/// Maximum number of attempts to write an object that other writers change.
 pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;
 
-/// Kept of the invocation's time for answering.
+/// Time reserved at the end of the invocation for the response.
 pub(super) const RESPONSE_RESERVE: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
 
-/// One execution of a plan.
+/// One execution of a plan, which is one invocation.
 pub(super) struct Run<'a, S, A, N, C> {
     pub(super) services: &'a Services<S, A, N, C>,
     pub(super) plan: &'a RunPlan,
     pub(super) scope: Scope,
     pub(super) own_account: &'a Result<AccountId, ApiError>,
-    /// The end of the invocation's time, as the timer counts it.
+    /// Deadline of the last S3 or SNS request, on the monotonic clock.
     pub(super) deadline: Instant,
-    /// How many names of the snapshot are taken.
+    /// Number of snapshot keys that were tried.
     pub(super) snapshot_keys_tried: Cell<u32>,
-    /// Calls to AWS Config so far.
+    /// Calls to AWS Config so far, not counting retries.
     pub(super) config_calls: Cell<u64>,
     pub(super) metrics: &'a RefCell<RunMetrics>,
-    /// What AWS Organizations said, once a run.
+    /// Accounts as AWS Organizations describes them, looked up once per run.
     pub(super) accounts: OnceCell<BTreeMap<AccountId, Option<Account>>>,
 }
 
+/// Returns the duration from `now` until `then`, or zero if `then` is in the past.
 pub(super) fn duration_until(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
 }
@@ -55,6 +50,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         self.services.clock.now()
     }
 
+    /// Returns the accounts of the observation as AWS Organizations describes them; empty if
+    /// account names are turned off.
     pub(super) async fn resolve_account_names(
         &self,
         observation: &Observation,
@@ -66,19 +63,19 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         if let Some(known) = self.accounts.get() {
             return known.clone();
         }
-        let until = Instant::now() + duration_until(self.now(), self.plan.read_deadline);
-        let found = account_names::resolve(
+        let deadline = Instant::now() + duration_until(self.now(), self.plan.read_deadline);
+        let accounts = account_names::resolve(
             &self.services.config,
             observation,
             ledger,
             &self.scope,
-            until,
+            deadline,
         )
         .await;
-        self.accounts.get_or_init(|| found).clone()
+        self.accounts.get_or_init(|| accounts).clone()
     }
 
-    /// Measures a run that is stored; `changes` are what it changed, where this execution stored
+    /// Records the metrics of a committed run. `changes` is `None` unless this execution committed
     /// it.
     pub(super) fn record_committed(
         &self,
@@ -92,10 +89,10 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         metrics.changes = changes;
     }
 
+    /// Records the gauges of the stored ledger, and whether everything in scope was read.
     pub(super) fn record_gauges(&self, ledger: &Ledger, complete: bool) {
         let mut metrics = self.metrics.borrow_mut();
-        // A narrowed run that reads all of its part says nothing of what another one could not
-        // read.
+        // A complete narrowed run does not show that the rest of the scope can be read.
         metrics.complete = (!self.scope.narrowed).then_some(complete);
         metrics.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
     }
@@ -123,82 +120,85 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         targets: &[SourceTarget],
         started_at: Timestamp,
     ) -> Collector<'_, S> {
-        let until = Instant::now() + duration_until(self.now(), self.plan.read_deadline);
+        let deadline = Instant::now() + duration_until(self.now(), self.plan.read_deadline);
         let collector = Collector::new(
             &self.services.config,
             &self.scope,
             targets,
             self.plan.concurrency,
             started_at,
-            until,
+            deadline,
         );
-        // The calls of a reading that was too old were made too.
+        // Includes the calls of a superseded read of this run.
         collector.add_calls(self.config_calls.get());
         if let Err(cause) = self.own_account {
-            for targets in targets
+            for target in targets
                 .iter()
-                .filter(|targets| targets.caller == Identity::Own)
+                .filter(|target| target.identity == Identity::Own)
             {
-                collector.add_source_error(&targets.source, cause.clone());
+                collector.add_source_error(&target.source, cause.clone());
             }
         }
         collector
     }
 
-    /// The sources that can be called: who is not identified cannot be told from another caller.
+    /// Returns the targets whose caller account is known. If STS fails, this excludes those with
+    /// the function's own identity: a result could not be assigned to a caller account.
     pub(super) fn identified_targets(&self, targets: &[SourceTarget]) -> Vec<SourceTarget> {
         targets
             .iter()
-            .filter(|targets| self.own_account.is_ok() || targets.caller != Identity::Own)
+            .filter(|target| self.own_account.is_ok() || target.identity != Identity::Own)
             .cloned()
             .collect()
     }
 
+    /// Evaluates the observation; returns the result and the pending changes of the digest topic.
     pub(super) fn evaluate(
         &self,
         ledger: &Ledger,
         observation: &Observation,
-    ) -> (crate::evaluate::Evaluation, PendingChanges) {
-        let mut evaluation =
-            crate::evaluate::evaluate(ledger, observation, self.evaluation_context());
+    ) -> (Evaluation, PendingChanges) {
+        let mut evaluation = evaluate::evaluate(ledger, observation, self.evaluation_context());
         if !self.scope.narrowed {
-            let topics: Vec<_> = self.plan.audiences().cloned().collect();
-            evaluation.ledger.forget_audiences_but(&topics);
+            let topics: Vec<_> = self.plan.receivers().cloned().collect();
+            evaluation.ledger.retain_receivers(&topics);
         }
-        evaluation.ledger.register_receivers(self.plan.audiences());
+        evaluation.ledger.register_receivers(self.plan.receivers());
         let notification_context =
             self.notification_context(observation.ended_at, observation.ended_at);
-        let receiver = evaluation.ledger.audiences.get(&self.plan.topic);
+        let receiver = evaluation.ledger.receivers.get(&self.plan.topic);
         let changes = receiver
             .map(|receiver| notification_context.changes(&evaluation.ledger, receiver))
             .unwrap_or_default();
         (evaluation, changes)
     }
 
-    /// What a run changed, towards the digest topic. What was still to be told before it is not its
-    /// own.
-    pub(super) fn changes(
+    /// Counts the changes of this run towards the digest topic. Changes that were pending before
+    /// the run are not counted.
+    pub(super) fn change_counts(
         &self,
         before: &Ledger,
-        evaluation: &crate::evaluate::Evaluation,
+        evaluation: &Evaluation,
         changes: &PendingChanges,
     ) -> ChangeCounts {
-        let at = before.last.as_ref().map(|last| last.at);
-        let untold = before.audiences.get(&self.plan.topic).zip(at);
-        let untold = untold
+        let at = before.last_commit.as_ref().map(|last| last.at);
+        let pending_before = before.receivers.get(&self.plan.topic).zip(at);
+        let pending_before = pending_before
             .map(|(receiver, at)| self.notification_context(at, at).changes(before, receiver));
-        let new = changes.minus(&untold.unwrap_or_default());
+        let new = changes.minus(&pending_before.unwrap_or_default());
         ChangeCounts {
             appeared: new.appeared.len(),
             cleared: count_cleared(&evaluation.ledger, &new),
         }
     }
 
+    /// Returns the `s3://` address of `key`.
     pub(super) fn address(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.plan.bucket)
     }
 
-    /// `cause` is why the last write was not answered; without one it was lost to another writer.
+    /// Returns the error of a run whose commit attempts are used up. `cause` is the error of the
+    /// last write if it was not answered, and `None` if another writer changed the ledger.
     pub(super) fn commit_conflict_error(&self, cause: Option<BoxError>) -> RunError {
         let ledger = self.address(&self.plan.ledger_key);
         let what = match cause {

@@ -1,7 +1,8 @@
-//! The steps of a run in order, and what each failure means.
+//! The run: its steps in order, and the error of each.
 //!
-//! recall and collect, compare, archive, commit, publish, settle, answer: nothing is told that is
-//! not committed, and nothing is committed over a reading newer than ours.
+//! Load the ledger and collect the observation, evaluate, store the snapshot, commit the ledger,
+//! publish digests, settle the outbox, respond. Nothing is notified before it is committed, and no
+//! observation is committed after a newer one.
 
 mod commit;
 mod deliver;
@@ -20,8 +21,7 @@ use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{CommitCheck, Ledger, RecentRun};
 use crate::metrics::RunMetrics;
-use crate::model::SourceTarget;
-use crate::model::{AccountId, ApiError};
+use crate::model::{AccountId, ApiError, SourceTarget};
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
 use jiff::Timestamp;
@@ -29,11 +29,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 use tokio::time::Instant;
 
 use commit::CommitOutcome;
-use execution::*;
-use ledger_store::StoredLedger;
+use execution::{MAX_COMMIT_ATTEMPTS, RESPONSE_RESERVE, Run, duration_until};
+use ledger_store::{LatestSource, StoredLedger};
 
-/// Runs a plan. `own_account` is the function's own account, or why STS did not say. What is measured on
-/// the way is in `metrics`, also where the run fails.
+/// Executes `plan`. `own_account` is the account of the function's own credentials, or the error of
+/// the STS call. Measurements are added to `metrics`, even if the run fails.
 pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
     services: &Services<S, A, N, C>,
     plan: &RunPlan,
@@ -42,11 +42,12 @@ pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
 ) -> Result<RunResponse, RunError> {
     let deadline =
         Instant::now() + duration_until(services.clock.now(), plan.deadline - RESPONSE_RESERVE);
-    let remembered = match own_account {
+    // If STS fails, the ledger supplies the own account of the last run, so it is loaded first.
+    let preloaded = match own_account {
         Ok(_) => None,
         Err(_) => Some(ledger_store::load(services, plan, deadline).await?),
     };
-    let account = match (own_account, &remembered) {
+    let account = match (own_account, &preloaded) {
         (Ok(account), _) => account.clone(),
         (Err(_), Some(stored)) => stored
             .ledger
@@ -68,7 +69,7 @@ pub async fn run<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock>(
         metrics,
         accounts: OnceCell::new(),
     };
-    let result = run.run(&targets, remembered).await;
+    let result = run.run(&targets, preloaded).await;
     metrics.borrow_mut().config_calls = run.config_calls.get();
     result
 }
@@ -85,10 +86,10 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             let started_at = self.now();
             let collector = self.collector(targets, started_at);
             let identified_targets = self.identified_targets(targets);
-            let known = stored.take();
+            let preloaded = stored.take();
             let load = async {
-                match known {
-                    Some(known) => Ok(known),
+                match preloaded {
+                    Some(stored) => Ok(stored),
                     None => self.load().await,
                 }
             };
@@ -128,21 +129,21 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             loop {
                 match self.commit(current, &observation).await? {
                     CommitOutcome::Committed(committed) => {
-                        // The digest is largest where most failed, and takes the room of what was
-                        // read.
+                        // Frees memory first: many failures make both the observation and the
+                        // digest large.
                         drop(observation);
-                        let (prepared, current) = *committed;
-                        return self.deliver_and_report(prepared, current).await;
+                        let (pending, current) = *committed;
+                        return self.deliver_and_report(pending, current).await;
                     }
-                    CommitOutcome::Conflict(prepared, cause) => {
+                    CommitOutcome::Conflict(pending, cause) => {
                         attempts += 1;
                         current = self.load().await.map_err(|error| RunError::StoreFailed {
-                            what: "the commit was not confirmed, and whether it landed could not be seen".to_owned(),
+                            what: "the commit was not confirmed, and the ledger could not be read to check it".to_owned(),
                             source: Some(Box::new(error)),
                         })?;
                         match self.check_commit(&current.ledger, started_at) {
                             CommitCheck::AlreadyCommitted(run) => {
-                                return self.deliver_and_report(prepared.adopt(run), current).await;
+                                return self.deliver_and_report(pending.adopt(run), current).await;
                             }
                             CommitCheck::Resume(run) => return self.resume(current, run).await,
                             CommitCheck::Superseded { .. }
@@ -164,27 +165,29 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
+    /// Returns whether a second read, if it takes as long as the first, ends before the deadline.
     fn has_time_to_read_again(&self, started_at: Timestamp) -> bool {
         let now = self.now();
         now + now.duration_since(started_at) < self.plan.read_deadline
     }
 
+    /// Responds that a newer read is committed; an error if that read does not cover this scope.
     fn superseded(&self, ledger: &Ledger, covered: bool) -> Result<RunResponse, RunError> {
         if !covered {
             return Err(RunError::StoreFailed {
                 what:
-                    "another run committed a newer reading of a part of what this run read, and there was no time to \
+                    "another run committed a newer read of a part of this run's scope, and there was no time to \
                        read again"
                         .to_owned(),
                 source: None,
             });
         }
-        let last = ledger.last.as_ref();
+        let last = ledger.last_commit.as_ref();
         Ok(RunResponse {
             run_id: self.plan.run_id.clone(),
             sequence: ledger.sequence,
             outcome: Outcome::Superseded,
-            complete: ledger.runs.last().is_some_and(|run| run.complete),
+            complete: ledger.recent_runs.last().is_some_and(|run| run.complete),
             snapshot: last.map(|last| self.address(&last.snapshot)),
             totals: last.map(|last| last.totals).unwrap_or_default(),
             digest: DigestSummary::with_status(DigestStatus::None),
@@ -192,7 +195,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         })
     }
 
-    /// An earlier execution committed this run: only what is left is sent.
+    /// Finishes a run that an earlier execution committed: sends its outgoing digests that are free
+    /// to lease.
     async fn resume(
         &self,
         mut current: StoredLedger,
@@ -201,7 +205,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let now = self.now();
         self.update_ledger(&mut current, |ledger| {
             ledger.acquire_leases(
-                self.plan.audiences(),
+                self.plan.receivers(),
                 &self.plan.execution,
                 self.plan.deadline,
                 now,
@@ -209,15 +213,14 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         })
         .await
         .map_err(|source| RunError::StoreFailed {
-            what: "this run is committed, but the claim on its digest could not be stored"
+            what: "this run is committed, but the lease on its digest could not be stored"
                 .to_owned(),
             source,
         })?;
-        let latest = (!run.narrowed)
-            .then_some((run.sequence, ledger_store::LatestSource::Key(&run.snapshot)));
-        let sent = self.deliver(&mut current, latest).await;
+        let latest = (!run.narrowed).then_some((run.sequence, LatestSource::Key(&run.snapshot)));
+        let results = self.deliver(&mut current, latest).await;
         self.record_committed(&current.ledger, run.complete, None);
-        let digest = sent.report(&current.ledger, self.plan)?;
+        let digest = results.report(&current.ledger, self.plan)?;
         Ok(RunResponse {
             run_id: run.run_id,
             sequence: run.sequence,
@@ -230,7 +233,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         })
     }
 
-    /// No source answered: what is open stays open, and only that it could not be read is recorded.
+    /// Records the gaps when no source could be listed. Open failures stay open, and
+    /// pending digests are still sent. Always returns an error.
     async fn record_all_sources_failed(
         &self,
         mut current: StoredLedger,
@@ -241,21 +245,21 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             .iter()
             .map(|(key, cause)| (key.clone(), cause.clone()))
             .collect();
-        let failure = RunError::NothingRead(gaps);
+        let failure = RunError::AllSourcesFailed(gaps);
         if self.plan.dry_run {
             return Err(failure);
         }
         let now = self.now();
         self.update_ledger(&mut current, |ledger| {
             let before = ledger.clone();
-            // Who has read more since knows better.
+            // The gaps of a newer committed read replace these.
             if ledger.newer_read(observation.started_at, now).is_none() {
                 update_gaps(ledger, observation, self.evaluation_context());
                 ledger.prune_delivered();
             }
-            ledger.register_receivers(self.plan.audiences());
+            ledger.register_receivers(self.plan.receivers());
             let due_at = ledger
-                .last
+                .last_commit
                 .as_ref()
                 .map_or(observation.ended_at, |last| last.at);
             let notification_context = self.notification_context(due_at, observation.ended_at);
@@ -265,7 +269,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
                 notification_context.enqueue(ledger, |_| false);
             }
             ledger.acquire_leases(
-                self.plan.audiences(),
+                self.plan.receivers(),
                 &self.plan.execution,
                 self.plan.deadline,
                 now,
@@ -276,10 +280,10 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             what: format!("{failure}; and that could not be recorded"),
             source,
         })?;
-        let sent = self.send(&mut current).await;
+        let results = self.send(&mut current).await;
         self.record_gauges(&current.ledger, false);
-        if let Err(error) = sent.report(&current.ledger, self.plan) {
-            tracing::error!(error = error.to_report(), "a digest is left to be sent");
+        if let Err(error) = results.report(&current.ledger, self.plan) {
+            tracing::error!(error = error.to_report(), "a digest could not be delivered");
         }
         Err(failure)
     }

@@ -1,14 +1,14 @@
-//! What a run needs from outside.
+//! The external services of a run.
 
-/// Everything outside that a run reaches.
+/// External services that a run uses; tests replace each of them.
 #[derive(Debug)]
 pub struct Services<S, A, N, C> {
-    /// AWS Config.
+    /// AWS Config, STS and AWS Organizations.
     pub config: S,
-    /// The bucket.
+    /// S3 bucket of the ledger and the snapshots.
     pub store: A,
-    /// The topics.
+    /// Publishes digests to SNS topics.
     pub notifier: N,
-    /// The time.
+    /// Wall clock.
     pub clock: C,
 }

@@ -1,5 +1,5 @@
-//! The one integration binary: whole runs of the real program over the real SDK against the
-//! simulated organization, the laws of its pure parts, and the repository held to its own rules.
+//! The integration test binary: complete runs of the function over the AWS SDK against the
+//! simulated organization, properties of the pure modules, and checks of the repository itself.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -7,8 +7,9 @@
     clippy::print_stdout,
     clippy::large_futures,
     clippy::struct_excessive_bools,
+    clippy::too_many_lines,
     unreachable_pub,
-    reason = "a test that cannot go on says so by ending; what it shares, its other files see"
+    reason = "a test that cannot continue panics, and the test modules share helper functions"
 )]
 
 mod aws;

@@ -1,4 +1,4 @@
-//! What was once wrong: each test is the story of a mistake that must not come back.
+//! Regression tests: each test covers a defect that was fixed and must not return.
 
 use packwatch::run::RunError;
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
@@ -8,129 +8,136 @@ use crate::support::harness::{CHAT, OWN, REGION, TOPIC, TestEnv, email, keys, pr
 
 const ACCOUNT: &str = "222233334444";
 const OTHER: &str = "333344445555";
-const FAR: &str = "us-east-1";
-const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
+const OTHER_REGION: &str = "us-east-1";
+const GET_DETAILED_STATUS: &str = "GetOrganizationConformancePackDetailedStatus";
 
-/// A run with so many seconds until its deadline.
-async fn in_seconds(stage: &TestEnv, seconds: i64, event: Value) -> Result<Value, RunError> {
-    let function = stage.function().await;
-    let mut context = stage.context();
-    context.deadline = u64::try_from(stage.now().as_millisecond() + seconds * 1_000).unwrap();
-    let report = function.invoke(&event.to_string(), context).await?;
-    Ok(serde_json::to_value(report).unwrap())
+/// Invokes the function with a deadline `seconds` from now.
+async fn invoke_with_deadline(
+    env: &TestEnv,
+    seconds: i64,
+    event: Value,
+) -> Result<Value, RunError> {
+    let handler = env.function().await;
+    let mut context = env.context();
+    context.deadline = u64::try_from(env.now().as_millisecond() + seconds * 1_000).unwrap();
+    let response = handler.invoke(&event.to_string(), context).await?;
+    Ok(serde_json::to_value(response).unwrap())
 }
 
-fn no_sns() -> Fault {
+/// Returns a fault that rejects every publish.
+fn sns_denied() -> Fault {
     Fault::error(403, "AuthorizationError", "no").service(Service::Sns)
 }
 
-fn last_text(stage: &TestEnv) -> String {
-    email(stage.publishes(TOPIC).last().expect("a digest"))
+/// Returns the email text of the last digest.
+fn last_email(env: &TestEnv) -> String {
+    email(env.publishes(TOPIC).last().expect("a digest"))
 }
 
 #[tokio::test]
-async fn an_answer_without_its_list_hid_the_pages_behind_it() {
-    let stage = TestEnv::failing().await;
-    stage.member("baseline", "111100002222", "UPDATE_SUCCESSFUL");
-    stage.member("baseline", OTHER, "UPDATE_FAILED");
-    stage.world.page_size(Some(1));
-    stage.world.fault(
+async fn member_page_without_list_is_recorded_as_gap() {
+    let env = TestEnv::failing().await;
+    env.member("baseline", "111100002222", "UPDATE_SUCCESSFUL");
+    env.member("baseline", OTHER, "UPDATE_FAILED");
+    env.world.page_size(Some(1));
+    env.world.fault(
         Fault::new(Effect::Empty)
             .service(Service::Config)
-            .operation(MEMBERS)
+            .operation(GET_DETAILED_STATUS)
             .nth(2),
     );
-    let answer = stage.run().await;
+    let response = env.run().await;
     assert_eq!(
-        (&answer["complete"], &answer["totals"]["gaps"]),
+        (&response["complete"], &response["totals"]["gaps"]),
         (&json!(false), &json!(1))
     );
-    assert_eq!(stage.snapshot(&answer)["packs"][0]["reading"], "partial");
+    assert_eq!(env.snapshot(&response)["packs"][0]["coverage"], "partial");
     assert_eq!(
-        stage.snapshot(&answer)["gaps"][0]["code"],
-        "UnreadableAnswer"
+        env.snapshot(&response)["gaps"][0]["code"],
+        "MalformedResponse"
     );
 }
 
 #[tokio::test]
-async fn a_silent_sts_ate_the_time_of_the_run() {
-    let stage = TestEnv::failing().await;
-    stage
-        .world
-        .fault(Fault::new(Effect::Silence).service(Service::Sts));
-    let error = in_seconds(&stage, 2, json!({}))
+async fn unresponsive_sts_leaves_time_to_record_gap() {
+    let env = TestEnv::failing().await;
+    env.world
+        .fault(Fault::new(Effect::NoResponse).service(Service::Sts));
+    let error = invoke_with_deadline(&env, 2, json!({}))
         .await
         .expect_err("nothing is read");
-    assert_eq!(error.kind(), "NothingRead");
+    assert_eq!(error.kind(), "AllSourcesFailed");
     assert!(
-        error.to_report().contains("OutOfTime"),
+        error.to_report().contains("DeadlineExceeded"),
         "{}",
         error.to_report()
     );
     assert_eq!(
-        stage.document("ledger.json")["gaps"]
+        env.document("ledger.json")["gaps"]
             .as_array()
             .unwrap()
             .len(),
         1,
-        "the gap is recorded in time"
+        "the gap is recorded before the deadline"
     );
 }
 
 #[tokio::test]
-async fn a_silent_run_swallowed_what_other_runs_had_still_to_tell() {
-    let stage = TestEnv::failing().await;
-    stage.world.fault(no_sns());
-    stage.invoke(json!({})).await.expect_err("refused");
-    stage.pass(15);
-    stage.member("baseline", OTHER, "UPDATE_FAILED");
-    stage.invoke(json!({})).await.expect_err("refused");
-    stage.pass(15);
-    stage.member("baseline", "444455556666", "UPDATE_FAILED");
-    stage
-        .invoke(json!({"announce": "never"}))
+async fn announce_never_keeps_undelivered_changes_of_other_runs() {
+    let env = TestEnv::failing().await;
+    env.world.fault(sns_denied());
+    env.invoke(json!({}))
         .await
-        .expect_err("refused");
-    stage.pass(15);
-    stage.world.clear_faults();
-    stage.run().await;
-    stage.run().await;
-    let told: Vec<_> = stage
+        .expect_err("SNS rejects the publish");
+    env.advance_minutes(15);
+    env.member("baseline", OTHER, "UPDATE_FAILED");
+    env.invoke(json!({}))
+        .await
+        .expect_err("SNS rejects the publish");
+    env.advance_minutes(15);
+    env.member("baseline", "444455556666", "UPDATE_FAILED");
+    env.invoke(json!({"announce": "never"}))
+        .await
+        .expect_err("SNS rejects the publish");
+    env.advance_minutes(15);
+    env.world.clear_faults();
+    env.run().await;
+    env.run().await;
+    let notified: Vec<_> = env
         .digests()
         .iter()
         .flat_map(|digest| keys(&digest["appeared"]))
         .collect();
     assert_eq!(
-        told,
+        notified,
         ["baseline/222233334444", "baseline/333344445555"],
-        "the third was the silent run's own"
+        "the run with announce never suppresses only its own change"
     );
 }
 
 #[tokio::test]
-async fn a_silent_run_that_read_nothing_told_of_it() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    stage.world.deny_caller(OWN);
-    stage.invoke(json!({})).await.expect_err("nothing read");
-    stage.pass(15);
-    stage
-        .invoke(json!({"announce": "never"}))
+async fn announce_never_run_that_reads_nothing_sends_no_digest() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.deny_caller(OWN);
+    env.invoke(json!({})).await.expect_err("nothing is read");
+    env.advance_minutes(15);
+    env.invoke(json!({"announce": "never"}))
         .await
-        .expect_err("nothing read");
-    assert_eq!(stage.digests().len(), 1);
+        .expect_err("nothing is read");
+    assert_eq!(env.digests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_digest_after_the_first_run_said_first_run_and_an_old_time() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    stage.world.deny_caller(OWN);
+async fn gap_digest_is_not_first_run_and_has_current_time() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.deny_caller(OWN);
     for _ in 0..2 {
-        stage.invoke(json!({})).await.expect_err("nothing read");
-        stage.pass(15);
+        env.invoke(json!({})).await.expect_err("nothing is read");
+        env.advance_minutes(15);
     }
-    let publish = stage.publishes(TOPIC).pop().unwrap();
+    let publish = env.publishes(TOPIC).pop().unwrap();
     assert_eq!(
         publish.subject.as_deref(),
         Some("packwatch: 0 appeared, 0 cleared, 1 open in baseline, 1 not read")
@@ -149,34 +156,34 @@ async fn a_digest_after_the_first_run_said_first_run_and_an_old_time() {
 }
 
 #[tokio::test]
-async fn a_store_that_failed_blamed_other_runs_and_lost_its_cause() {
-    let ledger = || {
-        Fault::error(500, "InternalError", "we failed inside")
+async fn failed_ledger_write_reports_its_own_cause() {
+    let ledger_error = || {
+        Fault::error(500, "InternalError", "internal failure")
             .service(Service::S3)
             .operation("PutObject")
             .target("ledger")
     };
-    let mut stage = TestEnv::failing().await;
-    stage.timeouts.initial_backoff = std::time::Duration::from_millis(5);
-    stage.world.fault(ledger());
-    let to_report = stage
+    let mut env = TestEnv::failing().await;
+    env.timeouts.initial_backoff = std::time::Duration::from_millis(5);
+    env.world.fault(ledger_error());
+    let report = env
         .invoke(json!({}))
         .await
-        .expect_err("no store")
+        .expect_err("the ledger is not stored")
         .to_report();
     assert!(
-        to_report.contains("InternalError: we failed inside") && !to_report.contains("other runs"),
-        "{to_report}"
+        report.contains("InternalError: internal failure") && !report.contains("other runs"),
+        "{report}"
     );
-    stage.world.clear_faults();
-    stage.world.fault(
+    env.world.clear_faults();
+    env.world.fault(
         Fault::error(409, "ConditionalRequestConflict", "x")
             .service(Service::S3)
             .operation("PutObject")
             .target("ledger")
             .from_nth(2),
     );
-    let error = stage.invoke(json!({})).await.expect_err("no settle");
+    let error = env.invoke(json!({})).await.expect_err("the settle fails");
     assert_eq!(error.kind(), "SettleFailed");
     assert!(
         error.to_report().contains("changed by another writer"),
@@ -186,109 +193,111 @@ async fn a_store_that_failed_blamed_other_runs_and_lost_its_cause() {
 }
 
 #[tokio::test]
-async fn a_gap_whose_region_was_taken_out_was_called_read_again() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.world.fault(
+async fn gap_of_removed_region_ends_as_no_longer_watched() {
+    let mut env = TestEnv::failing().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.world.fault(
         Fault::error(400, "AccessDeniedException", "no")
             .service(Service::Config)
-            .region(FAR),
+            .region(OTHER_REGION),
     );
-    stage.run().await;
-    stage.run().await;
-    stage.set("REGIONS", "eu-west-1");
-    stage.run().await;
-    let text = last_text(&stage);
+    env.run().await;
+    env.run().await;
+    env.set("REGIONS", "eu-west-1");
+    env.run().await;
+    let text = last_email(&env);
     assert!(
         text.contains("? 111122223333 us-east-1 is no longer watched")
             && !text.contains("read again"),
         "{text}"
     );
-    assert_eq!(stage.digests().last().unwrap()["gaps"][0]["state"], "ended");
+    assert_eq!(
+        env.digests().last().unwrap()["gaps"][0]["state"],
+        "unwatched"
+    );
 }
 
 #[tokio::test]
-async fn a_gap_of_a_pack_that_was_deleted_lasted_for_ever() {
-    let mut stage = TestEnv::new().await;
-    stage.set("CONCURRENCY", "1");
+async fn gap_of_deleted_pack_ends() {
+    let mut env = TestEnv::new().await;
+    env.set("CONCURRENCY", "1");
     for pack in ["a", "b", "z"] {
-        stage.pack(pack, "UPDATE_SUCCESSFUL");
+        env.pack(pack, "UPDATE_SUCCESSFUL");
     }
-    stage.world.fault(
-        Fault::new(Effect::Silence)
+    env.world.fault(
+        Fault::new(Effect::NoResponse)
             .service(Service::Config)
-            .operation(MEMBERS),
+            .operation(GET_DETAILED_STATUS),
     );
     for _ in 0..2 {
-        in_seconds(&stage, 2, json!({})).await.expect("a run");
-        stage.pass(15);
+        invoke_with_deadline(&env, 2, json!({}))
+            .await
+            .expect("the run succeeds");
+        env.advance_minutes(15);
     }
-    stage.world.clear_faults();
-    stage.world.remove_pack(OWN, REGION, "z");
-    stage.world.page_size(Some(1));
-    stage.run().await;
+    env.world.clear_faults();
+    env.world.remove_pack(OWN, REGION, "z");
+    env.world.page_size(Some(1));
+    env.run().await;
     assert_eq!(
-        stage.digests().last().unwrap()["gaps"]
+        env.digests().last().unwrap()["gaps"]
             .as_array()
             .unwrap()
             .len(),
         3,
-        "each of them ended"
+        "every gap ended"
     );
-    assert_eq!(stage.document("ledger.json")["gaps"], json!([]));
+    assert_eq!(env.document("ledger.json")["gaps"], json!([]));
     assert!(
-        last_text(&stage).contains("z is no longer there"),
+        last_email(&env).contains("z is no longer there"),
         "{}",
-        last_text(&stage)
+        last_email(&env)
     );
 }
 
 #[tokio::test]
-async fn a_pack_itself_stayed_open_beside_its_open_member() {
-    let stage = TestEnv::new().await;
-    stage.pack("baseline", "UPDATE_FAILED");
-    stage.run().await;
-    stage.run().await;
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage
-        .invoke(json!({"accounts": [ACCOUNT]}))
+async fn pack_failure_is_attributed_to_open_in_progress_member() {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "UPDATE_FAILED");
+    env.run().await;
+    env.run().await;
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.invoke(json!({"accounts": [ACCOUNT]}))
         .await
-        .expect("a run");
-    stage.pass(15);
-    stage.member("baseline", ACCOUNT, "UPDATE_IN_PROGRESS");
-    assert_eq!(stage.run().await["totals"]["failures"], 1);
+        .expect("the run succeeds");
+    env.advance_minutes(15);
+    env.member("baseline", ACCOUNT, "UPDATE_IN_PROGRESS");
+    assert_eq!(env.run().await["totals"]["failures"], 1);
     assert_eq!(
-        stage.digests().last().unwrap()["cleared"][0]["how"],
-        "explained"
+        env.digests().last().unwrap()["cleared"][0]["resolution"],
+        "attributed"
     );
 }
 
 #[tokio::test]
-async fn a_narrowed_run_failed_on_a_topic_that_was_no_longer_configured() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage
-        .invoke(json!({}))
+async fn narrowed_run_ignores_topic_no_longer_configured() {
+    let mut env = TestEnv::failing().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.invoke(json!({}))
         .await
         .expect_err("the chat topic is missing");
-    stage.pass(15);
-    stage.set("CHAT_TOPIC_ARN", "");
-    stage
-        .invoke(json!({"packs": ["base*"]}))
+    env.advance_minutes(15);
+    env.set("CHAT_TOPIC_ARN", "");
+    env.invoke(json!({"packs": ["base*"]}))
         .await
-        .expect("nobody sends to it any more");
+        .expect("the run does not publish to the removed topic");
 }
 
 #[tokio::test]
-async fn names_from_aws_were_shown_as_they_came() {
-    let mut stage = TestEnv::new().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
+async fn pack_names_are_sanitized_in_digests() {
+    let mut env = TestEnv::new().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
     let name = "<!channel>*x*[a](http://b)\u{1b}[31m\u{202e}`q`";
-    stage.pack(name, "UPDATE_SUCCESSFUL");
-    stage.member(name, ACCOUNT, "UPDATE_FAILED");
-    stage.run().await;
-    let (publish, chat) = (&stage.publishes(TOPIC)[0], &stage.publishes(CHAT)[0]);
+    env.pack(name, "UPDATE_SUCCESSFUL");
+    env.member(name, ACCOUNT, "UPDATE_FAILED");
+    env.run().await;
+    let (publish, chat) = (&env.publishes(TOPIC)[0], &env.publishes(CHAT)[0]);
     for shown in [
         publish.subject.clone().unwrap(),
         email(publish),
@@ -309,34 +318,32 @@ async fn names_from_aws_were_shown_as_they_came() {
     assert_eq!(
         program_json(publish)["appeared"][0]["pack"],
         name,
-        "programs get the name itself"
+        "the JSON has the original name"
     );
 }
 
 #[tokio::test]
-async fn one_account_in_two_regions_was_counted_twice_when_it_recovered() {
-    let mut stage = TestEnv::new().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
+async fn account_recovered_in_two_regions_is_counted_once() {
+    let mut env = TestEnv::new().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
     for (status, runs) in [("UPDATE_FAILED", 2), ("UPDATE_SUCCESSFUL", 1)] {
-        for region in [REGION, FAR] {
-            stage.world.put_pack(
+        for region in [REGION, OTHER_REGION] {
+            env.world.put_pack(
                 OWN,
                 region,
                 "baseline",
                 StatusRecord::new("UPDATE_SUCCESSFUL"),
             );
-            stage
-                .world
+            env.world
                 .put_member(OWN, region, "baseline", ACCOUNT, StatusRecord::new(status));
-            stage
-                .world
+            env.world
                 .put_pack(OWN, region, "lonely", StatusRecord::new(status));
         }
         for _ in 0..runs {
-            stage.run().await;
+            env.run().await;
         }
     }
-    let text = last_text(&stage);
+    let text = last_email(&env);
     assert!(text.contains("- baseline: 1 account recovered"), "{text}");
     assert!(
         text.contains("- lonely: the pack itself recovered"),
@@ -345,155 +352,171 @@ async fn one_account_in_two_regions_was_counted_twice_when_it_recovered() {
 }
 
 #[tokio::test]
-async fn what_was_explained_was_listed_under_cleared() {
-    let stage = TestEnv::new().await;
-    stage.pack("baseline", "CREATE_FAILED");
-    stage.run().await;
-    stage.run().await;
-    stage.member("baseline", ACCOUNT, "CREATE_FAILED");
-    stage.run().await;
-    let text = last_text(&stage);
+async fn attributed_failure_is_not_listed_as_cleared() {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "CREATE_FAILED");
+    env.run().await;
+    env.run().await;
+    env.member("baseline", ACCOUNT, "CREATE_FAILED");
+    env.run().await;
+    let text = last_email(&env);
     assert!(
-        text.contains("Explained (not cleared) (1)") && !text.contains("Cleared ("),
+        text.contains("Attributed (not cleared) (1)") && !text.contains("Cleared ("),
         "{text}"
     );
 }
 
 #[tokio::test]
-async fn groups_that_fitted_stood_under_a_pack_that_did_not() {
-    let stage = TestEnv::new().await;
+async fn failure_groups_are_listed_under_their_own_pack() {
+    let env = TestEnv::new().await;
     for n in 0..131 {
         let pack = format!("pack-{n:03}");
-        stage.pack(&pack, "UPDATE_SUCCESSFUL");
+        env.pack(&pack, "UPDATE_SUCCESSFUL");
         for (at, account) in [ACCOUNT, OTHER].into_iter().enumerate() {
             let message = if at == 0 || n % 3 > 0 {
                 "w ".repeat(190)
             } else {
                 "s".to_owned()
             };
-            let row = StatusRecord::new("CREATE_FAILED")
+            let record = StatusRecord::new("CREATE_FAILED")
                 .code(format!("Code{at}-of-{pack}"))
                 .message(message);
-            stage.world.put_member(OWN, REGION, &pack, account, row);
+            env.world.put_member(OWN, REGION, &pack, account, record);
         }
     }
-    stage.run().await;
+    env.run().await;
     let mut heading = String::new();
-    for line in last_text(&stage).lines() {
+    for line in last_email(&env).lines() {
         if line.starts_with("pack-") {
             line.trim_end_matches(':').clone_into(&mut heading);
         }
         assert!(
             !line.starts_with("  1 account: ") || line.ends_with(&heading),
-            "under {heading}: {line}"
+            "a group of another pack under {heading}: {line}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_commit_that_landed_late_was_answered_with_another_snapshot() {
-    let mut stage = TestEnv::failing().await;
-    stage.timeouts.attempt = std::time::Duration::from_millis(300);
-    stage.timeouts.initial_backoff = std::time::Duration::from_millis(1);
+async fn late_commit_response_names_the_committed_snapshot() {
+    let mut env = TestEnv::failing().await;
+    env.timeouts.attempt = std::time::Duration::from_millis(300);
+    env.timeouts.initial_backoff = std::time::Duration::from_millis(1);
     let put = |effect| {
         Fault::new(effect)
             .service(Service::S3)
             .operation("PutObject")
             .target("ledger")
     };
-    // The first attempt lands while the second commit waits; its three tries are given up before.
-    stage
-        .world
+    // The first write takes effect during the second commit attempt. The three tries of the second
+    // commit attempt time out before they take effect.
+    env.world
         .fault(put(Effect::Hold(std::time::Duration::from_millis(1_200))).nth(1));
-    stage.world.fault(put(Effect::InternalError).nth(2));
-    stage.world.fault(put(Effect::InternalError).nth(3));
-    stage
-        .world
+    env.world.fault(put(Effect::InternalError).nth(2));
+    env.world.fault(put(Effect::InternalError).nth(3));
+    env.world
         .fault(put(Effect::Hold(std::time::Duration::from_millis(1_500))).nth(4));
-    stage
-        .world
+    env.world
         .fault(put(Effect::Hold(std::time::Duration::from_millis(1_500))).nth(5));
-    stage
-        .world
+    env.world
         .fault(put(Effect::Hold(std::time::Duration::from_millis(1_500))).nth(6));
-    let answer = stage.run().await;
-    let named = format!(
+    let response = env.run().await;
+    let committed = format!(
         "s3://{}/{}",
         crate::support::harness::BUCKET,
-        stage.document("ledger.json")["snapshot"].as_str().unwrap()
+        env.document("ledger.json")["snapshot"].as_str().unwrap()
     );
-    assert_eq!(answer["snapshot"], named);
-    assert_eq!(stage.latest(), stage.snapshot(&answer));
-    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(response["snapshot"], committed);
+    assert_eq!(env.latest(), env.snapshot(&response));
+    assert_eq!(env.digests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_gap_that_came_back_was_told_at_first_sight_where_another_topic_lagged() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
-    let dark = || {
+async fn recurring_gap_with_lagging_topic_waits_for_second_run() {
+    let mut env = TestEnv::failing().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    let region_denied = || {
         Fault::error(400, "AccessDeniedException", "no")
             .service(Service::Config)
-            .region(FAR)
+            .region(OTHER_REGION)
     };
-    stage.world.fault(dark());
-    stage.run().await;
-    stage.run().await;
-    stage.world.fault(no_sns().target(CHAT));
-    stage.member("baseline", OTHER, "UPDATE_FAILED");
-    stage.invoke(json!({})).await.expect_err("chat is mute");
-    stage.pass(15);
-    stage.world.clear_faults();
-    stage.world.fault(no_sns().target(CHAT));
-    stage.invoke(json!({})).await.expect_err("chat is mute");
-    stage.pass(15);
-    assert_eq!(stage.digests().last().unwrap()["gaps"][0]["state"], "ended");
-    let before = stage.digests().len();
-    stage.world.fault(dark());
-    stage.invoke(json!({})).await.expect_err("chat is mute");
+    env.world.fault(region_denied());
+    env.run().await;
+    env.run().await;
+    env.world.fault(sns_denied().target(CHAT));
+    env.member("baseline", OTHER, "UPDATE_FAILED");
+    env.invoke(json!({}))
+        .await
+        .expect_err("the chat topic rejects the publish");
+    env.advance_minutes(15);
+    env.world.clear_faults();
+    env.world.fault(sns_denied().target(CHAT));
+    env.invoke(json!({}))
+        .await
+        .expect_err("the chat topic rejects the publish");
+    env.advance_minutes(15);
+    assert_eq!(env.digests().last().unwrap()["gaps"][0]["state"], "ended");
+    let before = env.digests().len();
+    env.world.fault(region_denied());
+    env.invoke(json!({}))
+        .await
+        .expect_err("the chat topic rejects the publish");
     assert_eq!(
-        stage.digests().len(),
+        env.digests().len(),
         before,
-        "the first run of another gap"
+        "a new gap is not notified in its first run"
     );
 }
 
 #[tokio::test]
-async fn a_dry_run_named_a_snapshot_that_would_never_be_and_hid_behind_a_waiting_digest() {
-    let stage = TestEnv::failing().await;
-    let dry = stage.invoke(json!({"dry_run": true})).await.expect("a run");
+async fn dry_run_names_no_snapshot_and_ignores_outgoing_digest() {
+    let env = TestEnv::failing().await;
+    let response = env
+        .invoke(json!({"dry_run": true}))
+        .await
+        .expect("the run succeeds");
     assert!(
-        !dry["digest"]["text"].as_str().unwrap().contains("s3://"),
-        "{dry}"
+        !response["digest"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("s3://"),
+        "{response}"
     );
-    stage.world.fault(no_sns());
-    stage.invoke(json!({})).await.expect_err("refused");
-    stage.pass(15);
-    stage.member("baseline", OTHER, "UPDATE_FAILED");
-    let dry = stage.invoke(json!({"dry_run": true})).await.expect("a run");
+    env.world.fault(sns_denied());
+    env.invoke(json!({}))
+        .await
+        .expect_err("SNS rejects the publish");
+    env.advance_minutes(15);
+    env.member("baseline", OTHER, "UPDATE_FAILED");
+    let response = env
+        .invoke(json!({"dry_run": true}))
+        .await
+        .expect("the run succeeds");
     assert!(
-        dry["digest"]["text"].as_str().unwrap().contains(OTHER),
-        "{dry}"
+        response["digest"]["text"].as_str().unwrap().contains(OTHER),
+        "{response}"
     );
 }
 
 #[tokio::test]
-async fn a_clearing_that_was_undone_made_the_failure_young() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    stage.world.fault(no_sns());
+async fn failure_with_cancelled_resolution_keeps_failing_since() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.fault(sns_denied());
     for (account, status) in [
         (OTHER, "UPDATE_FAILED"),
         (ACCOUNT, "UPDATE_SUCCESSFUL"),
         (ACCOUNT, "UPDATE_FAILED"),
     ] {
-        stage.member("baseline", account, status);
-        stage.invoke(json!({})).await.expect_err("refused");
-        stage.pass(15);
+        env.member("baseline", account, status);
+        env.invoke(json!({}))
+            .await
+            .expect_err("SNS rejects the publish");
+        env.advance_minutes(15);
     }
-    let account = &stage.latest()["packs"][0]["failing_accounts"][0];
+    let account = &env.latest()["packs"][0]["failing_accounts"][0];
     assert_eq!(
         (&account["change"], &account["failing_since"]),
         (&json!("ongoing"), &json!("2026-03-01T08:00:00Z"))
@@ -501,30 +524,34 @@ async fn a_clearing_that_was_undone_made_the_failure_young() {
 }
 
 #[tokio::test]
-async fn newly_watched_was_forgotten_before_anybody_heard_of_it() {
-    let mut stage = TestEnv::failing().await;
-    stage.run().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.set("ANNOUNCE_AFTER_MINUTES", "60");
-    stage
-        .world
-        .put_member(OWN, FAR, "far", ACCOUNT, StatusRecord::new("UPDATE_FAILED"));
+async fn newly_watched_source_is_marked_until_notified() {
+    let mut env = TestEnv::failing().await;
+    env.run().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
+    env.world.put_member(
+        OWN,
+        OTHER_REGION,
+        "far",
+        ACCOUNT,
+        StatusRecord::new("UPDATE_FAILED"),
+    );
     for _ in 0..6 {
-        stage.run().await;
+        env.run().await;
     }
     assert!(
-        last_text(&stage).contains("Newly watched (1)"),
+        last_email(&env).contains("Newly watched (1)"),
         "{}",
-        last_text(&stage)
+        last_email(&env)
     );
 }
 
 #[tokio::test]
-async fn a_link_to_a_key_broke_at_a_space() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("SNAPSHOT_PREFIX", "a b&c#d?e)f%20+");
-    stage.run().await;
-    let text = last_text(&stage);
+async fn console_link_percent_encodes_snapshot_prefix() {
+    let mut env = TestEnv::failing().await;
+    env.set("SNAPSHOT_PREFIX", "a b&c#d?e)f%20+");
+    env.run().await;
+    let text = last_email(&env);
     assert!(
         text.contains("prefix=a%20b%26c%23d%3Fe%29f%2520%2B/snapshots/"),
         "{text}"
@@ -532,33 +559,36 @@ async fn a_link_to_a_key_broke_at_a_space() {
 }
 
 #[tokio::test]
-async fn a_pack_itself_under_a_gap_was_not_unconfirmed() {
-    let stage = TestEnv::new().await;
-    stage.pack("baseline", "UPDATE_FAILED");
-    stage.run().await;
-    stage.run().await;
-    stage.world.fault(
+async fn pack_failure_under_gap_is_unconfirmed() {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "UPDATE_FAILED");
+    env.run().await;
+    env.run().await;
+    env.world.fault(
         Fault::error(400, "AccessDeniedException", "no")
             .service(Service::Config)
-            .operation(MEMBERS),
+            .operation(GET_DETAILED_STATUS),
     );
-    let answer = stage.run().await;
+    let response = env.run().await;
     assert_eq!(
-        keys(&stage.snapshot(&answer)["unconfirmed"]),
+        keys(&env.snapshot(&response)["unconfirmed"]),
         ["baseline/-"]
     );
 }
 
 #[tokio::test]
-async fn a_refused_digest_hid_that_its_claim_could_not_be_given_back() {
-    let stage = TestEnv::failing().await;
-    stage.world.fault(no_sns());
-    let no = Fault::error(403, "AccessDenied", "denied here")
+async fn publish_error_includes_failed_lease_release() {
+    let env = TestEnv::failing().await;
+    env.world.fault(sns_denied());
+    let release_denied = Fault::error(403, "AccessDenied", "denied here")
         .service(Service::S3)
         .operation("PutObject")
         .target("ledger");
-    stage.world.fault(no.nth(2));
-    let error = stage.invoke(json!({})).await.expect_err("both");
+    env.world.fault(release_denied.nth(2));
+    let error = env
+        .invoke(json!({}))
+        .await
+        .expect_err("publish and lease release fail");
     assert_eq!(error.kind(), "PublishFailed");
     assert!(
         error.to_report().contains("AuthorizationError")
@@ -569,37 +599,39 @@ async fn a_refused_digest_hid_that_its_claim_could_not_be_given_back() {
 }
 
 #[tokio::test]
-async fn a_dead_topic_made_later_failures_of_an_account_old() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.set("ANNOUNCE_AFTER_MINUTES", "60");
+async fn recurring_failure_with_dead_topic_is_pending_again() {
+    let mut env = TestEnv::failing().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
     for status in ["UPDATE_FAILED", "UPDATE_SUCCESSFUL"] {
-        stage.member("baseline", ACCOUNT, status);
+        env.member("baseline", ACCOUNT, status);
         for _ in 0..6 {
-            let _ = stage.invoke(json!({})).await;
-            stage.pass(15);
+            let _ = env.invoke(json!({})).await;
+            env.advance_minutes(15);
         }
     }
     assert_eq!(
-        stage.digests().len(),
+        env.digests().len(),
         2,
-        "told, and told to have ended; chat has heard of neither"
+        "the digest topic is notified of the failure and its resolution, the chat topic of neither"
     );
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage.invoke(json!({})).await.expect_err("chat is dead");
-    assert_eq!(stage.digests().len(), 2, "too new to be told");
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.invoke(json!({}))
+        .await
+        .expect_err("the chat topic does not exist");
+    assert_eq!(env.digests().len(), 2, "the failure is not due yet");
     assert_eq!(
-        stage.latest()["packs"][0]["failing_accounts"][0]["change"],
-        "early"
+        env.latest()["packs"][0]["failing_accounts"][0]["change"],
+        "pending"
     );
 }
 
 #[tokio::test]
-async fn an_empty_answer_by_name_was_taken_for_a_pack_that_is_gone() {
-    let stage = TestEnv::failing().await;
-    stage.member("baseline", OTHER, "UPDATE_FAILED");
-    stage.run().await;
-    stage.world.remove_member(OWN, REGION, "baseline", ACCOUNT);
+async fn empty_status_response_by_name_is_gap_not_deletion() {
+    let env = TestEnv::failing().await;
+    env.member("baseline", OTHER, "UPDATE_FAILED");
+    env.run().await;
+    env.world.remove_member(OWN, REGION, "baseline", ACCOUNT);
     let empty = "{\"OrganizationConformancePackStatuses\":[]}".to_owned();
     let effect = Effect::Raw {
         status: 200,
@@ -609,47 +641,46 @@ async fn an_empty_answer_by_name_was_taken_for_a_pack_that_is_gone() {
     let by_name = Fault::new(effect)
         .service(Service::Config)
         .operation("DescribeOrganizationConformancePackStatuses");
-    stage.world.fault(by_name.nth(2));
-    let answer = stage.run().await;
+    env.world.fault(by_name.nth(2));
+    let response = env.run().await;
     assert_eq!(
-        (&answer["totals"]["failures"], &answer["totals"]["gaps"]),
+        (&response["totals"]["failures"], &response["totals"]["gaps"]),
         (&json!(2), &json!(1)),
-        "{answer}"
+        "{response}"
     );
-    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(env.digests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_clock_that_had_been_wrong_kept_a_blackout_from_being_recorded() {
-    let stage = TestEnv::failing().await;
-    stage.pass(2 * 24 * 60);
-    stage.run().await;
-    stage.pass(-2 * 24 * 60);
-    stage.world.deny_caller(OWN);
+async fn clock_set_back_does_not_block_gap_notification() {
+    let env = TestEnv::failing().await;
+    env.advance_minutes(2 * 24 * 60);
+    env.run().await;
+    env.advance_minutes(-2 * 24 * 60);
+    env.world.deny_caller(OWN);
     for _ in 0..2 {
-        stage.invoke(json!({})).await.expect_err("nothing read");
-        stage.pass(15);
+        env.invoke(json!({})).await.expect_err("nothing is read");
+        env.advance_minutes(15);
     }
     assert_eq!(
-        stage.digests().len(),
+        env.digests().len(),
         2,
-        "the gap is told in its second run"
+        "the gap is notified in its second run"
     );
 }
 
 #[tokio::test]
-async fn a_source_that_was_not_identified_was_called_unwatched_when_it_was_read() {
-    let stage = TestEnv::failing().await;
-    stage
-        .world
+async fn gap_of_unidentified_source_ends_as_read_again() {
+    let env = TestEnv::failing().await;
+    env.world
         .fault(Fault::error(403, "AccessDenied", "no").service(Service::Sts));
     for _ in 0..2 {
-        stage.invoke(json!({})).await.expect_err("nothing read");
-        stage.pass(15);
+        env.invoke(json!({})).await.expect_err("nothing is read");
+        env.advance_minutes(15);
     }
-    stage.world.clear_faults();
-    stage.run().await;
-    let publish = stage.publishes(TOPIC).pop().unwrap();
+    env.world.clear_faults();
+    env.run().await;
+    let publish = env.publishes(TOPIC).pop().unwrap();
     assert!(
         email(&publish).contains("? self eu-west-1 is read again"),
         "{}",
@@ -659,58 +690,60 @@ async fn a_source_that_was_not_identified_was_called_unwatched_when_it_was_read(
 }
 
 #[tokio::test]
-async fn who_asked_for_a_digest_got_only_an_older_one() {
-    let stage = TestEnv::failing().await;
-    stage.world.fault(no_sns());
-    stage.invoke(json!({})).await.expect_err("refused");
-    stage.pass(15);
-    stage.world.clear_faults();
-    let answer = stage
+async fn forced_digest_is_sent_after_pending_one() {
+    let env = TestEnv::failing().await;
+    env.world.fault(sns_denied());
+    env.invoke(json!({}))
+        .await
+        .expect_err("SNS rejects the publish");
+    env.advance_minutes(15);
+    env.world.clear_faults();
+    let response = env
         .invoke(json!({"announce": "always"}))
         .await
-        .expect("a run");
-    let ids: Vec<String> = stage
+        .expect("the run succeeds");
+    let ids: Vec<String> = env
         .digests()
         .iter()
         .map(|digest| digest["digest_id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(ids, ["run-1.0.1", "run-2.0.2"]);
-    assert_eq!(answer["digest"]["id"], "run-2.0.2");
+    assert_eq!(response["digest"]["id"], "run-2.0.2");
 }
 
 #[tokio::test]
-async fn each_retry_gave_one_topic_the_digest_it_had_asked_for_while_the_other_refused() {
-    let mut stage = TestEnv::new().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
-    stage.world.fault(no_sns().target(CHAT));
-    let function = stage.function().await;
-    let invoke = || function.invoke(r#"{"announce": "always"}"#, stage.context_of("one"));
+async fn forced_digest_is_sent_once_per_topic_across_retries() {
+    let mut env = TestEnv::new().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    env.world.fault(sns_denied().target(CHAT));
+    let handler = env.function().await;
+    let invoke = || handler.invoke(r#"{"announce": "always"}"#, env.context_of("one"));
     for _ in 0..2 {
         assert_eq!(invoke().await.unwrap_err().kind(), "PublishFailed");
     }
-    stage.world.clear_faults();
-    invoke().await.expect("what was left is sent");
+    env.world.clear_faults();
+    invoke().await.expect("the remaining digest is sent");
     assert_eq!(
-        (stage.publishes(TOPIC).len(), stage.publishes(CHAT).len()),
+        (env.publishes(TOPIC).len(), env.publishes(CHAT).len()),
         (1, 1)
     );
 }
 
 #[tokio::test]
-async fn a_lasting_gap_began_anew_in_a_run_of_one_account() {
-    let stage = TestEnv::failing().await;
-    stage.world.fault(
+async fn persisting_gap_keeps_start_in_account_scoped_run() {
+    let env = TestEnv::failing().await;
+    env.world.fault(
         Fault::error(400, "AccessDeniedException", "no")
             .service(Service::Config)
-            .operation(MEMBERS),
+            .operation(GET_DETAILED_STATUS),
     );
-    stage.run().await;
-    let answer = stage
+    env.run().await;
+    let response = env
         .invoke(json!({"accounts": [ACCOUNT]}))
         .await
-        .expect("a run");
-    let gap = &stage.snapshot(&answer)["gaps"][0];
+        .expect("the run succeeds");
+    let gap = &env.snapshot(&response)["gaps"][0];
     assert_eq!(
         (&gap["state"], &gap["since"]),
         (&json!("lasting"), &json!("2026-03-01T08:00:00Z"))
@@ -718,19 +751,17 @@ async fn a_lasting_gap_began_anew_in_a_run_of_one_account() {
 }
 
 #[tokio::test]
-async fn a_narrowed_digest_did_not_account_for_all_that_is_open() {
-    let stage = TestEnv::failing().await;
-    stage.pack("guardrails", "UPDATE_SUCCESSFUL");
-    stage.member("guardrails", ACCOUNT, "UPDATE_FAILED");
-    let mut stage = stage;
-    stage.set("ANNOUNCE_AFTER_MINUTES", "30");
-    stage.run().await;
-    stage.pass(30);
-    stage
-        .invoke(json!({"packs": ["baseline"]}))
+async fn narrowed_digest_counts_open_failures_of_all_packs() {
+    let mut env = TestEnv::failing().await;
+    env.pack("guardrails", "UPDATE_SUCCESSFUL");
+    env.member("guardrails", ACCOUNT, "UPDATE_FAILED");
+    env.set("ANNOUNCE_AFTER_MINUTES", "30");
+    env.run().await;
+    env.advance_minutes(30);
+    env.invoke(json!({"packs": ["baseline"]}))
         .await
-        .expect("a run");
-    let text = last_text(&stage);
+        .expect("the run succeeds");
+    let text = last_email(&env);
     assert!(
         text.contains("2 open in 2 packs") && text.contains("  guardrails: 1"),
         "{text}"
@@ -738,15 +769,15 @@ async fn a_narrowed_digest_did_not_account_for_all_that_is_open() {
 }
 
 #[tokio::test]
-async fn a_code_without_an_end_was_stored_whole() {
-    let stage = TestEnv::failing().await;
-    stage.world.fault(
+async fn long_error_code_is_truncated() {
+    let env = TestEnv::failing().await;
+    env.world.fault(
         Fault::error(400, &"X".repeat(20_000), "no")
             .service(Service::Config)
-            .operation(MEMBERS),
+            .operation(GET_DETAILED_STATUS),
     );
-    let answer = stage.run().await;
-    let code = stage.snapshot(&answer)["gaps"][0]["code"]
+    let response = env.run().await;
+    let code = env.snapshot(&response)["gaps"][0]["code"]
         .as_str()
         .unwrap()
         .len();

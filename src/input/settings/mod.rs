@@ -1,54 +1,65 @@
-//! The environment, read once at start-up: every wrong variable is named at once, before any call.
+//! Settings: the configuration of the function, from environment variables.
+//!
+//! They are read once at start-up, before any call. The error lists every invalid variable.
+//!
+//! A new setting is a field of [`Settings`], a line in [`Settings::read`] and its accepted values in
+//! `validate`. Tests name the other places that are missing: the parameter in `template.yaml`, its
+//! examples in `tests/e2e/parameters.json`, and the table in `README.md`.
 
-mod env;
+mod env_reader;
 mod validate;
 
-use crate::model::{AccountId, Region, TopicArn};
-use crate::model::{Identity, PackGlobs};
-use env::EnvReader;
-use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::fmt;
-use validate::*;
 
-/// What the function was set up to do.
+use jiff::SignedDuration;
+
+use crate::model::{AccountId, Identity, PackGlobs, Region, TopicArn};
+use env_reader::EnvReader;
+use validate::{
+    CALLERS, GLOBS, PREFIX, TOPIC, accounts, bucket, external_id, globs, identities, label,
+    on_or_off, prefix, regions, topic,
+};
+
+/// The settings of the function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The bucket for all objects.
+    /// The bucket for the ledger and the snapshots.
     pub bucket: String,
-    /// The key prefix: empty, or ending in `/`.
+    /// The prefix of all object keys: empty, or ending in `/`.
     pub prefix: String,
-    /// The topic of the digest.
+    /// The topic for the digest.
     pub topic: TopicArn,
-    /// The topic of Amazon Q Developer in chat applications.
+    /// The topic for Amazon Q Developer in chat applications.
     pub chat_topic: Option<TopicArn>,
     /// The function's own region.
     pub home_region: Region,
     /// The regions to read.
     pub regions: BTreeSet<Region>,
-    /// The callers to read as.
-    pub callers: Vec<Identity>,
-    /// Given when roles are assumed.
+    /// The identities to read as.
+    pub identities: Vec<Identity>,
+    /// The external id to pass when a role is assumed.
     pub external_id: Option<String>,
-    /// Packs to read.
+    /// Packs to include.
     pub include: PackGlobs,
-    /// Packs not to read, though included.
+    /// Packs to exclude, even if they are included.
     pub exclude: PackGlobs,
-    /// Member accounts whose failures are recorded but never told.
+    /// Member accounts whose failures are recorded but never notified.
     pub ignored_accounts: BTreeSet<AccountId>,
-    /// How old a failure is when it is told.
+    /// Minimum age at which a failure becomes due.
     pub announce_after: SignedDuration,
-    /// How long after it was last told an open failure is told again; `None` is never.
+    /// Time after the last notification at which an open failure is notified again; `None` disables
+    /// reminders.
     pub remind_after: Option<SignedDuration>,
-    /// Whether names of failing accounts are looked up.
+    /// Whether to look up the names of failing accounts.
     pub account_names: bool,
-    /// Config calls in flight per source.
+    /// Maximum number of concurrent calls to AWS Config per source.
     pub concurrency: usize,
-    /// A short word shown in subjects and texts.
+    /// A label for the subject and text of digests.
     pub label: Option<String>,
 }
 
-/// Every wrong variable, a line each.
+/// The error for invalid settings: one line for each invalid variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct InvalidSettings(pub Vec<String>);
 
@@ -59,8 +70,10 @@ impl fmt::Display for InvalidSettings {
 }
 
 impl Settings {
-    /// Reads the settings through `lookup`, which answers like the environment. An empty variable
-    /// counts as not set, because that is what a template's empty parameter makes of it.
+    /// Reads the settings through `lookup`, which returns the value of an environment variable.
+    ///
+    /// An empty variable counts as unset, because an empty parameter of the template results in
+    /// one.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSettings> {
         let mut env = EnvReader {
             lookup,
@@ -85,8 +98,8 @@ impl Settings {
                     regions,
                 )
                 .unwrap_or_else(|| BTreeSet::from([home_region.clone()])),
-            callers: env
-                .optional("ROLE_ARNS", CALLERS, callers)
+            identities: env
+                .optional("ROLE_ARNS", CALLERS, identities)
                 .unwrap_or_else(|| vec![Identity::Own]),
             external_id: env.optional(
                 "ROLE_EXTERNAL_ID",
@@ -141,13 +154,13 @@ impl Settings {
         }
     }
 
-    /// The key of an object under the prefix.
+    /// Returns the key of an object under the prefix.
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// The audiences, the digest topic first.
-    pub fn audiences(&self) -> impl Iterator<Item = &TopicArn> {
+    /// Returns the topics of the receivers, the digest topic first.
+    pub fn receivers(&self) -> impl Iterator<Item = &TopicArn> {
         std::iter::once(&self.topic).chain(&self.chat_topic)
     }
 }

@@ -1,8 +1,11 @@
-//! What each variable accepts.
+//! Validation: the accepted values of each environment variable.
+//!
+//! The constants are the descriptions of accepted values in error messages. The error of a parser
+//! is an optional detail for the message, and may be empty.
 
-use crate::model::{AccountId, Region, TopicArn};
-use crate::model::{Identity, PackGlobs, RoleArn};
 use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{AccountId, Identity, PackGlobs, Region, RoleArn, TopicArn};
 
 pub(super) const PREFIX: &str =
     "a key prefix of at most 512 printable ASCII characters, not starting with /";
@@ -15,38 +18,42 @@ pub(super) const GLOBS: &str = "comma-separated globs such as baseline*,prod-?";
 pub(super) const CALLERS: &str =
     "comma-separated ARNs of IAM roles, each in an account of its own, and the word self";
 
+/// Splits a comma-separated list into its trimmed items. Fails if there are none.
 pub(super) fn split_list(text: &str) -> Result<Vec<&str>, String> {
-    let split_list: Vec<_> = text
+    let items: Vec<_> = text
         .split(',')
         .map(str::trim)
         .filter(|item| !item.is_empty())
         .collect();
-    if split_list.is_empty() {
+    if items.is_empty() {
         Err("the list is empty".to_owned())
     } else {
-        Ok(split_list)
+        Ok(items)
     }
 }
 
-/// [The rules of bucket
-/// names](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html), as far as
-/// a slip of the pen goes (an ARN, a URL, capitals).
+/// Validates the name of an S3 bucket.
+///
+/// Checks only as much of the [naming
+/// rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html) as catches
+/// typical mistakes, such as an ARN, a URL or upper-case letters.
 pub(super) fn bucket(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
     };
-    let ends = |c: char| c.is_ascii_alphanumeric();
-    let fits = (3..=63).contains(&text.len())
+    let alphanumeric = |c: char| c.is_ascii_alphanumeric();
+    let valid = (3..=63).contains(&text.len())
         && text.bytes().all(allowed)
-        && text.starts_with(ends)
-        && text.ends_with(ends);
-    if fits {
+        && text.starts_with(alphanumeric)
+        && text.ends_with(alphanumeric);
+    if valid {
         Ok(text.to_owned())
     } else {
         Err(String::new())
     }
 }
 
+/// Validates a key prefix, and appends `/` if it is missing.
 pub(super) fn prefix(text: &str) -> Result<String, String> {
     let printable = text
         .bytes()
@@ -61,23 +68,25 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
     })
 }
 
-/// Splits an ARN of `service` into partition, region, account and resource.
+/// Splits an ARN of `service` into region, account and resource, or returns `None` if it is
+/// malformed.
 pub(super) fn arn<'a>(text: &'a str, service: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let parts: Vec<_> = text.splitn(6, ':').collect();
-    let [first, partition, found, region, account, resource] = parts.as_slice() else {
+    let [scheme, partition, arn_service, region, account, resource] = parts.as_slice() else {
         return None;
     };
-    let sound = *first == "arn"
+    let valid = *scheme == "arn"
         && partition.starts_with("aws")
-        && *found == service
+        && *arn_service == service
         && AccountId::is_valid(account);
-    sound.then_some((*region, *account, *resource))
+    valid.then_some((*region, *account, *resource))
 }
 
+/// Validates the ARN of an SNS topic, standard or FIFO.
 pub(super) fn topic(text: &str) -> Result<TopicArn, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     match arn(text, "sns") {
-        Some((place, _, name)) if region(place).is_some() => {
+        Some((topic_region, _, name)) if region(topic_region).is_some() => {
             let stem = name.strip_suffix(".fifo").unwrap_or(name);
             if !stem.is_empty() && name.len() <= 256 && stem.bytes().all(allowed) {
                 return Ok(TopicArn::from(text));
@@ -88,17 +97,19 @@ pub(super) fn topic(text: &str) -> Result<TopicArn, String> {
     }
 }
 
+/// Validates the form of a region name. The region need not be known, because AWS adds regions.
 pub(super) fn region(text: &str) -> Option<Region> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let parts: Vec<_> = text.split('-').collect();
-    let sound = text.bytes().all(allowed)
+    let valid = text.bytes().all(allowed)
         && parts.len() >= 3
         && parts.iter().all(|part| !part.is_empty())
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.ends_with(|last: char| last.is_ascii_digit());
-    sound.then(|| Region::from(text))
+    valid.then(|| Region::from(text))
 }
 
+/// Parses a list of regions without duplicates.
 pub(super) fn regions(text: &str) -> Result<BTreeSet<Region>, String> {
     let mut regions = BTreeSet::new();
     for item in split_list(text)? {
@@ -110,27 +121,31 @@ pub(super) fn regions(text: &str) -> Result<BTreeSet<Region>, String> {
     Ok(regions)
 }
 
-/// Two callers that are the same account would be the same source twice. Whether `self` is one of
-/// the roles' accounts shows only when STS has said who it is.
-pub(super) fn callers(text: &str) -> Result<Vec<Identity>, String> {
-    let mut callers = BTreeMap::new();
+/// Parses the list of identities to read as, at most one in each account.
+///
+/// Two identities in one account would read the same sources twice. Whether `self` is in the
+/// account of one of the roles is known only once STS has identified the function; see
+/// [`RunPlan::targets`](crate::input::plan::RunPlan::targets).
+pub(super) fn identities(text: &str) -> Result<Vec<Identity>, String> {
+    let mut identities = BTreeMap::new();
     for item in split_list(text)? {
-        let (account, caller) = if item == "self" {
+        let (account, identity) = if item == "self" {
             (AccountId::unknown(), Identity::Own)
         } else {
             let role =
                 role(item).ok_or_else(|| format!("{item:?} is neither a role's ARN nor self"))?;
             (role.account.clone(), Identity::Role(role))
         };
-        if callers.insert(account.clone(), caller).is_some() {
+        if identities.insert(account.clone(), identity).is_some() {
             return Err(format!("the account {account} is there twice"));
         }
     }
-    let mut callers: Vec<_> = callers.into_values().collect();
-    callers.sort();
-    Ok(callers)
+    let mut identities: Vec<_> = identities.into_values().collect();
+    identities.sort();
+    Ok(identities)
 }
 
+/// Parses the ARN of an IAM role.
 pub(super) fn role(text: &str) -> Option<RoleArn> {
     let (region, account, resource) = arn(text, "iam")?;
     let name = resource.strip_prefix("role/")?;
@@ -141,20 +156,23 @@ pub(super) fn role(text: &str) -> Option<RoleArn> {
     })
 }
 
+/// Validates the external id of a role.
 pub(super) fn external_id(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@:/-_".contains(&byte);
-    let fits = (2..=1224).contains(&text.len()) && text.bytes().all(allowed);
-    if fits {
+    let valid = (2..=1224).contains(&text.len()) && text.bytes().all(allowed);
+    if valid {
         Ok(text.to_owned())
     } else {
         Err(String::new())
     }
 }
 
+/// Parses a list of globs on pack names.
 pub(super) fn globs(text: &str) -> Result<PackGlobs, String> {
     PackGlobs::parse(split_list(text)?)
 }
 
+/// Parses a list of account ids.
 pub(super) fn accounts(text: &str) -> Result<BTreeSet<AccountId>, String> {
     split_list(text)?
         .into_iter()
@@ -168,6 +186,7 @@ pub(super) fn accounts(text: &str) -> Result<BTreeSet<AccountId>, String> {
         .collect()
 }
 
+/// Parses a switch.
 pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
@@ -176,6 +195,7 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Validates the label for digests.
 pub(super) fn label(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.len() <= 24 && text.bytes().all(allowed) {

@@ -1,12 +1,11 @@
-//! A member account as people know it: its id, its name where that is known, and its state where
-//! that says something.
+//! The label of a member account: its id, and its name and state if they are known.
 
 use std::fmt;
 
 use crate::model::{AccountId, AwsText};
 use crate::report::{FailureRecord, ResolvedRecord};
 
-/// An account in a list for people.
+/// Label of an account in a list, such as `123456789012 name (suspended)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct AccountLabel<'a> {
     id: &'a AccountId,
@@ -15,19 +14,19 @@ pub(super) struct AccountLabel<'a> {
 }
 
 impl<'a> AccountLabel<'a> {
-    /// The account that fails; `None` for a pack itself.
+    /// Returns the label of the failing account; `None` for the pack itself.
     pub(super) fn failing(record: &'a FailureRecord) -> Option<Self> {
-        let FailureRecord { key, state, .. } = record;
+        let FailureRecord { key, details, .. } = record;
         let id = key.account_id.as_ref()?;
         Some(Self {
             id,
-            name: state.account_name.as_ref(),
-            state: state.account_state.as_ref(),
+            name: details.account_name.as_ref(),
+            state: details.account_state.as_ref(),
         })
     }
 
-    /// The account that failed; `None` for a pack itself.
-    pub(super) fn closed(record: &'a ResolvedRecord) -> Option<Self> {
+    /// Returns the label of the account that failed; `None` for the pack itself.
+    pub(super) fn resolved(record: &'a ResolvedRecord) -> Option<Self> {
         let ResolvedRecord {
             key,
             account_name,

@@ -1,6 +1,6 @@
-//! The body for the chat topic: Amazon Q Developer's [custom
-//! notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html), the
-//! only form that it does not drop.
+//! The message body for the chat topic: a [custom
+//! notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html) of Amazon
+//! Q Developer, which drops messages of any other form.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -10,12 +10,15 @@ use serde::Serialize;
 use super::contents::Digest;
 use super::grouping::{FailureGroup, group_by_cause};
 use super::sanitize::sanitize;
-use super::text;
-use super::text_layout;
+use super::snapshot_address::SnapshotAddress;
+use super::{text, text_layout};
 
-/// The service cuts longer descriptions; ours ends where it chooses to.
-const DESCRIPTION: usize = 6_000;
-const LIST: usize = 10;
+/// Maximum size of the description. The service truncates longer ones; a limit here ends the text
+/// at a line, with the number of lines left out.
+const MAX_DESCRIPTION_BYTES: usize = 6_000;
+
+/// Maximum number of next steps and of keywords.
+const MAX_LIST_ITEMS: usize = 10;
 
 #[derive(Serialize)]
 struct Notification<'a> {
@@ -46,6 +49,7 @@ struct Metadata<'a> {
     additional_context: BTreeMap<&'static str, String>,
 }
 
+/// Returns the body as JSON.
 pub(super) fn body(digest: &Digest) -> String {
     let subject = digest.subject();
     let packs = digest.packs();
@@ -69,11 +73,11 @@ pub(super) fn body(digest: &Digest) -> String {
             next_steps: groups
                 .iter()
                 .filter_map(FailureGroup::remediation)
-                .take(LIST)
+                .take(MAX_LIST_ITEMS)
                 .collect(),
             keywords: packs
                 .iter()
-                .take(LIST)
+                .take(MAX_LIST_ITEMS)
                 .map(|pack| sanitize(pack.as_str()))
                 .collect(),
         },
@@ -81,16 +85,12 @@ pub(super) fn body(digest: &Digest) -> String {
             thread_id: thread,
             summary: &subject,
             event_type: "packwatch digest",
-            related_resources: digest
-                .snapshot
-                .iter()
-                .map(super::snapshot_address::SnapshotAddress::uri)
-                .collect(),
+            related_resources: digest.snapshot.iter().map(SnapshotAddress::uri).collect(),
             additional_context: BTreeMap::from([
                 ("appeared", digest.totals.appeared.to_string()),
                 ("cleared", digest.totals.cleared.to_string()),
                 ("digest_id", digest.id.clone()),
-                ("open", digest.totals.open_all.to_string()),
+                ("open", digest.totals.open_total.to_string()),
                 ("sequence", digest.sequence.to_string()),
             ]),
         },
@@ -98,15 +98,16 @@ pub(super) fn body(digest: &Digest) -> String {
     serde_json::to_string(&notification).unwrap_or_default()
 }
 
+/// Returns the overview, the accounts of each group, and the link to the snapshot.
 fn description(digest: &Digest, groups: &[FailureGroup<'_>]) -> String {
     let mut description = String::new();
-    let mut left_out = 0;
+    let mut omitted = 0;
     let accounts = groups.iter().filter(|group| !group.accounts.is_empty());
     let accounts = accounts.map(|group| {
         format!(
             "{}: {}",
             group.name(),
-            text_layout::accounts_listed(&group.accounts)
+            text_layout::account_list(&group.accounts)
         )
     });
     for line in text::summary(digest, groups)
@@ -114,15 +115,15 @@ fn description(digest: &Digest, groups: &[FailureGroup<'_>]) -> String {
         .chain(accounts)
         .map(|line| sanitize(&line))
     {
-        if description.len() + line.len() < DESCRIPTION {
+        if description.len() + line.len() < MAX_DESCRIPTION_BYTES {
             description.push_str(&line);
             description.push('\n');
         } else {
-            left_out += 1;
+            omitted += 1;
         }
     }
-    if left_out > 0 {
-        let _ = writeln!(description, "and {left_out} more");
+    if omitted > 0 {
+        let _ = writeln!(description, "and {omitted} more");
     }
     if let Some(address) = &digest.snapshot {
         let _ = write!(description, "[Snapshot]({})", address.console());

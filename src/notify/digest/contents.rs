@@ -1,13 +1,11 @@
-//! What one digest contains, before it is worded.
+//! The contents of a digest, from which each of its forms is rendered.
 
 use super::sanitize::sanitize;
 use super::sanitized::Sanitized;
 use super::snapshot_address::SnapshotAddress;
 use crate::input::plan::RunPlan;
-use crate::ledger::PendingChanges;
-use crate::ledger::{LastCommit, Ledger, Receiver};
-use crate::model::RunTotals;
-use crate::model::{FailureKey, GapKey, PackName, Region, Source, StatusRecord};
+use crate::ledger::{GapResolution, LastCommit, Ledger, PendingChanges, Receiver};
+use crate::model::{FailureKey, GapKey, PackName, Region, RunTotals, Source, StatusRecord};
 use crate::report::{
     EmptySourceRecord, FailureDetails, FailureRecord, GapRecord, GapState, ResolvedRecord,
     count_cleared, count_packs, empty_source_records, pack_names,
@@ -15,54 +13,55 @@ use crate::report::{
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One digest for one audience, before it is worded.
+/// Contents of one digest for one receiver. Texts from AWS are sanitized; pack names
+/// are not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Digest {
-    /// The id, the same however often it is sent.
+    /// The id, which stays the same when the digest is sent again.
     pub id: String,
-    /// The last committed run, if any.
+    /// The id of the last committed run, if any.
     pub run_id: Option<String>,
-    /// Its number.
+    /// The sequence of the ledger.
     pub sequence: u64,
-    /// When it was made.
+    /// When the digest was created.
     pub created_at: Timestamp,
-    /// When the reading ended whose state it tells.
+    /// The end of the read that the digest describes.
     pub as_of: Timestamp,
-    /// A short word for subjects and texts.
+    /// Label of the deployment, shown in the subject.
     pub label: Option<String>,
-    /// Whether the run was the first.
+    /// Whether this is the first digest of the first run.
     pub first_run: bool,
-    /// The totals of the run; appeared and cleared are those of this digest.
+    /// Totals of the run; appeared, cleared and open are those of this digest.
     pub totals: RunTotals,
-    /// Packs with an open failure.
+    /// Names of the packs with an open failure.
     pub packs_open: BTreeSet<PackName>,
-    /// How many packs that is, the same name in two sources counted twice.
+    /// Number of packs with an open failure; a name in two sources counts twice.
     pub packs_failing: usize,
-    /// Due and not told before.
+    /// Failures that are due and were not notified before.
     pub appeared: Vec<FailureRecord>,
-    /// Told and no longer open; those that were explained are among them.
+    /// Notified failures that are no longer open, attributed ones included.
     pub cleared: Vec<ResolvedRecord>,
-    /// Told, and no longer watched.
+    /// Notified failures that are no longer watched.
     pub unwatched: Vec<ResolvedRecord>,
-    /// Told long ago, and still open.
-    pub reminded: Vec<FailureRecord>,
-    /// Gaps to tell.
+    /// Failures that are still open and due for a reminder.
+    pub reminders: Vec<FailureRecord>,
+    /// Gaps that persist or ended.
     pub gaps: Vec<GapRecord>,
-    /// Sources that list no packs any more, or some again.
-    pub emptied: Vec<EmptySourceRecord>,
-    /// Open besides what appeared, as counts.
+    /// Sources that list no packs any more, or list packs again.
+    pub empty_sources: Vec<EmptySourceRecord>,
+    /// Number of open failures besides `appeared` that are due or notified, by pack.
     pub still_open: BTreeMap<PackName, usize>,
-    /// Open and not due yet.
+    /// Number of open failures that are not due yet.
     pub pending: usize,
-    /// Sources that are watched since the last digest.
+    /// Sources that are watched since the last digest to this receiver.
     pub newly_watched: BTreeSet<Source>,
-    /// The bucket and key of the snapshot, and the region for the link.
+    /// Address of the snapshot, if there is one.
     pub snapshot: Option<SnapshotAddress>,
 }
 
 impl Digest {
-    /// The digest that tells `changes` to `receiver`. `ledger` is the state before it is told,
-    /// as of the time `at`.
+    /// Returns the digest of `changes` for `receiver`. `ledger` is the state at `at`, before the
+    /// changes are marked as notified; `now` is the creation time.
     pub fn of(
         ledger: &Ledger,
         receiver: &Receiver,
@@ -75,64 +74,69 @@ impl Digest {
         let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
-                let state = FailureDetails::of(ledger, key, open, policy, Some(receiver.id), at)
+                let details = FailureDetails::of(ledger, key, open, policy, Some(receiver.id), at)
                     .sanitized();
                 Some(FailureRecord {
                     key: key.clone(),
-                    state,
-                    cause: StatusRecord::clone(open.cause()).sanitized(),
+                    details,
+                    cause: StatusRecord::clone(open.failing_record()).sanitized(),
                 })
             };
             keys.iter().filter_map(record).collect()
         };
-        let endings = |keys: &BTreeSet<FailureKey>| -> Vec<ResolvedRecord> {
+        let resolved = |keys: &BTreeSet<FailureKey>| -> Vec<ResolvedRecord> {
             let record = |key: &FailureKey| {
-                Some(ResolvedRecord::of(ledger, key, ledger.closed.get(key)?).sanitized())
+                Some(ResolvedRecord::of(ledger, key, ledger.resolved.get(key)?).sanitized())
             };
             keys.iter().filter_map(record).collect()
         };
-        let told_of: Vec<&FailureKey> = ledger
+        let not_ignored: Vec<&FailureKey> = ledger
             .open
             .keys()
             .filter(|key| !policy.ignores(key))
             .collect();
         let mut still_open = BTreeMap::new();
         let mut pending = 0;
-        let besides = |key: &FailureKey| !policy.ignores(key) && !changes.appeared.contains(key);
-        for (key, open) in ledger.open.iter().filter(|(key, _)| besides(key)) {
-            if open.told.contains_key(&receiver.id) || open.is_due(key, policy, at) {
+        let is_other = |key: &FailureKey| !policy.ignores(key) && !changes.appeared.contains(key);
+        for (key, open) in ledger.open.iter().filter(|(key, _)| is_other(key)) {
+            if open.notified.contains_key(&receiver.id) || open.is_due(key, policy, at) {
                 *still_open.entry(key.pack.pack.clone()).or_default() += 1;
             } else {
                 pending += 1;
             }
         }
-        let last = ledger.last.as_ref();
+        let last = ledger.last_commit.as_ref();
         Self {
-            id: format!("{}.{}.{}", plan.run_id, receiver.id, receiver.digests + 1),
+            id: format!(
+                "{}.{}.{}",
+                plan.run_id,
+                receiver.id,
+                receiver.digest_count + 1
+            ),
             run_id: last.map(|last| last.run_id.clone()),
             sequence: ledger.sequence,
             created_at: now,
             as_of: at,
             label: plan.label.clone(),
             first_run: last.is_some_and(|last| last.first && last.run_id == plan.run_id)
-                && receiver.digests == 0,
+                && receiver.digest_count == 0,
             totals: RunTotals {
                 appeared: changes.appeared.len(),
                 cleared: count_cleared(ledger, changes),
-                open_all: told_of.len(),
+                open_total: not_ignored.len(),
                 ..last.map(|last| last.totals).unwrap_or_default()
             },
-            packs_open: pack_names(told_of.iter().copied())
+            packs_open: pack_names(not_ignored.iter().copied())
                 .into_iter()
                 .cloned()
                 .collect(),
-            packs_failing: count_packs(told_of.iter().copied()),
+            packs_failing: count_packs(not_ignored.iter().copied()),
             appeared: failures(&changes.appeared),
-            cleared: endings(&changes.cleared),
-            unwatched: endings(&changes.unwatched),
-            reminded: failures(&changes.reminders),
+            cleared: resolved(&changes.cleared),
+            unwatched: resolved(&changes.unwatched),
+            reminders: failures(&changes.reminders),
             gaps: gap_records(ledger, changes),
-            emptied: empty_source_records(ledger, changes),
+            empty_sources: empty_source_records(ledger, changes),
             still_open,
             pending,
             newly_watched: receiver.newly_watched.clone(),
@@ -144,12 +148,12 @@ impl Digest {
         }
     }
 
-    /// Every failure that the digest is about.
+    /// Returns the keys of all failures in the digest: open and resolved ones.
     pub(super) fn failures(&self) -> impl Iterator<Item = &FailureKey> {
         let open = self
             .appeared
             .iter()
-            .chain(&self.reminded)
+            .chain(&self.reminders)
             .map(|record| &record.key);
         open.chain(
             self.cleared
@@ -159,25 +163,35 @@ impl Digest {
         )
     }
 
-    /// The packs that the digest is about.
+    /// Returns the names of the packs in the digest.
     pub(super) fn packs(&self) -> BTreeSet<&PackName> {
         let mut packs = pack_names(self.failures());
         packs.extend(self.gaps.iter().filter_map(|gap| gap.key.pack.as_ref()));
         packs
     }
 
-    /// The regions that the digest is about.
+    /// Returns the regions in the digest.
     pub(super) fn regions(&self) -> BTreeSet<&Region> {
         let mut regions: BTreeSet<_> = self.failures().map(|key| &key.pack.source.region).collect();
         regions.extend(self.gaps.iter().map(|gap| &gap.key.source.region));
-        regions.extend(self.emptied.iter().map(|emptied| &emptied.source.region));
+        regions.extend(
+            self.empty_sources
+                .iter()
+                .map(|record| &record.source.region),
+        );
         regions
     }
 }
 
+/// Returns the records of the changed gaps, ordered by key.
 fn gap_records(ledger: &Ledger, changes: &PendingChanges) -> Vec<GapRecord> {
-    let record = |key: &GapKey, state: GapState| {
+    let record = |key: &GapKey| {
         let gap = ledger.gaps.get(key)?;
+        let state = match gap.ended {
+            None => GapState::Lasting,
+            Some(GapResolution::Read | GapResolution::PackRemoved) => GapState::Ended,
+            Some(GapResolution::OutOfScope) => GapState::Unwatched,
+        };
         let mut cause = gap.cause.clone();
         cause.code = sanitize(&cause.code);
         cause.message = sanitize(&cause.message);
@@ -189,15 +203,8 @@ fn gap_records(ledger: &Ledger, changes: &PendingChanges) -> Vec<GapRecord> {
             end: gap.ended,
         })
     };
-    let lasting = changes
-        .gaps_persisting
-        .iter()
-        .filter_map(|key| record(key, GapState::Persisting));
-    let ended = changes
-        .gaps_ended
-        .iter()
-        .filter_map(|key| record(key, GapState::Ended));
-    let mut gaps: Vec<_> = lasting.chain(ended).collect();
+    let keys = changes.gaps_lasting.iter().chain(&changes.gaps_ended);
+    let mut gaps: Vec<_> = keys.filter_map(record).collect();
     gaps.sort_by(|one, other| one.key.cmp(&other.key));
     gaps
 }

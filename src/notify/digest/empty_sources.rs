@@ -1,4 +1,4 @@
-//! How it is said that a source lists no packs any more, or lists some again.
+//! The text about sources that list no packs any more, or list packs again.
 
 use std::collections::BTreeSet;
 
@@ -6,30 +6,31 @@ use super::contents::Digest;
 use super::text_layout::{Block, TextBuffer, format_duration, format_timestamp};
 use crate::report::{EmptySourceRecord, EmptySourceState};
 
-/// How many sources list no packs any more, and how many list some again.
+/// Returns how many sources list no packs any more, and how many list packs again.
 pub(super) fn counts(digest: &Digest) -> (usize, usize) {
     (
-        of(digest, EmptySourceState::Began).len(),
-        of(digest, EmptySourceState::Ended).len(),
+        with_state(digest, EmptySourceState::Began).len(),
+        with_state(digest, EmptySourceState::Ended).len(),
     )
 }
 
-/// The lines of the overview: one for each state, however many sources are in it.
+/// Returns the lines of the overview, at most one for each state.
 pub(super) fn summary(digest: &Digest) -> Vec<String> {
     let mut lines = Vec::new();
-    let began = of(digest, EmptySourceState::Began);
-    if let Some(sources) = named(&began) {
+    let began = with_state(digest, EmptySourceState::Began);
+    if let Some(sources) = source_label(&began) {
         let before: usize = began.iter().map(|record| record.packs_before).sum();
         lines.push(format!("! {sources}: no packs any more, {before} before"));
     }
-    if let Some(sources) = named(&of(digest, EmptySourceState::Ended)) {
+    if let Some(sources) = source_label(&with_state(digest, EmptySourceState::Ended)) {
         lines.push(format!("= {sources}: packs again"));
     }
     lines
 }
 
+/// Writes a section for each state that has sources.
 pub(super) fn sections(digest: &Digest, buffer: &mut TextBuffer) {
-    let began = of(digest, EmptySourceState::Began);
+    let began = with_state(digest, EmptySourceState::Began);
     if !began.is_empty() {
         buffer.heading(&format!("No packs any more ({})", began.len()));
     }
@@ -62,9 +63,9 @@ pub(super) fn sections(digest: &Digest, buffer: &mut TextBuffer) {
     if !began.is_empty() {
         let mut block = Block::new();
         let callers: Vec<&str> = callers.into_iter().collect();
-        block.line(2, "Whatever fails there is not seen.");
+        block.line(2, "Failures there cannot be seen.");
         let to_do = "if they were not deleted on purpose, check that AWS Config still has trusted access in AWS Organizations";
-        let administers = if callers.len() == 1 {
+        let verb = if callers.len() == 1 {
             "still administers"
         } else {
             "still administer"
@@ -72,13 +73,13 @@ pub(super) fn sections(digest: &Digest, buffer: &mut TextBuffer) {
         block.line(
             2,
             &format!(
-                "To do: {to_do}, and that {} {administers} the packs",
+                "To do: {to_do}, and that {} {verb} the packs",
                 callers.join(", ")
             ),
         );
         buffer.block(&block);
     }
-    let ended = of(digest, EmptySourceState::Ended);
+    let ended = with_state(digest, EmptySourceState::Ended);
     if !ended.is_empty() {
         buffer.heading(&format!("Packs again ({})", ended.len()));
     }
@@ -93,15 +94,15 @@ pub(super) fn sections(digest: &Digest, buffer: &mut TextBuffer) {
     }
 }
 
-fn of(digest: &Digest, state: EmptySourceState) -> Vec<&EmptySourceRecord> {
+fn with_state(digest: &Digest, state: EmptySourceState) -> Vec<&EmptySourceRecord> {
     digest
-        .emptied
+        .empty_sources
         .iter()
         .filter(|record| record.state == state)
         .collect()
 }
 
-fn named(records: &[&EmptySourceRecord]) -> Option<String> {
+fn source_label(records: &[&EmptySourceRecord]) -> Option<String> {
     match records {
         [] => None,
         [one] => Some(one.source.to_string()),

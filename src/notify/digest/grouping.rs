@@ -1,5 +1,5 @@
-//! Failures of one cause, together: the same status, code, and message once the identifiers in it
-//! are masked.
+//! Groups of failures with the same cause: the same pack, status, error code and message, where
+//! identifiers in the message are masked.
 
 use super::account_label::AccountLabel;
 use crate::model::{AccountId, AwsText, FailureKey, PackName, Region};
@@ -10,13 +10,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// Failures of one pack and one cause, in all its regions.
+/// Failures of one pack with the same cause, in all regions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FailureGroup<'a> {
     pub pack: &'a PackName,
     pub status: &'a str,
     pub code: Option<&'a str>,
-    /// The message, masked where the members' messages differ.
+    /// The message; its identifiers are masked if the messages of the group differ.
     pub message: Option<Cow<'a, str>>,
     pub accounts: BTreeSet<AccountLabel<'a>>,
     pub regions: BTreeSet<&'a Region>,
@@ -27,12 +27,12 @@ pub(super) struct FailureGroup<'a> {
 }
 
 impl FailureGroup<'_> {
-    /// The code, or what is known instead.
+    /// Returns the error code, or the status if there is none.
     pub(super) fn name(&self) -> &str {
         self.code.unwrap_or(self.status)
     }
 
-    /// How many of what: `27 accounts`, or the pack itself.
+    /// Returns the number of accounts as text, such as `27 accounts` or `the pack itself`.
     pub(super) fn size(&self) -> String {
         match self.accounts.len() {
             0 => "the pack itself".to_owned(),
@@ -42,9 +42,10 @@ impl FailureGroup<'_> {
     }
 }
 
+/// Patterns of identifiers that differ between accounts, each with its mask.
 #[expect(
     clippy::unwrap_used,
-    reason = "the patterns are constants, and a test masks with each of them"
+    reason = "the patterns are constants, and a test applies each of them"
 )]
 static IDENTIFIERS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
     [
@@ -62,7 +63,7 @@ static IDENTIFIERS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
     .map(|(pattern, mask)| (Regex::new(pattern).unwrap(), mask))
 });
 
-/// The message with what differs from account to account masked.
+/// Returns the message with ARNs, UUIDs, request ids and account ids masked.
 pub(super) fn mask(message: &str) -> String {
     IDENTIFIERS
         .iter()
@@ -71,10 +72,15 @@ pub(super) fn mask(message: &str) -> String {
         })
 }
 
-/// Groups failures by pack and cause, the largest first within a pack.
+/// Groups failures by pack and cause. Groups are ordered by pack, then by size, largest first.
 pub(super) fn group_by_cause(records: &[FailureRecord]) -> Vec<FailureGroup<'_>> {
     let mut groups: BTreeMap<_, FailureGroup<'_>> = BTreeMap::new();
-    for record @ FailureRecord { key, state, cause } in records {
+    for record @ FailureRecord {
+        key,
+        details,
+        cause,
+    } in records
+    {
         let code = cause.error_code.as_ref().map(AwsText::as_str);
         let message = cause.error_message.as_ref().map(AwsText::as_str);
         let masked = message.map(mask);
@@ -95,8 +101,8 @@ pub(super) fn group_by_cause(records: &[FailureRecord]) -> Vec<FailureGroup<'_>>
                 regions: BTreeSet::new(),
                 callers: BTreeSet::new(),
                 failures: Vec::new(),
-                since: state.failing_since,
-                latest: state.failing_since,
+                since: details.failing_since,
+                latest: details.failing_since,
             });
         if group.message.as_deref() != message {
             group.message = masked.map(Cow::Owned);
@@ -105,8 +111,8 @@ pub(super) fn group_by_cause(records: &[FailureRecord]) -> Vec<FailureGroup<'_>>
         group.regions.insert(&key.pack.source.region);
         group.callers.insert(&key.pack.source.caller);
         group.failures.push(key);
-        group.since = group.since.min(state.failing_since);
-        group.latest = group.latest.max(state.failing_since);
+        group.since = group.since.min(details.failing_since);
+        group.latest = group.latest.max(details.failing_since);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
     groups.sort_by(|one, other| {

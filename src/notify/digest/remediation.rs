@@ -1,9 +1,9 @@
-//! What to do about known causes of failures and gaps.
+//! Remediation advice for known causes of failures and gaps.
 
 use super::grouping::FailureGroup;
 
 impl FailureGroup<'_> {
-    /// What to do, where the cause is known.
+    /// Returns the advice for the cause of the group, if it is known.
     pub(super) fn remediation(&self) -> Option<&'static str> {
         let text = format!(
             "{} {}",
@@ -12,7 +12,7 @@ impl FailureGroup<'_> {
         );
         REMEDIATIONS
             .iter()
-            .find(|(marks, _)| marks.iter().any(|mark| text.contains(mark)))
+            .find(|(patterns, _)| patterns.iter().any(|pattern| text.contains(pattern)))
             .map(|(_, remediation)| *remediation)
     }
 }
@@ -20,6 +20,7 @@ impl FailureGroup<'_> {
 const PERMISSIONS: &str =
     "check service control policies and the roles of AWS Config in these accounts";
 
+/// Returns the advice for a gap with the error code `code`, if it is known.
 pub(super) fn gap_remediation(code: &str) -> Option<&'static str> {
     Some(match code {
         "OrganizationAccessDeniedException" => {
@@ -29,12 +30,13 @@ pub(super) fn gap_remediation(code: &str) -> Option<&'static str> {
             "check the permissions of the function or of the role, service control policies, and whether the region is turned on"
         }
         "ThrottlingException" => "lower CONCURRENCY, or give the function more time",
-        "OutOfTime" => "give the function a longer timeout",
+        "DeadlineExceeded" => "give the function a longer timeout",
         _ => return None,
     })
 }
 
-/// Causes seen in the field, by what their code or message holds. AWS gives no official list.
+/// Advice by substrings of the error code or message; the first match applies. The substrings are
+/// from errors seen in practice: AWS publishes no list.
 const REMEDIATIONS: &[(&[&str], &str)] = &[
     (&["not authorized"], PERMISSIONS),
     (
@@ -69,6 +71,6 @@ const REMEDIATIONS: &[(&[&str], &str)] = &[
     ),
     (
         &["TemplateValidation", "InvalidParameter", "ValidationError"],
-        "the pack's template or parameters are refused: mend them and deploy the pack again",
+        "the pack's template or parameters are refused: correct them and deploy the pack again",
     ),
 ];

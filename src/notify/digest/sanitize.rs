@@ -1,42 +1,42 @@
-//! Text from AWS made harmless where people read it: an error message can carry anything that a
-//! template held.
+//! Output sanitization: makes text from AWS safe to show to people. An error message can contain
+//! arbitrary text from a template.
 
-/// The text on one line, without control and formatting characters, and with what chat and mail
-/// programs act on (mentions, links, emphasis, code) replaced by characters that only look like it.
+/// Returns the text on one line, without control and formatting characters. Characters that chat
+/// and mail programs interpret (mentions, links, emphasis, code) are replaced by similar ones.
 pub fn sanitize(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
+    let mut sanitized = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
         match c {
             c if c.is_control() || c.is_whitespace() => {
-                if !clean.ends_with(' ') {
-                    clean.push(' ');
+                if !sanitized.ends_with(' ') {
+                    sanitized.push(' ');
                 }
             }
             c if is_formatting(c) => {}
-            '<' => clean.push('‹'),
-            '>' => clean.push('›'),
-            '@' => clean.push('＠'),
-            '[' => clean.push('('),
-            ']' => clean.push(')'),
-            '|' => clean.push('¦'),
-            '`' => clean.push('\''),
-            '*' => clean.push('∗'),
-            '~' => clean.push('∼'),
-            '_' if !inside_a_word(&clean, characters.peek()) => clean.push('＿'),
-            c => clean.push(c),
+            '<' => sanitized.push('‹'),
+            '>' => sanitized.push('›'),
+            '@' => sanitized.push('＠'),
+            '[' => sanitized.push('('),
+            ']' => sanitized.push(')'),
+            '|' => sanitized.push('¦'),
+            '`' => sanitized.push('\''),
+            '*' => sanitized.push('∗'),
+            '~' => sanitized.push('∼'),
+            '_' if !is_inside_word(&sanitized, characters.peek()) => sanitized.push('＿'),
+            c => sanitized.push(c),
         }
     }
-    clean.trim().to_owned()
+    sanitized.trim().to_owned()
 }
 
-/// Whether what stands between these two is no mark of emphasis.
-fn inside_a_word(before: &str, after: Option<&char>) -> bool {
+/// Returns whether a character between these two is inside a word, where `_` is not emphasis.
+fn is_inside_word(before: &str, after: Option<&char>) -> bool {
     before.ends_with(char::is_alphanumeric) && after.is_some_and(|c| c.is_alphanumeric())
 }
 
-/// Characters that show nothing themselves and change how others show: zero-width, bidirectional,
-/// tags, variation selectors.
+/// Returns whether a character is invisible and can change how others are shown: zero-width
+/// characters, bidirectional controls, tags, variation selectors.
 fn is_formatting(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -1,16 +1,19 @@
-//! Records with every text from AWS sanitized.
+//! Sanitization of whole records.
 
 use super::sanitize::sanitize;
 use crate::model::{AwsText, StatusRecord};
 use crate::report::{FailureDetails, ResolvedRecord};
 
-/// A record whose texts can be made safe to show.
+/// A record with texts from AWS that can be sanitized.
 pub(super) trait Sanitized {
     /// Returns the record with every text from AWS sanitized.
     fn sanitized(self) -> Self;
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "`Option::map` passes it by value"
+)]
 fn sanitized_text(text: AwsText) -> AwsText {
     sanitize(text.as_str()).into()
 }
@@ -38,8 +41,8 @@ impl Sanitized for FailureDetails {
 
 impl Sanitized for ResolvedRecord {
     fn sanitized(mut self) -> Self {
-        self.status_was = sanitize(self.status_was.as_str()).into();
-        self.error_code_was = self.error_code_was.map(sanitized_text);
+        self.last_status = sanitize(self.last_status.as_str()).into();
+        self.last_error_code = self.last_error_code.map(sanitized_text);
         self.account_name = self.account_name.map(sanitized_text);
         self.account_state = self.account_state.map(sanitized_text);
         self

@@ -1,22 +1,22 @@
-//! Where a snapshot is: its `s3://` address and its page in the AWS console.
+//! The address of a snapshot, as an `s3://` address and as a link to the AWS console.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::model::Region;
 
-/// Where a snapshot is.
+/// Address of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotAddress {
-    /// The bucket.
+    /// Name of the bucket.
     pub bucket: String,
-    /// The key.
+    /// Key of the object.
     pub key: String,
-    /// The region of the console.
+    /// Region of the console link, which also determines the partition.
     pub region: Region,
 }
 
-/// What a key may hold that means something else in a link, or in the markdown around it.
-const IN_A_LINK: &AsciiSet = &NON_ALPHANUMERIC
+/// Characters of a key to escape because they have a meaning in a URL or in Markdown around it.
+const ESCAPED_IN_LINK: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'_')
@@ -25,12 +25,12 @@ const IN_A_LINK: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl SnapshotAddress {
-    /// The `s3://` address.
+    /// Returns the `s3://` address.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
-    /// The page of the object in the console of its partition.
+    /// Returns the link to the object in the AWS console of its partition.
     pub fn console(&self) -> String {
         let region = self.region.as_str();
         let host = if region.starts_with("cn-") {
@@ -42,7 +42,7 @@ impl SnapshotAddress {
         } else {
             "console.aws.amazon.com"
         };
-        let key = utf8_percent_encode(&self.key, IN_A_LINK);
+        let key = utf8_percent_encode(&self.key, ESCAPED_IN_LINK);
         format!(
             "https://{host}/s3/object/{}?region={region}&prefix={key}",
             self.bucket

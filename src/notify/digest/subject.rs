@@ -1,11 +1,13 @@
-//! The subject line: ASCII, at most 99 characters, numbers exact.
+//! The subject line: ASCII, at most 99 characters. Parts that do not fit are left out; numbers are
+//! never rounded.
 
 use super::contents::Digest;
 
-/// [SNS](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html) wants fewer than 100
-/// characters.
-const LIMIT: usize = 99;
+/// Maximum length of a subject. [SNS](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)
+/// requires fewer than 100 characters.
+const MAX_SUBJECT_CHARS: usize = 99;
 
+/// Returns the subject of the digest.
 pub(super) fn subject(digest: &Digest) -> String {
     let label = digest
         .label
@@ -19,17 +21,13 @@ pub(super) fn subject(digest: &Digest) -> String {
             digest.totals.appeared, digest.totals.cleared
         )
     };
-    let lasting = digest
-        .gaps
-        .iter()
-        .filter(|gap| gap.state != crate::report::GapState::Ended)
-        .count();
-    let ended = digest.gaps.len() - lasting;
-    let (emptied, repopulated) = super::empty_sources::counts(digest);
+    let open_gaps = digest.gaps.iter().filter(|gap| gap.end.is_none()).count();
+    let ended_gaps = digest.gaps.len() - open_gaps;
+    let (empty_sources, repopulated) = super::empty_sources::counts(digest);
     let extras = [
         (
-            emptied,
-            if emptied == 1 {
+            empty_sources,
+            if empty_sources == 1 {
                 "source lists no packs"
             } else {
                 "sources list no packs"
@@ -43,48 +41,53 @@ pub(super) fn subject(digest: &Digest) -> String {
                 "sources list packs again"
             },
         ),
-        (lasting, "not read"),
+        (open_gaps, "not read"),
         (
-            ended,
-            if ended == 1 {
+            ended_gaps,
+            if ended_gaps == 1 {
                 "gap ended"
             } else {
                 "gaps ended"
             },
         ),
         (digest.unwatched.len(), "no longer watched"),
-        (digest.reminded.len(), "still open after a while"),
+        (digest.reminders.len(), "still open after a while"),
     ];
     let extras = extras.into_iter().filter(|(count, _)| *count > 0);
     let extras: Vec<String> = extras
-        .map(|(count, words)| format!(", {count} {words}"))
+        .map(|(count, phrase)| format!(", {count} {phrase}"))
         .collect();
     let bare = format!(
         "packwatch{label}: {changes}, {} open",
-        digest.totals.open_all
+        digest.totals.open_total
     );
-    let fits = |subject: &String| subject.len() <= LIMIT;
+    let fits = |subject: &String| subject.len() <= MAX_SUBJECT_CHARS;
     let with_packs =
         [packs(digest, true), packs(digest, false)].map(|packs| format!("{bare}{packs}"));
-    // The name of a pack gives way to what else is to be said, and where the packs are to a source
-    // that lists none.
-    let first = if emptied > 0 { extras[0].as_str() } else { "" };
-    let all = extras.concat();
+    // If the subject is too long, drop the name of the pack before the extras, and the number of
+    // packs before the extra about sources that list no packs.
+    let first_extra = if empty_sources > 0 {
+        extras[0].as_str()
+    } else {
+        ""
+    };
+    let all_extras = extras.concat();
     let mut subject = match with_packs {
-        [named, _] if fits(&format!("{named}{all}")) => named,
-        [_, counted] if fits(&format!("{counted}{first}")) => counted,
+        [named, _] if fits(&format!("{named}{all_extras}")) => named,
+        [_, counted] if fits(&format!("{counted}{first_extra}")) => counted,
         _ => bare,
     };
     for extra in extras {
-        if subject.len() + extra.len() <= LIMIT {
+        if subject.len() + extra.len() <= MAX_SUBJECT_CHARS {
             subject.push_str(&extra);
         }
     }
-    subject.truncate(LIMIT);
+    subject.truncate(MAX_SUBJECT_CHARS);
     subject
 }
 
-/// In how many packs something is open; with `by_name`, in which, where it is one.
+/// Returns the phrase for the packs with open failures: their number, or the name of a single pack
+/// if `by_name` is set.
 fn packs(digest: &Digest, by_name: bool) -> String {
     match (digest.packs_failing, digest.packs_open.first()) {
         (0, _) => String::new(),

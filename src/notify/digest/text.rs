@@ -1,33 +1,36 @@
-//! The digest as a person reads it: what matters in the first ten lines, 72 columns, every change
-//! in full.
+//! The text of the digest for people: 72 columns, a summary in the first ten lines, then every
+//! change in full as far as the size limit allows.
 
 use super::account_label::AccountLabel;
 use super::contents::Digest;
 use super::empty_sources;
 use super::grouping::{FailureGroup, group_by_cause};
 use super::remediation::gap_remediation;
-use super::text_layout::*;
+use super::text_layout::{
+    Block, TextBuffer, comma_separated, format_duration, format_timestamp, truncate, wrapped,
+};
 use crate::ledger::GapResolution;
 use crate::model::{AccountId, AwsText, PackName, Region, Resolution};
 use crate::report::{GapRecord, ResolvedRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// The text for people stays under this; what does not fit is in the snapshot.
-const LIMIT: usize = 30_000;
+/// Maximum size of the text. What does not fit is in the snapshot.
+const MAX_TEXT_BYTES: usize = 30_000;
 
-/// Kept for the line that says how much was left out.
-const LEFT_OUT: usize = 200;
+/// Size reserved for the note that counts the omitted blocks.
+const OMITTED_NOTE_BYTES: usize = 200;
 
-/// So many lines of the overview fit into the first ten of the text.
-const OVERVIEW: usize = 6;
+/// Maximum number of lines in the overview, so that it ends within the first ten lines.
+const MAX_OVERVIEW_LINES: usize = 6;
 
+/// Returns the text for people.
 pub(super) fn text(digest: &Digest) -> String {
     let footer = footer(digest);
     let mut buffer = TextBuffer {
         text: String::new(),
-        left_out: 0,
-        limit: LIMIT.saturating_sub(footer.len() + LEFT_OUT),
+        omitted: 0,
+        max_bytes: MAX_TEXT_BYTES.saturating_sub(footer.len() + OMITTED_NOTE_BYTES),
     };
     buffer.line(0, &digest.subject());
     buffer.blank();
@@ -35,14 +38,14 @@ pub(super) fn text(digest: &Digest) -> String {
     overview(digest, &groups, &mut buffer);
     empty_sources::sections(digest, &mut buffer);
     appeared(digest, &groups, &mut buffer);
-    let (explained, cleared): (Vec<_>, Vec<_>) = digest
+    let (attributed, cleared): (Vec<_>, Vec<_>) = digest
         .cleared
         .iter()
-        .partition(|record| record.how == Resolution::Explained);
+        .partition(|record| record.resolution == Resolution::Attributed);
     resolved_section("Cleared", &cleared, &mut buffer);
-    resolved_section("Explained (not cleared)", &explained, &mut buffer);
+    resolved_section("Attributed (not cleared)", &attributed, &mut buffer);
     gaps(digest, &mut buffer);
-    reminded(digest, &mut buffer);
+    reminders(digest, &mut buffer);
     resolved_section(
         "No longer watched (not cleared)",
         &digest.unwatched.iter().collect::<Vec<_>>(),
@@ -50,11 +53,11 @@ pub(super) fn text(digest: &Digest) -> String {
     );
     newly_watched(digest, &mut buffer);
     still_open(digest, &mut buffer);
-    buffer.end();
+    buffer.finish();
     buffer.text + &footer
 }
 
-/// The lines that stand for everything below, at most as many as fit into the first ten.
+/// Returns the lines of the overview: one for each group of changes.
 pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<String> {
     let mut lines = empty_sources::summary(digest);
     for group in groups {
@@ -65,12 +68,12 @@ pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<Strin
             group.name()
         ));
     }
-    for (pack, how, records) in group_resolved(digest.cleared.iter()) {
-        let mark = if how.is_clearing() { '-' } else { '=' };
+    for (pack, resolution, records) in group_resolved(digest.cleared.iter()) {
+        let mark = if resolution.is_clearing() { '-' } else { '=' };
         lines.push(format!(
             "{mark} {pack}: {} {}",
             accounts(&records),
-            resolution_phrase(how)
+            resolution_phrase(resolution)
         ));
     }
     for gap in &digest.gaps {
@@ -80,17 +83,21 @@ pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<Strin
             .as_ref()
             .map_or_else(String::new, |pack| format!(" {pack}"));
         match gap.end {
-            Some(end) => lines.push(format!("? {}{pack} {}", gap.key.source, gap_end(end))),
+            Some(end) => lines.push(format!(
+                "? {}{pack} {}",
+                gap.key.source,
+                gap_resolution_phrase(end)
+            )),
             None => lines.push(format!(
                 "? {}{pack} is not read: {}",
                 gap.key.source, gap.cause.code
             )),
         }
     }
-    if !digest.reminded.is_empty() {
+    if !digest.reminders.is_empty() {
         lines.push(format!(
-            "! {} told before and still open",
-            digest.reminded.len()
+            "! {} notified before and still open",
+            digest.reminders.len()
         ));
     }
     if !digest.unwatched.is_empty() {
@@ -105,15 +112,16 @@ pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<Strin
     lines
 }
 
+/// Writes the first lines of the summary, and the number of lines that are not shown.
 fn overview(digest: &Digest, groups: &[FailureGroup<'_>], buffer: &mut TextBuffer) {
     let lines = summary(digest, groups);
-    let shown = if lines.len() > OVERVIEW {
-        OVERVIEW - 1
+    let shown = if lines.len() > MAX_OVERVIEW_LINES {
+        MAX_OVERVIEW_LINES - 1
     } else {
         lines.len()
     };
     for line in lines.iter().take(shown) {
-        buffer.cut_line(line);
+        buffer.truncated_line(line);
     }
     if lines.len() > shown {
         buffer.line(0, &format!("and {} more below", lines.len() - shown));
@@ -127,12 +135,12 @@ fn appeared(digest: &Digest, groups: &[FailureGroup<'_>], buffer: &mut TextBuffe
     }
 }
 
-fn reminded(digest: &Digest, buffer: &mut TextBuffer) {
-    let groups = group_by_cause(&digest.reminded);
+fn reminders(digest: &Digest, buffer: &mut TextBuffer) {
+    let groups = group_by_cause(&digest.reminders);
     if !groups.is_empty() {
         buffer.heading(&format!(
-            "Told before and still open ({})",
-            digest.reminded.len()
+            "Notified before and still open ({})",
+            digest.reminders.len()
         ));
         buffer.groups(&groups, digest.created_at);
     }
@@ -143,17 +151,21 @@ fn resolved_section(title: &str, records: &[&ResolvedRecord], buffer: &mut TextB
         return;
     }
     buffer.heading(&format!("{title} ({})", records.len()));
-    for (pack, how, records) in group_resolved(records.iter().copied()) {
+    for (pack, resolution, records) in group_resolved(records.iter().copied()) {
         let mut block = Block::new();
         block.line(
             2,
-            &format!("{pack}: {} {}", accounts(&records), resolution_phrase(how)),
+            &format!(
+                "{pack}: {} {}",
+                accounts(&records),
+                resolution_phrase(resolution)
+            ),
         );
         block.accounts(
             &records
                 .iter()
                 .copied()
-                .filter_map(AccountLabel::closed)
+                .filter_map(AccountLabel::resolved)
                 .collect(),
         );
         let regions: BTreeSet<&Region> = records
@@ -164,9 +176,9 @@ fn resolved_section(title: &str, records: &[&ResolvedRecord], buffer: &mut TextB
             .iter()
             .map(|record| {
                 record
-                    .error_code_was
+                    .last_error_code
                     .as_ref()
-                    .map_or(record.status_was.as_str(), AwsText::as_str)
+                    .map_or(record.last_status.as_str(), AwsText::as_str)
             })
             .collect();
         block.line(
@@ -202,9 +214,9 @@ fn gaps(digest: &Digest, buffer: &mut TextBuffer) {
     }
     let ended = digest.gaps.iter().filter(|gap| gap.end.is_some()).count();
     buffer.heading(&match (digest.gaps.len() - ended, ended) {
-        (lasting, 0) => format!("Not read ({lasting})"),
+        (open, 0) => format!("Not read ({open})"),
         (0, ended) => format!("Gaps that ended ({ended})"),
-        (lasting, ended) => format!("Not read ({lasting}), gaps that ended ({ended})"),
+        (open, ended) => format!("Not read ({open}), gaps that ended ({ended})"),
     });
     for GapRecord {
         key,
@@ -220,7 +232,10 @@ fn gaps(digest: &Digest, buffer: &mut TextBuffer) {
             .as_ref()
             .map_or_else(String::new, |pack| format!(", pack {pack}"));
         if let Some(end) = end {
-            block.line(2, &format!("{}{pack} {}", key.source, gap_end(*end)));
+            block.line(
+                2,
+                &format!("{}{pack} {}", key.source, gap_resolution_phrase(*end)),
+            );
             block.line(
                 4,
                 &format!("had not been read since {}", format_timestamp(*since)),
@@ -251,8 +266,8 @@ fn gaps(digest: &Digest, buffer: &mut TextBuffer) {
     }
 }
 
-fn gap_end(end: GapResolution) -> &'static str {
-    match end {
+fn gap_resolution_phrase(resolution: GapResolution) -> &'static str {
+    match resolution {
         GapResolution::Read => "is read again",
         GapResolution::PackRemoved => "is no longer there",
         GapResolution::OutOfScope => "is no longer watched",
@@ -283,10 +298,7 @@ fn still_open(digest: &Digest, buffer: &mut TextBuffer) {
     }
     let mut block = Block::new();
     if digest.pending > 0 {
-        block.line(
-            2,
-            &format!("{} that are not due to be told yet", digest.pending),
-        );
+        block.line(2, &format!("{} pending, not due yet", digest.pending));
     }
     if digest.totals.unconfirmed > 0 {
         block.line(
@@ -300,23 +312,25 @@ fn still_open(digest: &Digest, buffer: &mut TextBuffer) {
     buffer.block(&block);
 }
 
-/// Endings of one pack and one kind, in the order of the packs.
+/// Groups resolved failures by pack and resolution, ordered by pack.
 fn group_resolved<'a>(
     records: impl Iterator<Item = &'a ResolvedRecord>,
 ) -> Vec<(&'a PackName, Resolution, Vec<&'a ResolvedRecord>)> {
     let mut groups: BTreeMap<(&PackName, Resolution), Vec<&ResolvedRecord>> = BTreeMap::new();
     for record in records {
         groups
-            .entry((&record.key.pack.pack, record.how))
+            .entry((&record.key.pack.pack, record.resolution))
             .or_default()
             .push(record);
     }
     groups
         .into_iter()
-        .map(|((pack, how), records)| (pack, how, records))
+        .map(|((pack, resolution), records)| (pack, resolution, records))
         .collect()
 }
 
+/// Returns how many accounts the records are of, as text, and whether the pack itself is among
+/// them.
 fn accounts(records: &[&ResolvedRecord]) -> String {
     let ids: BTreeSet<&AccountId> = records
         .iter()
@@ -336,17 +350,17 @@ fn accounts(records: &[&ResolvedRecord]) -> String {
     }
 }
 
-fn resolution_phrase(how: Resolution) -> &'static str {
-    match how {
+fn resolution_phrase(resolution: Resolution) -> &'static str {
+    match resolution {
         Resolution::Recovered => "recovered",
         Resolution::AccountRemoved => "no longer in the pack",
         Resolution::PackRemoved => "gone with the pack, which was removed",
-        Resolution::Explained => "is explained: its failing accounts are known now",
+        Resolution::Attributed => "is replaced by its failing accounts",
         Resolution::Unwatched => "no longer watched",
     }
 }
 
-/// The last lines, which say of which run this is and where the rest is.
+/// Returns the last lines: the run of the digest, and the addresses of its snapshot.
 fn footer(digest: &Digest) -> String {
     let mut footer = String::new();
     if let Some(run_id) = &digest.run_id {
@@ -359,7 +373,7 @@ fn footer(digest: &Digest) -> String {
         footer.push('\n');
     }
     if let Some(address) = &digest.snapshot {
-        // Addresses are not wrapped: a broken one cannot be followed.
+        // Addresses are not wrapped: a wrapped link does not work.
         let _ = writeln!(
             footer,
             "Snapshot: {}\nConsole:  {}",

@@ -1,4 +1,4 @@
-//! The layout of the text: columns, wrapping, and blocks that are shown whole or not at all.
+//! The layout of the text: wrapping, lists, and blocks that are shown completely or not at all.
 
 use super::account_label::AccountLabel;
 use super::grouping::FailureGroup;
@@ -11,29 +11,30 @@ use std::iter;
 use textwrap::WordSeparator;
 use textwrap::core::Word;
 
+/// Width of the text, in columns.
 pub(super) const COLUMNS: usize = 72;
 
-/// And so far from the margin.
+/// Indentation of a list, in columns.
 pub(super) const LIST_INDENT: usize = 4;
 
-/// So many accounts are written out.
-pub(super) const ACCOUNTS_SHOWN: usize = 10;
+/// Maximum number of accounts in a list.
+pub(super) const MAX_ACCOUNTS_SHOWN: usize = 10;
 
-/// An error message is cut to this many characters: it is the same for every account of its group.
-pub(super) const MESSAGE_SHOWN: usize = 400;
+/// Maximum length of an error message, in characters.
+pub(super) const MAX_MESSAGE_CHARS: usize = 400;
 
-/// A time to the minute, in UTC.
+/// Formats a time to the minute, in UTC.
 pub(super) fn format_timestamp(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// How long something lasted, in the two largest units at most.
+/// Formats the time from `since` to `until`, in days and hours or in hours and minutes.
 pub(super) fn format_duration(since: Timestamp, until: Timestamp) -> String {
-    let length = until.duration_since(since);
-    if length < SignedDuration::from_mins(1) {
+    let duration = until.duration_since(since);
+    if duration < SignedDuration::from_mins(1) {
         return "just now".to_owned();
     }
-    let smallest = if length >= SignedDuration::from_hours(24) {
+    let smallest = if duration >= SignedDuration::from_hours(24) {
         Unit::Hour
     } else {
         Unit::Minute
@@ -45,72 +46,78 @@ pub(super) fn format_duration(since: Timestamp, until: Timestamp) -> String {
     let printer = SpanPrinter::new()
         .designator(Designator::Short)
         .spacing(Spacing::BetweenUnitsAndDesignators);
-    jiff::Span::try_from(length)
+    jiff::Span::try_from(duration)
         .and_then(|span| span.round(rounding.days_are_24_hours()))
         .map_or_else(
-            |_| format!("{} s", length.as_secs()),
+            |_| format!("{} s", duration.as_secs()),
             |span| printer.span_to_string(&span),
         )
 }
 
-/// The first accounts, and how many more there are.
-pub(super) fn accounts_listed(accounts: &BTreeSet<AccountLabel<'_>>) -> String {
-    let mut line = comma_separated(accounts.iter().take(ACCOUNTS_SHOWN));
-    if accounts.len() > ACCOUNTS_SHOWN {
-        let _ = write!(line, " and {} more", accounts.len() - ACCOUNTS_SHOWN);
+/// Returns the first [`MAX_ACCOUNTS_SHOWN`] accounts, and the number of the others.
+pub(super) fn account_list(accounts: &BTreeSet<AccountLabel<'_>>) -> String {
+    let mut list = comma_separated(accounts.iter().take(MAX_ACCOUNTS_SHOWN));
+    if accounts.len() > MAX_ACCOUNTS_SHOWN {
+        let _ = write!(list, " and {} more", accounts.len() - MAX_ACCOUNTS_SHOWN);
     }
-    line
+    list
 }
 
-pub(super) fn comma_separated(words: impl IntoIterator<Item = impl ToString>) -> String {
-    words
+/// Joins the items with commas.
+pub(super) fn comma_separated(items: impl IntoIterator<Item = impl ToString>) -> String {
+    items
         .into_iter()
-        .map(|word| word.to_string())
+        .map(|item| item.to_string())
         .collect::<Vec<_>>()
         .join(", ")
 }
 
+/// Truncates an error message to [`MAX_MESSAGE_CHARS`].
 pub(super) fn truncate(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_SHOWN) {
+    match text.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
 }
 
+/// Wraps a line at spaces. See [`wrapped_at`].
 pub(super) fn wrapped(indent: usize, line: &str) -> String {
     wrapped_at(WordSeparator::AsciiSpace, indent, line)
 }
 
+/// Wraps a line to [`COLUMNS`] where `separator` allows. Lines after the first are indented by two
+/// more columns.
 pub(super) fn wrapped_at(separator: WordSeparator, indent: usize, line: &str) -> String {
-    // Whatever a line is made of, names from AWS included, it is shown inert.
+    // A line can contain text from AWS, such as names, that is not sanitized yet.
     let line = &sanitize(line);
     let first = " ".repeat(indent);
     let next = " ".repeat(indent + 2);
     let options = textwrap::Options::new(COLUMNS)
         .initial_indent(&first)
         .subsequent_indent(&next);
-    // Names and ARNs are not broken: a broken one cannot be searched for.
+    // Long words are not broken, so that names and ARNs can be searched for and copied.
     let options = options
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
     textwrap::fill(line, options.word_separator(separator))
 }
 
-/// The parts of a list, each with its comma. One that is longer than a line is no part but words.
+/// Splits a list after its commas, so that it is not wrapped inside an item. An item that is longer
+/// than a line is split at spaces.
 pub(super) fn list_items(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-    let parts = line.split_inclusive(", ");
+    let items = line.split_inclusive(", ");
     Box::new(
-        parts.flat_map(|block| -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-            if block.chars().count() <= COLUMNS - LIST_INDENT - 2 {
-                Box::new(iter::once(Word::from(block)))
+        items.flat_map(|item| -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+            if item.chars().count() <= COLUMNS - LIST_INDENT - 2 {
+                Box::new(iter::once(Word::from(item)))
             } else {
-                WordSeparator::AsciiSpace.find_words(block)
+                WordSeparator::AsciiSpace.find_words(item)
             }
         }),
     )
 }
 
-/// Lines that are shown whole or not at all.
+/// Lines that are shown completely or not at all.
 pub(super) struct Block(String);
 
 impl Block {
@@ -129,7 +136,7 @@ impl Block {
         }
         let list = WordSeparator::Custom(list_items);
         self.0
-            .push_str(&wrapped_at(list, LIST_INDENT, &accounts_listed(accounts)));
+            .push_str(&wrapped_at(list, LIST_INDENT, &account_list(accounts)));
         self.0.push('\n');
     }
 
@@ -137,17 +144,17 @@ impl Block {
         self.line(2, &format!("{}: {}", group.size(), group.name()));
         self.accounts(&group.accounts);
         let regions = comma_separated(&group.regions);
-        let several = if group.regions.len() > 1 {
+        let failure_count = if group.regions.len() > 1 {
             format!(" ({} failures)", group.failures.len())
         } else {
             String::new()
         };
-        self.line(4, &format!("{} in {regions}{several}", group.status));
+        self.line(4, &format!("{} in {regions}{failure_count}", group.status));
         self.line(
             4,
             &format!("deployed from {}", comma_separated(&group.callers)),
         );
-        let to = if group.latest > group.since {
+        let newest = if group.latest > group.since {
             format!(", the newest {}", format_timestamp(group.latest))
         } else {
             String::new()
@@ -155,7 +162,7 @@ impl Block {
         self.line(
             4,
             &format!(
-                "since {} ({}){to}",
+                "since {} ({}){newest}",
                 format_timestamp(group.since),
                 format_duration(group.since, now)
             ),
@@ -169,11 +176,12 @@ impl Block {
     }
 }
 
-/// The text as it grows, up to its limit.
+/// A text under construction, limited in size.
 pub(super) struct TextBuffer {
     pub(super) text: String,
-    pub(super) left_out: usize,
-    pub(super) limit: usize,
+    /// Number of blocks that did not fit.
+    pub(super) omitted: usize,
+    pub(super) max_bytes: usize,
 }
 
 impl TextBuffer {
@@ -186,8 +194,8 @@ impl TextBuffer {
         self.text.push('\n');
     }
 
-    /// A line of the overview, which must not grow into two.
-    pub(super) fn cut_line(&mut self, line: &str) {
+    /// Writes a line of the overview, truncated to one line instead of wrapped.
+    pub(super) fn truncated_line(&mut self, line: &str) {
         let line = sanitize(line);
         let mut shown: String = line.chars().take(COLUMNS).collect();
         if shown.len() < line.len() {
@@ -197,46 +205,49 @@ impl TextBuffer {
         self.text.push('\n');
     }
 
+    /// Writes a section heading, unless the text is full.
     pub(super) fn heading(&mut self, heading: &str) {
-        if self.text.len() < self.limit {
+        if self.text.len() < self.max_bytes {
             self.blank();
             self.line(0, heading);
         }
     }
 
-    /// Shows a part if there is room, and says whether.
+    /// Writes a block if it fits; returns whether it did.
     pub(super) fn block(&mut self, block: &Block) -> bool {
-        let fits = self.text.len() + block.0.len() < self.limit;
+        let fits = self.text.len() + block.0.len() < self.max_bytes;
         if fits {
             self.text.push_str(&block.0);
         } else {
-            self.left_out += 1;
+            self.omitted += 1;
         }
         fits
     }
 
+    /// Writes a block for each group, with the pack name before the first block of a pack.
     pub(super) fn groups(&mut self, groups: &[FailureGroup<'_>], now: Timestamp) {
-        let mut headed = None;
+        let mut last_pack = None;
         for group in groups {
             let mut block = Block::new();
-            if headed != Some(group.pack) {
+            if last_pack != Some(group.pack) {
                 block.line(0, &format!("{}:", group.pack));
             }
             block.group(group, now);
             if self.block(&block) {
-                headed = Some(group.pack);
+                last_pack = Some(group.pack);
             }
         }
     }
 
-    pub(super) fn end(&mut self) {
+    /// Ends the text, with a note if blocks were omitted.
+    pub(super) fn finish(&mut self) {
         self.blank();
-        if self.left_out > 0 {
+        if self.omitted > 0 {
             self.line(
                 0,
                 &format!(
                     "{} more groups are left out here; the snapshot has them all.",
-                    self.left_out
+                    self.omitted
                 ),
             );
         }

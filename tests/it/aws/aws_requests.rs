@@ -1,4 +1,4 @@
-//! The requests as they leave, through the SDK's own test kit.
+//! The HTTP requests that the AWS clients send, captured by the test utilities of the SDK.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,7 @@ use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request}
 use packwatch::aws::{
     ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
 };
-use packwatch::model::Identity;
-use packwatch::model::Source;
-use packwatch::model::SourceTarget;
-use packwatch::model::{Attribute, SnsMessage};
+use packwatch::model::{Attribute, Identity, SnsMessage, Source, SourceTarget};
 use packwatch::ports::{ConfigApi, ETag, Filter, Notifier, ObjectStore, PutMode};
 use serde_json::{Value, json};
 
@@ -29,7 +26,7 @@ fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
     (config, requests)
 }
 
-fn statuses(config: &aws_config::SdkConfig) -> ConfigServiceApi {
+fn config_api(config: &aws_config::SdkConfig) -> ConfigServiceApi {
     let source = (
         aws_sdk_config::Client::new(config),
         ThrottledCaller::new(ConcurrencyLimit::default(), None),
@@ -42,34 +39,35 @@ fn statuses(config: &aws_config::SdkConfig) -> ConfigServiceApi {
     )
 }
 
-fn watched() -> SourceTarget {
+fn target() -> SourceTarget {
     SourceTarget {
         source: Source {
             caller: OWN.into(),
             region: REGION.into(),
         },
-        caller: Identity::Own,
+        identity: Identity::Own,
     }
 }
 
-/// The target and the document of a Config request.
+/// Returns the `x-amz-target` header and the JSON body of an AWS Config request.
 fn config_request(requests: CaptureRequestReceiver) -> (String, Value) {
     let request = requests.expect_request();
     let target = request
         .headers()
         .get("x-amz-target")
-        .expect("a target")
+        .expect("the request has a target")
         .to_owned();
     (
         target,
-        serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON"),
+        serde_json::from_slice(request.body().bytes().expect("the request has a body"))
+            .expect("the body is JSON"),
     )
 }
 
 #[tokio::test]
-async fn packs_are_listed_a_hundred_at_a_time() {
+async fn pack_listing_requests_a_hundred_packs_per_page() {
     let (config, requests) = sdk();
-    let _ = statuses(&config).packs(&watched(), Some("token")).await;
+    let _ = config_api(&config).packs(&target(), Some("token")).await;
     let (target, body) = config_request(requests);
     assert_eq!(
         target,
@@ -79,9 +77,11 @@ async fn packs_are_listed_a_hundred_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_pack_asked_for_by_name_goes_without_paging() {
+async fn pack_request_by_name_has_no_limit_or_token() {
     let (config, requests) = sdk();
-    let _ = statuses(&config).pack(&watched(), &"baseline".into()).await;
+    let _ = config_api(&config)
+        .pack(&target(), &"baseline".into())
+        .await;
     assert_eq!(
         config_request(requests).1,
         json!({"OrganizationConformancePackNames": ["baseline"]})
@@ -89,7 +89,7 @@ async fn a_pack_asked_for_by_name_goes_without_paging() {
 }
 
 #[tokio::test]
-async fn members_are_asked_for_all_by_name_or_by_status() {
+async fn member_request_filters_by_account_or_status() {
     let (account, status) = ("222233334444".into(), "UPDATE_FAILED".into());
     for (filter, filters) in [
         (None, json!({})),
@@ -103,8 +103,8 @@ async fn members_are_asked_for_all_by_name_or_by_status() {
         ),
     ] {
         let (config, requests) = sdk();
-        let _ = statuses(&config)
-            .members(&watched(), &"baseline".into(), filter, Some("token"))
+        let _ = config_api(&config)
+            .members(&target(), &"baseline".into(), filter, Some("token"))
             .await;
         let (target, body) = config_request(requests);
         assert_eq!(
@@ -114,15 +114,15 @@ async fn members_are_asked_for_all_by_name_or_by_status() {
         let mut expected = json!({"OrganizationConformancePackName": "baseline", "Limit": 100, "NextToken": "token"});
         expected
             .as_object_mut()
-            .expect("an object")
-            .extend(filters.as_object().expect("an object").clone());
+            .expect("the value is an object")
+            .extend(filters.as_object().expect("the value is an object").clone());
         assert_eq!(body, expected);
     }
 }
 
 #[tokio::test]
-async fn writes_are_conditional() {
-    for (expect, header, value) in [
+async fn object_put_is_conditional() {
+    for (mode, header, value) in [
         (PutMode::Create, "if-none-match", "*"),
         (
             PutMode::Update(ETag("\"abc\"".into())),
@@ -131,12 +131,12 @@ async fn writes_are_conditional() {
         ),
     ] {
         let (config, requests) = sdk();
-        let archive = S3Store::new(
+        let store = S3Store::new(
             aws_sdk_s3::Client::new(&config),
             "bucket".into(),
             std::time::Duration::from_secs(10),
         );
-        let _ = archive.put("ledger.json", "{}".into(), &expect).await;
+        let _ = store.put("ledger.json", "{}".into(), &mode).await;
         let request = requests.expect_request();
         assert_eq!(request.method(), "PUT");
         assert_eq!(request.headers().get(header), Some(value));
@@ -149,7 +149,7 @@ async fn writes_are_conditional() {
 }
 
 #[tokio::test]
-async fn a_message_carries_its_structure_its_attributes_and_on_a_fifo_topic_its_id() {
+async fn sns_message_has_structure_attributes_and_fifo_ids() {
     let message = SnsMessage {
         subject: "packwatch: 1 appeared".into(),
         body: "{\"default\":\"{}\"}".into(),
@@ -171,8 +171,14 @@ async fn a_message_carries_its_structure_its_attributes_and_on_a_fifo_topic_its_
         )]));
         let _ = notifier.publish(&topic.as_str().into(), &message).await;
         let request = requests.expect_request();
-        let body =
-            String::from_utf8(request.body().bytes().expect("a body").to_vec()).expect("a form");
+        let body = String::from_utf8(
+            request
+                .body()
+                .bytes()
+                .expect("the request has a body")
+                .to_vec(),
+        )
+        .expect("the body is a form");
         for part in [
             "MessageStructure=json",
             "Subject=packwatch%3A%201%20appeared",

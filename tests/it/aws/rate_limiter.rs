@@ -1,5 +1,5 @@
-//! Calls in line, on a paused clock: at the pace that a limit allows, though nobody says what that
-//! is.
+//! The adaptive rate limiter, on a paused clock: calls run at the rate that the service allows,
+//! although the service does not report its limit.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 const IN_FLIGHT: usize = 8;
 const ATTEMPTS: u32 = 10;
 
-/// AWS Config's own side of it: a bucket of tokens, filled at a rate that may change with the
-/// seconds since the start.
-struct Limited {
+/// A service with the rate limit of AWS Config: a token bucket. `rate` maps the seconds since the
+/// start to tokens per second.
+struct RateLimitedService {
     rate: Box<dyn Fn(f64) -> f64>,
     burst: f64,
     latency: Duration,
@@ -30,7 +30,7 @@ struct Limited {
 #[derive(Debug)]
 struct Throttled;
 
-impl Limited {
+impl RateLimitedService {
     fn new(rate: impl Fn(f64) -> f64 + 'static, burst: f64, latency: Duration) -> Self {
         let now = Instant::now();
         Self {
@@ -54,7 +54,7 @@ impl Limited {
         self.attempts.set(self.attempts.get() + 1);
         let admitted = left >= 1.0;
         self.left.set(if admitted { left - 1.0 } else { left });
-        // To refuse takes no work.
+        // A throttled response takes less time than a successful one.
         sleep(if admitted {
             self.latency / 2
         } else {
@@ -64,15 +64,16 @@ impl Limited {
         if admitted { Ok(()) } else { Err(Throttled) }
     }
 
-    /// One run: fifty packs of so many calls each, one after another, eight packs at once. Gives
-    /// the seconds that it took and the attempts that were throttled.
-    async fn run(&self, line: &ThrottledCaller, calls_of_a_pack: u32) -> (f64, u32) {
-        let (began, before) = (Instant::now(), self.attempts.get());
+    /// Runs fifty packs, eight at once, with `calls_per_pack` calls one after another for each.
+    /// Returns the duration in seconds and the number of throttled attempts.
+    async fn run(&self, caller: &ThrottledCaller, calls_per_pack: u32) -> (f64, u32) {
+        let (started, before) = (Instant::now(), self.attempts.get());
         let pack = async |_| {
-            for _ in 0..calls_of_a_pack {
-                line.call(async || self.call().await, |_| true)
+            for _ in 0..calls_per_pack {
+                caller
+                    .call(async || self.call().await, |_| true)
                     .await
-                    .expect("it is answered in ten attempts");
+                    .expect("the call succeeds within ten attempts");
             }
         };
         stream::iter(0..50)
@@ -81,8 +82,8 @@ impl Limited {
             .collect::<Vec<()>>()
             .await;
         (
-            began.elapsed().as_secs_f64(),
-            self.attempts.get() - before - 50 * calls_of_a_pack,
+            started.elapsed().as_secs_f64(),
+            self.attempts.get() - before - 50 * calls_per_pack,
         )
     }
 }
@@ -93,7 +94,7 @@ fn retries() -> RetryConfig {
         .with_max_backoff(Duration::from_secs(5))
 }
 
-fn line() -> ThrottledCaller {
+fn caller() -> ThrottledCaller {
     ThrottledCaller::new(ConcurrencyLimit::default(), Some(retries()))
 }
 
@@ -102,33 +103,33 @@ fn paused<T>(run: impl Future<Output = T>) -> T {
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime")
+        .expect("the runtime starts")
         .block_on(run)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Seconds within 1.15 of what the limit or the latency allows, and at most 15 % of attempts
-    /// wasted, in the first run of a process and in the next.
+    /// A run takes at most 1.15 times the minimum that the limit or the latency allows, and at most
+    /// 15 % of its attempts are throttled, in the first run of a process and in the next.
     #[test]
-    fn a_limit_that_nobody_knows_costs_hardly_more_than_a_known_one(
+    fn unknown_limit_costs_little_more_than_known_limit(
         rate in 1.0..60.0_f64,
-        saved in 1.0..4.0_f64,
+        burst_seconds in 1.0..4.0_f64,
         latency in 10..120_u64,
-        between in 0..900_u64,
+        idle_seconds in 0..900_u64,
     ) {
         paused(async {
             let latency = Duration::from_millis(latency);
-            let limited = Limited::new(move |_| rate, (rate * saved).max(2.0), latency);
-            let line = line();
-            for (run, calls_of_a_pack) in [("first", 4), ("next", 3)] {
-                let (took, wasted) = limited.run(&line, calls_of_a_pack).await;
-                let calls = f64::from(50 * calls_of_a_pack);
-                let bound = (calls / rate).max(calls.div_euclid(8.0) * latency.as_secs_f64());
-                prop_assert!(took <= 1.15 * bound, "the {run} run took {took} s, the bound is {bound}");
-                prop_assert!(f64::from(wasted) <= 0.15 * calls, "{wasted} of {calls} calls of the {run} run were wasted");
-                sleep(Duration::from_secs(between)).await;
+            let service = RateLimitedService::new(move |_| rate, (rate * burst_seconds).max(2.0), latency);
+            let caller = caller();
+            for (run, calls_per_pack) in [("first", 4), ("next", 3)] {
+                let (seconds, throttled) = service.run(&caller, calls_per_pack).await;
+                let calls = f64::from(50 * calls_per_pack);
+                let minimum = (calls / rate).max(calls.div_euclid(8.0) * latency.as_secs_f64());
+                prop_assert!(seconds <= 1.15 * minimum, "the {run} run took {seconds} s, and the minimum is {minimum} s");
+                prop_assert!(f64::from(throttled) <= 0.15 * calls, "{throttled} attempts were throttled for {calls} calls of the {run} run");
+                sleep(Duration::from_secs(idle_seconds)).await;
             }
             Ok(())
         })?;
@@ -136,22 +137,22 @@ proptest! {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nothing_is_throttled_nothing_waits() {
-    let limited = Limited::new(|_| 1e6, 1e6, Duration::from_millis(40));
-    let (took, wasted) = limited.run(&line(), 4).await;
-    assert_eq!(wasted, 0);
+async fn unthrottled_calls_do_not_wait() {
+    let service = RateLimitedService::new(|_| 1e6, 1e6, Duration::from_millis(40));
+    let (seconds, throttled) = service.run(&caller(), 4).await;
+    assert_eq!(throttled, 0);
     assert!(
-        (took - 7.0 * 4.0 * 0.04).abs() < 0.02,
-        "{took} s, where fifty packs are seven rounds of eight"
+        (seconds - 7.0 * 4.0 * 0.04).abs() < 0.02,
+        "the run took {seconds} s: fifty packs are seven rounds of eight"
     );
 }
 
-/// A change costs seconds, and not the rest of the run.
+/// A change of the limit costs at most 25 seconds.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_changes_is_found_again() {
-    // The rate by the second, and the seconds that 200 calls take at least.
+async fn changed_limit_is_found_again() {
+    // The rate by the second, and the minimum duration of 200 calls in seconds.
     type Rate = fn(f64) -> f64;
-    let worlds: [(&str, Rate, f64); 4] = [
+    let limits: [(&str, Rate, f64); 4] = [
         (
             "falls",
             |second| if second < 5.0 { 10.0 } else { 2.0 },
@@ -174,7 +175,7 @@ async fn a_limit_that_changes_is_found_again() {
             10.0 + 40.0,
         ),
         (
-            "is taken by others",
+            "is shared with other callers",
             |second| {
                 if (10.0..30.0).contains(&second) {
                     1.0
@@ -185,54 +186,62 @@ async fn a_limit_that_changes_is_found_again() {
             16.0 + 40.0,
         ),
     ];
-    for (what, rate, least) in worlds {
-        let limited = Limited::new(rate, 5.0, Duration::from_millis(40));
-        let (took, wasted) = limited.run(&line(), 4).await;
-        println!("a limit that {what}: {took:.1} s, at least {least:.1}; {wasted} wasted");
-        assert!(
-            took < least + 25.0,
-            "a limit that {what}: {took} s, where {least} s would do"
+    for (change, rate, minimum) in limits {
+        let service = RateLimitedService::new(rate, 5.0, Duration::from_millis(40));
+        let (seconds, throttled) = service.run(&caller(), 4).await;
+        println!(
+            "a limit that {change}: {seconds:.1} s, minimum {minimum:.1} s; {throttled} throttled"
         );
-        assert!(wasted < 60, "a limit that {what}: {wasted} wasted");
+        assert!(
+            seconds < minimum + 25.0,
+            "a limit that {change}: {seconds} s, minimum {minimum} s"
+        );
+        assert!(
+            throttled < 60,
+            "a limit that {change}: {throttled} attempts were throttled"
+        );
     }
 }
 
-/// What is answered between two throttled calls is less than what such a limit gave: it costs time,
-/// and no attempts.
+/// With a small burst, the successes between two throttled calls underestimate the limit. The run
+/// takes longer, but no additional attempts are throttled.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_saves_up_next_to_nothing_costs_time_alone() {
-    for saved in [1.0, 2.0] {
-        let (limited, line) = (
-            Limited::new(|_| 5.0, saved, Duration::from_millis(40)),
-            line(),
+async fn limit_with_small_burst_costs_time_but_no_attempts() {
+    for burst in [1.0, 2.0] {
+        let (service, caller) = (
+            RateLimitedService::new(|_| 5.0, burst, Duration::from_millis(40)),
+            caller(),
         );
-        for (run, calls_of_a_pack) in [("first", 4), ("next", 3)] {
-            let (took, wasted) = limited.run(&line, calls_of_a_pack).await;
-            let calls = f64::from(50 * calls_of_a_pack);
+        for (run, calls_per_pack) in [("first", 4), ("next", 3)] {
+            let (seconds, throttled) = service.run(&caller, calls_per_pack).await;
+            let calls = f64::from(50 * calls_per_pack);
             println!(
-                "a bucket of {saved}: the {run} run takes {:.2} of its bound, {wasted} wasted",
-                took * 5.0 / calls
+                "burst {burst}: the {run} run takes {:.2} times the minimum, {throttled} throttled",
+                seconds * 5.0 / calls
             );
-            assert!(took * 5.0 / calls < 2.0, "the {run} run took {took} s");
             assert!(
-                f64::from(wasted) <= 0.15 * calls,
-                "{wasted} of {calls} calls of the {run} run were wasted"
+                seconds * 5.0 / calls < 2.0,
+                "the {run} run took {seconds} s"
+            );
+            assert!(
+                f64::from(throttled) <= 0.15 * calls,
+                "{throttled} attempts were throttled for {calls} calls of the {run} run"
             );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_always_throttled_ends_after_its_attempts() {
-    let limited = Limited::new(|_| 0.0, 0.0, Duration::from_millis(40));
-    let answer = line().call(async || limited.call().await, |_| true).await;
-    assert!(answer.is_err());
-    assert_eq!(limited.attempts.get(), ATTEMPTS);
+async fn always_throttled_call_fails_after_max_attempts() {
+    let service = RateLimitedService::new(|_| 0.0, 0.0, Duration::from_millis(40));
+    let response = caller().call(async || service.call().await, |_| true).await;
+    assert!(response.is_err());
+    assert_eq!(service.attempts.get(), ATTEMPTS);
 }
 
-/// A call that waits for no other has its attempts left when a source answers again.
+/// The attempts of a call that is alone in flight outlast an outage of ten seconds.
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_alone_outlasts_a_stop() {
+async fn single_call_in_flight_survives_outage() {
     let rate = |second: f64| {
         if (5.0..15.0).contains(&second) {
             0.0
@@ -240,24 +249,27 @@ async fn a_call_that_is_alone_outlasts_a_stop() {
             10.0
         }
     };
-    let (limited, line) = (Limited::new(rate, 10.0, Duration::from_millis(40)), line());
+    let (service, caller) = (
+        RateLimitedService::new(rate, 10.0, Duration::from_millis(40)),
+        caller(),
+    );
     for call in 0..100 {
-        let answer = line.call(async || limited.call().await, |_| true).await;
-        assert!(answer.is_ok(), "call {call}");
+        let response = caller.call(async || service.call().await, |_| true).await;
+        assert!(response.is_ok(), "call {call}");
     }
 }
 
-/// How many calls are under way, and were at most.
+/// The number of calls in flight, and its maximum.
 #[derive(Default)]
-struct Flying {
+struct InFlight {
     now: Cell<usize>,
-    most: Cell<usize>,
+    max: Cell<usize>,
 }
 
-impl Flying {
+impl InFlight {
     async fn call(&self) -> Result<(), Throttled> {
         self.now.set(self.now.get() + 1);
-        self.most.set(self.most.get().max(self.now.get()));
+        self.max.set(self.max.get().max(self.now.get()));
         sleep(Duration::from_millis(40)).await;
         self.now.set(self.now.get() - 1);
         Ok(())
@@ -265,33 +277,36 @@ impl Flying {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_sixty_four_calls_of_all_sources_are_in_flight() {
+async fn concurrency_of_all_sources_is_at_most_sixty_four() {
     for retries in [Some(retries()), None] {
-        let (room, flying) = (ConcurrencyLimit::default(), Flying::default());
-        let lines: Vec<ThrottledCaller> = (0..12)
-            .map(|_| ThrottledCaller::new(room.clone(), retries.clone()))
+        let (concurrency, in_flight) = (ConcurrencyLimit::default(), InFlight::default());
+        let throttled_callers: Vec<ThrottledCaller> = (0..12)
+            .map(|_| ThrottledCaller::new(concurrency.clone(), retries.clone()))
             .collect();
-        let calls = lines.iter().flat_map(|line| (0..20).map(move |_| line));
-        let calls = calls.map(|line| line.call(async || flying.call().await, |_| true));
+        let calls = throttled_callers
+            .iter()
+            .flat_map(|caller| (0..20).map(move |_| caller));
+        let calls = calls.map(|caller| caller.call(async || in_flight.call().await, |_| true));
         assert!(join_all(calls).await.iter().all(Result::is_ok));
-        assert_eq!(flying.most.get(), 64);
+        assert_eq!(in_flight.max.get(), 64);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_throttled_slows_no_other() {
-    let room = ConcurrencyLimit::default();
-    let (slow, quick) = (
-        ThrottledCaller::new(room.clone(), Some(retries())),
-        ThrottledCaller::new(room, Some(retries())),
+async fn throttled_source_does_not_delay_other_source() {
+    let concurrency = ConcurrencyLimit::default();
+    let (throttled_caller, other_caller) = (
+        ThrottledCaller::new(concurrency.clone(), Some(retries())),
+        ThrottledCaller::new(concurrency, Some(retries())),
     );
-    let limited = Limited::new(|_| 2.0, 2.0, Duration::from_millis(40));
+    let service = RateLimitedService::new(|_| 2.0, 2.0, Duration::from_millis(40));
     let ended = Rc::new(RefCell::new(Vec::new()));
     let end = |which: &'static str| ended.borrow_mut().push((which, Instant::now()));
-    let began = Instant::now();
-    // Twice as many calls as there is room for wait for the turn of the one.
+    let started = Instant::now();
+    // The throttled source has twice as many calls as the concurrency limit allows.
     let throttled = async {
-        join_all((0..128).map(|_| slow.call(async || limited.call().await, |_| true))).await;
+        join_all((0..128).map(|_| throttled_caller.call(async || service.call().await, |_| true)))
+            .await;
         end("throttled");
     };
     let other = async {
@@ -301,7 +316,10 @@ async fn a_source_that_is_throttled_slows_no_other() {
                 sleep(Duration::from_millis(40)).await;
                 Ok(())
             };
-            quick.call(call, |_| true).await.expect("an answer");
+            other_caller
+                .call(call, |_| true)
+                .await
+                .expect("the call succeeds");
         }
         end("other");
     };
@@ -312,8 +330,8 @@ async fn a_source_that_is_throttled_slows_no_other() {
         ["other", "throttled"]
     );
     assert_eq!(
-        ended[0].1 - began,
+        ended[0].1 - started,
         Duration::from_secs(2),
-        "a second, and 25 calls of 40 ms"
+        "one second, and 25 calls of 40 ms"
     );
 }

@@ -1,5 +1,5 @@
-//! AWS Config under a limit: nothing is lost to throttling, in the first run of a process or in the
-//! next.
+//! AWS Config under a rate limit: throttling causes no gap, in the first run of a process or in a
+//! later one.
 
 use std::time::Duration;
 
@@ -12,53 +12,56 @@ use crate::support::harness::{OWN, REGION, TestEnv};
 const SHORT: Duration = Duration::from_millis(1);
 
 #[tokio::test]
-async fn a_hundred_and_fifty_calls_at_five_a_second_all_succeed_twice_in_one_process() {
-    let stage = TestEnv::new().await;
-    stage.world.fill(OWN, REGION, 149, 1, 1);
-    stage.world.rate_limit(Some(RateLimit {
+async fn rate_limited_calls_all_succeed_in_two_runs_of_a_process() {
+    let env = TestEnv::new().await;
+    env.world.fill(OWN, REGION, 149, 1, 1);
+    env.world.rate_limit(Some(RateLimit {
         per_second: 5.0,
         burst: 5.0,
     }));
-    let function = stage.function().await;
+    let function = env.function().await;
     for run in 1..=2 {
-        stage.world.forget_calls();
-        let answer = stage.invoke_in(&function, json!({})).await.expect("a run");
+        env.world.forget_calls();
+        let response = env
+            .invoke_in(&function, json!({}))
+            .await
+            .expect("the run succeeds");
         assert_eq!(
-            (&answer["complete"], &answer["totals"]["gaps"]),
+            (&response["complete"], &response["totals"]["gaps"]),
             (&json!(true), &json!(0)),
             "run {run}"
         );
         assert_eq!(
-            answer["config_calls"],
+            response["config_calls"],
             150 + 1,
-            "149 packs, and two pages of them, run {run}"
+            "149 packs, and two pages of the listing, run {run}"
         );
-        let attempts = stage
+        let attempts = env
             .world
             .calls()
             .into_iter()
             .filter(|call| call.service == Service::Config)
             .count();
         println!("run {run}: 151 calls, {attempts} attempts");
-        stage.pass(15);
+        env.advance_minutes(15);
     }
 }
 
-/// About 73 attempts; 114 and more where retries are made at once.
+/// The run makes about 73 attempts. Without the rate limiter, it would make 114 or more.
 #[tokio::test]
-async fn retries_wait_for_their_turn() {
-    let stage = TestEnv::new().await;
-    stage.world.fill(OWN, REGION, 60, 1, 1);
-    stage.world.rate_limit(Some(RateLimit {
+async fn retries_wait_for_the_rate_limiter() {
+    let env = TestEnv::new().await;
+    env.world.fill(OWN, REGION, 60, 1, 1);
+    env.world.rate_limit(Some(RateLimit {
         per_second: 2.0,
         burst: 2.0,
     }));
-    let answer = stage.invoke(json!({})).await.expect("a run");
+    let response = env.invoke(json!({})).await.expect("the run succeeds");
     assert_eq!(
-        (&answer["complete"], &answer["config_calls"]),
+        (&response["complete"], &response["config_calls"]),
         (&json!(true), &json!(61))
     );
-    let attempts = stage
+    let attempts = env
         .world
         .calls()
         .into_iter()
@@ -69,30 +72,36 @@ async fn retries_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn a_run_that_spent_its_retries_leaves_the_next_one_in_its_process_its_own() {
-    let mut stage = TestEnv::new().await;
-    stage.world.fill(OWN, REGION, 20, 1, 1);
-    stage.timeouts = Timeouts {
+async fn exhausted_retries_do_not_affect_next_run_of_process() {
+    let mut env = TestEnv::new().await;
+    env.world.fill(OWN, REGION, 20, 1, 1);
+    env.timeouts = Timeouts {
         initial_backoff: SHORT,
         max_backoff: SHORT,
         ..Timeouts::default()
     };
-    // The SDK's own retries, which the environment can ask for.
-    stage.set("AWS_RETRY_MODE", "standard");
-    let function = stage.function().await;
+    // The environment can select the retries of the SDK.
+    env.set("AWS_RETRY_MODE", "standard");
+    let function = env.function().await;
     let members =
         Fault::new(Effect::Throttle).operation("GetOrganizationConformancePackDetailedStatus");
-    stage.world.fault(members.clone());
-    let answer = stage.invoke_in(&function, json!({})).await.expect("a run");
+    env.world.fault(members.clone());
+    let response = env
+        .invoke_in(&function, json!({}))
+        .await
+        .expect("the run succeeds");
     assert_eq!(
-        answer["totals"]["gaps"], 20,
-        "every retry of every call was in vain"
+        response["totals"]["gaps"], 20,
+        "every attempt of every call is throttled"
     );
-    stage.world.clear_faults();
-    stage.world.fault(members.first(20));
-    let answer = stage.invoke_in(&function, json!({})).await.expect("a run");
+    env.world.clear_faults();
+    env.world.fault(members.first(20));
+    let response = env
+        .invoke_in(&function, json!({}))
+        .await
+        .expect("the run succeeds");
     assert_eq!(
-        (&answer["complete"], &answer["totals"]["gaps"]),
+        (&response["complete"], &response["totals"]["gaps"]),
         (&json!(true), &json!(0))
     );
 }

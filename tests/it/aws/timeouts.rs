@@ -1,35 +1,35 @@
-//! Peers that accept and never answer: silence costs one attempt more, and never the run. Attempts
-//! are counted where they arrive; no time is measured.
+//! Services that accept a connection and never respond: a call is retried once after a timeout, and
+//! the run continues. The tests count the attempts that arrive and do not measure time.
 
 use std::time::Duration;
 
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::json;
 
-use crate::support::harness::{CHAT, OWN, REGION, TOPIC, TestEnv, keys};
+use crate::support::harness::{BUCKET, CHAT, OWN, REGION, TOPIC, TestEnv, keys};
 
 const ACCOUNT: &str = "222233334444";
 const FAR: &str = "us-east-1";
 const LIST: &str = "DescribeOrganizationConformancePackStatuses";
 const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
-/// The first attempt, and once more.
+/// Attempts of a call that gets no response: the first one and one retry.
 const ATTEMPTS: usize = 2;
 
-/// Two regions with a failing member each, and little patience.
+/// Returns an organization with one failing member in each of two regions, and short timeouts.
 async fn two_regions() -> TestEnv {
-    let mut stage = TestEnv::new().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.timeouts.attempt = Duration::from_millis(400);
-    stage.timeouts.initial_backoff = Duration::from_millis(1);
-    stage.timeouts.max_backoff = Duration::from_millis(1);
+    let mut env = TestEnv::new().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.timeouts.attempt = Duration::from_millis(400);
+    env.timeouts.initial_backoff = Duration::from_millis(1);
+    env.timeouts.max_backoff = Duration::from_millis(1);
     for region in [REGION, FAR] {
-        stage.world.put_pack(
+        env.world.put_pack(
             OWN,
             region,
             "baseline",
             StatusRecord::new("UPDATE_SUCCESSFUL"),
         );
-        stage.world.put_member(
+        env.world.put_member(
             OWN,
             region,
             "baseline",
@@ -37,16 +37,16 @@ async fn two_regions() -> TestEnv {
             StatusRecord::new("UPDATE_FAILED"),
         );
     }
-    stage
+    env
 }
 
-fn silence(operation: &str) -> Fault {
-    Fault::new(Effect::Silence).operation(operation)
+fn no_response(operation: &str) -> Fault {
+    Fault::new(Effect::NoResponse).operation(operation)
 }
 
-/// How often an operation on such a target arrived.
-fn attempts(stage: &TestEnv, operation: &str, target: &str, region: &str) -> usize {
-    let calls = stage.world.calls().into_iter();
+/// Returns the number of attempts of an operation in a region whose target contains `target`.
+fn attempts(env: &TestEnv, operation: &str, target: &str, region: &str) -> usize {
+    let calls = env.world.calls().into_iter();
     calls
         .filter(|call| {
             call.operation == operation && call.target.contains(target) && call.region == region
@@ -55,29 +55,25 @@ fn attempts(stage: &TestEnv, operation: &str, target: &str, region: &str) -> usi
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_answered_once_is_made_once_more_and_the_run_is_complete() {
+async fn call_is_retried_after_one_timeout() {
     for operation in [LIST, MEMBERS] {
-        let stage = two_regions().await;
-        stage.world.fault(silence(operation).region(FAR).first(1));
-        let answer = stage.run().await;
+        let env = two_regions().await;
+        env.world.fault(no_response(operation).region(FAR).first(1));
+        let response = env.run().await;
         assert_eq!(
-            (&answer["complete"], &answer["totals"]["failures"]),
+            (&response["complete"], &response["totals"]["failures"]),
             (&json!(true), &json!(2))
         );
-        assert_eq!(
-            attempts(&stage, operation, "", FAR),
-            ATTEMPTS,
-            "{operation}"
-        );
-        assert_eq!(attempts(&stage, operation, "", REGION), 1, "{operation}");
+        assert_eq!(attempts(&env, operation, "", FAR), ATTEMPTS, "{operation}");
+        assert_eq!(attempts(&env, operation, "", REGION), 1, "{operation}");
     }
 }
 
 #[tokio::test]
-async fn a_source_that_never_answers_costs_two_attempts_and_the_other_is_read_whole() {
-    let stage = two_regions().await;
-    stage.run().await;
-    stage.world.put_member(
+async fn unresponsive_source_costs_two_attempts_and_one_gap() {
+    let env = two_regions().await;
+    env.run().await;
+    env.world.put_member(
         OWN,
         REGION,
         "baseline",
@@ -85,21 +81,17 @@ async fn a_source_that_never_answers_costs_two_attempts_and_the_other_is_read_wh
         StatusRecord::new("UPDATE_SUCCESSFUL"),
     );
     for (operation, gap) in [(LIST, json!(null)), (MEMBERS, json!("baseline"))] {
-        stage.world.forget_calls();
-        stage.world.fault(silence(operation).region(FAR));
-        let answer = stage.run().await;
-        let snapshot = stage.snapshot(&answer);
-        assert_eq!(
-            attempts(&stage, operation, "", FAR),
-            ATTEMPTS,
-            "{operation}"
-        );
+        env.world.forget_calls();
+        env.world.fault(no_response(operation).region(FAR));
+        let response = env.run().await;
+        let snapshot = env.snapshot(&response);
+        assert_eq!(attempts(&env, operation, "", FAR), ATTEMPTS, "{operation}");
         let gaps = (
             &snapshot["gaps"][0]["region"],
             &snapshot["gaps"][0]["pack"],
             &snapshot["gaps"][0]["code"],
         );
-        assert_eq!(gaps, (&json!(FAR), &gap, &json!("TimedOut")), "{operation}");
+        assert_eq!(gaps, (&json!(FAR), &gap, &json!("Timeout")), "{operation}");
         assert_eq!(snapshot["gaps"].as_array().unwrap().len(), 1);
         assert_eq!(
             keys(&snapshot["unconfirmed"]),
@@ -107,190 +99,204 @@ async fn a_source_that_never_answers_costs_two_attempts_and_the_other_is_read_wh
             "{operation}"
         );
         assert_eq!(
-            snapshot["packs"][0]["reading"], "whole",
-            "{operation}: the other source"
+            snapshot["packs"][0]["coverage"], "full",
+            "{operation}: the other source is read in full"
         );
-        stage.world.clear_faults();
+        env.world.clear_faults();
     }
     assert_eq!(
-        keys(&stage.digests()[1]["cleared"]),
+        keys(&env.digests()[1]["cleared"]),
         ["baseline/222233334444"],
-        "of the source that answers"
+        "the failure of the responsive source clears"
     );
 }
 
 #[tokio::test]
-async fn throttling_and_failing_keep_their_ten_attempts_between_two_silences() {
+async fn timeout_does_not_reduce_retries_of_other_errors() {
     for effect in [Effect::Throttle, Effect::InternalError] {
-        let stage = two_regions().await;
+        let env = two_regions().await;
         let far = |effect: Effect| Fault::new(effect).operation(LIST).region(FAR);
-        stage.world.fault(far(Effect::Silence).nth(2));
-        stage.world.fault(far(effect.clone()).first(9));
-        assert_eq!(stage.run().await["complete"], true, "{effect:?}");
-        assert_eq!(attempts(&stage, LIST, "", FAR), 10, "{effect:?}");
-        stage.world.clear_faults();
-        stage.world.forget_calls();
-        stage.world.fault(far(effect.clone()));
-        assert_eq!(stage.run().await["complete"], false, "{effect:?}");
-        assert_eq!(attempts(&stage, LIST, "", FAR), 10, "{effect:?} for good");
+        env.world.fault(far(Effect::NoResponse).nth(2));
+        env.world.fault(far(effect.clone()).first(9));
+        assert_eq!(env.run().await["complete"], true, "{effect:?}");
+        assert_eq!(attempts(&env, LIST, "", FAR), 10, "{effect:?}");
+        env.world.clear_faults();
+        env.world.forget_calls();
+        env.world.fault(far(effect.clone()));
+        assert_eq!(env.run().await["complete"], false, "{effect:?}");
+        assert_eq!(
+            attempts(&env, LIST, "", FAR),
+            10,
+            "{effect:?} in every attempt"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_role_that_is_never_given_costs_two_attempts_for_each_region() {
-    let mut stage = two_regions().await;
+async fn assume_role_timeout_costs_two_attempts_per_region() {
+    let mut env = two_regions().await;
     let role = "arn:aws:iam::444455556666:role/reader";
-    stage.world.allow_role(role, None);
-    stage.set("ROLE_ARNS", &format!("self,{role}"));
-    stage.world.fault(silence("AssumeRole"));
-    let answer = stage.run().await;
+    env.world.allow_role(role, None);
+    env.set("ROLE_ARNS", &format!("self,{role}"));
+    env.world.fault(no_response("AssumeRole"));
+    let response = env.run().await;
     assert_eq!(
-        (&answer["totals"]["gaps"], &answer["totals"]["failures"]),
+        (&response["totals"]["gaps"], &response["totals"]["failures"]),
         (&json!(2), &json!(2))
     );
-    let asked = stage
+    let attempts = env
         .world
         .calls()
         .into_iter()
         .filter(|call| call.operation == "AssumeRole")
         .count();
-    assert!((1..=2 * ATTEMPTS).contains(&asked), "{asked}");
+    assert!(
+        (1..=2 * ATTEMPTS).contains(&attempts),
+        "{attempts} attempts"
+    );
 }
 
 #[tokio::test]
-async fn an_identity_that_is_not_said_once_is_asked_for_once_more() {
-    let stage = two_regions().await;
-    stage.world.fault(silence("GetCallerIdentity").first(1));
-    assert_eq!(stage.run().await["complete"], true);
-    stage.world.fault(silence("GetCallerIdentity"));
-    stage.world.forget_calls();
-    let error = stage
+async fn identity_call_is_retried_once_after_timeout() {
+    let env = two_regions().await;
+    env.world.fault(no_response("GetCallerIdentity").first(1));
+    assert_eq!(env.run().await["complete"], true);
+    env.world.fault(no_response("GetCallerIdentity"));
+    env.world.forget_calls();
+    let error = env
         .invoke(json!({}))
         .await
-        .expect_err("nobody knows who calls");
-    assert_eq!(error.kind(), "NothingRead", "{}", error.to_report());
-    let asked = stage
+        .expect_err("the caller cannot be identified");
+    assert_eq!(error.kind(), "AllSourcesFailed", "{}", error.to_report());
+    let attempts = env
         .world
         .calls()
         .into_iter()
         .filter(|call| call.service == Service::Sts)
         .count();
-    assert_eq!(asked, ATTEMPTS);
+    assert_eq!(attempts, ATTEMPTS);
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_never_answered_is_tried_once_more_and_is_unreadable() {
-    let stage = two_regions().await;
-    stage
-        .world
-        .fault(silence("GetObject").target("ledger.json"));
-    let error = stage.invoke(json!({})).await.expect_err("no ledger");
+async fn ledger_read_is_retried_once_after_timeout_and_then_fails() {
+    let env = two_regions().await;
+    env.world
+        .fault(no_response("GetObject").target("ledger.json"));
+    let error = env
+        .invoke(json!({}))
+        .await
+        .expect_err("the ledger cannot be read");
     assert_eq!(error.kind(), "LedgerUnreadable", "{}", error.to_report());
+    assert_eq!(attempts(&env, "GetObject", "ledger.json", REGION), ATTEMPTS);
     assert_eq!(
-        attempts(&stage, "GetObject", "ledger.json", REGION),
-        ATTEMPTS
-    );
-    assert_eq!(
-        stage.world.objects(crate::support::harness::BUCKET).len(),
+        env.world.objects(BUCKET).len(),
         0,
-        "nothing is written"
+        "the run writes no object"
     );
-    stage.world.clear_faults();
-    stage
-        .world
-        .fault(silence("GetObject").target("ledger.json").first(1));
-    stage.run().await;
+    env.world.clear_faults();
+    env.world
+        .fault(no_response("GetObject").target("ledger.json").first(1));
+    env.run().await;
 }
 
 #[tokio::test]
-async fn a_commit_that_is_not_answered_is_made_once_more_and_then_looked_up() {
-    let stage = two_regions().await;
-    stage
-        .world
-        .fault(silence("PutObject").target("ledger.json").first(1));
-    assert_eq!(stage.run().await["digest"]["status"], "published");
+async fn commit_is_retried_once_after_timeout_and_then_checked() {
+    let env = two_regions().await;
+    env.world
+        .fault(no_response("PutObject").target("ledger.json").first(1));
+    assert_eq!(env.run().await["digest"]["status"], "published");
     assert_eq!(
-        attempts(&stage, "PutObject", "ledger.json", REGION),
+        attempts(&env, "PutObject", "ledger.json", REGION),
         1 + 2,
-        "the silence, the commit, the settling"
+        "the timed-out attempt, the commit, and the settle"
     );
 
-    stage.world.forget_calls();
-    stage
-        .world
-        .fault(silence("PutObject").target("ledger.json"));
-    let error = stage.invoke(json!({})).await.expect_err("no commit");
+    env.world.forget_calls();
+    env.world
+        .fault(no_response("PutObject").target("ledger.json"));
+    let error = env
+        .invoke(json!({}))
+        .await
+        .expect_err("the ledger cannot be written");
     assert_eq!(error.kind(), "StoreFailed", "{}", error.to_report());
-    let commits = attempts(&stage, "PutObject", "snapshots/dt=", REGION);
+    let commits = attempts(&env, "PutObject", "snapshots/dt=", REGION);
     assert_eq!(
-        attempts(&stage, "PutObject", "ledger.json", REGION),
+        attempts(&env, "PutObject", "ledger.json", REGION),
         ATTEMPTS * commits,
-        "each commit"
+        "each commit makes two attempts"
     );
-    assert!(commits <= 5, "{commits}");
+    assert!(commits <= 5, "{commits} commits");
     assert_eq!(
-        stage.digests().len(),
+        env.digests().len(),
         1,
-        "nothing is told that is not committed"
+        "uncommitted changes are not notified"
     );
 }
 
 #[tokio::test]
-async fn a_topic_that_never_answers_costs_two_attempts_and_the_other_is_told() {
-    let mut stage = two_regions().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
-    stage.world.fault(silence("Publish").target(CHAT));
-    let error = stage.invoke(json!({})).await.expect_err("chat is silent");
+async fn unresponsive_topic_costs_two_attempts_and_affects_no_other() {
+    let mut env = two_regions().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    env.world.fault(no_response("Publish").target(CHAT));
+    let error = env
+        .invoke(json!({}))
+        .await
+        .expect_err("the chat topic does not respond");
     assert_eq!(error.kind(), "PublishFailed", "{}", error.to_report());
-    assert_eq!(attempts(&stage, "Publish", CHAT, REGION), ATTEMPTS);
-    assert_eq!(stage.publishes(TOPIC).len(), 1);
-    stage.world.clear_faults();
-    stage.pass(15);
-    stage.world.fault(silence("Publish").target(CHAT).first(1));
-    stage.run().await;
+    assert_eq!(attempts(&env, "Publish", CHAT, REGION), ATTEMPTS);
+    assert_eq!(env.publishes(TOPIC).len(), 1);
+    env.world.clear_faults();
+    env.advance_minutes(15);
+    env.world
+        .fault(no_response("Publish").target(CHAT).first(1));
+    env.run().await;
     assert_eq!(
-        stage.publishes(CHAT).len(),
+        env.publishes(CHAT).len(),
         1,
-        "by the next run, at its second attempt"
+        "the next run publishes the digest in its second attempt"
     );
 }
 
-/// The body of an object comes after its answer, beyond the SDK's own retries.
+/// The SDK does not retry the body of an object, which arrives after the response headers.
 #[tokio::test]
-async fn a_ledger_that_is_cut_off_once_costs_one_attempt_more() {
-    let stage = two_regions().await;
-    stage.run().await;
-    stage.world.forget_calls();
-    stage.world.fault(
+async fn ledger_truncated_once_is_read_again() {
+    let env = two_regions().await;
+    env.run().await;
+    env.world.forget_calls();
+    env.world.fault(
         Fault::new(Effect::CutOff)
             .operation("GetObject")
             .target("ledger.json")
             .first(1),
     );
-    let answer = stage.run().await;
+    let response = env.run().await;
     assert_eq!(
-        (&answer["outcome"], &answer["complete"]),
+        (&response["outcome"], &response["complete"]),
         (&json!("committed"), &json!(true))
     );
-    assert_eq!(stage.digests().len(), 1, "what was told is known");
+    assert_eq!(
+        env.digests().len(),
+        1,
+        "the ledger still records that the failure was notified"
+    );
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_cut_off_every_time_is_unreadable_and_not_written() {
-    let stage = two_regions().await;
-    stage.run().await;
-    let before = stage.document("ledger.json");
-    stage.world.fault(
+async fn ledger_truncated_every_time_is_unreadable_and_kept() {
+    let env = two_regions().await;
+    env.run().await;
+    let before = env.document("ledger.json");
+    env.world.fault(
         Fault::new(Effect::CutOff)
             .operation("GetObject")
             .target("ledger.json"),
     );
-    let error = stage
+    let error = env
         .invoke(json!({}))
         .await
-        .expect_err("no ledger, no run");
+        .expect_err("the ledger cannot be read");
     assert_eq!(error.kind(), "LedgerUnreadable");
-    stage.world.clear_faults();
-    assert_eq!(stage.document("ledger.json"), before);
+    env.world.clear_faults();
+    assert_eq!(env.document("ledger.json"), before);
 }

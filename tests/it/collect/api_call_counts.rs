@@ -1,4 +1,4 @@
-//! What a run costs: calls to AWS Config, on the simulated organization's own count.
+//! Number of AWS Config calls per run, as counted by the simulated organization.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,28 @@ fn account(number: u64) -> String {
     (200_000_000_001 + number).to_string()
 }
 
-/// Members of one pack, from one number up to another.
-fn put(stage: &TestEnv, pack: &str, members: std::ops::Range<u64>, status: &str) {
+/// Puts a range of members with this status into a pack.
+fn put_members(env: &TestEnv, pack: &str, members: std::ops::Range<u64>, status: &str) {
     for number in members {
-        stage.member(pack, &account(number), status);
+        env.member(pack, &account(number), status);
     }
 }
 
-/// A pack with this many members, the first of them failing.
-async fn pack(members: u64, failing: u64) -> TestEnv {
-    let stage = TestEnv::new().await;
-    stage.pack("baseline", "CREATE_SUCCESSFUL");
-    put(&stage, "baseline", 0..failing, "CREATE_FAILED");
-    put(&stage, "baseline", failing..members, "CREATE_SUCCESSFUL");
-    stage
+/// Returns an organization with one pack of `members` members, the first `failing` of which fail.
+async fn env_with_pack(members: u64, failing: u64) -> TestEnv {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "CREATE_SUCCESSFUL");
+    put_members(&env, "baseline", 0..failing, "CREATE_FAILED");
+    put_members(&env, "baseline", failing..members, "CREATE_SUCCESSFUL");
+    env
 }
 
-/// A run, and the calls for members that it made, by pack.
-async fn calls(stage: &TestEnv) -> (Value, BTreeMap<String, usize>) {
-    stage.world.forget_calls();
-    let answer = stage.run().await;
+/// Runs once and returns the response and the number of member calls by pack.
+async fn run_counting_by_pack(env: &TestEnv) -> (Value, BTreeMap<String, usize>) {
+    env.world.forget_calls();
+    let response = env.run().await;
     let mut packs = BTreeMap::new();
-    let calls = stage
+    let calls = env
         .world
         .calls()
         .into_iter()
@@ -44,84 +44,88 @@ async fn calls(stage: &TestEnv) -> (Value, BTreeMap<String, usize>) {
         .filter(|call| call.operation != "GetCallerIdentity")
         .collect();
     assert_eq!(
-        answer["config_calls"],
+        response["config_calls"],
         calls.len(),
-        "the answer says what it cost"
+        "the response reports the number of Config calls"
     );
     for call in calls.into_iter().filter(|call| call.operation == MEMBERS) {
         *packs.entry(call.target).or_default() += 1;
     }
-    (answer, packs)
+    (response, packs)
 }
 
-/// A run of an organization of one pack, and the calls for its members.
-async fn cost(stage: &TestEnv) -> (Value, usize) {
-    let (answer, packs) = calls(stage).await;
-    (answer, packs.values().sum())
+/// Runs once and returns the response and the number of member calls of all packs.
+async fn run_counting(env: &TestEnv) -> (Value, usize) {
+    let (response, packs) = run_counting_by_pack(env).await;
+    (response, packs.values().sum())
 }
 
-/// Runs until the pack was counted: within a day of the first sight. Gives the calls for members of
-/// that run.
-async fn counted(stage: &TestEnv) -> usize {
+/// Runs until the daily scan reads the pack in full, which is due within a day of the first run.
+/// Returns the number of member calls of that run.
+async fn run_until_full_scan(env: &TestEnv) -> usize {
     for _ in 0..=24 {
-        stage.pass(45);
-        let (answer, calls) = cost(stage).await;
-        if stage.snapshot(&answer)["packs"][0]["reading"] == "whole" {
+        env.advance_minutes(45);
+        let (response, calls) = run_counting(env).await;
+        if env.snapshot(&response)["packs"][0]["coverage"] == "full" {
             return calls;
         }
     }
-    panic!("it was not counted within a day")
+    panic!("the pack was not read in full within a day")
 }
 
-fn large(stage: &TestEnv) -> Value {
-    stage.document("ledger.json")["packs"][0][1]["large"].clone()
+fn large_hint(env: &TestEnv) -> Value {
+    env.document("ledger.json")["pack_hints"][0][1]["large"].clone()
 }
 
 #[tokio::test]
-async fn fifty_packs_of_ten_thousand_with_a_hundred_failing_cost_151_calls() {
-    let stage = TestEnv::new().await;
-    stage.world.fill(OWN, REGION, 50, 10_000, 100);
-    let (first, _) = calls(&stage).await;
+async fn fifty_large_packs_cost_151_calls() {
+    let env = TestEnv::new().await;
+    env.world.fill(OWN, REGION, 50, 10_000, 100);
+    let (first, _) = run_counting_by_pack(&env).await;
     assert_eq!(
         first["config_calls"],
         1 + 50 * 4,
-        "the first time each shows that it is large"
+        "the first run finds that each pack is large"
     );
-    let (answer, packs) = calls(&stage).await;
-    assert_eq!(answer["config_calls"], 151);
+    let (response, packs) = run_counting_by_pack(&env).await;
+    assert_eq!(response["config_calls"], 151);
     assert!(packs.values().all(|calls| *calls == 3), "{packs:?}");
-    assert_eq!(answer["totals"]["failures"], 5_000);
+    assert_eq!(response["totals"]["failures"], 5_000);
     println!(
         "first {}, then {}",
-        first["config_calls"], answer["config_calls"]
+        first["config_calls"], response["config_calls"]
     );
 }
 
 #[tokio::test]
-async fn a_pack_of_up_to_a_hundred_members_costs_one_call() {
+async fn small_pack_costs_one_call() {
     for members in [0, 1, 99, 100] {
-        let stage = pack(members, members / 2).await;
+        let env = env_with_pack(members, members / 2).await;
         for _ in 0..2 {
-            let (answer, calls) = cost(&stage).await;
+            let (response, calls) = run_counting(&env).await;
             assert_eq!(calls, 1, "{members}");
             assert_eq!(
-                stage.snapshot(&answer)["packs"][0]["members"]["total"],
+                env.snapshot(&response)["packs"][0]["members"]["total"],
                 members
             );
         }
-        assert_eq!(large(&stage), json!(null), "nothing to remember");
+        assert_eq!(
+            large_hint(&env),
+            json!(null),
+            "the ledger keeps no size hint of a small pack"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_larger_pack_costs_four_calls_the_first_time_and_then_three() {
+async fn large_pack_costs_four_calls_first_and_then_three() {
     for members in [101, 350, 1_000] {
-        let stage = pack(members, 100).await;
-        assert_eq!(cost(&stage).await.1, 4, "{members}");
+        let env = env_with_pack(members, 100).await;
+        assert_eq!(run_counting(&env).await.1, 4, "{members}");
         for _ in 0..2 {
-            let (answer, calls) = cost(&stage).await;
+            let (response, calls) = run_counting(&env).await;
             assert_eq!(
-                (calls, &answer["totals"]["failures"]),
+                (calls, &response["totals"]["failures"]),
                 (3, &json!(100)),
                 "{members}"
             );
@@ -130,106 +134,111 @@ async fn a_larger_pack_costs_four_calls_the_first_time_and_then_three() {
 }
 
 #[tokio::test]
-async fn further_pages_of_failing_rows_cost_a_call_each() {
-    let stage = pack(1_000, 250).await;
-    put(&stage, "baseline", 250..360, "UPDATE_FAILED");
-    put(&stage, "baseline", 360..365, "DELETE_FAILED");
-    assert_eq!(cost(&stage).await.1, 1 + 3 + 2 + 1);
-    let (answer, calls) = cost(&stage).await;
+async fn each_further_failing_page_costs_one_call() {
+    let env = env_with_pack(1_000, 250).await;
+    put_members(&env, "baseline", 250..360, "UPDATE_FAILED");
+    put_members(&env, "baseline", 360..365, "DELETE_FAILED");
+    assert_eq!(run_counting(&env).await.1, 1 + 3 + 2 + 1);
+    let (response, calls) = run_counting(&env).await;
     assert_eq!(
-        (calls, &answer["totals"]["failures"]),
+        (calls, &response["totals"]["failures"]),
         (3 + 2 + 1, &json!(365))
     );
 }
 
 #[tokio::test]
-async fn packs_are_listed_a_hundred_a_call() {
+async fn pack_listing_returns_a_hundred_packs_per_call() {
     for (packs, listing) in [(100, 1), (101, 2), (300, 3)] {
-        let stage = TestEnv::new().await;
-        stage.world.fill(OWN, REGION, packs, 1, 0);
-        let (answer, _) = calls(&stage).await;
-        assert_eq!(answer["config_calls"], listing + packs);
+        let env = TestEnv::new().await;
+        env.world.fill(OWN, REGION, packs, 1, 0);
+        let (response, _) = run_counting_by_pack(&env).await;
+        assert_eq!(response["config_calls"], listing + packs);
     }
 }
 
 #[tokio::test]
-async fn proofs_cost_a_call_each_or_the_pages_of_the_whole_pack() {
-    for (recovered, proofs) in [(1, 1), (5, 5), (6, 5), (150, 5)] {
-        let stage = pack(500, 200).await;
-        stage.run().await;
+async fn recovery_confirmation_costs_at_most_a_full_read() {
+    for (recovered, confirmations) in [(1, 1), (5, 5), (6, 5), (150, 5)] {
+        let env = env_with_pack(500, 200).await;
+        env.run().await;
         assert_eq!(
-            counted(&stage).await,
+            run_until_full_scan(&env).await,
             4 + 5,
-            "four pages of failing rows, and the whole pack"
+            "four failing-only pages, and the five pages of a full read"
         );
-        put(&stage, "baseline", 0..recovered, "CREATE_SUCCESSFUL");
-        let (answer, calls) = cost(&stage).await;
+        put_members(&env, "baseline", 0..recovered, "CREATE_SUCCESSFUL");
+        let (response, calls) = run_counting(&env).await;
         let failing = (200 - recovered).div_ceil(100).max(1) + 2;
         assert_eq!(
-            u64::try_from(calls).expect("few"),
-            failing + proofs,
+            u64::try_from(calls).expect("the call count fits u64"),
+            failing + confirmations,
             "{recovered} recovered"
         );
-        assert_eq!(answer["totals"]["cleared"], recovered);
-        let cleared = stage.digests().pop().expect("a digest")["cleared"].clone();
+        assert_eq!(response["totals"]["cleared"], recovered);
+        let cleared = env.digests().pop().expect("a digest was published")["cleared"].clone();
         assert!(
             cleared
                 .as_array()
-                .expect("a list")
+                .expect("the field is a list")
                 .iter()
-                .all(|record| record["how"] == "recovered")
+                .all(|record| record["resolution"] == "recovered")
         );
-        println!("{recovered} recovered: {proofs} calls for proof");
+        println!("{recovered} recovered: {confirmations} calls to confirm it");
     }
 }
 
 #[tokio::test]
-async fn a_pack_that_was_never_counted_is_not_asked_for_by_name_without_end() {
-    let stage = pack(450, 300).await;
-    stage.run().await;
-    put(&stage, "baseline", 0..300, "CREATE_SUCCESSFUL");
-    let (answer, calls) = cost(&stage).await;
+async fn unscanned_pack_is_read_in_full_instead_of_by_account() {
+    let env = env_with_pack(450, 300).await;
+    env.run().await;
+    put_members(&env, "baseline", 0..300, "CREATE_SUCCESSFUL");
+    let (response, calls) = run_counting(&env).await;
     assert_eq!(
-        (calls, &answer["totals"]["cleared"]),
+        (calls, &response["totals"]["cleared"]),
         (3 + 5, &json!(300)),
-        "five pages, not 300 names"
+        "five pages of a full read, and not 300 calls by account"
     );
     assert_eq!(
-        stage.snapshot(&answer)["packs"][0]["members"]["total"],
+        env.snapshot(&response)["packs"][0]["members"]["total"],
         450,
-        "and now it is counted"
+        "the full read counts the members"
     );
 }
 
 #[tokio::test]
-async fn a_pack_that_grew_is_read_no_further_than_its_names_would_cost() {
-    let stage = pack(400, 10).await;
-    stage.run().await;
-    counted(&stage).await;
-    put(&stage, "baseline", 400..2_000, "CREATE_SUCCESSFUL");
-    put(&stage, "baseline", 0..5, "CREATE_SUCCESSFUL");
-    let (answer, calls) = cost(&stage).await;
-    assert_eq!(answer["totals"]["cleared"], 5);
-    assert!(calls <= 3 + 5, "{calls}: the first of five pages has them");
+async fn grown_pack_costs_no_more_than_reads_by_account() {
+    let env = env_with_pack(400, 10).await;
+    env.run().await;
+    run_until_full_scan(&env).await;
+    put_members(&env, "baseline", 400..2_000, "CREATE_SUCCESSFUL");
+    put_members(&env, "baseline", 0..5, "CREATE_SUCCESSFUL");
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!(response["totals"]["cleared"], 5);
+    assert!(
+        calls <= 3 + 5,
+        "{calls} calls: the first of the five further pages contains the accounts"
+    );
 }
 
 #[tokio::test]
-async fn an_account_that_left_a_large_pack_costs_its_name_and_the_packs() {
-    let stage = pack(500, 3).await;
-    stage.run().await;
-    stage
-        .world
+async fn account_removed_from_large_pack_costs_two_calls() {
+    let env = env_with_pack(500, 3).await;
+    env.run().await;
+    env.world
         .remove_member(OWN, REGION, "baseline", &account(1));
-    let (answer, calls) = cost(&stage).await;
+    let (response, calls) = run_counting(&env).await;
     assert_eq!(
-        (calls, &answer["config_calls"]),
+        (calls, &response["config_calls"]),
         (3 + 1, &json!(1 + 3 + 1 + 1))
     );
-    assert_eq!(stage.digests()[1]["cleared"][0]["how"], "account_removed");
+    assert_eq!(
+        env.digests()[1]["cleared"][0]["resolution"],
+        "account_removed"
+    );
 }
 
 #[tokio::test]
-async fn a_pack_that_most_of_its_members_fail_in_costs_no_more_than_reading_it_whole() {
+async fn mostly_failing_pack_costs_no_more_than_full_read() {
     for (members, failing) in [
         (500, 500),
         (500, 400),
@@ -237,317 +246,338 @@ async fn a_pack_that_most_of_its_members_fail_in_costs_no_more_than_reading_it_w
         (1_000, 1_000),
         (950, 950),
     ] {
-        let whole = usize::try_from(members / 100 + u64::from(members % 100 > 0)).expect("few");
-        let stage = pack(members, failing).await;
-        put(
-            &stage,
-            "baseline",
-            failing / 3..failing / 2,
-            "UPDATE_FAILED",
+        let full_read =
+            usize::try_from(u64::div_ceil(members, 100)).expect("the page count fits usize");
+        let env = env_with_pack(members, failing).await;
+        put_members(&env, "baseline", failing / 3..failing / 2, "UPDATE_FAILED");
+        put_members(&env, "baseline", failing / 2..failing, "DELETE_FAILED");
+        let (response, first) = run_counting(&env).await;
+        assert_eq!(response["totals"]["failures"], failing);
+        assert!(
+            first <= 1 + full_read + 2,
+            "first run: {first} calls, full read: {full_read}"
         );
-        put(&stage, "baseline", failing / 2..failing, "DELETE_FAILED");
-        let (answer, first) = cost(&stage).await;
-        assert_eq!(answer["totals"]["failures"], failing);
-        assert!(first <= 1 + whole + 2, "{first} of {whole}: the first time");
-        let (_, uncounted) = cost(&stage).await;
-        assert!(uncounted <= whole + 2, "{uncounted} of {whole}");
-        counted(&stage).await;
-        let (_, calls) = cost(&stage).await;
-        assert!(calls <= whole, "{calls} of {whole}");
-        put(&stage, "baseline", 0..failing, "CREATE_SUCCESSFUL");
-        let (answer, after) = cost(&stage).await;
-        assert_eq!(answer["totals"]["cleared"], failing);
-        assert!(after <= whole + 3, "{after} of {whole}: all recovered");
+        let (_, unscanned) = run_counting(&env).await;
+        assert!(
+            unscanned <= full_read + 2,
+            "before the full scan: {unscanned} calls, full read: {full_read}"
+        );
+        run_until_full_scan(&env).await;
+        let (_, calls) = run_counting(&env).await;
+        assert!(
+            calls <= full_read,
+            "after the full scan: {calls} calls, full read: {full_read}"
+        );
+        put_members(&env, "baseline", 0..failing, "CREATE_SUCCESSFUL");
+        let (response, recovered) = run_counting(&env).await;
+        assert_eq!(response["totals"]["cleared"], failing);
+        assert!(
+            recovered <= full_read + 3,
+            "all recovered: {recovered} calls, full read: {full_read}"
+        );
         println!(
-            "{failing} of {members}: first {first}, uncounted {uncounted}, counted {calls}, all recovered {after}"
+            "{failing} of {members} failing: first run {first}, before the full scan {unscanned}, after it {calls}, all recovered {recovered}"
         );
     }
 }
 
 #[tokio::test]
-async fn many_failures_on_the_move_cost_the_whole_pack_and_nothing_besides() {
-    let stage = pack(500, 100).await;
-    stage.run().await;
-    counted(&stage).await;
-    put(&stage, "baseline", 0..100, "UPDATE_IN_PROGRESS");
-    assert_eq!(cost(&stage).await.1, 3 + 5, "nobody knew");
-    let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["failures"]), (5, &json!(100)));
-}
-
-#[tokio::test]
-async fn filters_that_save_nothing_waste_three_calls_once() {
-    let stage = pack(500, 50).await;
-    stage.world.sparse_filters(true);
-    let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["failures"]), (5 + 3, &json!(50)));
-    assert_eq!(stage.snapshot(&answer)["packs"][0]["reading"], "whole");
-    for _ in 0..3 {
-        assert_eq!(cost(&stage).await.1, 5);
-    }
-    assert_eq!(large(&stage)["sparse"], true);
-}
-
-#[tokio::test]
-async fn filters_that_come_to_save_nothing_waste_three_calls_once() {
-    let stage = pack(500, 50).await;
-    stage.run().await;
-    stage.world.sparse_filters(true);
-    // A reading that finds out and then fails still remembers.
-    let fault = Fault::new(Effect::Denied).operation(MEMBERS).nth(5);
-    stage.world.fault(fault);
-    let (answer, _) = cost(&stage).await;
+async fn many_in_progress_failures_cost_one_full_read() {
+    let env = env_with_pack(500, 100).await;
+    env.run().await;
+    run_until_full_scan(&env).await;
+    put_members(&env, "baseline", 0..100, "UPDATE_IN_PROGRESS");
     assert_eq!(
-        (&answer["complete"], &answer["totals"]["unconfirmed"]),
+        run_counting(&env).await.1,
+        3 + 5,
+        "the ledger still expects failed rows"
+    );
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!((calls, &response["totals"]["failures"]), (5, &json!(100)));
+}
+
+#[tokio::test]
+async fn ineffective_filters_waste_three_calls_once() {
+    let env = env_with_pack(500, 50).await;
+    env.world.sparse_filters(true);
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!(
+        (calls, &response["totals"]["failures"]),
+        (5 + 3, &json!(50))
+    );
+    assert_eq!(env.snapshot(&response)["packs"][0]["coverage"], "full");
+    for _ in 0..3 {
+        assert_eq!(run_counting(&env).await.1, 5);
+    }
+    assert_eq!(large_hint(&env)["filters_ineffective"], true);
+}
+
+#[tokio::test]
+async fn filters_that_become_ineffective_waste_three_calls_once() {
+    let env = env_with_pack(500, 50).await;
+    env.run().await;
+    env.world.sparse_filters(true);
+    // The read detects the ineffective filters and then fails. The ledger keeps the hint anyway.
+    let fault = Fault::new(Effect::Denied).operation(MEMBERS).nth(5);
+    env.world.fault(fault);
+    let (response, _) = run_counting(&env).await;
+    assert_eq!(
+        (&response["complete"], &response["totals"]["unconfirmed"]),
         (&json!(false), &json!(0))
     );
     for _ in 0..2 {
-        assert_eq!(cost(&stage).await.1, 5);
+        assert_eq!(run_counting(&env).await.1, 5);
     }
 }
 
 #[tokio::test]
-async fn whole_readings_are_spread_over_the_day_and_each_pack_has_one() {
+async fn daily_scans_are_spread_over_day_with_one_per_pack() {
     const PACKS: usize = 24;
-    let stage = TestEnv::new().await;
-    stage.world.fill(OWN, REGION, PACKS, 401, 10);
-    let mut most = 0;
-    let mut whole: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let env = TestEnv::new().await;
+    env.world.fill(OWN, REGION, PACKS, 401, 10);
+    let mut max_scans = 0;
+    let mut scans: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for run in 0..72 {
-        let (answer, packs) = calls(&stage).await;
-        stage.pass(45);
-        let usual = if run == 0 { 4 } else { 3 };
-        let besides: Vec<_> = packs.iter().filter(|(_, calls)| **calls > usual).collect();
+        let (response, packs) = run_counting_by_pack(&env).await;
+        env.advance_minutes(45);
+        let failing_read = if run == 0 { 4 } else { 3 };
+        let scanned: Vec<_> = packs
+            .iter()
+            .filter(|(_, calls)| **calls > failing_read)
+            .collect();
         assert!(
-            besides.iter().all(|(_, calls)| **calls == usual + 5),
-            "{besides:?}"
+            scanned.iter().all(|(_, calls)| **calls == failing_read + 5),
+            "{scanned:?}"
         );
         assert!(
-            run > 0 || besides.is_empty(),
-            "not at once because there was none"
+            run > 0 || scanned.is_empty(),
+            "the first run makes no daily scan"
         );
-        most = most.max(besides.len());
-        for (pack, _) in besides {
-            whole.entry(pack.clone()).or_default().push(run);
+        max_scans = max_scans.max(scanned.len());
+        for (pack, _) in scanned {
+            scans.entry(pack.clone()).or_default().push(run);
         }
-        assert_eq!(answer["totals"]["failures"], 240);
+        assert_eq!(response["totals"]["failures"], 240);
     }
-    assert_eq!(whole.len(), PACKS);
-    for (pack, runs) in &whole {
-        assert!(runs[0] <= 24, "{pack} is counted within a day: {runs:?}");
+    assert_eq!(scans.len(), PACKS);
+    for (pack, runs) in &scans {
+        assert!(
+            runs[0] <= 24,
+            "{pack} is read in full within a day: {runs:?}"
+        );
         assert!(
             runs.windows(2).all(|pair| pair[1] - pair[0] == 24),
-            "and then once a day: {runs:?}"
+            "{pack} is read in full once a day: {runs:?}"
         );
     }
-    assert!(most <= PACKS / 4, "{most} in one run");
-    println!("{PACKS} packs, hourly: at most {most} whole readings in a run");
+    assert!(max_scans <= PACKS / 4, "{max_scans} daily scans in one run");
+    println!("{PACKS} packs: at most {max_scans} daily scans in a run");
 }
 
 #[tokio::test]
-async fn the_time_of_a_packs_daily_reading_is_the_same_in_every_version() {
-    let stage = pack(500, 0).await;
-    stage.invoke(json!({})).await.expect("a run");
-    stage.pass_seconds(45036 - 1);
+async fn daily_scan_time_is_stable_across_versions() {
+    let env = env_with_pack(500, 0).await;
+    env.invoke(json!({})).await.expect("the run succeeds");
+    env.advance_seconds(45036 - 1);
     assert_eq!(
-        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        env.invoke(json!({})).await.expect("the run succeeds")["config_calls"],
         1 + 3
     );
-    stage.pass_seconds(1);
+    env.advance_seconds(1);
     assert_eq!(
-        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        env.invoke(json!({})).await.expect("the run succeeds")["config_calls"],
         1 + 3 + 5
     );
-    stage.pass_seconds(60 * DAY - 1);
+    env.advance_seconds(60 * DAY - 1);
     assert_eq!(
-        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        env.invoke(json!({})).await.expect("the run succeeds")["config_calls"],
         1 + 3
     );
-    stage.pass_seconds(1);
+    env.advance_seconds(1);
     assert_eq!(
-        stage.invoke(json!({})).await.expect("a run")["config_calls"],
+        env.invoke(json!({})).await.expect("the run succeeds")["config_calls"],
         1 + 3 + 5
     );
 }
 
 #[tokio::test]
-async fn a_pack_that_shrinks_under_a_page_is_found_by_its_daily_reading() {
-    let stage = pack(500, 10).await;
-    stage.run().await;
+async fn pack_shrunk_to_one_page_is_detected_by_daily_scan() {
+    let env = env_with_pack(500, 10).await;
+    env.run().await;
     for number in 50..500 {
-        stage
-            .world
+        env.world
             .remove_member(OWN, REGION, "baseline", &account(number));
     }
-    assert_eq!(cost(&stage).await.1, 3);
-    assert_eq!(counted(&stage).await, 3 + 1);
-    assert_eq!(large(&stage), json!(null));
-    let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["failures"]), (1, &json!(10)));
+    assert_eq!(run_counting(&env).await.1, 3);
+    assert_eq!(run_until_full_scan(&env).await, 3 + 1);
+    assert_eq!(large_hint(&env), json!(null));
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!((calls, &response["totals"]["failures"]), (1, &json!(10)));
 }
 
 #[tokio::test]
-async fn a_status_that_no_filter_names_is_found_within_a_day_and_then_followed() {
-    let stage = pack(500, 0).await;
-    stage.run().await;
-    stage.member("baseline", &account(7), "ROLLBACK_FAILED");
-    assert_eq!(cost(&stage).await.0["totals"]["failures"], 0);
-    counted(&stage).await;
+async fn status_without_filter_is_found_by_daily_scan() {
+    let env = env_with_pack(500, 0).await;
+    env.run().await;
+    env.member("baseline", &account(7), "ROLLBACK_FAILED");
+    assert_eq!(run_counting(&env).await.0["totals"]["failures"], 0);
+    run_until_full_scan(&env).await;
     assert_eq!(
-        keys(&stage.digests()[0]["appeared"]),
+        keys(&env.digests()[0]["appeared"]),
         [format!("baseline/{}", account(7))]
     );
-    let (answer, calls) = cost(&stage).await;
+    let (response, calls) = run_counting(&env).await;
     assert_eq!(
-        (calls, &answer["totals"]["failures"]),
+        (calls, &response["totals"]["failures"]),
         (3 + 1, &json!(1)),
-        "asked for by name"
+        "the account is read by its id"
     );
-    stage.member("baseline", &account(7), "UPDATE_SUCCESSFUL");
-    stage.run().await;
-    assert_eq!(stage.digests()[1]["cleared"][0]["how"], "recovered");
+    env.member("baseline", &account(7), "UPDATE_SUCCESSFUL");
+    env.run().await;
+    assert_eq!(env.digests()[1]["cleared"][0]["resolution"], "recovered");
 }
 
 #[tokio::test]
-async fn a_daily_reading_that_there_is_no_time_for_is_no_gap_and_is_tried_again() {
-    let stage = pack(500, 10).await;
-    stage.run().await;
-    stage.pass(DAY);
-    // The first page of the whole reading is not answered while there is time.
-    let late = Change::Fault(Fault::new(Effect::Silence).operation(MEMBERS));
-    stage
-        .world
-        .fault(Fault::then([late]).operation(MEMBERS).nth(3));
-    let mut context = stage.context();
-    let soon = stage.now() + jiff::SignedDuration::from_secs(3);
-    context.deadline = u64::try_from(soon.as_millisecond()).expect("after 1970");
-    let function = stage.function().await;
-    let report = function.invoke("{}", context).await.expect("a run");
-    let answer = serde_json::to_value(report).expect("JSON");
+async fn daily_scan_out_of_time_is_retried_without_gap() {
+    let env = env_with_pack(500, 10).await;
+    env.run().await;
+    env.advance_minutes(DAY);
+    // The first page of the daily scan gets no response before the deadline.
+    let no_response = Change::Fault(Fault::new(Effect::NoResponse).operation(MEMBERS));
+    env.world
+        .fault(Fault::then([no_response]).operation(MEMBERS).nth(3));
+    let mut context = env.context();
+    let deadline = env.now() + jiff::SignedDuration::from_secs(3);
+    context.deadline =
+        u64::try_from(deadline.as_millisecond()).expect("the deadline is after 1970");
+    let function = env.function().await;
+    let report = function
+        .invoke("{}", context)
+        .await
+        .expect("the run succeeds");
+    let response = serde_json::to_value(report).expect("the text is valid JSON");
     assert_eq!(
-        (&answer["complete"], &answer["config_calls"]),
+        (&response["complete"], &response["config_calls"]),
         (&json!(true), &json!(1 + 3 + 1))
     );
-    let pack = &stage.snapshot(&answer)["packs"][0];
+    let pack = &env.snapshot(&response)["packs"][0];
     assert_eq!(
-        (&pack["reading"], &pack["members"]["failing"]),
-        (&json!("failing"), &json!(10))
+        (&pack["coverage"], &pack["members"]["failed"]),
+        (&json!("failing_only"), &json!(10))
     );
-    stage.world.clear_faults();
-    stage.pass(15);
-    assert_eq!(cost(&stage).await.1, 3 + 5);
+    env.world.clear_faults();
+    env.advance_minutes(15);
+    assert_eq!(run_counting(&env).await.1, 3 + 5);
 }
 
 #[tokio::test]
-async fn a_daily_reading_that_is_refused_is_a_gap_and_closes_nothing() {
-    let stage = pack(500, 10).await;
-    stage.run().await;
-    stage.pass(DAY);
-    stage
-        .world
+async fn denied_daily_scan_is_gap_and_clears_nothing() {
+    let env = env_with_pack(500, 10).await;
+    env.run().await;
+    env.advance_minutes(DAY);
+    env.world
         .fault(Fault::new(Effect::Denied).operation(MEMBERS).nth(5));
-    let (answer, _) = cost(&stage).await;
+    let (response, _) = run_counting(&env).await;
     assert_eq!(
-        (&answer["complete"], &answer["totals"]["failures"]),
+        (&response["complete"], &response["totals"]["failures"]),
         (&json!(false), &json!(10))
     );
     assert_eq!(
-        stage.snapshot(&answer)["gaps"][0]["code"],
+        env.snapshot(&response)["gaps"][0]["code"],
         "AccessDeniedException"
     );
-    let (answer, calls) = cost(&stage).await;
+    let (response, calls) = run_counting(&env).await;
     assert_eq!(
-        (calls, &answer["complete"]),
+        (calls, &response["complete"]),
         (3 + 5, &json!(true)),
-        "tried again, and read"
+        "the scan is retried and completes"
     );
-    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(env.digests().len(), 1);
 }
 
 #[tokio::test]
-async fn the_counts_of_a_pack_are_those_of_its_last_whole_reading() {
-    let stage = pack(500, 10).await;
-    let (answer, _) = cost(&stage).await;
-    let none =
-        json!({"total": null, "failing": 10, "moving": null, "settled": null, "as_of": null});
-    assert_eq!(stage.snapshot(&answer)["packs"][0]["members"], none);
-    put(&stage, "baseline", 490..500, "UPDATE_IN_PROGRESS");
-    counted(&stage).await;
-    let at = large(&stage)["whole"]["at"].clone();
-    let whole = json!({"total": 500, "failing": 10, "moving": 10, "settled": 480});
-    assert_eq!(stage.latest()["packs"][0]["members"], whole);
-    put(&stage, "baseline", 10..20, "CREATE_FAILED");
-    let (answer, _) = cost(&stage).await;
-    let pack = stage.snapshot(&answer)["packs"][0].clone();
-    let members = json!({"total": 500, "failing": 20, "moving": 10, "settled": 480, "as_of": at});
+async fn member_counts_are_those_of_last_full_read() {
+    let env = env_with_pack(500, 10).await;
+    let (response, _) = run_counting(&env).await;
+    let not_counted = json!({"total": null, "failed": 10, "in_progress": null, "successful": null, "as_of": null});
+    assert_eq!(env.snapshot(&response)["packs"][0]["members"], not_counted);
+    put_members(&env, "baseline", 490..500, "UPDATE_IN_PROGRESS");
+    run_until_full_scan(&env).await;
+    let at = large_hint(&env)["last_full_scan"]["at"].clone();
+    let counted =
+        json!({"total": 500, "failed": 10, "in_progress": 10, "successful": 480, "as_of": at});
+    assert_eq!(env.latest()["packs"][0]["members"], counted);
+    put_members(&env, "baseline", 10..20, "CREATE_FAILED");
+    let (response, _) = run_counting(&env).await;
+    let pack = env.snapshot(&response)["packs"][0].clone();
+    let members =
+        json!({"total": 500, "failed": 20, "in_progress": 10, "successful": 480, "as_of": at});
     assert_eq!(
-        (&pack["reading"], &pack["members"]),
-        (&json!("failing"), &members)
+        (&pack["coverage"], &pack["members"]),
+        (&json!("failing_only"), &members)
     );
-    assert_eq!(answer["totals"]["packs_moving"], 0);
+    assert_eq!(response["totals"]["packs_in_progress"], 0);
 }
 
 #[tokio::test]
-async fn a_large_pack_that_fails_by_itself_is_told_and_when_it_moves_read_whole_once_an_hour() {
-    let stage = pack(500, 0).await;
-    stage.pack("baseline", "CREATE_FAILED");
-    stage.run().await;
-    stage.run().await;
-    assert_eq!(keys(&stage.digests()[0]["appeared"]), ["baseline/-"]);
-    stage.pack("baseline", "UPDATE_IN_PROGRESS");
-    let mut costs = Vec::new();
+async fn in_progress_large_pack_is_read_in_full_once_an_hour() {
+    let env = env_with_pack(500, 0).await;
+    env.pack("baseline", "CREATE_FAILED");
+    env.run().await;
+    env.run().await;
+    assert_eq!(keys(&env.digests()[0]["appeared"]), ["baseline/-"]);
+    env.pack("baseline", "UPDATE_IN_PROGRESS");
+    let mut call_counts = Vec::new();
     for _ in 0..5 {
-        costs.push(cost(&stage).await.1);
+        call_counts.push(run_counting(&env).await.1);
     }
     assert_eq!(
-        costs,
+        call_counts,
         [3 + 5, 3, 3, 3, 3 + 5],
-        "two whole readings, an hour apart"
+        "two full reads, an hour apart"
     );
-    assert_eq!(stage.digests()[1]["cleared"][0]["how"], "recovered");
-    assert_eq!(cost(&stage).await.1, 3);
+    assert_eq!(env.digests()[1]["cleared"][0]["resolution"], "recovered");
+    assert_eq!(run_counting(&env).await.1, 3);
 }
 
 #[tokio::test]
-async fn a_gap_ends_with_the_failing_rows_and_their_proofs() {
-    let stage = pack(500, 150).await;
-    stage.run().await;
-    stage
-        .world
+async fn gap_ends_after_complete_failing_only_read() {
+    let env = env_with_pack(500, 150).await;
+    env.run().await;
+    env.world
         .fault(Fault::new(Effect::RepeatToken).operation(MEMBERS));
     for _ in 0..2 {
-        let (answer, _) = cost(&stage).await;
+        let (response, _) = run_counting(&env).await;
         assert_eq!(
-            (&answer["complete"], &answer["totals"]["failures"]),
+            (&response["complete"], &response["totals"]["failures"]),
             (&json!(false), &json!(150))
         );
-        let pack = stage.snapshot(&answer)["packs"][0].clone();
+        let pack = env.snapshot(&response)["packs"][0].clone();
         assert_eq!(
-            (&pack["reading"], &pack["members"]["total"]),
+            (&pack["coverage"], &pack["members"]["total"]),
             (&json!("partial"), &json!(null))
         );
     }
-    stage.world.clear_faults();
-    stage.run().await;
-    let digests = stage.digests();
+    env.world.clear_faults();
+    env.run().await;
+    let digests = env.digests();
     assert_eq!(
-        digests.last().expect("digests")["gaps"][0]["state"],
+        digests.last().expect("a digest was published")["gaps"][0]["state"],
         "ended"
     );
 }
 
 #[tokio::test]
-async fn a_ledger_without_hints_of_size_is_gone_on_from() {
-    let stage = pack(500, 10).await;
-    stage.run().await;
-    let mut ledger = stage.document("ledger.json");
-    ledger["packs"][0][1]
+async fn ledger_without_size_hint_is_accepted() {
+    let env = env_with_pack(500, 10).await;
+    env.run().await;
+    let mut ledger = env.document("ledger.json");
+    ledger["pack_hints"][0][1]
         .as_object_mut()
-        .expect("a hint")
+        .expect("the pack has a hint")
         .remove("large");
-    stage
-        .world
+    env.world
         .set_object(BUCKET, "ledger.json", ledger.to_string());
-    let (answer, calls) = cost(&stage).await;
-    assert_eq!((calls, &answer["totals"]["failures"]), (4, &json!(10)));
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!((calls, &response["totals"]["failures"]), (4, &json!(10)));
 }

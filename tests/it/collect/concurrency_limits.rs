@@ -1,19 +1,19 @@
-//! Calls in flight, on a paused clock: as many as may be, no more, and nobody waits for somebody
-//! else.
+//! Concurrency of the collector, on a paused clock: the limit per source is used in full and never
+//! exceeded, and sources do not wait for each other.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use packwatch::collect::Collector;
-use packwatch::collect::Observation;
+use packwatch::collect::{Collector, Observation};
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
 use packwatch::ledger::{LargePack, Ledger, PackHint};
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackKey, PackName, Region, StatusRecord};
+use packwatch::model::{
+    Account, AccountId, ApiError, PackKey, PackName, Region, SourceTarget, StatusRecord,
+};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use tokio::time::{Instant, sleep};
 
@@ -22,36 +22,46 @@ use crate::support::harness::{OWN, TOPIC, time};
 const LATENCY: Duration = Duration::from_millis(40);
 const PACKS: usize = 50;
 
-/// Sources of fifty packs. Every call takes its time, in some regions more of it.
+/// AWS Config with [`PACKS`] packs in every region. Every call takes [`LATENCY`], or the latency of
+/// the `slow` region.
 #[derive(Default)]
-struct Sources {
+struct SlowConfigApi {
     slow: Option<(&'static str, Duration)>,
-    flying: RefCell<BTreeMap<Region, usize>>,
-    most: Cell<usize>,
-    most_in_one: Cell<usize>,
-    ended: RefCell<BTreeMap<Region, Instant>>,
+    in_flight: RefCell<BTreeMap<Region, usize>>,
+    max_in_flight: Cell<usize>,
+    max_in_flight_per_source: Cell<usize>,
+    last_response_at: RefCell<BTreeMap<Region, Instant>>,
 }
 
-impl Sources {
+impl SlowConfigApi {
     async fn call(&self, source: &SourceTarget) {
         let region = &source.source.region;
-        *self.flying.borrow_mut().entry(region.clone()).or_default() += 1;
-        let (in_one, all) = {
-            let flying = self.flying.borrow();
-            (flying[region], flying.values().sum())
+        *self
+            .in_flight
+            .borrow_mut()
+            .entry(region.clone())
+            .or_default() += 1;
+        let (in_source, all) = {
+            let in_flight = self.in_flight.borrow();
+            (in_flight[region], in_flight.values().sum())
         };
-        self.most.set(self.most.get().max(all));
-        self.most_in_one.set(self.most_in_one.get().max(in_one));
+        self.max_in_flight.set(self.max_in_flight.get().max(all));
+        self.max_in_flight_per_source
+            .set(self.max_in_flight_per_source.get().max(in_source));
         let slow = self.slow.filter(|(slow, _)| *slow == region.as_str());
         sleep(slow.map_or(LATENCY, |(_, latency)| latency)).await;
-        *self.flying.borrow_mut().get_mut(region).expect("it flies") -= 1;
-        self.ended
+        *self
+            .in_flight
+            .borrow_mut()
+            .get_mut(region)
+            .expect("the call is in flight") -= 1;
+        self.last_response_at
             .borrow_mut()
             .insert(region.clone(), Instant::now());
     }
 }
 
-impl ConfigApi for Sources {
+impl ConfigApi for SlowConfigApi {
     async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
@@ -60,7 +70,7 @@ impl ConfigApi for Sources {
         Ok(None)
     }
 
-    fn throttles(&self) -> u64 {
+    fn throttle_count(&self) -> u64 {
         0
     }
 
@@ -71,7 +81,7 @@ impl ConfigApi for Sources {
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         self.call(source).await;
         Ok(Page {
-            rows: names()
+            rows: pack_names()
                 .map(|name| (name, StatusRecord::new("CREATE_SUCCESSFUL")))
                 .collect(),
             next: None,
@@ -102,17 +112,17 @@ impl ConfigApi for Sources {
     }
 }
 
-fn names() -> impl Iterator<Item = PackName> {
+fn pack_names() -> impl Iterator<Item = PackName> {
     (0..PACKS).map(|number| format!("pack-{number:02}").into())
 }
 
-/// Reads so many regions, whose packs are large, which is known of them or not; gives how long that
-/// took.
+/// Reads large packs in `regions` regions, and returns the duration of the read. With `hinted`, the
+/// ledger already records that the packs are large.
 async fn read(
-    sources: &Sources,
+    config: &SlowConfigApi,
     regions: usize,
     concurrency: usize,
-    known: bool,
+    hinted: bool,
 ) -> (Observation, Duration) {
     let regions: Vec<String> = (0..regions)
         .map(|number| format!("eu-test-{number}"))
@@ -125,7 +135,7 @@ async fn read(
         _ => None,
     };
     let now: Timestamp = time("2026-03-01T08:00:00Z");
-    let settings = Settings::read(lookup).expect("right settings");
+    let settings = Settings::read(lookup).expect("the settings are valid");
     let invocation = Invocation {
         request_id: "run".into(),
         execution: "execution".into(),
@@ -137,24 +147,24 @@ async fn read(
         &settings,
         invocation,
     )
-    .expect("a plan");
-    let watched = plan.targets(&OWN.into()).expect("one caller");
-    let scope = plan.scope(&watched, true);
+    .expect("the request is valid");
+    let targets = plan.targets(&OWN.into()).expect("the plan has one caller");
+    let scope = plan.scope(&targets, true);
     let mut ledger = Ledger::default();
-    for watched in &watched {
-        for pack in names() {
-            let large = known.then_some(LargePack {
+    for target in &targets {
+        for pack in pack_names() {
+            let large = hinted.then_some(LargePack {
                 since: now,
-                sparse: false,
-                whole: None,
+                filters_ineffective: false,
+                last_full_scan: None,
             });
             let hint = PackHint {
                 attempted_at: now,
                 large,
             };
-            ledger.packs.insert(
+            ledger.pack_hints.insert(
                 PackKey {
-                    source: watched.source.clone(),
+                    source: target.source.clone(),
                     pack,
                 },
                 hint,
@@ -163,41 +173,48 @@ async fn read(
     }
     let started = Instant::now();
     let collector = Collector::new(
-        sources,
+        config,
         &scope,
-        &watched,
+        &targets,
         concurrency,
         now,
         started + Duration::from_mins(5),
     );
-    let ((), listings) = collector.list(&watched, async {}).await;
+    let ((), listings) = collector.list(&targets, async {}).await;
     let observation = collector.read(listings, &ledger, || now).await;
     (observation, started.elapsed())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reading_takes_no_longer_than_its_calls_by_those_in_flight() {
-    for (calls_of_a_pack, known) in [(3, true), (4, false)] {
+async fn read_time_is_call_count_divided_by_concurrency() {
+    for (calls_per_pack, hinted) in [(3, true), (4, false)] {
         for concurrency in [1, 4, 8, 16] {
-            let sources = Sources::default();
-            let (observation, took) = read(&sources, 1, concurrency, known).await;
-            let calls = calls_of_a_pack * PACKS;
+            let config = SlowConfigApi::default();
+            let (observation, elapsed) = read(&config, 1, concurrency, hinted).await;
+            let calls = calls_per_pack * PACKS;
             assert_eq!(observation.config_calls, 1 + calls as u64);
-            let rounds = u32::try_from(1 + calls.div_ceil(concurrency)).expect("few");
+            let rounds = u32::try_from(1 + calls.div_ceil(concurrency))
+                .expect("the number of rounds fits u32");
             assert!(
-                took < LATENCY * rounds + LATENCY / 2,
-                "{calls} calls, {concurrency} in flight: {took:?}, and not {rounds} times the latency"
+                elapsed < LATENCY * rounds + LATENCY / 2,
+                "{calls} calls, {concurrency} in flight, took {elapsed:?}, more than {rounds} times the latency"
             );
-            assert_eq!(sources.most.get(), concurrency);
+            assert_eq!(config.max_in_flight.get(), concurrency);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_eight_calls_of_each_source_are_in_flight() {
-    let sources = Sources::default();
-    let (observation, _) = read(&sources, 4, 8, true).await;
-    assert_eq!((sources.most.get(), sources.most_in_one.get()), (32, 8));
+async fn concurrency_per_source_is_at_most_eight() {
+    let config = SlowConfigApi::default();
+    let (observation, _) = read(&config, 4, 8, true).await;
+    assert_eq!(
+        (
+            config.max_in_flight.get(),
+            config.max_in_flight_per_source.get()
+        ),
+        (32, 8)
+    );
     assert_eq!(
         observation.gaps.keys().collect::<BTreeSet<_>>(),
         BTreeSet::new()
@@ -205,25 +222,25 @@ async fn at_most_eight_calls_of_each_source_are_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_answers_slowly_slows_no_other() {
-    let alone = Sources::default();
-    let (_, took) = read(&alone, 4, 8, true).await;
-    let beside = Sources {
+async fn slow_source_does_not_delay_other_sources() {
+    let without_slow = SlowConfigApi::default();
+    let (_, elapsed) = read(&without_slow, 4, 8, true).await;
+    let with_slow = SlowConfigApi {
         slow: Some(("eu-test-0", 50 * LATENCY)),
-        ..Sources::default()
+        ..SlowConfigApi::default()
     };
     let started = Instant::now();
-    let (observation, _) = read(&beside, 4, 8, true).await;
+    let (observation, _) = read(&with_slow, 4, 8, true).await;
     assert!(observation.gaps.is_empty());
-    let ended = beside.ended.borrow();
-    for (region, ended) in ended
+    let last_response_at = with_slow.last_response_at.borrow();
+    for (region, last_response_at) in last_response_at
         .iter()
         .filter(|(region, _)| region.as_str() != "eu-test-0")
     {
         assert!(
-            *ended - started <= took + LATENCY / 2,
-            "{region} took {:?}, and alone {took:?}",
-            *ended - started
+            *last_response_at - started <= elapsed + LATENCY / 2,
+            "{region} took {:?} beside a slow region, and {elapsed:?} without one",
+            *last_response_at - started
         );
     }
 }

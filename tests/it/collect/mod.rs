@@ -1,4 +1,4 @@
-//! What is read, with how many calls, and that it is enough.
+//! Tests of the collector: what it reads, and with how many calls.
 
 mod account_names;
 mod api_call_counts;

@@ -1,15 +1,15 @@
-//! Organizations of more than one page, and packs whose own status misleads.
+//! Pagination of packs and members, and packs whose own status does not reflect their members.
 
-use packwatch_simulation::{Fault, Service, StatusRecord};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::json;
 
 use crate::support::harness::{OWN, REGION, TestEnv, keys};
 
 #[tokio::test]
-async fn nothing_on_later_pages_is_missed() {
-    let stage = TestEnv::new().await;
+async fn packs_and_members_on_later_pages_are_read() {
+    let env = TestEnv::new().await;
     for number in 0..131 {
-        stage.pack(&format!("pack-{number:03}"), "CREATE_SUCCESSFUL");
+        env.pack(&format!("pack-{number:03}"), "CREATE_SUCCESSFUL");
     }
     for number in 0..350 {
         let status = if number % 50 == 49 {
@@ -17,49 +17,49 @@ async fn nothing_on_later_pages_is_missed() {
         } else {
             "CREATE_SUCCESSFUL"
         };
-        stage.member(
+        env.member(
             "pack-130",
             &format!("{:012}", 200_000_000_000_u64 + number),
             status,
         );
     }
-    stage.member("pack-129", "222233334444", "UPDATE_FAILED");
-    let answer = stage.run().await;
-    assert_eq!(answer["totals"]["packs"], 131);
-    assert_eq!(answer["totals"]["failures"], 8);
+    env.member("pack-129", "222233334444", "UPDATE_FAILED");
+    let response = env.run().await;
+    assert_eq!(response["totals"]["packs"], 131);
+    assert_eq!(response["totals"]["failures"], 8);
     assert_eq!(
-        answer["config_calls"],
+        response["config_calls"],
         2 + 130 + 4,
-        "two pages of packs, a page of each, three of failing members besides"
+        "two pages of packs, one page of members for each pack, and three failing-only pages"
     );
-    let pages = stage.latest();
-    let large = pages["packs"].as_array().unwrap().last().unwrap();
+    let latest = env.latest();
+    let large = latest["packs"].as_array().unwrap().last().unwrap();
     let members =
-        json!({"total": null, "failing": 7, "moving": null, "settled": null, "as_of": null});
+        json!({"total": null, "failed": 7, "in_progress": null, "successful": null, "as_of": null});
     assert_eq!(
-        (&large["reading"], &large["members"]),
-        (&json!("failing"), &members)
+        (&large["coverage"], &large["members"]),
+        (&json!("failing_only"), &members)
     );
-    assert_eq!(stage.digests()[0]["appeared"].as_array().unwrap().len(), 8);
+    assert_eq!(env.digests()[0]["appeared"].as_array().unwrap().len(), 8);
 }
 
 #[tokio::test]
-async fn an_account_missing_from_shifted_pages_is_asked_for_by_name() {
-    let stage = TestEnv::new().await;
-    stage.pack("large", "CREATE_SUCCESSFUL");
+async fn account_hidden_by_page_shift_is_read_by_id() {
+    let env = TestEnv::new().await;
+    env.pack("large", "CREATE_SUCCESSFUL");
     for number in 0..250 {
-        stage.member(
+        env.member(
             "large",
             &format!("{:012}", 200_000_000_000_u64 + number),
             "CREATE_SUCCESSFUL",
         );
     }
-    stage.member("large", "200000000100", "CREATE_FAILED");
-    stage.world.sparse_filters(true);
-    stage.run().await;
-    stage.world.sparse_filters(false);
-    // A member of the first page leaves once that page is read: the first row of the second page is
-    // in neither.
+    env.member("large", "200000000100", "CREATE_FAILED");
+    env.world.sparse_filters(true);
+    env.run().await;
+    env.world.sparse_filters(false);
+    // A member of the first page is removed after that page is read. The rows shift, and the first
+    // row of the second page appears on neither page.
     let leaves = packwatch_simulation::Change::RemoveMember {
         caller: OWN.into(),
         region: REGION.into(),
@@ -67,38 +67,41 @@ async fn an_account_missing_from_shifted_pages_is_asked_for_by_name() {
         account: "200000000000".into(),
     };
     let call = "GetOrganizationConformancePackDetailedStatus";
-    stage.world.fault(
+    env.world.fault(
         Fault::then([leaves])
             .service(Service::Config)
             .operation(call)
             .nth(1),
     );
-    stage.world.forget_calls();
-    let answer = stage.run().await;
-    assert_eq!(answer["totals"]["failures"], 1, "it failed all along");
-    let asked = stage
+    env.world.forget_calls();
+    let response = env.run().await;
+    assert_eq!(
+        response["totals"]["failures"], 1,
+        "the account failed during the whole run"
+    );
+    let filtered_calls = env
         .world
         .calls()
         .into_iter()
         .filter(|call| call.filter.is_some())
         .count();
     assert_eq!(
-        asked, 1,
-        "the page that shifted hid it, so it was asked for by name"
+        filtered_calls, 1,
+        "the account hidden by the page shift is read by its id"
     );
-    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(env.digests().len(), 1);
 }
 
 #[tokio::test]
-async fn the_status_of_the_pack_hides_no_failing_account() {
+async fn pack_status_does_not_hide_failing_account() {
     for status in ["CREATE_IN_PROGRESS", "UPDATE_SUCCESSFUL"] {
-        let stage = TestEnv::new().await;
-        stage.pack("baseline", status);
-        stage.member("baseline", "222233334444", "UPDATE_FAILED");
-        let answer = stage.run().await;
-        assert_eq!(answer["totals"]["accounts_failing"], 1, "{status}");
+        let env = TestEnv::new().await;
+        env.pack("baseline", status);
+        env.member("baseline", "222233334444", "UPDATE_FAILED");
+        let response = env.run().await;
+        assert_eq!(response["totals"]["accounts_failing"], 1, "{status}");
         assert_eq!(
-            keys(&stage.digests()[0]["appeared"]),
+            keys(&env.digests()[0]["appeared"]),
             ["baseline/222233334444"],
             "{status}"
         );
@@ -106,70 +109,74 @@ async fn the_status_of_the_pack_hides_no_failing_account() {
 }
 
 #[tokio::test]
-async fn a_pack_that_fails_without_a_failing_member_is_told_from_its_second_run() {
-    let stage = TestEnv::new().await;
+async fn failed_pack_without_failed_member_is_due_in_second_run() {
+    let env = TestEnv::new().await;
     let row = StatusRecord::new("CREATE_FAILED")
         .code("TemplateValidation")
-        .message("the template is refused");
-    stage.world.put_pack(OWN, REGION, "baseline", row);
-    stage.member("baseline", "222233334444", "CREATE_SUCCESSFUL");
-    let answer = stage.run().await;
+        .message("the template is rejected");
+    env.world.put_pack(OWN, REGION, "baseline", row);
+    env.member("baseline", "222233334444", "CREATE_SUCCESSFUL");
+    let response = env.run().await;
     assert_eq!(
-        (&answer["totals"]["failures"], &answer["totals"]["appeared"]),
+        (
+            &response["totals"]["failures"],
+            &response["totals"]["appeared"]
+        ),
         (&json!(1), &json!(0))
     );
-    assert_eq!(stage.latest()["packs"][0]["change"], "early");
-    assert_eq!(stage.digests().len(), 0);
-    stage.run().await;
-    let digests = stage.digests();
+    assert_eq!(env.latest()["packs"][0]["change"], "pending");
+    assert_eq!(env.digests().len(), 0);
+    env.run().await;
+    let digests = env.digests();
     assert_eq!(keys(&digests[0]["appeared"]), ["baseline/-"]);
     assert_eq!(digests[0]["appeared"][0]["account_id"], json!(null));
-    stage.member("baseline", "333344445555", "CREATE_FAILED");
-    let answer = stage.run().await;
-    assert_eq!(answer["totals"]["cleared"], 0, "explained is no clearing");
-    let digests = stage.digests();
+    env.member("baseline", "333344445555", "CREATE_FAILED");
+    let response = env.run().await;
+    assert_eq!(
+        response["totals"]["cleared"], 0,
+        "an attributed failure does not count as cleared"
+    );
+    let digests = env.digests();
     assert_eq!(keys(&digests[1]["appeared"]), ["baseline/333344445555"]);
-    assert_eq!(digests[1]["cleared"][0]["how"], "explained");
+    assert_eq!(digests[1]["cleared"][0]["resolution"], "attributed");
 }
 
 #[tokio::test]
-async fn a_repeated_page_token_is_a_gap_and_closes_nothing() {
-    use packwatch_simulation::Effect;
+async fn repeated_page_token_is_gap_and_clears_nothing() {
     for effect in [Effect::RepeatToken, Effect::TokenCycle] {
-        let stage = TestEnv::new().await;
-        stage.pack("baseline", "CREATE_SUCCESSFUL");
-        stage.member("baseline", "222233334444", "CREATE_FAILED");
-        stage.world.page_size(Some(1));
-        stage.world.sparse_filters(true);
+        let env = TestEnv::new().await;
+        env.pack("baseline", "CREATE_SUCCESSFUL");
+        env.member("baseline", "222233334444", "CREATE_FAILED");
+        env.world.page_size(Some(1));
+        env.world.sparse_filters(true);
         for number in 0..5 {
-            stage.member(
+            env.member(
                 "baseline",
                 &format!("{:012}", 100_000_000_000_u64 + number),
                 "CREATE_SUCCESSFUL",
             );
         }
-        stage.run().await;
+        env.run().await;
         let call = "GetOrganizationConformancePackDetailedStatus";
-        stage
-            .world
+        env.world
             .fault(Fault::new(effect).service(Service::Config).operation(call));
-        let answer = stage.run().await;
-        assert_eq!(answer["complete"], false);
-        let snapshot = stage.snapshot(&answer);
+        let response = env.run().await;
+        assert_eq!(response["complete"], false);
+        let snapshot = env.snapshot(&response);
         assert_eq!(snapshot["gaps"][0]["code"], "RepeatedPageToken");
-        assert_eq!(snapshot["packs"][0]["reading"], "partial");
+        assert_eq!(snapshot["packs"][0]["coverage"], "partial");
         assert_eq!(keys(&snapshot["unconfirmed"]), ["baseline/222233334444"]);
-        assert_eq!(stage.digests().len(), 1);
+        assert_eq!(env.digests().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn empty_pages_with_a_token_are_followed() {
-    let stage = TestEnv::new().await;
-    stage.pack("baseline", "CREATE_SUCCESSFUL");
-    stage.member("baseline", "222233334444", "CREATE_FAILED");
-    stage.world.empty_page_every(Some(1));
-    let answer = stage.run().await;
-    assert_eq!(answer["totals"]["failures"], 1);
-    assert_eq!(answer["complete"], true);
+async fn empty_page_with_token_is_followed() {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "CREATE_SUCCESSFUL");
+    env.member("baseline", "222233334444", "CREATE_FAILED");
+    env.world.empty_page_every(Some(1));
+    let response = env.run().await;
+    assert_eq!(response["totals"]["failures"], 1);
+    assert_eq!(response["complete"], true);
 }

@@ -1,5 +1,5 @@
-//! Sources that list no packs any more: told once in a line of its own, and only when nothing hides
-//! them.
+//! Empty sources: receivers are notified once of a source that had packs and lists none, and only
+//! after a complete listing.
 
 use packwatch::collect::{Listing, ObservationBuilder};
 use packwatch::evaluate::{EvaluationContext, evaluate};
@@ -7,7 +7,7 @@ use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
 use packwatch::ledger::Ledger;
-use packwatch::model::{ApiError, GapKey, PackKey, Source, StatusRecord as Said};
+use packwatch::model::{ApiError, GapKey, PackKey, Source, StatusRecord as PackStatusRecord};
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
@@ -18,41 +18,40 @@ const FAR: &str = "us-east-1";
 const LIST: &str = "DescribeOrganizationConformancePackStatuses";
 const PACKS: [&str; 3] = ["baseline", "guardrails", "operations"];
 
-/// Three packs in which nothing fails, seen by one run that had nothing to say.
-async fn calm() -> TestEnv {
-    let stage = TestEnv::new().await;
+/// Returns an organization with three packs and no failure, after one run without a digest.
+async fn without_failure() -> TestEnv {
+    let env = TestEnv::new().await;
     for pack in PACKS {
-        stage.pack(pack, "UPDATE_SUCCESSFUL");
-        stage.member(pack, ACCOUNT, "UPDATE_SUCCESSFUL");
+        env.pack(pack, "UPDATE_SUCCESSFUL");
+        env.member(pack, ACCOUNT, "UPDATE_SUCCESSFUL");
     }
-    assert_eq!(stage.run().await["digest"]["status"], "none");
-    stage
+    assert_eq!(env.run().await["digest"]["status"], "none");
+    env
 }
 
-/// The same, with a failure that was told.
-async fn failing() -> TestEnv {
-    let stage = calm().await;
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage.run().await;
-    stage
+/// Returns an organization with three packs and one failure that the topic was notified of.
+async fn notified_failure() -> TestEnv {
+    let env = without_failure().await;
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.run().await;
+    env
 }
 
-fn empty(stage: &TestEnv) {
+fn remove_packs(env: &TestEnv) {
     for pack in PACKS {
-        stage.world.remove_pack(OWN, REGION, pack);
+        env.world.remove_pack(OWN, REGION, pack);
     }
 }
 
-/// What the ledger holds of sources without packs.
-fn emptied(stage: &TestEnv) -> Value {
-    stage
-        .document("ledger.json")
-        .get("emptied")
+/// Returns the empty sources in the ledger.
+fn empty_sources(env: &TestEnv) -> Value {
+    env.document("ledger.json")
+        .get("empty_sources")
         .cloned()
         .unwrap_or_else(|| json!([]))
 }
 
-fn answer(status: u16, body: &str) -> Effect {
+fn raw_response(status: u16, body: &str) -> Effect {
     Effect::Raw {
         status,
         content_type: "application/x-amz-json-1.1".into(),
@@ -60,21 +59,22 @@ fn answer(status: u16, body: &str) -> Effect {
     }
 }
 
-fn listing(effect: Effect) -> Fault {
+/// Returns a fault of the pack listing.
+fn listing_fault(effect: Effect) -> Fault {
     Fault::new(effect).service(Service::Config).operation(LIST)
 }
 
 #[tokio::test]
-async fn a_source_without_packs_is_told_once_and_again_when_packs_are_back() {
-    let mut stage = failing().await;
-    stage.set("LABEL", "prod");
-    empty(&stage);
-    let answer = stage.run().await;
+async fn empty_source_is_notified_once_and_when_packs_return() {
+    let mut env = notified_failure().await;
+    env.set("LABEL", "prod");
+    remove_packs(&env);
+    let response = env.run().await;
     assert_eq!(
-        (&answer["complete"], &answer["totals"]["cleared"]),
+        (&response["complete"], &response["totals"]["cleared"]),
         (&json!(true), &json!(1))
     );
-    let publish = stage.publishes(TOPIC).pop().unwrap();
+    let publish = env.publishes(TOPIC).pop().unwrap();
     assert_eq!(
         publish.subject.as_deref(),
         Some("packwatch prod: 0 appeared, 1 cleared, 0 open, 1 source lists no packs")
@@ -93,304 +93,324 @@ async fn a_source_without_packs_is_told_once_and_again_when_packs_are_back() {
     let digest = program_json(&publish);
     assert_eq!(keys(&digest["cleared"]), ["baseline/222233334444"]);
     let record = json!({"caller": OWN, "region": REGION, "packs_before": 3, "since": "2026-03-01T08:30:00Z", "state": "began"});
-    assert_eq!(digest["emptied"], json!([record]));
-    assert_eq!(stage.snapshot(&answer)["emptied"], json!([record]));
+    assert_eq!(digest["empty_sources"], json!([record]));
+    assert_eq!(env.snapshot(&response)["empty_sources"], json!([record]));
     for _ in 0..3 {
-        let answer = stage.run().await;
-        assert_eq!(answer["digest"]["status"], "none", "once");
-        assert_eq!(stage.snapshot(&answer)["emptied"], json!([]));
+        let response = env.run().await;
+        assert_eq!(
+            response["digest"]["status"], "none",
+            "the empty source is notified once"
+        );
+        assert_eq!(env.snapshot(&response)["empty_sources"], json!([]));
     }
-    stage.pack("another", "CREATE_IN_PROGRESS");
-    stage.run().await;
-    let publish = stage.publishes(TOPIC).pop().unwrap();
-    assert_eq!(program_json(&publish)["emptied"][0]["state"], "ended");
+    env.pack("another", "CREATE_IN_PROGRESS");
+    env.run().await;
+    let publish = env.publishes(TOPIC).pop().unwrap();
+    assert_eq!(program_json(&publish)["empty_sources"][0]["state"], "ended");
     assert!(
         email(&publish).contains("= 111122223333 eu-west-1: packs again"),
         "{}",
         email(&publish)
     );
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 3);
-    assert_eq!(emptied(&stage), json!([]));
+    env.run().await;
+    assert_eq!(env.digests().len(), 3);
+    assert_eq!(empty_sources(&env), json!([]));
 }
 
 #[tokio::test]
-async fn with_nothing_open_it_is_told_all_the_same() {
-    let stage = calm().await;
-    empty(&stage);
-    let answer = stage.run().await;
+async fn empty_source_without_open_failure_is_notified() {
+    let env = without_failure().await;
+    remove_packs(&env);
+    let response = env.run().await;
     assert_eq!(
-        answer["digest"]["subject"],
+        response["digest"]["subject"],
         "packwatch: 0 appeared, 0 cleared, 0 open, 1 source lists no packs"
     );
-    let publish = &stage.publishes(TOPIC)[0];
+    let publish = &env.publishes(TOPIC)[0];
     assert_eq!(publish.attributes["regions"].value, "[\"eu-west-1\"]");
     let sms: Value = serde_json::from_str(&publish.message).unwrap();
-    assert_eq!(sms["sms"], answer["digest"]["subject"]);
+    assert_eq!(sms["sms"], response["digest"]["subject"]);
 }
 
 #[tokio::test]
-async fn a_listing_that_is_not_whole_empties_nothing_and_closes_nothing() {
+async fn incomplete_listing_empties_and_clears_nothing() {
     let effects = [
-        answer(200, "{}"),
-        answer(200, "{\"OrganizationConformancePackStatuses\":null}"),
-        answer(200, "{\"OrganizationConformancePackStatuses\":["),
-        answer(200, ""),
-        answer(403, ""),
+        raw_response(200, "{}"),
+        raw_response(200, "{\"OrganizationConformancePackStatuses\":null}"),
+        raw_response(200, "{\"OrganizationConformancePackStatuses\":["),
+        raw_response(200, ""),
+        raw_response(403, ""),
         Effect::Denied,
         Effect::CutOff,
         Effect::Truncated,
     ];
     for effect in effects {
-        let mut stage = failing().await;
-        stage.set("REGIONS", "eu-west-1,us-east-1");
-        stage.timeouts.initial_backoff = std::time::Duration::from_millis(1);
-        empty(&stage);
-        stage.world.fault(listing(effect.clone()).region(REGION));
-        let answer = stage.run().await;
+        let mut env = notified_failure().await;
+        env.set("REGIONS", "eu-west-1,us-east-1");
+        env.timeouts.initial_backoff = std::time::Duration::from_millis(1);
+        remove_packs(&env);
+        env.world
+            .fault(listing_fault(effect.clone()).region(REGION));
+        let response = env.run().await;
         let counts = (
-            &answer["totals"]["gaps"],
-            &answer["totals"]["unconfirmed"],
-            &answer["totals"]["cleared"],
+            &response["totals"]["gaps"],
+            &response["totals"]["unconfirmed"],
+            &response["totals"]["cleared"],
         );
         assert_eq!(counts, (&json!(1), &json!(1), &json!(0)), "{effect:?}");
         assert_eq!(
-            (emptied(&stage), stage.digests().len()),
+            (empty_sources(&env), env.digests().len()),
             (json!([]), 1),
             "{effect:?}"
         );
-        stage.world.clear_faults();
-        stage.run().await;
+        env.world.clear_faults();
+        env.run().await;
         assert_eq!(
-            stage.digests()[1]["emptied"][0]["packs_before"],
+            env.digests()[1]["empty_sources"][0]["packs_before"],
             3,
-            "{effect:?}: and what was known stays known"
+            "{effect:?}: the known packs stay in the ledger"
         );
     }
 }
 
 #[tokio::test]
-async fn a_pack_that_hides_between_pages_is_asked_for_by_name() {
-    let no_pages = |stage: &TestEnv| {
-        stage.world.fault(
-            listing(answer(
+async fn pack_missing_from_paged_listing_is_read_by_name() {
+    let empty_pages = |env: &TestEnv| {
+        env.world.fault(
+            listing_fault(raw_response(
                 200,
                 "{\"OrganizationConformancePackStatuses\":[],\"NextToken\":\"x\"}",
             ))
             .nth(1),
         );
-        stage
-            .world
-            .fault(listing(answer(200, "{\"OrganizationConformancePackStatuses\":[]}")).nth(2));
+        env.world.fault(
+            listing_fault(raw_response(
+                200,
+                "{\"OrganizationConformancePackStatuses\":[]}",
+            ))
+            .nth(2),
+        );
     };
-    let stage = calm().await;
-    no_pages(&stage);
+    let env = without_failure().await;
+    empty_pages(&env);
     assert_eq!(
-        stage.run().await["totals"]["packs"],
+        env.run().await["totals"]["packs"],
         3,
-        "all of them are there"
+        "all packs are found by name"
     );
-    assert_eq!((stage.digests().len(), emptied(&stage)), (0, json!([])));
+    assert_eq!((env.digests().len(), empty_sources(&env)), (0, json!([])));
 
-    empty(&stage);
-    no_pages(&stage);
-    stage
-        .world
-        .fault(listing(Effect::Denied).target("guardrails"));
+    remove_packs(&env);
+    empty_pages(&env);
+    env.world
+        .fault(listing_fault(Effect::Denied).target("guardrails"));
     assert_eq!(
-        stage.run().await["totals"]["gaps"],
+        env.run().await["totals"]["gaps"],
         1,
-        "one that may be there"
+        "the denied pack is a gap"
     );
-    assert_eq!((stage.digests().len(), emptied(&stage)), (0, json!([])));
+    assert_eq!((env.digests().len(), empty_sources(&env)), (0, json!([])));
 
-    stage.world.clear_faults();
-    no_pages(&stage);
-    stage.run().await;
+    env.world.clear_faults();
+    empty_pages(&env);
+    env.run().await;
     assert_eq!(
-        stage.digests()[0]["emptied"][0]["packs_before"],
+        env.digests()[0]["empty_sources"][0]["packs_before"],
         1,
-        "the one that was left"
+        "only the pack that was not confirmed as removed remains"
     );
 }
 
 #[tokio::test]
-async fn a_run_that_looks_at_some_packs_or_accounts_says_nothing_and_the_next_full_run_does() {
-    for narrowed in [json!({"packs": ["*"]}), json!({"accounts": [ACCOUNT]})] {
-        let stage = failing().await;
-        empty(&stage);
-        stage.invoke(narrowed).await.expect("a run");
-        stage.pass(15);
+async fn narrowed_run_leaves_empty_source_to_next_full_run() {
+    for event in [json!({"packs": ["*"]}), json!({"accounts": [ACCOUNT]})] {
+        let env = notified_failure().await;
+        remove_packs(&env);
+        env.invoke(event).await.expect("the run succeeds");
+        env.advance_minutes(15);
         assert_eq!(
-            keys(&stage.digests()[1]["cleared"]),
+            keys(&env.digests()[1]["cleared"]),
             ["baseline/222233334444"]
         );
         assert_eq!(
-            (&stage.digests()[1]["emptied"], emptied(&stage)),
+            (&env.digests()[1]["empty_sources"], empty_sources(&env)),
             (&json!([]), json!([]))
         );
-        stage.run().await;
-        assert_eq!(stage.digests()[2]["emptied"][0]["packs_before"], 3);
-        stage.invoke(json!({"packs": ["*"]})).await.expect("a run");
-        stage.pack("baseline", "UPDATE_SUCCESSFUL");
-        stage.invoke(json!({"packs": ["*"]})).await.expect("a run");
-        assert_eq!(stage.digests().len(), 3, "nor that they are back");
+        env.run().await;
+        assert_eq!(env.digests()[2]["empty_sources"][0]["packs_before"], 3);
+        env.invoke(json!({"packs": ["*"]}))
+            .await
+            .expect("the run succeeds");
+        env.pack("baseline", "UPDATE_SUCCESSFUL");
+        env.invoke(json!({"packs": ["*"]}))
+            .await
+            .expect("the run succeeds");
+        assert_eq!(
+            env.digests().len(),
+            3,
+            "a narrowed run does not report returned packs either"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_run_of_one_region_tells_of_that_region_alone() {
-    let mut stage = calm().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage
-        .world
+async fn single_region_run_reports_only_its_empty_source() {
+    let mut env = without_failure().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.world
         .put_pack(OWN, FAR, "far", StatusRecord::new("UPDATE_SUCCESSFUL"));
-    stage.run().await;
-    empty(&stage);
-    stage.world.remove_pack(OWN, FAR, "far");
-    stage
-        .invoke(json!({"regions": [FAR]}))
+    env.run().await;
+    remove_packs(&env);
+    env.world.remove_pack(OWN, FAR, "far");
+    env.invoke(json!({"regions": [FAR]}))
         .await
-        .expect("a run");
-    let told = |at: usize| {
+        .expect("the run succeeds");
+    let reported = |at: usize| {
         (
-            stage.digests()[at]["emptied"].as_array().unwrap().len(),
-            stage.digests()[at]["emptied"][0]["region"].clone(),
+            env.digests()[at]["empty_sources"].as_array().unwrap().len(),
+            env.digests()[at]["empty_sources"][0]["region"].clone(),
         )
     };
-    assert_eq!(told(0), (1, json!(FAR)));
-    stage.pass(15);
-    stage.run().await;
-    assert_eq!(told(1), (1, json!(REGION)));
+    assert_eq!(reported(0), (1, json!(FAR)));
+    env.advance_minutes(15);
+    env.run().await;
+    assert_eq!(reported(1), (1, json!(REGION)));
 }
 
 #[tokio::test]
-async fn each_audience_is_told_and_one_that_comes_later_too() {
-    let mut stage = failing().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
-    stage.run().await;
-    stage.world.fault(
+async fn each_receiver_including_later_one_gets_empty_source() {
+    let mut env = notified_failure().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    env.run().await;
+    env.world.fault(
         Fault::error(403, "AuthorizationError", "no")
             .service(Service::Sns)
             .target(CHAT),
     );
-    empty(&stage);
-    stage.invoke(json!({})).await.expect_err("chat is mute");
-    stage.pass(15);
-    stage.world.clear_faults();
-    stage.run().await;
-    stage.run().await;
-    let chats: Vec<String> = stage
+    remove_packs(&env);
+    env.invoke(json!({}))
+        .await
+        .expect_err("SNS rejects the chat digest");
+    env.advance_minutes(15);
+    env.world.clear_faults();
+    env.run().await;
+    env.run().await;
+    let chat_messages: Vec<String> = env
         .publishes(CHAT)
         .into_iter()
         .map(|publish| publish.message)
         .collect();
-    let told = |word: &str| {
-        chats
+    let count = |text: &str| {
+        chat_messages
             .iter()
-            .filter(|message| message.contains(word))
+            .filter(|message| message.contains(text))
             .count()
     };
     assert_eq!(
-        (chats.len(), told("no packs any more")),
+        (chat_messages.len(), count("no packs any more")),
         (2, 1),
-        "{chats:?}"
+        "{chat_messages:?}"
     );
-    assert_eq!(stage.digests().len(), 2);
-    let other = "arn:aws:sns:eu-west-1:111122223333:other";
-    stage.world.create_topic(other);
-    stage.set("TOPIC_ARN", other);
-    stage.run().await;
+    assert_eq!(env.digests().len(), 2);
+    let other_topic = "arn:aws:sns:eu-west-1:111122223333:other";
+    env.world.create_topic(other_topic);
+    env.set("TOPIC_ARN", other_topic);
+    env.run().await;
     assert_eq!(
-        program_json(&stage.publishes(other)[0])["emptied"][0]["since"],
+        program_json(&env.publishes(other_topic)[0])["empty_sources"][0]["since"],
         "2026-03-01T08:45:00Z"
     );
-    stage.run().await;
-    assert_eq!(stage.publishes(other).len(), 1);
+    env.run().await;
+    assert_eq!(env.publishes(other_topic).len(), 1);
 }
 
 #[tokio::test]
-async fn a_run_that_announces_nothing_counts_it_as_told() {
-    let stage = calm().await;
-    empty(&stage);
-    stage
-        .invoke(json!({"announce": "never"}))
+async fn suppressed_empty_source_counts_as_notified() {
+    let env = without_failure().await;
+    remove_packs(&env);
+    env.invoke(json!({"announce": "never"}))
         .await
-        .expect("a run");
-    stage.pass(15);
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 0);
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.run().await;
+        .expect("the run succeeds");
+    env.advance_minutes(15);
+    env.run().await;
+    assert_eq!(env.digests().len(), 0);
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.run().await;
     assert_eq!(
-        stage.digests()[0]["emptied"][0]["state"],
+        env.digests()[0]["empty_sources"][0]["state"],
         "ended",
-        "so its end is told"
+        "the end of a suppressed empty source is notified"
     );
 }
 
 #[tokio::test]
-async fn packs_that_are_back_before_anybody_was_told_were_never_gone() {
-    let stage = calm().await;
-    stage
-        .world
+async fn packs_returned_before_notification_are_not_reported() {
+    let env = without_failure().await;
+    env.world
         .fault(Fault::error(403, "AuthorizationError", "no").service(Service::Sns));
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage
-        .invoke(json!({}))
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.invoke(json!({}))
         .await
-        .expect_err("a digest is on its way");
-    stage.pass(15);
-    empty(&stage);
-    stage
-        .invoke(json!({}))
+        .expect_err("SNS rejects the digest, which stays in the outbox");
+    env.advance_minutes(15);
+    remove_packs(&env);
+    env.invoke(json!({}))
         .await
-        .expect_err("and another would be next");
-    stage.pass(15);
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage.invoke(json!({})).await.expect_err("still on its way");
-    stage.pass(15);
-    stage.world.clear_faults();
-    stage.run().await;
-    stage.run().await;
-    let digests = stage.digests();
-    assert_eq!((digests.len(), &digests[0]["emptied"]), (1, &json!([])));
+        .expect_err("the outgoing digest is rejected again");
+    env.advance_minutes(15);
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.invoke(json!({}))
+        .await
+        .expect_err("the outgoing digest is still rejected");
+    env.advance_minutes(15);
+    env.world.clear_faults();
+    env.run().await;
+    env.run().await;
+    let digests = env.digests();
+    assert_eq!(
+        (digests.len(), &digests[0]["empty_sources"]),
+        (1, &json!([]))
+    );
 }
 
 #[tokio::test]
-async fn where_no_pack_was_known_or_none_is_watched_any_more_nothing_is_said() {
-    let mut stage = TestEnv::new().await;
-    stage.run().await;
-    stage.run().await;
+async fn source_without_known_or_watched_packs_is_not_reported() {
+    let mut env = TestEnv::new().await;
+    env.run().await;
+    env.run().await;
     assert_eq!(
-        stage.digests().len(),
+        env.digests().len(),
         0,
-        "a first run, and a second, of an organization without packs"
+        "two runs of an organization without packs send no digest"
     );
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.run().await;
-    stage.set("EXCLUDE_PACKS", "base*");
-    stage.run().await;
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 0, "taken out by the settings");
-    stage.set("EXCLUDE_PACKS", "");
-    stage.run().await;
-    stage.world.remove_pack(OWN, REGION, "baseline");
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 1);
-    stage.set("REGIONS", FAR);
-    stage.run().await;
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.run().await;
+    env.set("EXCLUDE_PACKS", "base*");
+    env.run().await;
+    env.run().await;
     assert_eq!(
-        (stage.digests().len(), emptied(&stage)),
+        env.digests().len(),
+        0,
+        "excluded packs do not make a source empty"
+    );
+    env.set("EXCLUDE_PACKS", "");
+    env.run().await;
+    env.world.remove_pack(OWN, REGION, "baseline");
+    env.run().await;
+    assert_eq!(env.digests().len(), 1);
+    env.set("REGIONS", FAR);
+    env.run().await;
+    assert_eq!(
+        (env.digests().len(), empty_sources(&env)),
         (1, json!([])),
-        "the region is no longer watched"
+        "an empty source that is no longer watched is dropped"
     );
 }
 
 #[test]
-fn packs_that_there_was_no_time_to_read_were_there() {
+fn unread_packs_count_as_packs_before_empty_source() {
     let now = time("2026-03-01T08:00:00Z");
     let settings = Settings::read(|name| {
         let value = match name {
@@ -409,11 +429,14 @@ fn packs_that_there_was_no_time_to_read_were_there() {
     };
     let plan = RunPlan::new(
         Trigger::Manual(ManualRequest::default()),
-        &settings.expect("right settings"),
+        &settings.expect("the settings are valid"),
         invocation,
     );
-    let plan = plan.expect("a plan");
-    let scope = plan.scope(&plan.targets(&OWN.into()).expect("one source"), true);
+    let plan = plan.expect("the request is valid");
+    let scope = plan.scope(
+        &plan.targets(&OWN.into()).expect("the plan has one source"),
+        true,
+    );
     let source = Source {
         caller: OWN.into(),
         region: REGION.into(),
@@ -443,16 +466,16 @@ fn packs_that_there_was_no_time_to_read_were_there() {
         )
         .ledger
     };
-    let late = run(&Ledger::default(), "one", &|builder| {
+    let timed_out = run(&Ledger::default(), "one", &|builder| {
         let cause = ApiError {
             operation: LIST.into(),
-            code: "OutOfTime".into(),
-            message: "late".into(),
+            code: "DeadlineExceeded".into(),
+            message: "deadline exceeded".into(),
         };
-        builder.found_pack(&pack, Said::new("UPDATE_SUCCESSFUL"));
+        builder.found_pack(&pack, PackStatusRecord::new("UPDATE_SUCCESSFUL"));
         builder.found_gap(GapKey::pack(&pack), cause);
     });
-    assert!(late.packs.is_empty() && late.emptied.is_empty());
-    let empty = run(&late, "two", &|_| {});
-    assert_eq!(empty.emptied[&source].packs_before, 1);
+    assert!(timed_out.pack_hints.is_empty() && timed_out.empty_sources.is_empty());
+    let empty = run(&timed_out, "two", &|_| {});
+    assert_eq!(empty.empty_sources[&source].packs_before, 1);
 }

@@ -1,4 +1,4 @@
-//! The laws of the comparison and of telling, over random worlds, changes and settings.
+//! Properties of `evaluate` and of the digests, over random observations, requests and settings.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ const STATUSES: [&str; 8] = [
     "ROLLBACK_FAILED",
 ];
 
-/// One call's answer, or none.
+/// The result of one AWS Config call, or its failure.
 #[derive(Debug, Clone)]
 enum Found {
     Listing(usize, Listing),
@@ -48,7 +48,7 @@ enum Found {
     Coverage(usize, usize, Coverage),
     Member(usize, usize, usize, StatusRecord),
     NoMember(usize, usize, usize),
-    StatusAfter(usize, usize, &'static str),
+    RecheckStatus(usize, usize, &'static str),
 }
 
 fn source(region: usize) -> Source {
@@ -99,14 +99,14 @@ fn coverage() -> impl Strategy<Value = Coverage> {
     ])
 }
 
-/// What a reader could find of one pack.
+/// Generates the findings of one pack.
 fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
     let members = vec((0..ACCOUNTS.len(), row()), 0..4);
     let absent = vec(0..ACCOUNTS.len(), 0..2);
     let after = proptest::option::of(select(&STATUSES[..5]));
     (row(), coverage(), members, absent, after, 0..10_u8).prop_map(
-        move |(row, coverage, members, absent, after, fate)| {
-            let mut found = match fate {
+        move |(row, coverage, members, absent, after, outcome)| {
+            let mut found = match outcome {
                 0 => return vec![],
                 1 => return vec![Found::NoPack(r, p)],
                 2 => vec![Found::PackGap(r, p)],
@@ -126,7 +126,7 @@ fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
                     .filter(|a| !seen.contains(a))
                     .map(|account| Found::NoMember(r, p, account)),
             );
-            found.extend(after.map(|status| Found::StatusAfter(r, p, status)));
+            found.extend(after.map(|status| Found::RecheckStatus(r, p, status)));
             found
         },
     )
@@ -146,15 +146,15 @@ fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
         found_of_pack(r, 0),
         found_of_pack(r, 1),
     )
-        .prop_map(move |(listing, dark, bare, one, two)| {
-            if dark {
+        .prop_map(move |(listing, unreadable, without_packs, one, two)| {
+            if unreadable {
                 return vec![Found::SourceGap(r)];
             }
             let mut found = vec![Found::Listing(r, listing)];
             if !listing.complete {
                 found.push(Found::SourceGap(r));
             }
-            if !bare {
+            if !without_packs {
                 found.extend(one.into_iter().chain(two));
             }
             found
@@ -166,14 +166,15 @@ fn found() -> impl Strategy<Value = Vec<Found>> {
         .prop_map(|(one, two)| one.into_iter().chain(two).collect())
 }
 
-/// Packs are found before what is found of them; everything else may come in any order.
+/// Builds the observation. A pack is added before its findings; the order of all other findings is
+/// free.
 fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool) -> Observation {
     let mut builder = ObservationBuilder::new(started_at);
     let covers = |r: usize, p: usize| scope.covers_pack(&pack(r, p));
     for part in found {
         match part {
             Found::Pack(r, p, row) if covers(*r, *p) => {
-                builder.found_pack(&pack(*r, *p), row.clone())
+                builder.found_pack(&pack(*r, *p), row.clone());
             }
             Found::Listing(r, listing) if scope.sources.contains(&source(*r)) => {
                 builder.found_listing(&source(*r), *listing);
@@ -191,19 +192,19 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
                 builder.found_gap(GapKey::source(&source(*r)), cause());
             }
             Found::PackGap(r, p) if covers(*r, *p) => {
-                builder.found_gap(GapKey::pack(&pack(*r, *p)), cause())
+                builder.found_gap(GapKey::pack(&pack(*r, *p)), cause());
             }
             Found::Coverage(r, p, coverage) => {
-                builder.found_coverage(&pack(*r, *p), *coverage, |_| true)
+                builder.found_coverage(&pack(*r, *p), *coverage, |_| true);
             }
             Found::Member(r, p, a, row) => {
-                builder.found_member(&pack(*r, *p), &ACCOUNTS[*a].into(), row.clone())
+                builder.found_member(&pack(*r, *p), &ACCOUNTS[*a].into(), row.clone());
             }
             Found::NoMember(r, p, a) => {
-                builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into())
+                builder.found_no_member(&pack(*r, *p), &ACCOUNTS[*a].into());
             }
-            Found::StatusAfter(r, p, status) => {
-                builder.found_recheck_status(&pack(*r, *p), (*status).into())
+            Found::RecheckStatus(r, p, status) => {
+                builder.found_recheck_status(&pack(*r, *p), (*status).into());
             }
             _ => {}
         }
@@ -218,8 +219,8 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
     builder.build(started_at + SignedDuration::from_secs(3))
 }
 
-/// One run: when, what it is asked, how it is set up, what it finds, and whether its digests are
-/// noted as sent.
+/// One run: the minutes until the next run, the request, the settings, the findings, and whether
+/// its outgoing digests are settled.
 #[derive(Debug, Clone)]
 struct Step {
     minutes: i64,
@@ -297,7 +298,7 @@ fn plan(step: &Step, number: usize, now: Timestamp) -> RunPlan {
         };
         Some(value.to_owned())
     };
-    let settings = Settings::read(lookup).expect("right settings");
+    let settings = Settings::read(lookup).expect("the settings are valid");
     let invocation = Invocation {
         request_id: format!(
             "run-{}",
@@ -312,7 +313,7 @@ fn plan(step: &Step, number: usize, now: Timestamp) -> RunPlan {
         now,
     };
     RunPlan::new(Trigger::Manual(step.request.clone()), &settings, invocation)
-        .expect("an accepted request")
+        .expect("the request is valid")
 }
 
 struct Run {
@@ -322,10 +323,10 @@ struct Run {
     evaluation: Evaluation,
 }
 
-/// The pure part of a run, up to the comparison.
+/// Runs the pure part of a run, up to `evaluate`.
 fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     let plan = plan(step, number, now);
-    let watched = plan.targets(&OWN.into()).expect("one caller");
+    let watched = plan.targets(&OWN.into()).expect("the plan has one caller");
     let scope = plan.scope(&watched, true);
     let observation = observe(&step.found, &scope, now, false);
     let mut evaluation = evaluate(
@@ -340,9 +341,9 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     if !scope.narrowed {
         evaluation
             .ledger
-            .forget_audiences_but(&plan.audiences().cloned().collect::<Vec<_>>());
+            .retain_receivers(&plan.receivers().cloned().collect::<Vec<_>>());
     }
-    evaluation.ledger.register_receivers(plan.audiences());
+    evaluation.ledger.register_receivers(plan.receivers());
     Run {
         plan,
         scope,
@@ -351,8 +352,9 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     }
 }
 
-/// The rest of it: the digests that it gives out.
-fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Value)>) {
+/// Adds the digests of a run to the outbox, and settles them with `settled`. Returns the next
+/// ledger and the digests by topic.
+fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Value)>) {
     let mut next = run.evaluation.ledger.clone();
     next.sequence = before.sequence + 1;
     let findings = RunFindings {
@@ -362,12 +364,12 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
         evaluation: &run.evaluation,
         changes: &PendingChanges::default(),
     };
-    next.last = Some(LastCommit {
+    next.last_commit = Some(LastCommit {
         run_id: run.plan.run_id.clone(),
         at: run.observation.ended_at,
         snapshot: run.plan.snapshot_key.clone(),
         totals: findings.totals(),
-        first: before.last.is_none(),
+        first: before.last_commit.is_none(),
     });
     let at = run.observation.ended_at;
     let notification_context = NotificationContext {
@@ -376,11 +378,11 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
         due_at: at,
         now: at,
     };
-    let mut offered = Vec::new();
+    let mut enqueued = Vec::new();
     if run.plan.announce == NotifyMode::Never {
         notification_context.suppress(&mut next, before);
     } else {
-        offered = enqueue(
+        enqueued = enqueue(
             &notification_context,
             &mut next,
             run.plan.announce == NotifyMode::Always,
@@ -388,40 +390,41 @@ fn tell(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Va
     }
     while settled
         && next
-            .audiences
+            .receivers
             .values()
-            .any(|receiver| receiver.head.is_some())
+            .any(|receiver| receiver.outgoing.is_some())
     {
-        let heads: Vec<_> = next
-            .audiences
+        let outgoing: Vec<_> = next
+            .receivers
             .iter()
-            .filter_map(|(topic, a)| Some((topic.clone(), a.head.clone()?)))
+            .filter_map(|(topic, receiver)| Some((topic.clone(), receiver.outgoing.clone()?)))
             .collect();
-        for (topic, head) in heads {
+        for (topic, digest) in outgoing {
             next.settle(
                 &topic,
-                &head.id,
-                &head.owner.expect("owned").execution,
+                &digest.id,
+                &digest.lease.expect("the digest is leased").holder,
                 Delivery::Published,
             );
         }
         if run.plan.announce != NotifyMode::Never {
-            offered.extend(enqueue(&notification_context, &mut next, false));
+            enqueued.extend(enqueue(&notification_context, &mut next, false));
         }
     }
-    (next, offered)
+    (next, enqueued)
 }
 
-/// Gives digests out; what each says to programs, had it been for the digest topic.
+/// Adds the due digests to the outbox. Returns the topic of each, and the JSON that the digest
+/// topic would get.
 fn enqueue(
     notification_context: &NotificationContext<'_>,
     ledger: &mut Ledger,
     force: bool,
 ) -> Vec<(TopicArn, Value)> {
     let before = ledger.clone();
-    let offered = notification_context.enqueue(ledger, |_| force);
-    let told = offered.into_iter().map(|topic| {
-        let receiver = &before.audiences[&topic];
+    let enqueued = notification_context.enqueue(ledger, |_| force);
+    let notified = enqueued.into_iter().map(|topic| {
+        let receiver = &before.receivers[&topic];
         let digest = notification_context.digest(
             &before,
             receiver,
@@ -429,41 +432,46 @@ fn enqueue(
         );
         assert_eq!(
             Some(&digest.id),
-            ledger.audiences[&topic].head.as_ref().map(|head| &head.id)
+            ledger.receivers[&topic]
+                .outgoing
+                .as_ref()
+                .map(|digest| &digest.id)
         );
-        let body: Value = serde_json::from_str(&digest.message().body).expect("JSON");
+        let body: Value =
+            serde_json::from_str(&digest.message().body).expect("the text is valid JSON");
         (
             topic,
-            serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON"),
+            serde_json::from_str(body["default"].as_str().expect("a default text"))
+                .expect("the text is valid JSON"),
         )
     });
-    told.collect()
+    notified.collect()
 }
 
 fn history() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..12)
 }
 
-/// Plays a history; gives what each run made of the ledger before it.
-fn play(history: &[Step], mut each: impl FnMut(&Ledger, &Run, &Step)) -> Ledger {
+/// Runs a history and returns the last ledger. `each` gets the ledger before each run, and the run.
+fn replay(history: &[Step], mut each: impl FnMut(&Ledger, &Run, &Step)) -> Ledger {
     let mut ledger = Ledger::default();
     let mut now = time("2026-03-01T08:00:00Z");
     for (number, step) in history.iter().enumerate() {
         let run = run(&ledger, step, number, now);
         each(&ledger, &run, step);
-        ledger = tell(&run, &ledger, step.settled).0;
+        ledger = deliver(&run, &ledger, step.settled).0;
         now += SignedDuration::from_mins(step.minutes);
     }
     ledger
 }
 
 fn key_of(record: &Value) -> FailureKey {
-    serde_json::from_value(record.clone()).expect("a record has its key")
+    serde_json::from_value(record.clone()).expect("the record holds a failure key")
 }
 
 fn keys(list: &Value) -> BTreeSet<FailureKey> {
     list.as_array()
-        .expect("a list")
+        .expect("the field is a list")
         .iter()
         .map(key_of)
         .collect()
@@ -473,8 +481,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn comparing_again_with_the_same_observation_changes_nothing(history in history()) {
-        play(&history, |_, run, _| {
+    fn evaluate_twice_with_same_observation_changes_nothing(history in history()) {
+        replay(&history, |_, run, _| {
             let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
             let again = evaluate(&run.evaluation.ledger, &run.observation, context);
             assert_eq!(again.ledger, run.evaluation.ledger);
@@ -482,8 +490,8 @@ proptest! {
     }
 
     #[test]
-    fn input_order_does_not_matter(history in history()) {
-        play(&history, |before, run, step| {
+    fn observation_order_does_not_change_evaluation(history in history()) {
+        replay(&history, |before, run, step| {
             let other = observe(&step.found, &run.scope, run.observation.started_at, true);
             assert_eq!(&other, &run.observation);
             let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
@@ -492,130 +500,130 @@ proptest! {
     }
 
     #[test]
-    fn nothing_closes_without_a_proof(history in history()) {
-        play(&history, |before, run, _| {
+    fn failure_clears_only_with_evidence(history in history()) {
+        replay(&history, |before, run, _| {
             for (key, open) in &before.open {
                 if !run.evaluation.ledger.open.contains_key(key) {
-                    assert!(has_proof(key, open.absent_since, open.settled_since, run), "{key:?} closed in {:?}", run.observation);
+                    assert!(has_evidence(key, open.absent_since, open.successful_since, run), "{key:?} cleared without evidence in {:?}", run.observation);
                 }
             }
         });
     }
 
     #[test]
-    fn a_source_is_emptied_only_by_a_complete_listing_without_packs_where_some_were_known(history in history()) {
-        play(&history, |before, run, _| {
-            let is_empty = |ledger: &Ledger, source: &Source| ledger.emptied.get(source).is_some_and(|emptied| !emptied.ended);
-            for source in run.evaluation.ledger.emptied.keys().filter(|source| is_empty(&run.evaluation.ledger, source)) {
+    fn source_empties_only_after_complete_listing_without_packs(history in history()) {
+        replay(&history, |before, run, _| {
+            let is_empty = |ledger: &Ledger, source: &Source| ledger.empty_sources.get(source).is_some_and(|empty_source| !empty_source.ended);
+            for source in run.evaluation.ledger.empty_sources.keys().filter(|source| is_empty(&run.evaluation.ledger, source)) {
                 if is_empty(before, source) {
                     continue;
                 }
                 let seen = &run.observation;
-                assert!(run.scope.packs.is_none() && run.scope.accounts.is_none(), "a run that saw less");
-                assert!(seen.listings[source].complete, "{source} was not listed whole");
+                assert!(run.scope.packs.is_none() && run.scope.accounts.is_none(), "the run was filtered by pack or account");
+                assert!(seen.listings[source].complete, "the listing of {source} is incomplete");
                 assert!(seen.packs.keys().all(|pack| pack.source != *source), "{source} has packs");
-                let known = before.packs.keys().chain(before.open.keys().map(|key| &key.pack)).cloned();
+                let known = before.pack_hints.keys().chain(before.open.keys().map(|key| &key.pack)).cloned();
                 let unread = before.gaps.keys().filter(|key| !seen.gaps.contains_key(*key)).filter_map(GapKey::pack_key);
                 let known: Vec<_> = known.chain(unread).filter(|pack| pack.source == *source).collect();
-                assert!(!known.is_empty() || before.emptied.contains_key(source), "{source} had no packs");
-                assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(pack)), "a pack may be hidden");
+                assert!(!known.is_empty() || before.empty_sources.contains_key(source), "{source} had no packs");
+                assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(pack)), "a known pack of {source} is not confirmed as removed");
             }
         });
     }
 
     #[test]
-    fn a_narrowed_run_changes_nothing_outside_its_scope(history in history()) {
-        play(&history, |before, run, _| {
+    fn narrowed_run_changes_nothing_outside_its_scope(history in history()) {
+        replay(&history, |before, run, _| {
             if run.scope.narrowed {
                 let outside = |ledger: &Ledger| {
                     let open: Vec<_> = ledger.open.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, o)| (k.clone(), o.clone())).collect();
-                    let closed: Vec<_> = ledger.closed.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, c)| (k.clone(), c.clone())).collect();
+                    let resolved: Vec<_> = ledger.resolved.iter().filter(|(key, _)| !run.scope.covers(key)).map(|(k, c)| (k.clone(), c.clone())).collect();
                     let gaps: Vec<_> = ledger.gaps.iter().filter(|(key, _)| !run.scope.covers_gap(key)).map(|(k, g)| (k.clone(), g.clone())).collect();
-                    let emptied: Vec<_> = ledger.emptied.iter().filter(|(source, _)| !run.scope.covers_source(source)).map(|(s, e)| (s.clone(), e.clone())).collect();
-                    (open, closed, gaps, emptied)
+                    let empty_sources: Vec<_> = ledger.empty_sources.iter().filter(|(source, _)| !run.scope.covers_source(source)).map(|(s, e)| (s.clone(), e.clone())).collect();
+                    (open, resolved, gaps, empty_sources)
                 };
                 assert_eq!(outside(before), outside(&run.evaluation.ledger));
                 for (key, _) in before.gaps.iter().filter(|(key, gap)| gap.ended.is_none() && !run.scope.can_close_gap(key)) {
-                    assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} was not looked at whole");
+                    assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} ended in a run that did not cover all of it");
                 }
             }
             for key in run.observation.gaps.keys() {
-                assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} is not read, and recorded so");
+                assert_eq!(run.evaluation.ledger.gaps[key].ended, None, "{key:?} ended although this run has the gap");
             }
         });
     }
 
     #[test]
-    fn a_pack_that_was_tried_is_noted_and_one_that_is_gone_is_forgotten_by_who_sees_its_source_whole(history in history()) {
-        play(&history, |before, run, _| {
+    fn pack_hint_records_attempts_and_is_removed_with_pack(history in history()) {
+        replay(&history, |before, run, _| {
             let (seen, after) = (&run.observation, &run.evaluation.ledger);
-            for pack in before.packs.keys().chain(after.packs.keys()).chain(seen.packs.keys()) {
-                let known = before.packs.get(pack).map(|hint| hint.attempted_at);
-                let tried = seen.packs.get(pack).is_some_and(|reading| reading.coverage != Coverage::NotRead);
-                // Who looks at some packs or accounts only cannot say that a source is emptied, and
-                // leaves what tells it.
-                let forgets = run.scope.covers_source(&pack.source) && seen.proves_absent(pack);
+            for pack in before.pack_hints.keys().chain(after.pack_hints.keys()).chain(seen.packs.keys()) {
+                let known = before.pack_hints.get(pack).map(|hint| hint.attempted_at);
+                let tried = seen.packs.get(pack).is_some_and(|observed| observed.coverage != Coverage::NotRead);
+                // A run that is filtered by pack or account cannot report an empty source, so it
+                // keeps the hints that a later full run needs to report it.
+                let removes = run.scope.covers_source(&pack.source) && seen.proves_absent(pack);
                 let expected = match (run.scope.covers_pack(pack), tried) {
                     (true, true) => Some(seen.ended_at),
-                    (true, false) => known.filter(|_| !forgets),
+                    (true, false) => known.filter(|_| !removes),
                     (false, _) => known.filter(|_| run.scope.narrowed),
                 };
-                assert_eq!(after.packs.get(pack).map(|hint| hint.attempted_at), expected, "{pack:?}");
+                assert_eq!(after.pack_hints.get(pack).map(|hint| hint.attempted_at), expected, "{pack:?}");
             }
         });
     }
 
     #[test]
-    fn what_an_audience_was_told_replayed_is_what_is_open_and_due(history in history()) {
+    fn replayed_digests_equal_open_and_due_failures(history in history()) {
         let topic = TopicArn::from(TOPIC);
         let mut ledger = Ledger::default();
-        let mut believed: BTreeSet<FailureKey> = BTreeSet::new();
-        let mut believed_empty: BTreeSet<Source> = BTreeSet::new();
+        let mut replayed: BTreeSet<FailureKey> = BTreeSet::new();
+        let mut replayed_empty: BTreeSet<Source> = BTreeSet::new();
         let mut now = time("2026-03-01T08:00:00Z");
         for (number, step) in history.iter().enumerate() {
             let run = run(&ledger, step, number, now);
-            let (next, told) = tell(&run, &ledger, step.settled);
-            for (_, digest) in told.iter().filter(|(to, _)| *to == topic) {
+            let (next, notified) = deliver(&run, &ledger, step.settled);
+            for (_, digest) in notified.iter().filter(|(to, _)| *to == topic) {
                 let (appeared, cleared) = (keys(&digest["appeared"]), keys(&digest["cleared"]));
-                prop_assert!(appeared.is_disjoint(&cleared), "appeared and cleared are disjoint");
-                prop_assert!(appeared.is_disjoint(&believed), "nothing appears twice");
-                prop_assert!(cleared.is_subset(&believed), "nothing clears that was not told");
-                prop_assert!(keys(&digest["reminded"]).is_subset(&believed), "nothing is reminded of that was not told");
-                let better = digest["cleared"].as_array().expect("a list").iter().filter(|record| record["how"] != "explained");
-                prop_assert_eq!(better.count() as u64, digest["totals"]["cleared"].as_u64().expect("a number"));
-                believed.extend(appeared);
-                for gone in cleared.iter().chain(&keys(&digest["unwatched"])) {
-                    believed.remove(gone);
+                prop_assert!(appeared.is_disjoint(&cleared), "a failure both appeared and cleared");
+                prop_assert!(appeared.is_disjoint(&replayed), "a failure appears twice");
+                prop_assert!(cleared.is_subset(&replayed), "a failure clears that was never notified");
+                prop_assert!(keys(&digest["reminders"]).is_subset(&replayed), "a reminder lists a failure that was never notified");
+                let cleared_records = digest["cleared"].as_array().expect("the field is a list").iter().filter(|record| record["resolution"] != "attributed");
+                prop_assert_eq!(cleared_records.count() as u64, digest["totals"]["cleared"].as_u64().expect("the field is a number"));
+                replayed.extend(appeared);
+                for ended in cleared.iter().chain(&keys(&digest["unwatched"])) {
+                    replayed.remove(ended);
                 }
-                for record in digest["emptied"].as_array().expect("a list") {
-                    let source: Source = serde_json::from_value(record.clone()).expect("a source");
-                    let changed = if record["state"] == "began" { believed_empty.insert(source) } else { believed_empty.remove(&source) };
-                    prop_assert!(changed, "nothing is told twice: {}", record);
+                for record in digest["empty_sources"].as_array().expect("the field is a list") {
+                    let source: Source = serde_json::from_value(record.clone()).expect("the record names a source");
+                    let changed = if record["state"] == "began" { replayed_empty.insert(source) } else { replayed_empty.remove(&source) };
+                    prop_assert!(changed, "an empty source is notified twice: {}", record);
                 }
             }
             if !run.scope.narrowed {
-                // What is no longer watched is dropped without a word.
-                believed_empty.retain(|source| run.scope.sources.contains(source));
+                // Empty sources outside the scope are dropped without notification.
+                replayed_empty.retain(|source| run.scope.sources.contains(source));
             }
             if run.plan.announce == NotifyMode::Never {
-                // What was silently told is believed too.
-                let id = next.receiver_id(&topic).expect("known");
-                believed = next.open.iter().filter(|(_, open)| open.told.contains_key(&id)).map(|(key, _)| key.clone()).collect();
-                believed.extend(next.closed.iter().filter(|(_, c)| c.owed.contains_key(&id)).map(|(key, _)| key.clone()));
-                believed_empty = next.emptied.iter().filter(|(_, e)| e.told.contains(&id)).map(|(source, _)| source.clone()).collect();
+                // A suppressed digest counts as notified.
+                let id = next.receiver_id(&topic).expect("the receiver is registered");
+                replayed = next.open.iter().filter(|(_, open)| open.notified.contains_key(&id)).map(|(key, _)| key.clone()).collect();
+                replayed.extend(next.resolved.iter().filter(|(_, c)| c.unnotified.contains_key(&id)).map(|(key, _)| key.clone()));
+                replayed_empty = next.empty_sources.iter().filter(|(_, e)| e.notified.contains(&id)).map(|(source, _)| source.clone()).collect();
             }
-            let id = next.receiver_id(&topic).expect("known");
+            let id = next.receiver_id(&topic).expect("the receiver is registered");
             let at = run.observation.ended_at;
             if step.settled && !run.scope.narrowed && run.plan.announce != NotifyMode::Never {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
-                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.told.contains_key(&id) || open.is_due(key, &run.plan.policy, at)))
+                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains_key(&id) || open.is_due(key, &run.plan.policy, at)))
                     .map(|(key, _)| key.clone())
                     .collect();
-                prop_assert_eq!(&believed, &expected);
-                let empty: BTreeSet<_> = next.emptied.iter().filter(|(_, e)| !e.ended).map(|(source, _)| source.clone()).collect();
-                prop_assert_eq!(&believed_empty, &empty);
+                prop_assert_eq!(&replayed, &expected);
+                let empty: BTreeSet<_> = next.empty_sources.iter().filter(|(_, e)| !e.ended).map(|(source, _)| source.clone()).collect();
+                prop_assert_eq!(&replayed_empty, &empty);
             }
             ledger = next;
             now += SignedDuration::from_mins(step.minutes);
@@ -623,35 +631,36 @@ proptest! {
     }
 
     #[test]
-    fn equal_input_gives_equal_bytes_and_a_stored_ledger_is_the_same(history in history()) {
-        let (one, other) = (play(&history, |_, _, _| {}), play(&history, |_, _, _| {}));
-        let bytes = one.to_bytes().expect("bytes");
-        prop_assert_eq!(&bytes, &other.to_bytes().expect("bytes"));
-        prop_assert_eq!(Ledger::from_bytes(&bytes).expect("a ledger"), one);
+    fn equal_histories_give_equal_ledger_bytes(history in history()) {
+        let (one, other) = (replay(&history, |_, _, _| {}), replay(&history, |_, _, _| {}));
+        let bytes = one.to_bytes().expect("the ledger serializes");
+        prop_assert_eq!(&bytes, &other.to_bytes().expect("the ledger serializes"));
+        prop_assert_eq!(Ledger::from_bytes(&bytes).expect("the ledger deserializes"), one);
     }
 
     #[test]
-    fn the_ledger_holds_no_more_than_what_is_open_or_waited_for(history in history()) {
-        let ledger = play(&history, |_, _, _| {});
-        for (key, closed) in &ledger.closed {
-            prop_assert!(!closed.owed.is_empty(), "{key:?} is waited for by nobody");
+    fn ledger_holds_only_open_or_unnotified_entries(history in history()) {
+        let ledger = replay(&history, |_, _, _| {});
+        for (key, resolved) in &ledger.resolved {
+            prop_assert!(!resolved.unnotified.is_empty(), "no receiver is still to be notified of {key:?}");
         }
         for (key, gap) in &ledger.gaps {
-            prop_assert!(gap.ended.is_none() || !gap.told.is_empty(), "{key:?} is waited for by nobody");
+            prop_assert!(gap.ended.is_none() || !gap.notified.is_empty(), "no receiver is still to be notified of {key:?}");
         }
-        let known: BTreeSet<_> = ledger.audiences.values().map(|receiver| receiver.id).collect();
-        for (source, emptied) in &ledger.emptied {
-            prop_assert!(emptied.told.is_subset(&known), "{source} is waited for by who is forgotten");
-            prop_assert!(!emptied.ended || !emptied.told.is_empty(), "{source} is waited for by nobody");
+        let known: BTreeSet<_> = ledger.receivers.values().map(|receiver| receiver.id).collect();
+        for (source, empty_source) in &ledger.empty_sources {
+            prop_assert!(empty_source.notified.is_subset(&known), "{source} refers to an unknown receiver");
+            prop_assert!(!empty_source.ended || !empty_source.notified.is_empty(), "no receiver is still to be notified of {source}");
         }
     }
 }
 
-/// The proofs of a closing, said once more and in other words than the program's.
-fn has_proof(
+/// Returns whether there is evidence that clears a failure: an independent implementation of the
+/// rules of the program.
+fn has_evidence(
     key: &FailureKey,
     absent_since: Option<Timestamp>,
-    settled_since: Option<Timestamp>,
+    successful_since: Option<Timestamp>,
     run: &Run,
 ) -> bool {
     let seen = &run.observation;
@@ -666,7 +675,7 @@ fn has_proof(
             pages: 1,
             complete: true,
         });
-    let Some(reading) = seen.packs.get(&key.pack) else {
+    let Some(observed) = seen.packs.get(&key.pack) else {
         if key.is_pack()
             && run
                 .evaluation
@@ -681,31 +690,31 @@ fn has_proof(
     };
     let kind = |row: &StatusRecord| row.status.kind();
     match &key.account_id {
-        Some(account) if reading.settled.contains(account) => true,
-        Some(account) => match reading.unsettled.get(account).map(|row| kind(row)) {
+        Some(account) if observed.successful.contains(account) => true,
+        Some(account) => match observed.not_successful.get(account).map(|row| kind(row)) {
             Some(StatusKind::Successful) => true,
             Some(StatusKind::Failed | StatusKind::InProgress) => false,
             None | Some(StatusKind::Deleted) => {
                 let absent =
-                    reading.coverage == Coverage::SinglePage || reading.absent.contains(account);
-                let still = reading
+                    observed.coverage == Coverage::SinglePage || observed.absent.contains(account);
+                let stable = observed
                     .recheck_status
                     .as_ref()
                     .is_some_and(|status| status.kind() != StatusKind::InProgress);
-                absent && (still || hour_ago(absent_since))
+                absent && (stable || hour_ago(absent_since))
             }
         },
         None => {
-            let failing = reading
-                .unsettled
+            let failing = observed
+                .not_successful
                 .values()
                 .any(|row| kind(row) == StatusKind::Failed);
-            let settled = reading
-                .unsettled
+            let all_deleted = observed
+                .not_successful
                 .values()
                 .all(|row| kind(row) == StatusKind::Deleted);
-            let whole = matches!(reading.coverage, Coverage::SinglePage | Coverage::AllPages);
-            let explained = || {
+            let complete = matches!(observed.coverage, Coverage::SinglePage | Coverage::AllPages);
+            let attributed = || {
                 run.evaluation
                     .ledger
                     .open
@@ -713,18 +722,18 @@ fn has_proof(
                     .any(|open| open.pack == key.pack && !open.is_pack())
             };
             failing
-                || explained()
-                || kind(&reading.row) == StatusKind::Successful
-                || (kind(&reading.row) == StatusKind::InProgress
-                    && whole
-                    && settled
-                    && hour_ago(settled_since))
+                || attributed()
+                || kind(&observed.row) == StatusKind::Successful
+                || (kind(&observed.row) == StatusKind::InProgress
+                    && complete
+                    && all_deleted
+                    && hour_ago(successful_since))
         }
     }
 }
 
 #[test]
-fn account_ids_have_twelve_digits() {
+fn account_id_has_twelve_digits() {
     assert!(AccountId::is_valid("012345678901"));
     for wrong in [
         "",
@@ -737,10 +746,10 @@ fn account_ids_have_twelve_digits() {
     }
 }
 
-/// A told failure of an account that is then ignored, and no longer so: who looks elsewhere does
-/// not take that back.
+/// A notified failure becomes unwatched because its account is ignored, and the account is then no
+/// longer ignored. A narrowed run of another region does not undo this.
 #[test]
-fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
+fn narrowed_run_keeps_unwatched_failures_outside_scope() {
     let failing = |r: usize, p: usize| {
         let row = StatusRecord {
             last_update_time: Some(time("2026-03-01T06:00:00Z")),
@@ -770,38 +779,38 @@ fn a_narrowed_run_leaves_what_is_unwatched_elsewhere_to_a_full_one() {
         found,
         settled: false,
     };
-    let ignoring = Step {
+    let ignored = Step {
         ignored_accounts: true,
         ..full.clone()
     };
-    let near = ManualRequest {
+    let near_region = ManualRequest {
         regions: Some(vec![REGIONS[0].into()]),
         ..ManualRequest::default()
     };
     let narrowed = Step {
-        request: near,
+        request: near_region,
         ..full.clone()
     };
-    let mut looked = false;
-    play(&[full, ignoring, narrowed], |before, run, _| {
+    let mut checked = false;
+    replay(&[full, ignored, narrowed], |before, run, _| {
         if run.scope.narrowed {
-            let far = |ledger: &Ledger| {
-                let closed = ledger
-                    .closed
+            let outside = |ledger: &Ledger| {
+                let resolved = ledger
+                    .resolved
                     .keys()
                     .filter(|key| !run.scope.covers(key))
                     .cloned()
                     .collect::<Vec<_>>();
-                let told = ledger
+                let notified = ledger
                     .open
                     .iter()
                     .filter(|(key, _)| !run.scope.covers(key))
-                    .map(|(_, open)| open.told.clone());
-                (closed, told.collect::<Vec<_>>())
+                    .map(|(_, open)| open.notified.clone());
+                (resolved, notified.collect::<Vec<_>>())
             };
-            looked = !far(before).0.is_empty();
-            assert_eq!(far(before), far(&run.evaluation.ledger));
+            checked = !outside(before).0.is_empty();
+            assert_eq!(outside(before), outside(&run.evaluation.ledger));
         }
     });
-    assert!(looked, "there is something to leave");
+    assert!(checked, "a failure outside the scope is unwatched");
 }

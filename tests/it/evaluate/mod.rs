@@ -1,4 +1,4 @@
-//! What an observation means for open failures, gaps and empty sources.
+//! Tests of `evaluate`: open failures, resolutions, gaps and empty sources.
 
 mod empty_sources;
 mod evaluate_properties;

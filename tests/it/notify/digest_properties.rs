@@ -1,11 +1,9 @@
-//! The forms of the digest hold for whatever it has to say: sizes, ASCII, numbers.
+//! Properties of the rendered digest for generated contents: size limits, characters and numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use packwatch::model::RunTotals;
-use packwatch::model::SIZE_LIMIT;
-use packwatch::model::{FailureKey, PackKey, Source, StatusRecord};
+use packwatch::model::{FailureKey, PackKey, RunTotals, SIZE_LIMIT, Source, StatusRecord};
 use packwatch::notify::digest::{Digest, SnapshotAddress, sanitize};
 use packwatch::report::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, NotificationState,
@@ -43,7 +41,7 @@ fn record(
             },
             account_id: Some(format!("{account:012}").as_str().into()),
         },
-        state: FailureDetails {
+        details: FailureDetails {
             account_name: None,
             account_state: None,
             conformance_pack_name: None,
@@ -60,7 +58,7 @@ fn record(
     }
 }
 
-fn without_packs(number: usize, state: EmptySourceState) -> EmptySourceRecord {
+fn empty_source(number: usize, state: EmptySourceState) -> EmptySourceRecord {
     let source = Source {
         caller: format!("{number:012}").as_str().into(),
         region: "eu-west-1".into(),
@@ -105,7 +103,7 @@ fn digest(
         first_run,
         totals: RunTotals {
             appeared: appeared.len(),
-            open_all: appeared.len(),
+            open_total: appeared.len(),
             ..RunTotals::default()
         },
         packs_open: failures().map(|key| key.pack.pack.clone()).collect(),
@@ -113,9 +111,9 @@ fn digest(
         appeared,
         cleared: vec![],
         unwatched: vec![],
-        reminded: vec![],
+        reminders: vec![],
         gaps: vec![],
-        emptied: vec![],
+        empty_sources: vec![],
         still_open: BTreeMap::new(),
         pending: 0,
         newly_watched: BTreeSet::new(),
@@ -131,18 +129,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_form_keeps_its_limits(
+    fn digest_renderings_stay_within_limits(
         records in records(), label in proptest::option::of("[a-zA-Z0-9._-]{1,24}"), first_run: bool, prefix in "[a-z/(é]{0,511}",
-        emptied in vec(select(vec![EmptySourceState::Began, EmptySourceState::Ended]), 0..60)
+        empty_sources in vec(select(vec![EmptySourceState::Began, EmptySourceState::Ended]), 0..60)
     ) {
         let mut digest = digest(records, label, first_run, &prefix);
-        digest.emptied = emptied.into_iter().enumerate().map(|(number, state)| without_packs(number, state)).collect();
+        digest.empty_sources = empty_sources.into_iter().enumerate().map(|(number, state)| empty_source(number, state)).collect();
         let subject = digest.subject();
         prop_assert!(subject.len() <= 99 && subject.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", subject);
-        let began = digest.emptied.iter().filter(|record| record.state == EmptySourceState::Began).count();
+        let began = digest.empty_sources.iter().filter(|record| record.state == EmptySourceState::Began).count();
         prop_assert!(began == 0 || subject.contains(&format!("{began} source")), "{}", subject);
-        let open = format!("{} open", digest.totals.open_all);
-        prop_assert!(subject.contains(&open), "exact numbers: {}", subject);
+        let open = format!("{} open", digest.totals.open_total);
+        prop_assert!(subject.contains(&open), "the subject has no exact number of open failures: {}", subject);
         prop_assert!(digest.text().len() <= 30_000);
         for message in [digest.message(), digest.chat_message()] {
             let attributes = message.attributes.iter().map(|(name, value)| name.len() + value.data_type().len() + value.value().len());
@@ -151,25 +149,25 @@ proptest! {
         let message = digest.message();
         let body: Value = serde_json::from_str(&message.body).expect("JSON");
         let program: Value = serde_json::from_str(body["default"].as_str().expect("a default")).expect("JSON");
-        let kept = program["appeared"].as_array().expect("a list").len();
-        prop_assert_eq!(program["truncated"].as_bool(), Some(kept < digest.appeared.len()));
+        let listed = program["appeared"].as_array().expect("a list").len();
+        prop_assert_eq!(program["truncated"].as_bool(), Some(listed < digest.appeared.len()));
         for list in ["packs", "regions"] {
             prop_assert_eq!(&program[list].to_string(), &message.attributes[list].value());
         }
-        prop_assert_eq!(program["emptied"].as_array().map(Vec::len), Some(digest.emptied.len()));
+        prop_assert_eq!(program["empty_sources"].as_array().map(Vec::len), Some(digest.empty_sources.len()));
         prop_assert_eq!(program["totals"]["appeared"].as_u64(), Some(digest.appeared.len() as u64));
     }
 
     #[test]
-    fn inert_text_is_one_harmless_line_and_stays_as_it_is(text in any::<String>()) {
-        let calm = sanitize(&text);
-        prop_assert!(!calm.chars().any(|c| c.is_control() || "<>@[]|`*~".contains(c)), "{:?}", calm);
-        prop_assert_eq!(sanitize(&calm), calm);
+    fn sanitize_removes_control_and_markup_and_is_idempotent(text in any::<String>()) {
+        let sanitized = sanitize(&text);
+        prop_assert!(!sanitized.chars().any(|c| c.is_control() || "<>@[]|`*~".contains(c)), "{:?}", sanitized);
+        prop_assert_eq!(sanitize(&sanitized), sanitized);
     }
 }
 
 #[test]
-fn the_first_ten_lines_say_what_matters_however_much_there_is() {
+fn first_ten_lines_summarize_large_digest() {
     let records = (0..60)
         .map(|n| record(0, &format!("pack-{n:02}"), n, "Broken", "it broke", 0))
         .collect();
@@ -184,7 +182,7 @@ fn the_first_ten_lines_say_what_matters_however_much_there_is() {
 }
 
 #[test]
-fn words_inside_codes_stay_readable() {
+fn sanitize_keeps_underscores_inside_identifiers() {
     assert_eq!(
         sanitize("UPDATE_FAILED in arn:aws:iam::1:role/a-b_c"),
         "UPDATE_FAILED in arn:aws:iam::1:role/a-b_c"
@@ -193,7 +191,7 @@ fn words_inside_codes_stay_readable() {
 }
 
 #[test]
-fn identifiers_are_masked_so_that_one_cause_is_one_group() {
+fn failures_differing_in_identifiers_form_one_group() {
     let records = (0..3_u64)
         .map(|n| {
             let message = format!(
@@ -204,16 +202,16 @@ fn identifiers_are_masked_so_that_one_cause_is_one_group() {
         .collect();
     let text = digest(records, None, false, "").text();
     assert!(text.contains("3 accounts: Broken"), "{text}");
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        flat.contains("role ARN in ACCOUNT or xACCOUNTy (ID), Request ID: ID é"),
-        "{flat}"
+        joined.contains("role ARN in ACCOUNT or xACCOUNTy (ID), Request ID: ID é"),
+        "{joined}"
     );
 }
 
 #[test]
-fn request_ids_are_masked_however_a_service_writes_them() {
-    for form in [
+fn request_ids_are_masked_in_every_notation() {
+    for notation in [
         "(Request ID: A000000000000#; S3 Extended Request ID: vlR7+/x#==)",
         "x-amz-request-id: ABCDEF0123456#",
         "{\"requestId\":\"ABCDEF0123456#\"}",
@@ -227,18 +225,18 @@ fn request_ids_are_masked_however_a_service_writes_them() {
                     "baseline",
                     n,
                     "Broken",
-                    &form.replace('#', &n.to_string()),
+                    &notation.replace('#', &n.to_string()),
                     0,
                 )
             })
             .collect();
         let text = digest(records, None, false, "").text();
-        assert!(text.contains("3 accounts: Broken"), "{form}: {text}");
+        assert!(text.contains("3 accounts: Broken"), "{notation}: {text}");
     }
 }
 
 #[test]
-fn the_packs_are_said_where_there_is_room_though_not_everything_else_fits() {
+fn subject_keeps_pack_count_when_reminders_do_not_fit() {
     let appeared: Vec<_> = ["a", "b", "a"]
         .into_iter()
         .zip(100..)
@@ -246,9 +244,9 @@ fn the_packs_are_said_where_there_is_room_though_not_everything_else_fits() {
         .collect();
     let mut digest = digest(appeared.clone(), Some("production".into()), false, "");
     digest.totals.cleared = 1;
-    digest.reminded = [appeared.clone(), appeared].concat();
+    digest.reminders = [appeared.clone(), appeared].concat();
     digest.gaps = Vec::new();
-    digest.emptied = vec![without_packs(1, EmptySourceState::Began)];
+    digest.empty_sources = vec![empty_source(1, EmptySourceState::Began)];
     let subject = digest.subject();
     assert_eq!(
         subject,
@@ -257,18 +255,21 @@ fn the_packs_are_said_where_there_is_room_though_not_everything_else_fits() {
 }
 
 #[test]
-fn many_sources_without_packs_leave_room_for_what_appeared() {
+fn many_empty_sources_leave_space_for_appeared() {
     let appeared = (100..103)
         .map(|account| record(0, "a", account, "C", "m", 5))
         .collect();
     let mut digest = digest(appeared, Some("prod".into()), false, "");
-    digest.emptied = (0..90)
-        .map(|number| without_packs(number, EmptySourceState::Began))
+    digest.empty_sources = (0..90)
+        .map(|number| empty_source(number, EmptySourceState::Began))
         .collect();
     let text = digest.text();
     let after = text
         .split("Appeared (3)")
         .nth(1)
-        .expect("what appeared has its section");
-    assert!(after.contains("000000000100"), "and its accounts: {after}");
+        .expect("a section for the appeared failures");
+    assert!(
+        after.contains("000000000100"),
+        "the section lists the accounts: {after}"
+    );
 }

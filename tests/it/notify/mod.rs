@@ -1,4 +1,4 @@
-//! What people and programs are notified of, and its wording.
+//! Digests: contents, limits, receivers and rendered text.
 
 mod digest;
 mod digest_properties;

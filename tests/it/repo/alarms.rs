@@ -1,4 +1,5 @@
-//! The alarms and the dashboard held to the metrics that the program emits.
+//! Checks that the alarms, the dashboard and the cost script match the metrics that the function
+//! emits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,39 +8,44 @@ use serde_json::Value;
 
 use crate::repo::sam_template::Template;
 
-/// What nobody would be told of without an alarm.
-const ALARMED: [&str; 3] = ["OldestUntoldAge", "RunCommitted", "RunIncomplete"];
+/// The metrics that must have an alarm: without one, nobody is notified of these conditions.
+const ALARMED: [&str; 3] = [
+    "OldestUndeliveredDigestAge",
+    "RunCommitted",
+    "RunIncomplete",
+];
 
+/// Returns the unit of an emitted metric.
 fn unit(metric: &str) -> &'static str {
     let found = METRICS.iter().find(|(name, _)| *name == metric);
     found
-        .unwrap_or_else(|| panic!("the program emits no metric {metric}"))
+        .unwrap_or_else(|| panic!("no metric {metric} is emitted"))
         .1
 }
 
 #[test]
-fn every_alarm_watches_a_metric_that_the_program_emits_in_its_unit() {
+fn alarms_use_emitted_metrics_with_their_units() {
     let template = Template::read();
     let mut alarmed = BTreeSet::new();
     for name in template.of_type("AWS::CloudWatch::Alarm") {
         let alarm = template.resource(&name);
-        let about = alarm.get("AlarmDescription");
-        let about = about
+        let description = alarm.get("AlarmDescription");
+        let description = description
             .substituted()
             .unwrap_or_else(|| panic!("{name} has no description"));
         assert!(
-            about.contains("First: "),
-            "{name} does not say what to do first"
+            description.contains("First: "),
+            "the description of {name} has no first step"
         );
         assert!(
             alarm.find("AlarmActions").is_some(),
-            "{name} notifies nobody"
+            "{name} has no AlarmActions"
         );
         if alarm.get("Namespace").text() != NAMESPACE {
             continue;
         }
         let metric = alarm.get("MetricName").text();
-        // An alarm in another unit than the metric's sees no data.
+        // An alarm with a unit other than the metric's gets no data.
         assert_eq!(alarm.get("Unit").text(), unit(&metric), "{name}");
         let dimensions = alarm.get("Dimensions").items();
         let [dimension] = dimensions.as_slice() else {
@@ -60,7 +66,7 @@ fn every_alarm_watches_a_metric_that_the_program_emits_in_its_unit() {
 }
 
 #[test]
-fn the_dashboard_shows_every_metric_of_the_program_in_its_unit_and_no_others() {
+fn dashboard_shows_exactly_the_emitted_metrics() {
     let template = Template::read();
     let body = template.resource("Dashboard").get("DashboardBody");
     let body: Value =
@@ -71,7 +77,7 @@ fn the_dashboard_shows_every_metric_of_the_program_in_its_unit_and_no_others() {
         let title = properties["title"].as_str().expect("a title");
         let axis = properties["yAxis"]["left"]["label"]
             .as_str()
-            .unwrap_or_else(|| panic!("{title}: no unit at the axis"));
+            .unwrap_or_else(|| panic!("{title}: the axis has no unit"));
         for metric in properties["metrics"].as_array().expect("metrics") {
             if metric[0] != NAMESPACE {
                 continue;
@@ -98,13 +104,13 @@ fn the_dashboard_shows_every_metric_of_the_program_in_its_unit_and_no_others() {
 }
 
 #[test]
-fn the_computed_cost_counts_the_metrics_and_the_alarms_that_there_are() {
+fn cost_script_counts_all_metrics_and_alarms() {
     let cost = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.py"))
         .expect("a script");
     let alarms = Template::read().of_type("AWS::CloudWatch::Alarm").len();
     let counted = format!("\nMETRICS, ALARMS = {}, {alarms}\n", METRICS.len());
     assert!(
         cost.contains(&counted),
-        "benches/cost.py has no line{counted}"
+        "benches/cost.py does not contain:{counted}"
     );
 }

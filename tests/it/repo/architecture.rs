@@ -1,5 +1,5 @@
-//! The repository held to its own rules: which module may use which, and that nothing lies about
-//! unused. The layers are described in `src/lib.rs` and `docs/architecture.md`.
+//! Checks of the module structure: allowed dependencies, no cycles, no unused golden files, and
+//! limits for files and test names. `src/lib.rs` and `docs/architecture.md` describe the layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
         }
     }
     found.sort();
-    assert!(!found.is_empty(), "{folder} has {ending} files");
+    assert!(!found.is_empty(), "{folder} has no {ending} files");
     found
 }
 
@@ -37,7 +37,7 @@ fn code(path: &Path) -> String {
 /// The path of a module from the root of the crate, such as `["run", "commit"]`.
 type Module = Vec<String>;
 
-/// Returns the module that a file below `src` holds.
+/// Returns the module path of a file below `src`.
 fn module(path: &Path) -> Module {
     let path = path
         .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
@@ -65,13 +65,37 @@ fn segments(code: &str) -> Vec<String> {
         .collect()
 }
 
-/// The files that each file of the library uses, by module.
+/// Returns the paths at the start of `code`: one, or several of a group such as
+/// `{text, layout::Block}`.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let Some(group) = code.strip_prefix('{') else {
+        return vec![segments(code)];
+    };
+    let mut depth = 0;
+    let mut starts = vec![0];
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => starts.push(at + 1),
+            _ => {}
+        }
+    }
+    starts
+        .into_iter()
+        .map(|start| segments(group[start..].trim_start()))
+        .filter(|path| !path.is_empty())
+        .collect()
+}
+
+/// The modules that each module of the library uses.
 struct Uses(BTreeMap<Module, BTreeSet<Module>>);
 
 impl Uses {
     /// Reads the edges from `crate::` and `super::` paths, and from paths of a module into its own
     /// children. `sources` are modules with their code.
-    fn of(sources: &BTreeMap<Module, String>) -> Self {
+    fn from_sources(sources: &BTreeMap<Module, String>) -> Self {
         let resolve = |from: &[String], path: &[String]| -> Module {
             let mut module = from.to_vec();
             for segment in path {
@@ -86,12 +110,12 @@ impl Uses {
         let mut uses: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
         for (module, code) in sources {
             let edges = uses.entry(module.clone()).or_default();
-            for path in code.split("crate::").skip(1) {
-                edges.insert(resolve(&[], &segments(path)));
+            for path in code.split("crate::").skip(1).flat_map(paths) {
+                edges.insert(resolve(&[], &path));
             }
             let parent = &module[..module.len().saturating_sub(1)];
-            for path in code.split("super::").skip(1) {
-                edges.insert(resolve(parent, &segments(path)));
+            for path in code.split("super::").skip(1).flat_map(paths) {
+                edges.insert(resolve(parent, &path));
             }
             for child in sources.keys().filter(|other| {
                 other
@@ -112,7 +136,7 @@ impl Uses {
         Self(uses)
     }
 
-    /// Returns a cycle of files, if there is one.
+    /// Returns the first cycle that is found, if any.
     fn cycle(&self) -> Option<Vec<Module>> {
         fn visit(
             uses: &Uses,
@@ -127,8 +151,8 @@ impl Uses {
                 return None;
             }
             path.push(module.clone());
-            let used = uses.0.get(module).into_iter().flatten();
-            let cycle = used
+            let edges = uses.0.get(module).into_iter().flatten();
+            let cycle = edges
                 .into_iter()
                 .find_map(|used| visit(uses, used, path, done));
             path.pop();
@@ -141,7 +165,7 @@ impl Uses {
     }
 }
 
-/// The library's modules with their code; not the binary.
+/// Returns the code of the library's modules, without the crate root and the binary.
 fn library() -> BTreeMap<Module, String> {
     files("src", ".rs")
         .iter()
@@ -150,8 +174,11 @@ fn library() -> BTreeMap<Module, String> {
         .collect()
 }
 
-/// The root modules that each root module may use. Every arrow points down; a module that is not
-/// here fails the test.
+/// Returns the root modules that a root module may use. Dependencies point only to lower layers.
+///
+/// # Panics
+///
+/// If no layer is defined for the module.
 fn allowed_dependencies(module: &str) -> &'static [&'static str] {
     match module {
         "model" => &[],
@@ -174,11 +201,11 @@ fn allowed_dependencies(module: &str) -> &'static [&'static str] {
 
 #[test]
 fn root_modules_use_only_layers_below_them() {
-    for (module, used) in Uses::of(&library()).0 {
+    for (module, used) in Uses::from_sources(&library()).0 {
         let root = &module[0];
         for used in used {
             let Some(used) = used.first() else {
-                panic!("{} uses the crate root", module.join("::"));
+                panic!("{} uses an item of the crate root", module.join("::"));
             };
             assert!(
                 used == root || allowed_dependencies(root).contains(&used.as_str()),
@@ -190,7 +217,7 @@ fn root_modules_use_only_layers_below_them() {
 }
 
 #[test]
-fn evaluation_uses_of_collection_the_observation_alone() {
+fn evaluation_uses_only_observation_types_of_collect() {
     for (module, code) in library()
         .iter()
         .filter(|(module, _)| module[0] == "evaluate" || module[0] == "report")
@@ -212,8 +239,8 @@ fn evaluation_uses_of_collection_the_observation_alone() {
 }
 
 #[test]
-fn files_form_no_cycle() {
-    let cycle = Uses::of(&library()).cycle();
+fn library_files_form_no_cycle() {
+    let cycle = Uses::from_sources(&library()).cycle();
     let shown = cycle.map(|cycle| {
         cycle
             .iter()
@@ -232,7 +259,7 @@ fn cycle_through_super_is_found() {
         ("run::store", "use super::Run;"),
     ];
     let sources = sources.map(|(path, code)| (module(path), code.to_owned()));
-    let cycle = Uses::of(&sources.into_iter().collect()).cycle();
+    let cycle = Uses::from_sources(&sources.into_iter().collect()).cycle();
     assert_eq!(
         cycle,
         Some(vec![
@@ -244,30 +271,30 @@ fn cycle_through_super_is_found() {
 }
 
 #[test]
-fn only_edges_name_the_aws_sdk_and_lambda() {
+fn aws_sdk_and_lambda_are_used_only_at_edges() {
     for path in files("src", ".rs") {
         let (module, code) = (module(&path), code(&path));
         let root = module[0].as_str();
         assert!(
             root == "aws" || !code.contains("aws_"),
-            "{} names the SDK",
+            "{} uses the AWS SDK",
             path.display()
         );
         assert!(
             matches!(root, "lambda" | "main") || !code.contains("lambda_runtime"),
-            "{} names Lambda",
+            "{} uses the Lambda runtime",
             path.display()
         );
         assert!(
             !code.contains("into_paginator"),
-            "{}: the SDK's paginator ends without an error on a repeated token",
+            "{} uses the SDK's paginator, which ends without an error on a repeated page token",
             path.display()
         );
     }
 }
 
 #[test]
-fn ambient_state_enters_in_system_only() {
+fn ambient_state_is_read_only_in_system() {
     for path in files("src", ".rs")
         .into_iter()
         .chain(files("cli/src", ".rs"))
@@ -305,7 +332,7 @@ fn golden_files_are_all_compared() {
         let name = name.rsplit("__").next().expect("a name").to_owned();
         assert!(
             tests.contains(&format!("\"{name}\"")),
-            "nothing is compared with {}",
+            "no test compares {}",
             path.display()
         );
         golden.insert(name);
@@ -314,7 +341,7 @@ fn golden_files_are_all_compared() {
 }
 
 #[test]
-fn source_files_stay_short() {
+fn source_files_have_at_most_450_lines() {
     for path in files("src", ".rs") {
         let lines = fs::read_to_string(&path)
             .expect("a source file")
@@ -325,7 +352,7 @@ fn source_files_stay_short() {
 }
 
 #[test]
-fn test_names_are_short() {
+fn test_names_have_at_most_60_characters() {
     for folder in ["tests/it", "cli/tests", "tests/simulation"] {
         for path in files(folder, ".rs") {
             let code = code(&path);

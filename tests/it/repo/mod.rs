@@ -1,4 +1,4 @@
-//! The repository held to its own rules.
+//! Checks of the repository: the module structure, the SAM template, the alarms and the README.
 
 mod alarms;
 mod architecture;

@@ -1,4 +1,4 @@
-//! The template and the events held to the program that they start.
+//! Checks that the SAM template, the roles and the example events match the function.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use packwatch::input::event::Trigger;
-use packwatch::input::plan::{Invocation, RunPlan};
+use packwatch::input::plan::{Invocation, RunPlan, TriggerKind};
 use packwatch::input::settings::Settings;
 use packwatch::model::Region;
 use packwatch::notify::digest::SnapshotAddress;
@@ -16,71 +16,92 @@ use serde_json::Value;
 
 use crate::support::harness::{BUCKET, REGION, TOPIC, time};
 
-/// What the function's role may do, each beside what needs it.
+/// The actions that the function's role allows, each with its purpose.
 const ACTIONS: [(&str, &str); 15] = [
     (
         "config:DescribeOrganizationConformancePackStatuses",
-        "the listing of packs",
+        "listing the packs",
     ),
     (
         "config:GetOrganizationConformancePackDetailedStatus",
-        "the readings of members",
+        "reading the member accounts of a pack",
     ),
     (
         "kms:Decrypt",
-        "KmsKeyArn alone: objects that are read, and the data keys of topic and queue",
+        "only with KmsKeyArn: reading objects, and the data keys of the topic and the queue",
     ),
     (
         "kms:GenerateDataKey",
-        "KmsKeyArn alone: objects, digests and dead letters that are written",
+        "only with KmsKeyArn: writing objects, digests and dead letters",
     ),
-    ("logs:CreateLogStream", "Lambda, for each process"),
-    ("logs:PutLogEvents", "Lambda, for what the function writes"),
+    (
+        "logs:CreateLogStream",
+        "Lambda: one log stream for each execution environment",
+    ),
+    (
+        "logs:PutLogEvents",
+        "Lambda: the log output of the function",
+    ),
     (
         "organizations:DescribeAccount",
-        "AccountNames alone: the names of failing accounts",
+        "only with AccountNames: the names of failing accounts",
     ),
     (
         "s3:GetObject",
-        "the ledger and latest.json; If-Match asks for it too",
+        "reading the ledger and latest.json; If-Match also requires it",
     ),
     (
         "s3:ListBucket",
-        "the 404 of a missing ledger, which is a 403 without it",
+        "a missing ledger is a 404 response, which is a 403 without this action",
     ),
-    ("s3:PutObject", "the snapshot, the ledger and latest.json"),
-    ("sns:Publish", "the digest"),
-    ("sqs:SendMessage", "Lambda, for a run that failed for good"),
-    ("sts:AssumeRole", "ROLE_ARNS: the roles to read as"),
-    ("xray:PutTelemetryRecords", "Lambda, for active tracing"),
-    ("xray:PutTraceSegments", "Lambda, for active tracing"),
+    (
+        "s3:PutObject",
+        "writing the snapshot, the ledger and latest.json",
+    ),
+    ("sns:Publish", "publishing the digest"),
+    (
+        "sqs:SendMessage",
+        "Lambda: the event of a run whose last retry failed",
+    ),
+    ("sts:AssumeRole", "assuming the roles of ROLE_ARNS"),
+    ("xray:PutTelemetryRecords", "Lambda: active tracing"),
+    ("xray:PutTraceSegments", "Lambda: active tracing"),
 ];
 
-/// What the schedule's role may do.
+/// The actions that the schedule's role allows, each with its purpose.
 const SCHEDULE_ACTIONS: [(&str, &str); 4] = [
-    ("kms:Decrypt", "KmsKeyArn alone: the data key of the queue"),
-    ("kms:GenerateDataKey", "KmsKeyArn alone: dead letters"),
-    ("lambda:InvokeFunction", "starting the function"),
-    ("sqs:SendMessage", "a start that could not be delivered"),
+    (
+        "kms:Decrypt",
+        "only with KmsKeyArn: the data key of the queue",
+    ),
+    (
+        "kms:GenerateDataKey",
+        "only with KmsKeyArn: writing dead letters",
+    ),
+    ("lambda:InvokeFunction", "invoking the function"),
+    (
+        "sqs:SendMessage",
+        "the event of an invocation that could not be delivered",
+    ),
 ];
 
-/// What the role of `roles/collector.yaml` may do.
+/// The actions that the role of `roles/reader.yaml` allows, each with its purpose.
 const READER_ACTIONS: [(&str, &str); 2] = [
     (
         "config:DescribeOrganizationConformancePackStatuses",
-        "the listing of packs",
+        "listing the packs",
     ),
     (
         "config:GetOrganizationConformancePackDetailedStatus",
-        "the readings of members",
+        "reading the member accounts of a pack",
     ),
 ];
 
-/// The placeholder that EventBridge Scheduler fills in.
+/// The placeholder that EventBridge Scheduler replaces with the scheduled time.
 const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 
 #[test]
-fn every_event_in_the_repository_is_planned() {
+fn repository_events_are_planned() {
     let settings = Settings::read(|name| {
         let set = [
             ("AWS_REGION", REGION),
@@ -91,7 +112,7 @@ fn every_event_in_the_repository_is_planned() {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| (*value).to_owned())
     })
-    .expect("the settings are right");
+    .expect("the settings are valid");
     let mut triggers = BTreeSet::new();
     for (name, event) in events() {
         let now = time("2026-03-01T08:15:07Z");
@@ -103,12 +124,12 @@ fn every_event_in_the_repository_is_planned() {
         };
         let plan = Trigger::parse(&event)
             .and_then(|trigger| RunPlan::new(trigger, &settings, invocation))
-            .unwrap_or_else(|refusal| panic!("events/{name}: {refusal}"));
-        // A file is named after what it does.
+            .unwrap_or_else(|error| panic!("events/{name}: {error}"));
+        // The file name tells the reader which kind of run the event starts.
         assert_eq!(
-            plan.trigger == "manual",
+            plan.trigger == TriggerKind::Manual,
             name.starts_with("manual-"),
-            "events/{name} is a {} run",
+            "events/{name} is a {:?} run",
             plan.trigger
         );
         assert_eq!(
@@ -125,13 +146,13 @@ fn every_event_in_the_repository_is_planned() {
     }
     assert_eq!(
         triggers,
-        BTreeSet::from(["manual", "schedule"]),
-        "events/ shows both"
+        BTreeSet::from([TriggerKind::Manual, TriggerKind::Schedule]),
+        "events/ has examples of both triggers"
     );
 }
 
 #[test]
-fn the_schedules_input_is_accepted_and_is_the_event_in_the_repository() {
+fn schedule_input_is_accepted_and_equals_scheduled_json() {
     let template = Template::read();
     let schedule = template
         .resource("Function")
@@ -152,32 +173,32 @@ fn the_schedules_input_is_accepted_and_is_the_event_in_the_repository() {
     assert_eq!(
         events()["scheduled.json"],
         event,
-        "events/scheduled.json is what the template's schedule sends"
+        "events/scheduled.json differs from the input of the template's schedule"
     );
 }
 
 #[test]
-fn the_template_sets_the_variables_that_the_settings_read() {
-    let asked = RefCell::new(BTreeSet::new());
+fn template_sets_exactly_the_variables_of_settings() {
+    let read = RefCell::new(BTreeSet::new());
     let _ = Settings::read(|name| {
-        asked.borrow_mut().insert(name.to_owned());
+        read.borrow_mut().insert(name.to_owned());
         None
     });
-    let mut asked = asked.into_inner();
-    // Lambda's own.
+    let mut read = read.into_inner();
+    // Lambda sets these two variables itself.
     for region in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-        assert!(asked.remove(region), "{region} is read");
+        assert!(read.remove(region), "{region} is not read");
     }
     let template = Template::read();
     let variables = template
         .resource("Function")
         .get("Environment")
         .get("Variables");
-    assert_eq!(variables.keys(), asked.into_iter().collect::<Vec<_>>());
+    assert_eq!(variables.keys(), read.into_iter().collect::<Vec<_>>());
 }
 
 #[test]
-fn the_templates_defaults_are_settings() {
+fn template_defaults_are_valid_settings() {
     let template = Template::read();
     let variables = template
         .resource("Function")
@@ -199,7 +220,7 @@ fn the_templates_defaults_are_settings() {
         "TOPIC_ARN" => Some(TOPIC.to_owned()),
         name => defaults.get(name).cloned(),
     })
-    .expect("a stack without parameters has settings that are right");
+    .expect("the defaults of the parameters are valid settings");
     assert_eq!(settings.announce_after, SignedDuration::from_mins(60));
     assert_eq!(settings.remind_after, Some(SignedDuration::from_hours(168)));
     assert!(settings.account_names);
@@ -207,12 +228,12 @@ fn the_templates_defaults_are_settings() {
 }
 
 #[test]
-fn the_roles_may_do_what_is_done_and_nothing_else() {
-    let (template, collector) = (Template::read(), Template::open("roles/reader.yaml"));
+fn roles_allow_exactly_the_listed_actions() {
+    let (template, reader) = (Template::read(), Template::open("roles/reader.yaml"));
     let roles = [
         (template.resource("FunctionRole"), &ACTIONS[..]),
         (template.resource("ScheduleRole"), &SCHEDULE_ACTIONS[..]),
-        (collector.resource("Reader"), &READER_ACTIONS[..]),
+        (reader.resource("Reader"), &READER_ACTIONS[..]),
     ];
     for (role, allowed) in roles {
         let mut actions = Vec::new();
@@ -222,35 +243,34 @@ fn the_roles_may_do_what_is_done_and_nothing_else() {
             }
             assert!(
                 !["NotAction", "NotResource"].contains(&key),
-                "{}: {key} allows what nobody listed",
-                role.at
+                "{}: {key} allows unlisted actions",
+                role.path
             );
         });
         actions.sort();
         let allowed: Vec<_> = allowed.iter().map(|(action, _)| *action).collect();
-        assert_eq!(actions, allowed, "{}", role.at);
+        assert_eq!(actions, allowed, "{}", role.path);
         assert!(
             role.find("ManagedPolicyArns").is_none(),
-            "{}: a managed policy allows more",
-            role.at
+            "{}: a managed policy allows unlisted actions",
+            role.path
         );
     }
     let roles = template.of_type("AWS::IAM::Role");
     assert_eq!(
         roles,
         ["FunctionRole", "ScheduleRole"],
-        "a role that no list is held to"
+        "a role of the template has no list of actions"
     );
     assert!(
         template.resource("Function").find("Policies").is_none(),
-        "the function's role is its own"
+        "the function must use FunctionRole, not policies of its own"
     );
 }
 
 #[test]
-fn the_program_accepts_what_the_template_lets_in_and_refuses_what_it_refuses() {
-    let text =
-        fs::read_to_string(path("tests/proof/parameters.json")).expect("the examples are there");
+fn template_parameter_examples_agree_with_settings() {
+    let text = fs::read_to_string(path("tests/e2e/parameters.json")).expect("the examples exist");
     let examples: BTreeMap<String, Value> =
         serde_json::from_str(&text).expect("the examples are JSON");
     let accepts = |variable: &str, value: &str| {
@@ -260,14 +280,14 @@ fn the_program_accepts_what_the_template_lets_in_and_refuses_what_it_refuses() {
             ("TOPIC_ARN", TOPIC),
         ];
         let read = Settings::read(|name| {
-            let set = base
+            let default = base
                 .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| *value);
             if name == variable {
                 Some(value.to_owned())
             } else {
-                set.map(str::to_owned)
+                default.map(str::to_owned)
             }
         });
         read.is_ok()
@@ -279,25 +299,27 @@ fn the_program_accepts_what_the_template_lets_in_and_refuses_what_it_refuses() {
         };
         variables += 1;
         let values = |key: &str| example[key].as_array().cloned().unwrap_or_default();
-        let narrower = example.get("narrower").and_then(Value::as_object);
-        let refused_there_alone = narrower
+        let narrower = example
+            .get("rejected_by_template")
+            .and_then(Value::as_object);
+        let rejected_by_template_only = narrower
             .into_iter()
             .flat_map(|values| values.keys().cloned());
         for value in values("accepted")
             .iter()
             .filter_map(Value::as_str)
             .map(str::to_owned)
-            .chain(refused_there_alone)
+            .chain(rejected_by_template_only)
         {
             assert!(
                 accepts(variable, &value),
-                "{parameter}: the program refuses {value:?}"
+                "{parameter}: the settings reject {value:?}"
             );
         }
-        for value in values("refused").iter().filter_map(Value::as_str) {
+        for value in values("rejected").iter().filter_map(Value::as_str) {
             assert!(
                 !accepts(variable, value),
-                "{parameter}: the program accepts {value:?}"
+                "{parameter}: the settings accept {value:?}"
             );
         }
     }
@@ -308,11 +330,14 @@ fn the_program_accepts_what_the_template_lets_in_and_refuses_what_it_refuses() {
         .get("Variables")
         .keys()
         .len();
-    assert_eq!(variables, set, "every variable has examples");
+    assert_eq!(
+        variables, set,
+        "the number of variables with examples differs from the template"
+    );
 }
 
 #[test]
-fn the_template_names_the_version_that_it_belongs_to() {
+fn template_version_equals_crate_version() {
     let template = Template::read();
     let application = template
         .root()
@@ -324,12 +349,12 @@ fn the_template_names_the_version_that_it_belongs_to() {
     );
     for file in ["LicenseUrl", "ReadmeUrl"] {
         let name = application.get(file).text();
-        assert!(path(&name).is_file(), "{file}: there is no {name}");
+        assert!(path(&name).is_file(), "{file}: {name} does not exist");
     }
 }
 
 #[test]
-fn the_template_and_the_digest_know_the_same_consoles() {
+fn template_and_digest_use_same_console_hosts() {
     let template = Template::read();
     let consoles = template.root().get("Mappings").get("Console");
     let regions = [
@@ -358,10 +383,10 @@ fn the_template_and_the_digest_know_the_same_consoles() {
 }
 
 #[test]
-fn every_parameter_of_the_template_is_used_and_shown() {
+fn template_parameters_are_all_used_and_shown() {
     let template = Template::read();
     let parameters = template.root().get("Parameters").keys();
-    let text = fs::read_to_string(path("template.yaml")).expect("the template is there");
+    let text = fs::read_to_string(path("template.yaml")).expect("the template exists");
     let interface = template
         .root()
         .get("Metadata")
@@ -376,22 +401,23 @@ fn every_parameter_of_the_template_is_used_and_shown() {
     shown.sort();
     assert_eq!(
         shown, parameters,
-        "the console shows every parameter in a group, once"
+        "each parameter must be in exactly one parameter group"
     );
     for parameter in parameters {
         let used = text.contains(&format!("!Ref {parameter}"))
             || text.contains(&format!("${{{parameter}}}"));
-        assert!(used, "{parameter} is used nowhere");
+        assert!(used, "{parameter} is not used");
     }
 }
 
+/// Returns the path of a file in the repository.
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The events in the repository, by file name.
+/// Returns the example events in the repository by file name.
 fn events() -> BTreeMap<String, Value> {
-    let files = fs::read_dir(path("events")).expect("there are events");
+    let files = fs::read_dir(path("events")).expect("the events folder exists");
     files
         .map(|file| {
             let file = file.expect("the folder can be read");
@@ -404,7 +430,7 @@ fn events() -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The template, read with CloudFormation's tags kept.
+/// A CloudFormation template, parsed with its tags (`!Ref`, `!Sub`).
 pub struct Template(Yaml<'static>);
 
 impl Template {
@@ -414,21 +440,21 @@ impl Template {
 
     fn open(name: &str) -> Self {
         let text: &'static str = fs::read_to_string(path(name))
-            .expect("the template is there")
+            .expect("the template exists")
             .leak();
         let mut documents = Yaml::load_from_str(text).expect("the template is YAML");
-        assert_eq!(documents.len(), 1, "one document");
+        assert_eq!(documents.len(), 1, "{name} is not one YAML document");
         Self(documents.remove(0))
     }
 
     fn root(&self) -> Node<'_> {
         Node {
-            at: String::new(),
+            path: String::new(),
             yaml: &self.0,
         }
     }
 
-    /// The names of the resources of a type, sorted.
+    /// Returns the names of the resources of a type, sorted.
     pub fn of_type(&self, kind: &str) -> Vec<String> {
         let resources = self.root().get("Resources");
         resources
@@ -438,15 +464,15 @@ impl Template {
             .collect()
     }
 
-    /// The properties of a resource.
+    /// Returns the properties of a resource.
     pub fn resource(&self, name: &str) -> Node<'_> {
         self.root().get("Resources").get(name).get("Properties")
     }
 }
 
-/// A place in the template.
+/// A node of the template with its path.
 pub struct Node<'t> {
-    at: String,
+    path: String,
     yaml: &'t Yaml<'static>,
 }
 
@@ -454,22 +480,22 @@ impl<'t> Node<'t> {
     pub fn find(&self, key: &str) -> Option<Node<'t>> {
         let yaml = self.yaml.as_mapping_get(key)?;
         Some(Node {
-            at: format!("{}/{key}", self.at),
+            path: format!("{}/{key}", self.path),
             yaml,
         })
     }
 
     pub fn get(&self, key: &str) -> Node<'t> {
         self.find(key)
-            .unwrap_or_else(|| panic!("{} has no {key}", self.at))
+            .unwrap_or_else(|| panic!("{} has no {key}", self.path))
     }
 
-    /// The keys of a mapping, sorted.
+    /// Returns the keys of a mapping, sorted.
     fn keys(&self) -> Vec<String> {
         let mapping = self
             .yaml
             .as_mapping()
-            .unwrap_or_else(|| panic!("{} is no mapping", self.at));
+            .unwrap_or_else(|| panic!("{} is not a mapping", self.path));
         let mut keys: Vec<_> = mapping
             .keys()
             .filter_map(Yaml::as_str)
@@ -479,14 +505,14 @@ impl<'t> Node<'t> {
         keys
     }
 
-    /// A plain value as CloudFormation passes it on: a string.
+    /// Returns a scalar as the string that CloudFormation passes on.
     pub fn text(&self) -> String {
         let text = self.yaml.as_str().map(str::to_owned);
         text.or_else(|| self.yaml.as_integer().map(|number| number.to_string()))
-            .unwrap_or_else(|| panic!("{} is no plain value", self.at))
+            .unwrap_or_else(|| panic!("{} is not a scalar", self.path))
     }
 
-    /// A plain value, or a list of them.
+    /// Returns a scalar, or every scalar of a list.
     fn texts(&self) -> Vec<String> {
         match self.yaml.as_sequence() {
             None => vec![self.text()],
@@ -494,7 +520,7 @@ impl<'t> Node<'t> {
                 .iter()
                 .map(|yaml| {
                     Node {
-                        at: self.at.clone(),
+                        path: self.path.clone(),
                         yaml,
                     }
                     .text()
@@ -503,7 +529,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// What a `!Ref` refers to.
+    /// Returns the target of a `!Ref`.
     pub fn reference(&self) -> Option<&'t str> {
         let tag = self.yaml.get_tag()?;
         if tag.suffix == "Ref" {
@@ -513,7 +539,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// The text of a `!Sub`.
+    /// Returns the text of a `!Sub`.
     pub fn substituted(&self) -> Option<&'t str> {
         let tag = self.yaml.get_tag()?;
         if tag.suffix == "Sub" {
@@ -523,41 +549,41 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// The nodes of a list.
+    /// Returns the nodes of a list.
     pub fn items(&self) -> Vec<Node<'t>> {
         let items = self
             .yaml
             .as_sequence()
-            .unwrap_or_else(|| panic!("{} is no list", self.at));
+            .unwrap_or_else(|| panic!("{} is not a list", self.path));
         items
             .iter()
             .enumerate()
-            .map(|(place, yaml)| Node {
-                at: format!("{}/{place}", self.at),
+            .map(|(index, yaml)| Node {
+                path: format!("{}/{index}", self.path),
                 yaml,
             })
             .collect()
     }
 
-    /// Visits every key below, in tagged nodes too.
+    /// Visits every key below this node, including keys of tagged nodes.
     fn walk(&self, visit: &mut impl FnMut(&str, &Node<'t>)) {
-        let below = |yaml| Node {
-            at: self.at.clone(),
+        let child = |yaml| Node {
+            path: self.path.clone(),
             yaml,
         };
         if let Some(tagged) = self.yaml.get_tagged_node() {
-            below(tagged).walk(visit);
+            child(tagged).walk(visit);
         } else if let Some(items) = self.yaml.as_sequence() {
             for item in items {
-                below(item).walk(visit);
+                child(item).walk(visit);
             }
         } else if let Some(mapping) = self.yaml.as_mapping() {
             for (key, value) in mapping {
                 let key = key
                     .as_str()
-                    .unwrap_or_else(|| panic!("{} has a key that is no string", self.at));
+                    .unwrap_or_else(|| panic!("{} has a key that is not a string", self.path));
                 let node = Node {
-                    at: format!("{}/{key}", self.at),
+                    path: format!("{}/{key}", self.path),
                     yaml: value,
                 };
                 visit(key, &node);

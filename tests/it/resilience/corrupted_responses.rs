@@ -1,6 +1,8 @@
-//! One kind of call answers anything at all, in a whole run over the real SDK: the run ends in
-//! time, as a clear error or with a gap; nothing closes that no whole answer proves; and once the
-//! answers are whole again, what was told is what is open.
+//! Corrupted responses to one operation, in a complete run over the real AWS SDK.
+//!
+//! The run must end in time, with a gap or with an error that names the operation. No failure may
+//! clear without a valid response that proves it. Once the responses are valid again, the digests
+//! must report the open failures.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,40 +15,44 @@ use serde_json::json;
 
 use crate::aws::malformed_responses::{body, rows, status};
 use crate::run::fuzzed_inputs::{document, mutated, stored_ledger};
-use crate::support::harness::{BUCKET, RealFunction, TOPIC, TestEnv, keys};
+use crate::support::harness::{BUCKET, RealHandler, TOPIC, TestEnv, keys};
 
-const KEPT: &str = "222233334444";
-const BETTER: &str = "333344445555";
+/// Account that stays failing.
+const ONGOING: &str = "222233334444";
+/// Account that recovers after the first digest.
+const RECOVERED: &str = "333344445555";
 const LIST: &str = "DescribeOrganizationConformancePackStatuses";
 const MEMBERS: &str = "GetOrganizationConformancePackDetailedStatus";
 
-/// Two failures that were told, one of which is about to end.
-async fn told() -> (TestEnv, RealFunction) {
-    let mut stage = TestEnv::new().await;
-    stage.timeouts = Timeouts {
+/// Creates an environment with two notified failures, one of which has recovered since.
+async fn env_after_first_digest() -> (TestEnv, RealHandler) {
+    let mut env = TestEnv::new().await;
+    env.timeouts = Timeouts {
         connect: Duration::from_millis(500),
         attempt: Duration::from_millis(500),
         initial_backoff: Duration::from_millis(1),
         max_backoff: Duration::from_millis(2),
     };
-    // Three attempts, in the SDK's standard mode: its limiter would wait for seconds after an
-    // answer that says "throttled".
-    stage.set("AWS_MAX_ATTEMPTS", "3");
-    stage.set("AWS_RETRY_MODE", "standard");
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.pack("guardrails", "UPDATE_SUCCESSFUL");
-    for account in [KEPT, BETTER] {
-        stage.member("baseline", account, "UPDATE_FAILED");
+    // The adaptive retry mode would wait for seconds after a throttling error.
+    env.set("AWS_MAX_ATTEMPTS", "3");
+    env.set("AWS_RETRY_MODE", "standard");
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.pack("guardrails", "UPDATE_SUCCESSFUL");
+    for account in [ONGOING, RECOVERED] {
+        env.member("baseline", account, "UPDATE_FAILED");
     }
-    let function = stage.function().await;
-    stage.invoke_in(&function, json!({})).await.expect("a run");
-    stage.pass(15);
-    stage.member("baseline", BETTER, "UPDATE_SUCCESSFUL");
-    (stage, function)
+    let function = env.function().await;
+    env.invoke_in(&function, json!({}))
+        .await
+        .expect("the run succeeds");
+    env.advance_minutes(15);
+    env.member("baseline", RECOVERED, "UPDATE_SUCCESSFUL");
+    (env, function)
 }
 
-fn open(stage: &TestEnv) -> BTreeSet<String> {
-    let ledger = stage.document("ledger.json");
+/// Returns the failures that are open in the ledger.
+fn open(env: &TestEnv) -> BTreeSet<String> {
+    let ledger = env.document("ledger.json");
     let open = ledger["open"]
         .as_array()
         .expect("a list")
@@ -55,68 +61,69 @@ fn open(stage: &TestEnv) -> BTreeSet<String> {
     keys(&open.collect()).into_iter().collect()
 }
 
-/// What the readers of the topic believe.
-fn believed(stage: &TestEnv) -> BTreeSet<String> {
-    let mut believed = BTreeSet::new();
-    for digest in stage.digests() {
-        believed.extend(keys(&digest["appeared"]));
+/// Returns the failures that the digests report as open.
+fn reported_open(env: &TestEnv) -> BTreeSet<String> {
+    let mut reported = BTreeSet::new();
+    for digest in env.digests() {
+        reported.extend(keys(&digest["appeared"]));
         for key in keys(&digest["cleared"]) {
-            believed.remove(&key);
+            reported.remove(&key);
         }
     }
-    believed
+    reported
 }
 
-/// Runs with whole answers until two in a row had nothing to say.
-async fn falls_silent(stage: &TestEnv, function: &RealFunction) {
-    let mut quiet = 0;
+/// Makes runs with valid responses until two in a row send no digest. Panics after six runs.
+async fn run_until_quiescent(env: &TestEnv, function: &RealHandler) {
+    let mut quiescent_runs = 0;
     for _ in 0..6 {
-        let before = stage.publishes(TOPIC).len();
-        stage.pass(60);
-        let run = stage.invoke_in(function, json!({})).await;
-        run.unwrap_or_else(|error| panic!("a run with whole answers: {}", error.to_report()));
-        quiet = if stage.publishes(TOPIC).len() == before {
-            quiet + 1
+        let before = env.publishes(TOPIC).len();
+        env.advance_minutes(60);
+        let run = env.invoke_in(function, json!({})).await;
+        run.unwrap_or_else(|error| {
+            panic!("a run with valid responses failed: {}", error.to_report())
+        });
+        quiescent_runs = if env.publishes(TOPIC).len() == before {
+            quiescent_runs + 1
         } else {
             0
         };
-        if quiet == 2 {
+        if quiescent_runs == 2 {
             return;
         }
     }
-    panic!("it does not fall silent");
+    panic!("runs with valid responses keep sending digests");
 }
 
-/// The run of a lie: its error type, if it failed.
-async fn lied_to(stage: &TestEnv, function: &RealFunction) -> Option<&'static str> {
-    let run = tokio::time::timeout(
-        Duration::from_secs(20),
-        stage.invoke_in(function, json!({})),
-    );
-    let error = run.await.expect("it does not hang").err()?;
-    let to_report = error.to_report();
-    let names_it = match error.kind() {
-        "NothingRead" => to_report.contains(LIST) || to_report.contains("GetCallerIdentity"),
-        "LedgerUnreadable" | "LedgerNewer" | "StoreFailed" | "SettleFailed" => {
-            to_report.contains("s3://packwatch-snapshots/")
+/// Makes a run with a corrupted response. Returns its error type if it failed.
+///
+/// Panics if the run hangs, or if its error does not name the failed operation or object.
+async fn run_with_corruption(env: &TestEnv, function: &RealHandler) -> Option<&'static str> {
+    let run = tokio::time::timeout(Duration::from_secs(20), env.invoke_in(function, json!({})));
+    let error = run.await.expect("the run ends in time").err()?;
+    let report = error.to_report();
+    let names_origin = match error.kind() {
+        "AllSourcesFailed" => report.contains(LIST) || report.contains("GetCallerIdentity"),
+        "LedgerUnreadable" | "LedgerVersionUnsupported" | "StoreFailed" | "SettleFailed" => {
+            report.contains("s3://packwatch-snapshots/")
         }
-        "PublishFailed" => to_report.contains(TOPIC),
-        other => panic!("{other}: {to_report}"),
+        "PublishFailed" => report.contains(TOPIC),
+        other => panic!("{other}: {report}"),
     };
-    assert!(names_it, "{to_report}");
+    assert!(names_origin, "{report}");
     Some(error.kind())
 }
 
-/// Which call answers what, and whether a whole answer could prove that something ended.
+/// A corrupted response, and the calls that receive it.
 #[derive(Clone)]
-struct Lie {
+struct CorruptedResponse {
     operation: &'static str,
     target: &'static str,
     status: u16,
     body: String,
 }
 
-impl std::fmt::Debug for Lie {
+impl std::fmt::Debug for CorruptedResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
@@ -129,7 +136,7 @@ impl std::fmt::Debug for Lie {
     }
 }
 
-fn lie() -> impl Strategy<Value = Lie> {
+fn corrupted_response() -> impl Strategy<Value = CorruptedResponse> {
     let call = select(vec![
         (LIST, ""),
         (LIST, ""),
@@ -144,14 +151,14 @@ fn lie() -> impl Strategy<Value = Lie> {
         ("Publish", ""),
     ]);
     (call, status(), body()).prop_map(|((operation, target), status, body)| {
-        // What SNS says it took is told.
+        // A publish that SNS reports as successful counts as sent.
         let status = if operation == "Publish" && status < 300 {
             500
         } else {
             status
         };
-        // The simulation answers in text.
-        Lie {
+        // The simulation accepts bodies as text only.
+        CorruptedResponse {
             operation,
             target,
             status,
@@ -160,7 +167,7 @@ fn lie() -> impl Strategy<Value = Lie> {
     })
 }
 
-impl Lie {
+impl CorruptedResponse {
     fn fault(&self) -> Fault {
         let content_type = if self.operation == LIST || self.operation == MEMBERS {
             "application/x-amz-json-1.1"
@@ -177,9 +184,9 @@ impl Lie {
             .target(self.target)
     }
 
-    /// Whether it may be the truth: a list in which every row has a name, or the word that a pack
-    /// is gone.
-    fn may_be_true(&self) -> bool {
+    /// Returns whether the response is valid: a list in which every record has a name, or the error
+    /// for a pack that does not exist.
+    fn is_valid(&self) -> bool {
         let body = self.body.as_bytes();
         match self.operation {
             LIST => rows(
@@ -199,55 +206,56 @@ impl Lie {
                         .body
                         .contains("NoSuchOrganizationConformancePackException")
             }
-            // Whatever it is, AWS Config is asked all the same.
+            // The run still reads AWS Config, so failures may clear.
             _ => true,
         }
     }
 }
 
-async fn a_lie_and_then_the_truth(lie: Lie) {
-    let (stage, function) = told().await;
-    let (before, ledger) = (open(&stage), stage.world.object(BUCKET, "ledger.json"));
-    stage.world.fault(lie.fault());
-    let outcome = lied_to(&stage, &function).await;
-    if outcome.is_some_and(|kind| kind.starts_with("Ledger")) {
+async fn corrupt_then_recover(response: CorruptedResponse) {
+    let (env, function) = env_after_first_digest().await;
+    let (before, ledger) = (open(&env), env.world.object(BUCKET, "ledger.json"));
+    env.world.fault(response.fault());
+    let error = run_with_corruption(&env, &function).await;
+    if error.is_some_and(|kind| kind.starts_with("Ledger")) {
         assert_eq!(
-            stage.world.object(BUCKET, "ledger.json"),
+            env.world.object(BUCKET, "ledger.json"),
             ledger,
-            "the ledger is left as it was"
+            "the run changed an unreadable ledger"
         );
         assert_eq!(
-            (stage.world.objects(BUCKET).len(), stage.digests().len()),
+            (env.world.objects(BUCKET).len(), env.digests().len()),
             (3, 1),
-            "nothing is written or told"
+            "the run wrote or sent something"
         );
     }
-    let closed: Vec<String> = before.difference(&open(&stage)).cloned().collect();
+    let resolved: Vec<String> = before.difference(&open(&env)).cloned().collect();
     assert!(
-        closed.is_empty() || lie.may_be_true(),
-        "a lie closes nothing: {closed:?}"
+        resolved.is_empty() || response.is_valid(),
+        "cleared without proof: {resolved:?}"
     );
-    stage.world.clear_faults();
-    falls_silent(&stage, &function).await;
-    let truth = BTreeSet::from([format!("baseline/{KEPT}")]);
+    env.world.clear_faults();
+    run_until_quiescent(&env, &function).await;
+    let expected = BTreeSet::from([format!("baseline/{ONGOING}")]);
     assert_eq!(
-        (open(&stage), believed(&stage)),
-        (truth.clone(), truth),
-        "what was told is what is open"
+        (open(&env), reported_open(&env)),
+        (expected.clone(), expected),
+        "the digests do not report what is open"
     );
-    let ledger = stage.document("ledger.json");
+    let ledger = env.document("ledger.json");
     assert!(
-        ledger["audiences"][TOPIC].get("head").is_none(),
-        "nothing is left to be sent"
+        ledger["receivers"][TOPIC].get("outgoing").is_none(),
+        "a digest is still outgoing"
     );
-    assert_eq!(stage.latest()["run"]["sequence"], ledger["sequence"]);
+    assert_eq!(env.latest()["run"]["sequence"], ledger["sequence"]);
 }
 
+/// Runs one test case.
 fn scenario(case: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .expect("a runtime")
+        .expect("the runtime builds")
         .block_on(case);
 }
 
@@ -255,20 +263,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_one_kind_of_call_answers_nothing_is_lost_and_nothing_ends_without_proof(lie in lie()) {
-        scenario(a_lie_and_then_the_truth(lie));
+    fn corrupted_response_loses_and_clears_nothing(response in corrupted_response()) {
+        scenario(corrupt_then_recover(response));
     }
 
     #[test]
-    fn a_damaged_ledger_is_left_as_it_is_or_gone_on_from(path in proptest::collection::vec(0..8_usize, 0..6), part in document()) {
+    fn corrupted_ledger_is_accepted_or_left_unchanged(path in proptest::collection::vec(0..8_usize, 0..6), part in document()) {
         let bytes = mutated(&stored_ledger(), &path, part).to_string().into_bytes();
         scenario(async move {
-            let stage = TestEnv::failing().await;
-            let function = stage.function().await;
-            stage.world.set_object(BUCKET, "ledger.json", bytes.clone());
-            if lied_to(&stage, &function).await.is_some_and(|kind| kind.starts_with("Ledger")) {
-                assert_eq!(stage.world.objects(BUCKET).into_values().collect::<Vec<_>>(), [bytes]);
-                assert_eq!(stage.digests().len(), 0, "nothing is written or told");
+            let env = TestEnv::failing().await;
+            let function = env.function().await;
+            env.world.set_object(BUCKET, "ledger.json", bytes.clone());
+            if run_with_corruption(&env, &function).await.is_some_and(|kind| kind.starts_with("Ledger")) {
+                assert_eq!(env.world.objects(BUCKET).into_values().collect::<Vec<_>>(), [bytes]);
+                assert_eq!(env.digests().len(), 0, "the run sent a digest");
             }
         });
     }

@@ -1,5 +1,7 @@
-//! Time that runs out, on a paused clock: what is not read is a gap, what is read is stored, and no
-//! pack starves.
+//! Deadlines, on a paused clock.
+//!
+//! Packs that a run has no time to read become gaps, the others are stored, and no pack stays
+//! unread for ever.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,28 +12,27 @@ use jiff::Timestamp;
 use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
-use packwatch::model::SnsMessage;
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
+use packwatch::model::{
+    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord, TopicArn,
+};
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
     PutMode,
 };
 use packwatch::report::RunResponse;
-use packwatch::run::RunError;
-use packwatch::run::Services;
+use packwatch::run::{RunError, Services};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::support::harness::{OWN, TOPIC, time};
+use crate::support::harness::{CHAT, OWN, TOPIC, time, token};
 
-/// Fifty packs that take a second each, one after another.
+/// Fifty packs. Each takes one second to read.
 #[derive(Default)]
-struct Slow {
+struct SlowConfig {
     read: RefCell<Vec<PackName>>,
 }
 
-impl ConfigApi for Slow {
+impl ConfigApi for SlowConfig {
     async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
@@ -40,7 +41,7 @@ impl ConfigApi for Slow {
         Ok(None)
     }
 
-    fn throttles(&self) -> u64 {
+    fn throttle_count(&self) -> u64 {
         0
     }
 
@@ -80,11 +81,11 @@ impl ConfigApi for Slow {
     }
 }
 
-/// A bucket in memory; where `silent` is part of a key, it never answers a write.
+/// In-memory bucket. A write never gets a response if its key contains `unresponsive`.
 #[derive(Default)]
 struct Bucket {
     objects: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
-    silent: Option<&'static str>,
+    unresponsive: Option<&'static str>,
 }
 
 impl ObjectStore for Bucket {
@@ -96,36 +97,36 @@ impl ObjectStore for Bucket {
     }
 
     async fn put(&self, key: &str, bytes: Bytes, expect: &PutMode) -> Result<ETag, PutError> {
-        if self.silent.is_some_and(|part| key.contains(part)) {
+        if self.unresponsive.is_some_and(|part| key.contains(part)) {
             std::future::pending::<()>().await;
         }
         let mut objects = self.objects.borrow_mut();
-        let there = objects.get(key).map(|(_, version)| *version);
-        let holds = match expect {
-            PutMode::Create => there.is_none(),
+        let current = objects.get(key).map(|(_, version)| *version);
+        let precondition_holds = match expect {
+            PutMode::Create => current.is_none(),
             PutMode::Update(ETag(version)) => {
-                there.map(|there| there.to_string()).as_ref() == Some(version)
+                current.map(|current| current.to_string()).as_ref() == Some(version)
             }
         };
-        if !holds {
+        if !precondition_holds {
             return Err(PutError::PreconditionFailed);
         }
-        let version = there.unwrap_or(0) + 1;
+        let version = current.unwrap_or(0) + 1;
         objects.insert(key.to_owned(), (bytes.into(), version));
         Ok(ETag(version.to_string()))
     }
 }
 
-/// Topics in memory; one of them never answers.
+/// In-memory topics. The topic `unresponsive` never responds.
 #[derive(Default)]
 struct Topics {
     sent: RefCell<Vec<TopicArn>>,
-    silent: Option<&'static str>,
+    unresponsive: Option<&'static str>,
 }
 
 impl Notifier for Topics {
     async fn publish(&self, topic: &TopicArn, _: &SnsMessage) -> Result<(), BoxError> {
-        if self.silent == Some(topic.as_str()) {
+        if self.unresponsive == Some(topic.as_str()) {
             std::future::pending::<()>().await;
         }
         self.sent.borrow_mut().push(topic.clone());
@@ -133,113 +134,115 @@ impl Notifier for Topics {
     }
 }
 
-/// The paused clock of the runtime, as a time of day.
-struct Paused(Instant);
+/// The paused clock of the runtime, as a timestamp.
+struct PausedClock(Instant);
 
-impl Clock for Paused {
+impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
         time("2026-03-01T08:00:00Z")
-            + jiff::SignedDuration::try_from(self.0.elapsed()).expect("a day at most")
+            + jiff::SignedDuration::try_from(self.0.elapsed())
+                .expect("the test takes less than a day")
     }
 }
 
-fn function(bucket: Bucket, topics: Topics) -> Handler<Slow, Bucket, Topics, Paused> {
+fn function(bucket: Bucket, topics: Topics) -> Handler<SlowConfig, Bucket, Topics, PausedClock> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => "eu-west-1",
             "SNAPSHOT_BUCKET" => "bucket",
             "TOPIC_ARN" => TOPIC,
-            "CHAT_TOPIC_ARN" => crate::support::harness::CHAT,
+            "CHAT_TOPIC_ARN" => CHAT,
             "CONCURRENCY" => "1",
             _ => return None,
         };
         Some(value.to_owned())
     });
     let services = Services {
-        config: Slow::default(),
+        config: SlowConfig::default(),
         store: bucket,
         notifier: topics,
-        clock: Paused(Instant::now()),
+        clock: PausedClock(Instant::now()),
     };
-    Handler::new(
-        settings.expect("right settings"),
-        services,
-        crate::support::harness::token,
-        None,
-    )
+    Handler::new(settings.expect("valid settings"), services, token, None)
 }
 
 async fn invoke(
-    function: &Handler<Slow, Bucket, Topics, Paused>,
-    clock: &Paused,
+    function: &Handler<SlowConfig, Bucket, Topics, PausedClock>,
+    clock: &PausedClock,
     id: &str,
     seconds: i64,
 ) -> Result<RunResponse, RunError> {
     let mut context = Context::default();
     id.clone_into(&mut context.request_id);
     let deadline = clock.now().as_millisecond() + seconds * 1_000;
-    context.deadline = u64::try_from(deadline).expect("after 1970");
+    context.deadline = u64::try_from(deadline).expect("the clock is after 1970");
     function.invoke("{}", context).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_time_for_forty_of_fifty_packs_all_are_read_within_two_runs() {
-    let clock = Paused(Instant::now());
+async fn fifty_packs_are_read_in_two_runs_with_time_for_forty() {
+    let clock = PausedClock(Instant::now());
     let function = function(Bucket::default(), Topics::default());
     let mut read = BTreeSet::new();
     for (run, id) in ["one", "two"].into_iter().enumerate() {
-        // Of fifty seconds a fifth is kept for storing and publishing.
-        let report = invoke(&function, &clock, id, 50).await.expect("a run");
-        assert!(!report.complete);
-        let now: Vec<PackName> = function.services().config.read.take();
+        // A run reserves a fifth of its 50 seconds for the commit and the delivery.
+        let response = invoke(&function, &clock, id, 50)
+            .await
+            .expect("the run succeeds");
+        assert!(!response.complete);
+        let packs: Vec<PackName> = function.services().config.read.take();
         assert!(
-            (38..=40).contains(&now.len()),
-            "run {run} read {}",
-            now.len()
+            (38..=40).contains(&packs.len()),
+            "run {run} read {} packs",
+            packs.len()
         );
-        read.extend(now);
+        read.extend(packs);
     }
-    assert_eq!(read.len(), 50, "oldest attempt first");
+    assert_eq!(
+        read.len(),
+        50,
+        "packs that were attempted longest ago are not read first"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_that_never_answers_is_a_store_that_failed_before_the_time_is_over() {
-    let clock = Paused(Instant::now());
+async fn unresponsive_bucket_fails_the_run_before_its_deadline() {
+    let clock = PausedClock(Instant::now());
     let bucket = Bucket {
-        silent: Some("snapshots/"),
+        unresponsive: Some("snapshots/"),
         ..Bucket::default()
     };
     let function = function(bucket, Topics::default());
     let error = invoke(&function, &clock, "one", 50)
         .await
-        .expect_err("no store");
+        .expect_err("the bucket is unresponsive");
     assert_eq!(error.kind(), "StoreFailed", "{}", error.to_report());
     assert!(
         clock.now() < time("2026-03-01T08:00:50Z"),
-        "it answers in time"
+        "the run ended after its deadline"
     );
     assert!(function.services().store.objects.borrow().is_empty());
     assert!(
         function.services().notifier.sent.borrow().is_empty(),
-        "nothing told"
+        "the run sent a digest"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_that_never_answers_hides_no_other_and_its_digest_is_kept() {
-    let clock = Paused(Instant::now());
+async fn unresponsive_topic_keeps_its_digest_and_blocks_no_other() {
+    let clock = PausedClock(Instant::now());
     let topics = Topics {
-        silent: Some(crate::support::harness::CHAT),
+        unresponsive: Some(CHAT),
         ..Topics::default()
     };
     let function = function(Bucket::default(), topics);
     let error = invoke(&function, &clock, "one", 50)
         .await
-        .expect_err("one topic is silent");
+        .expect_err("one topic is unresponsive");
     assert_eq!(error.kind(), "PublishFailed", "{}", error.to_report());
     assert!(
         clock.now() < time("2026-03-01T08:00:50Z"),
-        "there was time to note it"
+        "the run ended after its deadline"
     );
     assert_eq!(
         *function.services().notifier.sent.borrow(),
@@ -250,28 +253,31 @@ async fn a_topic_that_never_answers_hides_no_other_and_its_digest_is_kept() {
         .clone();
     let ledger: Value = serde_json::from_slice(&ledger).expect("JSON");
     assert_eq!(
-        ledger["audiences"][TOPIC]["head"],
+        ledger["receivers"][TOPIC]["outgoing"],
         json!(null),
-        "it is noted as sent"
+        "the delivered digest is not settled"
     );
     assert_eq!(
-        ledger["audiences"][crate::support::harness::CHAT]["head"]["owner"],
+        ledger["receivers"][CHAT]["outgoing"]["lease"],
         json!(null),
-        "and the other is free for the next"
+        "the lease of the other digest is not released"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_in_the_past_is_none() {
-    let clock = Paused(Instant::now());
+async fn deadline_in_the_past_is_ignored() {
+    let clock = PausedClock(Instant::now());
     let function = function(Bucket::default(), Topics::default());
     let mut context = Context::default();
     context.deadline = 600_000;
-    let report = function.invoke("{}", context).await.expect("a run");
+    let response = function
+        .invoke("{}", context)
+        .await
+        .expect("the run succeeds");
     assert!(
         (47..=48).contains(&function.services().config.read.borrow().len()),
-        "48 of 60 seconds are for reading"
+        "a run reads for 48 of 60 seconds"
     );
-    assert!(!report.complete);
+    assert!(!response.complete);
     assert!(clock.now() < time("2026-03-01T08:01:00Z"));
 }

@@ -1,6 +1,8 @@
-//! Faults at every call: one run's calls are recorded, and then for each call and each fault the
-//! run is made again, and then runs without faults until nothing is left to say. Whatever died on
-//! the way, every change is told, under one id, and nothing is called cleared that was not.
+//! Fault injection at every service call.
+//!
+//! The test records the calls of one run. For each call and each fault it repeats the run with that
+//! fault, and then makes runs without faults until no digest is sent. Each change must be reported
+//! under exactly one digest ID, and no open failure may be reported as cleared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,53 +11,50 @@ use packwatch::aws::Timeouts;
 use packwatch_simulation::{Call, Effect, Fault, Service};
 use serde_json::{Value, json};
 
-use crate::support::harness::{CHAT, TOPIC, TestEnv, keys, program_json};
+use crate::support::harness::{CHAT, OWN, REGION, TOPIC, TestEnv, keys, program_json};
 
-/// Failing all along, failing until it recovers, failing from now on.
-const LASTING: &str = "222233334444";
+/// Failing in every run.
+const ONGOING: &str = "222233334444";
+/// Failing in the first run only.
 const RECOVERED: &str = "333344445555";
-const NEW: &str = "444455556666";
+/// Failing from the second run on.
+const APPEARED: &str = "444455556666";
 
-/// An organization in which something was told and something has changed since.
-async fn changed() -> TestEnv {
-    let mut stage = TestEnv::new().await;
-    // Three attempts: what lasts outlasts ten as well.
-    stage.set("AWS_MAX_ATTEMPTS", "3");
-    stage.timeouts = Timeouts {
+/// Creates an organization that has changed since its first digest.
+pub async fn changed_env() -> TestEnv {
+    let mut env = TestEnv::new().await;
+    // A permanent fault outlasts any number of attempts; three keep the test fast.
+    env.set("AWS_MAX_ATTEMPTS", "3");
+    env.timeouts = Timeouts {
         connect: Duration::from_millis(200),
         attempt: Duration::from_millis(200),
         initial_backoff: Duration::from_millis(2),
         max_backoff: Duration::from_millis(20),
     };
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
-    // Pages of two, so that there are tokens to follow and absences to prove.
-    stage.world.page_size(Some(2));
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    // Pages of two, so that the run follows page tokens and confirms absences.
+    env.world.page_size(Some(2));
     for pack in ["baseline", "guardrails", "operations"] {
-        stage.pack(pack, "UPDATE_SUCCESSFUL");
+        env.pack(pack, "UPDATE_SUCCESSFUL");
     }
     for (account, status) in [
-        (LASTING, "UPDATE_FAILED"),
+        (ONGOING, "UPDATE_FAILED"),
         (RECOVERED, "UPDATE_FAILED"),
-        (NEW, "UPDATE_SUCCESSFUL"),
+        (APPEARED, "UPDATE_SUCCESSFUL"),
     ] {
-        stage.member("baseline", account, status);
+        env.member("baseline", account, status);
     }
-    stage.member("guardrails", LASTING, "UPDATE_FAILED");
-    stage.run().await;
-    stage.member("baseline", RECOVERED, "UPDATE_SUCCESSFUL");
-    stage.member("baseline", NEW, "UPDATE_FAILED");
-    stage.world.remove_member(
-        crate::support::harness::OWN,
-        crate::support::harness::REGION,
-        "guardrails",
-        LASTING,
-    );
-    stage.world.forget_calls();
-    stage
+    env.member("guardrails", ONGOING, "UPDATE_FAILED");
+    env.run().await;
+    env.member("baseline", RECOVERED, "UPDATE_SUCCESSFUL");
+    env.member("baseline", APPEARED, "UPDATE_FAILED");
+    env.world.remove_member(OWN, REGION, "guardrails", ONGOING);
+    env.world.forget_calls();
+    env
 }
 
-/// The effects that a call of this service can have.
+/// Returns the faults to inject into a call of this service.
 fn effects(service: Service) -> Vec<Effect> {
     let mut effects = vec![
         Effect::Throttle,
@@ -65,7 +64,7 @@ fn effects(service: Service) -> Vec<Effect> {
         Effect::Unavailable,
         Effect::ResetBefore,
         Effect::ResetAfter,
-        Effect::Silence,
+        Effect::NoResponse,
         Effect::CutOff,
         Effect::Malformed,
         Effect::Empty,
@@ -73,12 +72,12 @@ fn effects(service: Service) -> Vec<Effect> {
     ];
     if service == Service::Config {
         effects.push(Effect::RepeatToken);
-        let row = "{\"OrganizationConformancePackStatuses\":[{\"OrganizationConformancePackName\":\"baseline\"}],\
+        let body = "{\"OrganizationConformancePackStatuses\":[{\"OrganizationConformancePackName\":\"baseline\"}],\
                    \"OrganizationConformancePackDetailedStatuses\":[{\"AccountId\":\"333344445555\",\"ConformancePackName\":\"x\"}]}";
         effects.push(Effect::Raw {
             status: 200,
             content_type: "application/x-amz-json-1.1".into(),
-            body: row.into(),
+            body: body.into(),
         });
     }
     if service == Service::S3 {
@@ -90,102 +89,108 @@ fn effects(service: Service) -> Vec<Effect> {
             effects.push(Effect::Error {
                 status,
                 code: code.into(),
-                message: "so it is".into(),
+                message: "injected".into(),
             });
         }
     }
     effects
 }
 
-/// What the readers of a topic believe after its digests: changes by the id that told them, sent
-/// again or not.
-struct Readers {
-    believed: BTreeSet<String>,
+/// The state that the digests of a topic report.
+struct ReportedState {
+    open: BTreeSet<String>,
     cleared: BTreeSet<String>,
-    told_by: BTreeMap<(String, &'static str), BTreeSet<String>>,
+    /// The digest IDs under which each change was reported.
+    digest_ids: BTreeMap<(String, &'static str), BTreeSet<String>>,
 }
 
-fn read(digests: &[Value]) -> Readers {
-    let mut readers = Readers {
-        believed: BTreeSet::new(),
+fn reported_state(digests: &[Value]) -> ReportedState {
+    let mut reported = ReportedState {
+        open: BTreeSet::new(),
         cleared: BTreeSet::new(),
-        told_by: BTreeMap::new(),
+        digest_ids: BTreeMap::new(),
     };
     let mut seen = BTreeSet::new();
     for digest in digests {
-        let id = digest["digest_id"].as_str().expect("an id").to_owned();
+        let id = digest["digest_id"]
+            .as_str()
+            .expect("a digest ID")
+            .to_owned();
         for (list, change) in [("appeared", "appeared"), ("cleared", "cleared")] {
             for key in keys(&digest[list]) {
-                readers
-                    .told_by
+                reported
+                    .digest_ids
                     .entry((key, change))
                     .or_default()
                     .insert(id.clone());
             }
         }
         if seen.insert(id) {
-            readers.believed.extend(keys(&digest["appeared"]));
+            reported.open.extend(keys(&digest["appeared"]));
             for key in keys(&digest["cleared"]) {
-                readers.believed.remove(&key);
-                readers.cleared.insert(key);
+                reported.open.remove(&key);
+                reported.cleared.insert(key);
             }
         }
     }
-    readers
+    reported
 }
 
-/// Runs without faults until two in a row had nothing to say; fails when that does not come.
-async fn until_quiet(stage: &TestEnv) {
-    let mut quiet = 0;
+/// Makes runs without faults until two in a row send no digest. Panics after eight runs.
+async fn run_until_quiescent(env: &TestEnv) {
+    let mut quiescent_runs = 0;
     for _ in 0..8 {
-        let before = stage.world.publishes().len();
-        stage.pass(61);
-        stage
-            .invoke(json!({}))
+        let before = env.world.publishes().len();
+        env.advance_minutes(61);
+        env.invoke(json!({}))
             .await
-            .unwrap_or_else(|error| panic!("a run without faults: {}", error.to_report()));
-        quiet = if stage.world.publishes().len() == before {
-            quiet + 1
+            .unwrap_or_else(|error| panic!("a run without faults failed: {}", error.to_report()));
+        quiescent_runs = if env.world.publishes().len() == before {
+            quiescent_runs + 1
         } else {
             0
         };
-        if quiet == 2 {
+        if quiescent_runs == 2 {
             return;
         }
     }
-    panic!("it does not fall silent");
+    panic!("runs without faults keep sending digests");
 }
 
-async fn holds_after(what: &str, stage: &TestEnv) {
-    until_quiet(stage).await;
-    let ledger = stage.document("ledger.json");
-    for (topic, receiver) in ledger["audiences"].as_object().expect("audiences") {
+/// Asserts that runs without faults report every change once and leave no outgoing digest.
+pub async fn assert_converges(case: &str, env: &TestEnv) {
+    run_until_quiescent(env).await;
+    let ledger = env.document("ledger.json");
+    for (topic, receiver) in ledger["receivers"].as_object().expect("receivers") {
         assert_eq!(
-            receiver["head"],
+            receiver["outgoing"],
             json!(null),
-            "{what}: {topic} is left with a head"
+            "{case}: {topic} still has an outgoing digest"
         );
     }
-    let readers = read(&stage.digests());
-    let expected: BTreeSet<String> =
-        [format!("baseline/{LASTING}"), format!("baseline/{NEW}")].into();
-    assert_eq!(
-        readers.believed, expected,
-        "{what}: what was told, replayed, is what is open"
-    );
-    let cleared: BTreeSet<String> = [
-        format!("baseline/{RECOVERED}"),
-        format!("guardrails/{LASTING}"),
+    let reported = reported_state(&env.digests());
+    let expected: BTreeSet<String> = [
+        format!("baseline/{ONGOING}"),
+        format!("baseline/{APPEARED}"),
     ]
     .into();
     assert_eq!(
-        readers.cleared, cleared,
-        "{what}: nothing is cleared that was not"
+        reported.open, expected,
+        "{case}: the digests do not report what is open"
     );
-    for ((key, change), ids) in &readers.told_by {
-        assert_eq!(ids.len(), 1, "{what}: {key} {change} under {ids:?}");
+    let cleared: BTreeSet<String> = [
+        format!("baseline/{RECOVERED}"),
+        format!("guardrails/{ONGOING}"),
+    ]
+    .into();
+    assert_eq!(
+        reported.cleared, cleared,
+        "{case}: the digests report wrong cleared failures"
+    );
+    for ((key, change), ids) in &reported.digest_ids {
+        assert_eq!(ids.len(), 1, "{case}: {key} {change} under {ids:?}");
     }
-    let chats: BTreeSet<String> = stage
+    let chat_ids: BTreeSet<String> = env
         .publishes(CHAT)
         .iter()
         .map(|publish| {
@@ -193,25 +198,25 @@ async fn holds_after(what: &str, stage: &TestEnv) {
         })
         .collect();
     assert_eq!(
-        chats.len(),
-        stage
-            .publishes(TOPIC)
+        chat_ids.len(),
+        env.publishes(TOPIC)
             .iter()
             .map(|p| program_json(p)["digest_id"].to_string())
             .collect::<BTreeSet<_>>()
             .len(),
-        "{what}: as many digests for chat"
+        "{case}: the topics got different numbers of digests"
     );
 }
 
-/// The calls of one run without faults, each with which one of its kind it is.
-async fn calls() -> Vec<(Call, u64)> {
-    let stage = changed().await;
-    stage.run().await;
-    let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let calls = stage.world.calls();
+/// Returns the calls of a run without faults, each with its number among the calls of its operation
+/// and target.
+pub async fn calls_of_run() -> Vec<(Call, u64)> {
+    let env = changed_env().await;
+    env.run().await;
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let calls = env.world.calls();
     let numbered = calls.into_iter().map(|call| {
-        let nth = kinds
+        let nth = counts
             .entry((call.operation.clone(), call.target.clone()))
             .or_default();
         *nth += 1;
@@ -220,95 +225,66 @@ async fn calls() -> Vec<(Call, u64)> {
     numbered.collect()
 }
 
-async fn sweep(service: Service, for_good: bool) {
-    let calls: Vec<_> = calls()
+/// Injects every fault into every call of a service, into all later calls too if `permanent`.
+async fn inject_faults(service: Service, permanent: bool) {
+    let calls: Vec<_> = calls_of_run()
         .await
         .into_iter()
         .filter(|(call, _)| call.service == service)
         .collect();
-    assert!(!calls.is_empty(), "the run calls {service:?}");
-    let mut tried = 0;
+    assert!(!calls.is_empty(), "the run does not call {service:?}");
+    let mut cases = 0;
     for (call, nth) in calls {
         for effect in effects(service) {
-            let what = format!(
+            let case = format!(
                 "{} {} #{nth} {effect:?}{}",
                 call.operation,
                 call.target,
-                if for_good { " for good" } else { "" }
+                if permanent { " permanently" } else { "" }
             );
-            let stage = changed().await;
+            let env = changed_env().await;
             let fault = Fault::new(effect)
                 .service(service)
                 .operation(&call.operation)
                 .target(&call.target);
-            stage.world.fault(if for_good {
+            env.world.fault(if permanent {
                 fault.from_nth(nth)
             } else {
                 fault.nth(nth)
             });
-            let _ = stage.invoke(json!({})).await;
-            stage.world.clear_faults();
-            holds_after(&what, &stage).await;
-            tried += 1;
+            let _ = env.invoke(json!({})).await;
+            env.world.clear_faults();
+            assert_converges(&case, &env).await;
+            cases += 1;
         }
     }
-    println!("{tried} faults at calls of {service:?}");
+    println!("{cases} faults at calls of {service:?}");
 }
 
 #[tokio::test]
-async fn a_fault_at_any_call_of_s3_loses_nothing() {
-    sweep(Service::S3, false).await;
+async fn s3_fault_at_any_call_loses_no_change() {
+    inject_faults(Service::S3, false).await;
 }
 
 #[tokio::test]
-async fn a_lasting_fault_at_any_call_of_s3_loses_nothing() {
-    sweep(Service::S3, true).await;
+async fn permanent_s3_fault_at_any_call_loses_no_change() {
+    inject_faults(Service::S3, true).await;
 }
 
 #[tokio::test]
-async fn a_fault_at_any_call_of_sns_loses_nothing() {
-    sweep(Service::Sns, false).await;
-    sweep(Service::Sns, true).await;
+async fn sns_fault_at_any_call_loses_no_change() {
+    inject_faults(Service::Sns, false).await;
+    inject_faults(Service::Sns, true).await;
 }
 
 #[tokio::test]
-async fn a_lasting_fault_at_any_call_of_config_closes_nothing_and_loses_nothing() {
-    sweep(Service::Config, true).await;
+async fn permanent_config_fault_clears_nothing_and_loses_no_change() {
+    inject_faults(Service::Config, true).await;
 }
 
 #[tokio::test]
-async fn a_fault_at_any_call_of_config_or_sts_closes_nothing_and_loses_nothing() {
-    sweep(Service::Config, false).await;
-    sweep(Service::Sts, false).await;
-    sweep(Service::Sts, true).await;
-}
-
-/// A crash is a run that is dropped while it waits for an answer that does not come: before the
-/// effect, or after it.
-#[tokio::test]
-async fn a_crash_at_any_call_loses_nothing() {
-    let calls = calls().await;
-    let mut tried = 0;
-    for (call, nth) in calls {
-        for (when, effect) in [
-            ("before", Effect::Silence),
-            ("after", Effect::Delay(Duration::from_secs(30))),
-        ] {
-            let mut stage = changed().await;
-            stage.timeouts.attempt = Duration::from_mins(1);
-            let fault = Fault::new(effect)
-                .service(call.service)
-                .operation(&call.operation)
-                .target(&call.target);
-            stage.world.fault(fault.nth(nth));
-            let what = format!("a crash {when} {} {} #{nth}", call.operation, call.target);
-            let dead =
-                tokio::time::timeout(Duration::from_millis(400), stage.invoke(json!({}))).await;
-            assert!(dead.is_err(), "{what}: it lived");
-            stage.world.clear_faults();
-            holds_after(&what, &stage).await;
-            tried += 1;
-        }
-    }
-    println!("{tried} crashes");
+async fn config_or_sts_fault_clears_nothing_and_loses_no_change() {
+    inject_faults(Service::Config, false).await;
+    inject_faults(Service::Sts, false).await;
+    inject_faults(Service::Sts, true).await;
 }

@@ -1,15 +1,16 @@
-//! Executions that overlap, die and are lied to, in every order that chance finds: the real
-//! pipeline over a bucket, topics and statuses in memory, polled one call at a time by a script.
-//! Whatever happens, runs without faults then fall silent, and what each audience was told,
-//! replayed, is what is open.
+//! Random interleavings of executions that overlap, crash and receive faults.
+//!
+//! The real run operates on an in-memory bucket, topics and statuses, and a random schedule polls
+//! its executions one call at a time. Afterwards, runs without faults must become quiescent, and
+//! the digests that each receiver got must add up to the open failures.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use packwatch::model::SnsMessage;
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
+use packwatch::model::{
+    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord,
+};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use packwatch::report::Outcome;
 use proptest::collection::vec;
@@ -18,26 +19,26 @@ use serde_json::{Value, json};
 
 use crate::support::harness::{CHAT, OWN, TOPIC, keys};
 use crate::support::scheduler::{
-    FAULTS, InMemoryServices, Scheduler, perform, two_topics, yield_now,
+    FAULTS, InMemoryServices, Scheduler, two_topics, with_paused_clock, yield_now,
 };
 
-/// Failing from the first moment to the last.
-const LASTING: &str = "222233334444";
-/// Failing now and then.
-const WAVERING: [&str; 2] = ["333344445555", "444455556666"];
+/// Account that fails all the time.
+const ONGOING: &str = "222233334444";
+/// Accounts that fail and recover.
+const FLAPPING: [&str; 2] = ["333344445555", "444455556666"];
 
-/// One pack whose members fail now and then.
+/// Organization with one pack whose member accounts fail and recover.
 #[derive(Default)]
 struct World {
     failing: RefCell<BTreeSet<&'static str>>,
     read_fault: Cell<bool>,
-    /// When each execution's last reading began and ended.
-    readings: RefCell<BTreeMap<u32, (i64, i64)>>,
+    /// Start and end of the last read of each execution.
+    reads: RefCell<BTreeMap<u32, (i64, i64)>>,
 }
 
 #[derive(Clone)]
 struct Statuses {
-    house: InMemoryServices,
+    services: InMemoryServices,
     world: Rc<World>,
 }
 
@@ -50,7 +51,7 @@ impl ConfigApi for Statuses {
         Ok(None)
     }
 
-    fn throttles(&self) -> u64 {
+    fn throttle_count(&self) -> u64 {
         0
     }
 
@@ -59,17 +60,17 @@ impl ConfigApi for Statuses {
         _: &SourceTarget,
         _: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
-        // The reading began when the call was made.
-        self.world
-            .readings
-            .borrow_mut()
-            .insert(self.house.yield_now.get(), (self.house.now.get(), i64::MAX));
+        // A read starts when its first call is made, not when the response arrives.
+        self.world.reads.borrow_mut().insert(
+            self.services.running.get(),
+            (self.services.now.get(), i64::MAX),
+        );
         yield_now().await;
         if self.world.read_fault.take() {
             return Err(ApiError {
                 operation: "Describe".into(),
                 code: "AccessDenied".into(),
-                message: "no".into(),
+                message: "denied".into(),
             });
         }
         Ok(Page {
@@ -92,14 +93,14 @@ impl ConfigApi for Statuses {
         yield_now().await;
         if let Some((_, end)) = self
             .world
-            .readings
+            .reads
             .borrow_mut()
-            .get_mut(&self.house.yield_now.get())
+            .get_mut(&self.services.running.get())
         {
-            *end = self.house.now.get();
+            *end = self.services.now.get();
         }
         let failing = self.world.failing.borrow();
-        let row = |account: &'static str| {
+        let record = |account: &'static str| {
             let status = if failing.contains(account) {
                 "CREATE_FAILED"
             } else {
@@ -108,154 +109,166 @@ impl ConfigApi for Statuses {
             (account.into(), StatusRecord::new(status))
         };
         Ok(Page {
-            rows: [LASTING].into_iter().chain(WAVERING).map(row).collect(),
+            rows: [ONGOING].into_iter().chain(FLAPPING).map(record).collect(),
             next: None,
         })
     }
 }
 
+/// Runs a schedule and records its results.
 struct Runner {
-    theatre: Scheduler<Statuses>,
-    house: InMemoryServices,
+    scheduler: Scheduler<Statuses>,
+    services: InMemoryServices,
     world: Rc<World>,
-    started: u32,
-    ended: Vec<&'static str>,
-    /// The runs that an execution answered to have committed.
+    runs: u32,
+    /// The result of each execution that returned.
+    results: Vec<&'static str>,
+    /// The run of each execution that reported a commit.
     committed: Vec<u32>,
-    /// The executions in the order of their commits.
+    /// Execution by sequence number of its commit.
     commits: BTreeMap<u64, u32>,
 }
 
 impl Runner {
     fn new() -> Self {
-        let (house, world) = (InMemoryServices::default(), Rc::new(World::default()));
-        world.failing.borrow_mut().insert(LASTING);
+        let (services, world) = (InMemoryServices::default(), Rc::new(World::default()));
+        world.failing.borrow_mut().insert(ONGOING);
         Self {
-            theatre: Scheduler::new(
-                house.clone(),
+            scheduler: Scheduler::new(
+                services.clone(),
                 Statuses {
-                    house: house.clone(),
+                    services: services.clone(),
                     world: world.clone(),
                 },
             ),
-            house,
+            services,
             world,
-            started: 0,
-            ended: Vec::new(),
+            runs: 0,
+            results: Vec::new(),
             committed: Vec::new(),
             commits: BTreeMap::new(),
         }
     }
 
     fn start(&mut self, same_run: bool) {
-        if !same_run || self.started == 0 {
-            self.started += 1;
+        if !same_run || self.runs == 0 {
+            self.runs += 1;
         }
-        self.theatre.start(self.started, two_topics(), json!({}));
+        self.scheduler.start(self.runs, two_topics(), json!({}));
     }
 
     fn poll(&mut self, which: usize) {
-        if self.theatre.alive.is_empty() {
-            return self.house.pass(1);
+        if self.scheduler.running.is_empty() {
+            return self.services.advance_millis(1);
         }
-        if let Some((execution, result)) = self.theatre.poll(which) {
+        if let Some((execution, result)) = self.scheduler.poll(which) {
             if result
                 .as_ref()
-                .is_ok_and(|report| report.outcome == Outcome::Committed)
+                .is_ok_and(|response| response.outcome == Outcome::Committed)
             {
                 self.committed.push(execution.run);
             }
-            self.ended.push(match result {
-                Ok(_) => "well",
+            self.results.push(match result {
+                Ok(_) => "Succeeded",
                 Err(error) => error.kind(),
             });
         }
-        self.note_commits();
+        self.record_commits();
     }
 
-    fn note_commits(&mut self) {
-        let Some(ledger) = self.house.document("ledger.json") else {
+    fn record_commits(&mut self) {
+        let Some(ledger) = self.services.document("ledger.json") else {
             return;
         };
-        for run in ledger["runs"].as_array().expect("runs") {
+        for run in ledger["recent_runs"].as_array().expect("runs") {
             let execution = run["execution"]
                 .as_str()
-                .and_then(|token| token.strip_prefix("execution-")?.parse().ok());
+                .and_then(|id| id.strip_prefix("execution-")?.parse().ok());
             self.commits.insert(
-                run["sequence"].as_u64().expect("a number"),
-                execution.expect("a token of ours"),
+                run["sequence"].as_u64().expect("a sequence number"),
+                execution.expect("an execution ID of this test"),
             );
         }
     }
 
+    /// Performs the action that a byte of the schedule encodes.
     fn act(&mut self, byte: u8) {
-        let (what, detail) = (byte % 16, usize::from(byte / 16));
+        let (action, detail) = (byte % 16, usize::from(byte / 16));
         let fault = FAULTS[detail % 3];
-        match what {
+        match action {
             0..=7 => self.poll(detail),
-            8 if self.theatre.alive.len() < 3 => self.start(false),
-            9 if self.theatre.alive.len() < 3 => self.start(true),
-            10 => self.theatre.kill(detail),
+            8 if self.scheduler.running.len() < 3 => self.start(false),
+            9 if self.scheduler.running.len() < 3 => self.start(true),
+            10 => self.scheduler.kill(detail),
             11 => {
-                let account = WAVERING[detail % 2];
+                let account = FLAPPING[detail % 2];
                 let mut failing = self.world.failing.borrow_mut();
                 if !failing.remove(account) {
                     failing.insert(account);
                 }
             }
-            12 => self.house.pass([1_000, 5_000, 30_000, 130_000][detail % 4]),
-            13 => self.house.put_fault.set(Some(fault)),
-            14 => self.house.publish_fault.set(Some(fault)),
+            12 => self
+                .services
+                .advance_millis([1_000, 5_000, 30_000, 130_000][detail % 4]),
+            13 => self.services.put_fault.set(Some(fault)),
+            14 => self.services.publish_fault.set(Some(fault)),
             15 if detail == 0 => self.world.read_fault.set(true),
             _ => {}
         }
     }
 
-    /// Runs without faults until two in a row had nothing to say.
-    fn until_quiet(&mut self) {
-        while !self.theatre.alive.is_empty() {
-            self.theatre.kill(0);
+    /// Makes runs without faults until two in a row send no digest. Panics after eight runs.
+    fn run_until_quiescent(&mut self) {
+        while !self.scheduler.running.is_empty() {
+            self.scheduler.kill(0);
         }
-        self.house.forget_faults();
+        self.services.clear_faults();
         self.world.read_fault.set(false);
-        let mut quiet = 0;
+        let mut quiescent_runs = 0;
         for _ in 0..8 {
-            self.house.pass(3_600_000);
-            let before = self.house.sent.borrow().len();
+            self.services.advance_millis(3_600_000);
+            let before = self.services.sent.borrow().len();
             self.start(false);
             for _ in 0..200 {
                 self.poll(0);
             }
-            assert!(self.theatre.alive.is_empty(), "a run ends");
-            assert_eq!(
-                self.ended.last(),
-                Some(&"well"),
-                "a run without faults ends well"
+            assert!(
+                self.scheduler.running.is_empty(),
+                "a run without faults does not end"
             );
-            quiet = if self.house.sent.borrow().len() == before {
-                quiet + 1
+            assert_eq!(
+                self.results.last(),
+                Some(&"Succeeded"),
+                "a run without faults failed"
+            );
+            quiescent_runs = if self.services.sent.borrow().len() == before {
+                quiescent_runs + 1
             } else {
                 0
             };
-            if quiet == 2 {
+            if quiescent_runs == 2 {
                 return;
             }
         }
-        panic!("it does not fall silent");
+        panic!("runs without faults keep sending digests");
     }
 
     fn check(&self) {
-        for (topic, receiver) in self.house.ledger()["audiences"]
+        for (topic, receiver) in self.services.ledger()["receivers"]
             .as_object()
-            .expect("audiences")
+            .expect("receivers")
         {
-            assert_eq!(receiver["head"], Value::Null, "{topic} is left with a head");
+            assert_eq!(
+                receiver["outgoing"],
+                Value::Null,
+                "{topic} still has an outgoing digest"
+            );
         }
-        let mut believed: BTreeSet<String> = BTreeSet::new();
+        let mut reported_open: BTreeSet<String> = BTreeSet::new();
         let mut seen: BTreeMap<String, SnsMessage> = BTreeMap::new();
-        let mut again = 0;
+        let mut duplicates = 0;
         for (_, message) in self
-            .house
+            .services
             .sent
             .borrow()
             .iter()
@@ -264,18 +277,24 @@ impl Runner {
             let body: Value = serde_json::from_str(&message.body).expect("JSON");
             let digest: Value =
                 serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
-            let id = digest["digest_id"].as_str().expect("an id").to_owned();
+            let id = digest["digest_id"]
+                .as_str()
+                .expect("a digest ID")
+                .to_owned();
             if let Some(first) = seen.insert(id, message.clone()) {
-                assert_eq!(&first, message, "one id, one message");
-                again += 1;
+                assert_eq!(&first, message, "one digest ID has two messages");
+                duplicates += 1;
                 continue;
             }
             for key in keys(&digest["appeared"]) {
-                assert!(believed.insert(key.clone()), "{key} appeared twice");
+                assert!(reported_open.insert(key.clone()), "{key} appeared twice");
             }
             for key in keys(&digest["cleared"]) {
-                assert!(believed.remove(&key), "{key} cleared and was not told");
-                assert!(!key.ends_with(LASTING), "it failed all along");
+                assert!(
+                    reported_open.remove(&key),
+                    "{key} cleared without having appeared"
+                );
+                assert!(!key.ends_with(ONGOING), "{key} cleared but never recovered");
             }
         }
         let open: BTreeSet<String> = self
@@ -285,20 +304,23 @@ impl Runner {
             .iter()
             .map(|account| format!("baseline/{account}"))
             .collect();
-        assert_eq!(believed, open, "what was told, replayed, is what is open");
-        let chats: BTreeSet<String> = self
-            .house
+        assert_eq!(
+            reported_open, open,
+            "the digests do not report what is open"
+        );
+        let chat_ids: BTreeSet<String> = self
+            .services
             .sent
             .borrow()
             .iter()
             .filter(|(topic, _)| topic.as_str() == CHAT)
             .map(|(_, message)| message.deduplication_id.clone())
             .collect();
-        assert!(!chats.is_empty(), "chat is told too");
-        let allowed_duplicates = self.house.allowed_duplicates.get();
+        assert!(!chat_ids.is_empty(), "the chat topic got no digest");
+        let allowed_duplicates = self.services.allowed_duplicates.get();
         assert!(
-            again <= allowed_duplicates,
-            "{again} digests were sent again, and {allowed_duplicates} things had gone wrong"
+            duplicates <= allowed_duplicates,
+            "{duplicates} duplicate digests after {allowed_duplicates} faults"
         );
         let mut runs = self.committed.clone();
         runs.sort_unstable();
@@ -306,55 +328,59 @@ impl Runner {
         assert_eq!(
             runs.len(),
             self.committed.len(),
-            "two executions say that they committed one run"
+            "two executions reported a commit of the same run"
         );
-        let readings = self.world.readings.borrow();
-        let in_order: Vec<(i64, i64)> = self
+        let reads = self.world.reads.borrow();
+        let in_commit_order: Vec<(i64, i64)> = self
             .commits
             .values()
-            .map(|execution| readings[execution])
+            .map(|execution| reads[execution])
             .collect();
-        for pair in in_order.windows(2) {
+        for pair in in_commit_order.windows(2) {
             assert!(
                 pair[1].0 >= pair[0].1,
-                "a reading was committed over one that ended after it began: {pair:?}"
+                "a read was committed over one that ended after its start: {pair:?}"
             );
         }
         self.check_chain();
     }
 
-    /// Every commit has its snapshot, and each names the one before it.
+    /// Asserts that every commit has a snapshot and that each snapshot names the previous one.
     fn check_chain(&self) {
-        let ledger = self.house.ledger();
-        let objects = self.house.objects.borrow();
-        let mut number = ledger["sequence"].as_u64().expect("a number");
+        let ledger = self.services.ledger();
+        let objects = self.services.objects.borrow();
+        let mut sequence = ledger["sequence"].as_u64().expect("a sequence number");
         let mut next = ledger["snapshot"].as_str().map(str::to_owned);
         let mut runs = BTreeSet::new();
         let latest: Value = serde_json::from_slice(&objects["latest.json"].0).expect("JSON");
-        assert_eq!(latest["run"]["sequence"], number, "the latest is the last");
+        assert_eq!(
+            latest["run"]["sequence"], sequence,
+            "latest.json is not the last commit"
+        );
         while let Some(key) = next {
             let snapshot: Value = serde_json::from_slice(&objects[&key].0).expect("JSON");
-            assert_eq!(snapshot["run"]["sequence"], number, "{key}");
+            assert_eq!(snapshot["run"]["sequence"], sequence, "{key}");
             assert!(
                 runs.insert(snapshot["run"]["id"].to_string()),
                 "a run was committed twice: {key}"
             );
-            number -= 1;
+            sequence -= 1;
             next = snapshot["run"]["previous"].as_str().map(str::to_owned);
         }
-        assert_eq!(number, 0, "the chain begins with the first commit");
+        assert_eq!(sequence, 0, "the chain does not reach the first commit");
     }
 }
 
-fn scenario(script: &[u8]) -> Runner {
-    perform(|| {
-        let mut scenario = Runner::new();
-        for byte in script {
-            scenario.act(*byte);
+/// Runs a schedule, then checks the final state.
+fn scenario(schedule: &[u8]) -> Runner {
+    with_paused_clock(|| {
+        let mut runner = Runner::new();
+        for byte in schedule {
+            runner.act(*byte);
         }
-        scenario.until_quiet();
-        scenario.check();
-        scenario
+        runner.run_until_quiescent();
+        runner.check();
+        runner
     })
 }
 
@@ -362,35 +388,38 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn executions_that_overlap_die_and_are_lied_to_lose_nothing_and_tell_nothing_twice(script in vec(any::<u8>(), 0..400)) {
-        scenario(&script);
+    fn overlapping_executions_with_faults_report_each_change_once(schedule in vec(any::<u8>(), 0..400)) {
+        scenario(&schedule);
     }
 }
 
 #[test]
-fn the_script_reaches_what_it_is_meant_to_reach() {
+fn random_schedules_reach_every_expected_result() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let mut ended: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut results: BTreeMap<&str, u32> = BTreeMap::new();
     for _ in 0..300 {
-        let script = vec(any::<u8>(), 300..400)
+        let schedule = vec(any::<u8>(), 300..400)
             .new_tree(&mut runner)
-            .expect("a script")
+            .expect("a schedule")
             .current();
-        for end in scenario(&script).ended {
-            *ended.entry(end).or_default() += 1;
+        for result in scenario(&schedule).results {
+            *results.entry(result).or_default() += 1;
         }
     }
-    println!("{ended:?}");
-    for end in [
-        "well",
+    println!("{results:?}");
+    for result in [
+        "Succeeded",
         "StoreFailed",
         "PublishFailed",
         "SettleFailed",
-        "NothingRead",
+        "AllSourcesFailed",
     ] {
-        assert!(ended.contains_key(end), "no run ended as {end}: {ended:?}");
+        assert!(
+            results.contains_key(result),
+            "no run ended with {result}: {results:?}"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Faults, crashes, concurrent executions and time that runs out.
+//! Faults, crashes, concurrent executions and deadlines.
 
 mod concurrent_runs;
 mod corrupted_responses;
+mod crash_points;
 mod deadlines;
 mod fault_injection;
 mod interleavings;

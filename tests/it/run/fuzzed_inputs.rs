@@ -1,4 +1,5 @@
-//! What comes in, whatever it is: a clear error or a gap, and no panic.
+//! Fuzzed events, settings and ledgers: each input is accepted or rejected with an error, and never
+//! causes a panic.
 
 use packwatch::input::event::Trigger;
 use packwatch::ledger::Ledger;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::fuzz;
 
-/// JSON of any shape, often with the keys that mean something.
+/// Generates JSON of any shape, often with the keys and values that events use.
 pub fn document() -> impl Strategy<Value = Value> {
     let key = prop_oneof![
         prop::sample::select(vec![
@@ -53,13 +54,13 @@ pub fn document() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A real document with one part of it replaced by something else.
+/// Returns a copy of `document` in which the value at `path` is replaced by `part`.
 pub fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
     let Some((step, rest)) = path.split_first() else {
         return part;
     };
     let mut document = document.clone();
-    let below = match &mut document {
+    let child = match &mut document {
         Value::Array(items) if !items.is_empty() => {
             let step = step % items.len();
             items.get_mut(step)
@@ -70,16 +71,22 @@ pub fn mutated(document: &Value, path: &[usize], part: Value) -> Value {
         }
         _ => return part,
     };
-    if let Some(below) = below {
-        *below = mutated(below, rest, part);
+    if let Some(child) = child {
+        *child = mutated(child, rest, part);
     }
     document
 }
 
-/// A ledger with something of everything in it, as the golden file shows it.
+/// Returns the ledger of the golden file, which has entries in every collection.
 pub fn stored_ledger() -> Value {
     let golden = include_str!("../notify/snapshots/it__notify__golden__ledger.snap");
-    serde_json::from_str(golden.splitn(3, "---\n").nth(2).expect("after the head")).expect("JSON")
+    serde_json::from_str(
+        golden
+            .splitn(3, "---\n")
+            .nth(2)
+            .expect("text after the insta header"),
+    )
+    .expect("JSON")
 }
 
 const VARIABLES: [&str; 16] = [
@@ -105,23 +112,23 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_event_is_accepted_or_refused_in_words(event in document()) {
+    fn event_is_parsed_or_rejected_with_message(event in document()) {
         fuzz::event::check_invariants(event.to_string().as_bytes());
     }
 
     #[test]
-    fn settings_are_right_or_every_fault_is_a_line_that_begins_with_its_variable(values in vec(proptest::option::of("\\PC{0,30}|[a,\n\\[\\]\u{7f}]{1,9}"), 16)) {
+    fn settings_are_valid_or_each_error_names_its_variable(values in vec(proptest::option::of("\\PC{0,30}|[a,\n\\[\\]\u{7f}]{1,9}"), 16)) {
         let set = VARIABLES.iter().zip(values).filter_map(|(name, value)| Some(format!("{name}={}", value?)));
         fuzz::settings::check_invariants(&set.collect::<Vec<_>>().join("\0"));
     }
 
     #[test]
-    fn bytes_are_a_ledger_or_are_refused(bytes in vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_rejected_as_ledger(bytes in vec(any::<u8>(), 0..200)) {
         prop_assert!(Ledger::from_bytes(&bytes).is_err());
     }
 
     #[test]
-    fn a_ledger_with_a_part_replaced_is_refused_or_gone_on_from(
+    fn mutated_ledger_is_rejected_or_remains_usable(
         path in vec(0..8_usize, 0..6), part in document()
     ) {
         let document = mutated(&stored_ledger(), &path, part);
@@ -129,48 +136,49 @@ proptest! {
     }
 
     #[test]
-    fn a_ledger_cut_short_is_refused(end in 0..1_000_usize) {
-        let whole = stored_ledger().to_string();
-        let end = end.min(whole.len() - 1);
-        prop_assert!(Ledger::from_bytes(&whole.as_bytes()[..end]).is_err());
+    fn truncated_ledger_is_rejected(end in 0..1_000_usize) {
+        let text = stored_ledger().to_string();
+        let end = end.min(text.len() - 1);
+        prop_assert!(Ledger::from_bytes(&text.as_bytes()[..end]).is_err());
     }
 }
 
-/// The file stays as it is, whatever becomes of the ledger: such ledgers are out there.
+/// Ledgers of this schema are deployed, so the fixture must not change when the format does.
 #[test]
-fn the_ledger_of_schema_one_is_read() {
-    let kept = include_str!("../../fixtures/ledger-v1.json");
-    let ledger = Ledger::from_bytes(kept.as_bytes()).expect("a ledger of schema 1");
+fn ledger_schema_1_round_trips() {
+    let stored = include_str!("../../fixtures/ledger-v1.json");
+    let ledger = Ledger::from_bytes(stored.as_bytes()).expect("a ledger of schema 1");
     assert_eq!(
-        (ledger.sequence, ledger.open.len(), ledger.audiences.len()),
+        (ledger.sequence, ledger.open.len(), ledger.receivers.len()),
         (1, 1, 1)
     );
     assert!(
-        ledger.open.values().all(|open| !open.told.is_empty()),
-        "what was told is known"
+        ledger.open.values().all(|open| !open.notified.is_empty()),
+        "every open failure is notified"
     );
     let bytes = ledger.to_bytes().expect("bytes");
-    let kept: Value = serde_json::from_str(kept).expect("JSON");
+    let stored: Value = serde_json::from_str(stored).expect("JSON");
     assert_eq!(
         serde_json::from_slice::<Value>(&bytes).expect("JSON"),
-        kept,
-        "nothing of it is lost"
+        stored,
+        "the round trip keeps every field"
     );
 }
 
 #[test]
-fn what_is_not_a_list_of_pairs_in_a_ledger_is_said_to_be_none() {
+fn ledger_map_instead_of_pairs_is_rejected() {
     let mut ledger: Value =
         serde_json::from_str(include_str!("../../fixtures/ledger-v1.json")).expect("JSON");
     ledger["open"] = json!({"baseline": {}});
-    let error = Ledger::from_bytes(ledger.to_string().as_bytes()).expect_err("no ledger");
-    let why = std::error::Error::source(&error)
+    let error =
+        Ledger::from_bytes(ledger.to_string().as_bytes()).expect_err("the ledger is invalid");
+    let cause = std::error::Error::source(&error)
         .expect("a cause")
         .to_string();
-    assert!(why.contains("expected a list of pairs"), "{why}");
+    assert!(cause.contains("expected a list of pairs"), "{cause}");
 }
 
 #[test]
-fn a_trigger_is_as_strict_as_it_says() {
+fn manual_request_with_unknown_key_is_rejected() {
     assert!(Trigger::parse(&json!({"packs": ["a"], "packs ": ["b"]})).is_err());
 }

@@ -1,26 +1,27 @@
-//! Bad input: what is wrong is named, before anything is called.
+//! Invalid events and settings: the error names the key or variable, and no AWS API is called.
 
 use packwatch::input::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::support::harness::TestEnv;
 
-async fn refused(event: Value) -> String {
-    let stage = TestEnv::new().await;
-    let error = stage
+/// Invokes the function with an invalid event and returns the error report.
+async fn rejection_report(event: Value) -> String {
+    let env = TestEnv::new().await;
+    let error = env
         .invoke(event.clone())
         .await
         .expect_err(&event.to_string());
     assert_eq!(error.kind(), "InvalidEvent", "{event}");
-    assert_eq!(stage.world.calls().len(), 0, "nothing is called: {event}");
+    assert_eq!(env.world.calls().len(), 0, "no AWS API is called: {event}");
     error.to_report()
 }
 
 #[tokio::test]
-async fn every_refused_event_names_the_key_and_what_is_accepted() {
-    let rule =
+async fn invalid_event_error_names_key_and_accepted_values() {
+    let scheduled =
         |kind: &str, time: &str| json!({"detail-type": kind, "source": "aws.events", "time": time});
-    for (event, named) in [
+    for (event, expected) in [
         (json!(null), "JSON object"),
         (json!([]), "JSON object"),
         (json!("run"), "JSON object"),
@@ -77,33 +78,39 @@ async fn every_refused_event_names_the_key_and_what_is_accepted() {
             "\"dry_run\" is not accepted",
         ),
         (
-            rule("AWS Console Sign In via CloudTrail", "2026-01-01T00:00:00Z"),
+            scheduled("AWS Console Sign In via CloudTrail", "2026-01-01T00:00:00Z"),
             "\"detail-type\" is \"AWS Console Sign In",
         ),
         (
-            rule("Scheduled Event", "yesterday"),
+            scheduled("Scheduled Event", "yesterday"),
             "\"time\" is \"yesterday\"",
         ),
         (
-            rule("Scheduled Event", "2026-03-01 08:00:00Z"),
+            scheduled("Scheduled Event", "2026-03-01 08:00:00Z"),
             "\"time\" is",
         ),
         (
-            rule("Scheduled Event", "-002026-03-01T08:00:00Z"),
+            scheduled("Scheduled Event", "-002026-03-01T08:00:00Z"),
             "\"time\" is",
         ),
         (
-            rule("Scheduled Event", "2026-03-01T08:00:00+01:00[Europe/Paris]"),
-            "\"time\" is",
-        ),
-        (rule("Scheduled Event", "2026-03-01T08:15Z"), "\"time\" is"),
-        (rule("Scheduled Event", "2026-03-01T081500Z"), "\"time\" is"),
-        (
-            rule("Scheduled Event", "2026-03-01T08:15:00+0530"),
+            scheduled("Scheduled Event", "2026-03-01T08:00:00+01:00[Europe/Paris]"),
             "\"time\" is",
         ),
         (
-            rule("Scheduled Event", "2026-03-01T08:15:00,5Z"),
+            scheduled("Scheduled Event", "2026-03-01T08:15Z"),
+            "\"time\" is",
+        ),
+        (
+            scheduled("Scheduled Event", "2026-03-01T081500Z"),
+            "\"time\" is",
+        ),
+        (
+            scheduled("Scheduled Event", "2026-03-01T08:15:00+0530"),
+            "\"time\" is",
+        ),
+        (
+            scheduled("Scheduled Event", "2026-03-01T08:15:00,5Z"),
             "\"time\" is",
         ),
         (json!({"a\nb": 1}), "\"a\\nb\" is not a key"),
@@ -114,17 +121,17 @@ async fn every_refused_event_names_the_key_and_what_is_accepted() {
             "\"dry_run\" is not accepted",
         ),
     ] {
-        let to_report = refused(event.clone()).await;
-        assert!(to_report.contains(named), "{event}: {to_report}");
+        let report = rejection_report(event.clone()).await;
+        assert!(report.contains(expected), "{event}: {report}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_value_and_what_is_said_twice_are_refused_as_well() {
-    let stage = TestEnv::new().await;
-    let function = stage.function().await;
+async fn malformed_json_and_duplicate_keys_are_rejected() {
+    let env = TestEnv::new().await;
+    let function = env.function().await;
     let deep = format!("{{\"packs\": {}{}}}", "[".repeat(200), "]".repeat(200));
-    for (event, named) in [
+    for (event, expected) in [
         (
             r#"{"dry_run": 1e999}"#,
             "cannot be read: number out of range at line 1 column 17",
@@ -147,22 +154,22 @@ async fn what_is_no_value_and_what_is_said_twice_are_refused_as_well() {
         ),
     ] {
         let error = function
-            .invoke(event, stage.context())
+            .invoke(event, env.context())
             .await
             .expect_err(event);
         assert_eq!(error.kind(), "InvalidEvent", "{event}");
         assert!(
-            error.to_report().contains(named),
+            error.to_report().contains(expected),
             "{event}: {}",
             error.to_report()
         );
     }
-    assert_eq!(stage.world.calls().len(), 0);
+    assert_eq!(env.world.calls().len(), 0);
 }
 
 #[tokio::test]
-async fn what_is_accepted_runs() {
-    let stage = TestEnv::new().await;
+async fn valid_events_run() {
+    let env = TestEnv::new().await;
     for event in [
         json!({}),
         json!({"packs": ["base*"], "accounts": ["222233334444"], "regions": ["eu-west-1"], "dry_run": false, "announce": "changes"}),
@@ -171,13 +178,13 @@ async fn what_is_accepted_runs() {
                "time": "2026-03-01T07:59:00Z", "region": "eu-west-1", "resources": [], "detail": {}}),
     ] {
         assert_eq!(
-            stage.invoke(event.clone()).await.expect("a run")["outcome"],
+            env.invoke(event.clone()).await.expect("the run succeeds")["outcome"],
             "committed",
             "{event}"
         );
-        stage.pass(1);
+        env.advance_minutes(1);
     }
-    let keys: Vec<String> = stage
+    let keys: Vec<String> = env
         .world
         .objects(crate::support::harness::BUCKET)
         .into_keys()
@@ -192,24 +199,28 @@ async fn what_is_accepted_runs() {
     );
 }
 
-fn faults(env: &[(&str, &str)]) -> Vec<String> {
-    let right = [
+/// Returns the errors of valid settings in which the variables of `overrides` are replaced.
+fn setting_errors(overrides: &[(&str, &str)]) -> Vec<String> {
+    let valid = [
         ("AWS_REGION", "eu-west-1"),
         ("SNAPSHOT_BUCKET", "bucket"),
         ("TOPIC_ARN", crate::support::harness::TOPIC),
     ];
     let lookup = |name: &str| {
-        let set = env.iter().chain(&right).find(|(known, _)| *known == name);
-        set.map(|(_, value)| (*value).to_owned())
+        let variable = overrides
+            .iter()
+            .chain(&valid)
+            .find(|(known, _)| *known == name);
+        variable.map(|(_, value)| (*value).to_owned())
     };
     Settings::read(lookup)
         .err()
-        .map(|faults| faults.0)
+        .map(|errors| errors.0)
         .unwrap_or_default()
 }
 
 #[test]
-fn every_wrong_variable_is_named_with_its_value_and_what_is_accepted() {
+fn invalid_variable_error_names_value_and_accepted_values() {
     for (name, value) in [
         ("SNAPSHOT_BUCKET", "arn:aws:s3:::bucket"),
         ("SNAPSHOT_BUCKET", "Bucket"),
@@ -243,43 +254,43 @@ fn every_wrong_variable_is_named_with_its_value_and_what_is_accepted() {
         ("LABEL", "two words"),
         ("AWS_REGION", "Ireland"),
     ] {
-        let faults = faults(&[(name, value)]);
-        assert_eq!(faults.len(), 1, "{name}={value}: {faults:?}");
-        let fault = &faults[0];
+        let errors = setting_errors(&[(name, value)]);
+        assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
+        let error = &errors[0];
         assert!(
-            fault.starts_with(name) && fault.contains(value) && fault.contains("accepted is"),
-            "{fault}"
+            error.starts_with(name) && error.contains(value) && error.contains("accepted is"),
+            "{error}"
         );
-        assert!(!fault.contains('\n'), "a line each");
+        assert!(!error.contains('\n'), "each error is one line");
     }
 }
 
 #[test]
-fn all_wrong_variables_are_named_at_once() {
-    let faults = faults(&[
+fn all_invalid_variables_are_reported_together() {
+    let errors = setting_errors(&[
         ("SNAPSHOT_BUCKET", ""),
         ("TOPIC_ARN", " "),
         ("CONCURRENCY", "many"),
         ("LABEL", "ok"),
     ]);
-    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert_eq!(errors.len(), 3, "{errors:?}");
     assert!(
-        faults[0].starts_with("SNAPSHOT_BUCKET is not set; accepted is"),
-        "{faults:?}"
+        errors[0].starts_with("SNAPSHOT_BUCKET is not set; accepted is"),
+        "{errors:?}"
     );
     assert!(
-        faults[1].starts_with("TOPIC_ARN is not set; accepted is"),
-        "{faults:?}"
+        errors[1].starts_with("TOPIC_ARN is not set; accepted is"),
+        "{errors:?}"
     );
 }
 
 #[test]
-fn the_story_of_wrong_settings_keeps_a_line_for_each() {
-    let wrong =
-        Settings::read(|name| (name == "CONCURRENCY").then(|| "0".to_owned())).expect_err("wrong");
-    let to_report = packwatch::run::RunError::InvalidSettings(wrong).to_report();
-    let lines: Vec<&str> = to_report.lines().collect();
-    assert_eq!(lines.len(), 6, "{to_report}");
+fn settings_error_report_has_one_line_per_error() {
+    let invalid = Settings::read(|name| (name == "CONCURRENCY").then(|| "0".to_owned()))
+        .expect_err("the settings are invalid");
+    let report = packwatch::run::RunError::InvalidSettings(invalid).to_report();
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!(lines.len(), 6, "{report}");
     assert_eq!(
         lines[4],
         "CONCURRENCY is \"0\"; accepted is a whole number from 1 to 64"
@@ -287,7 +298,7 @@ fn the_story_of_wrong_settings_keeps_a_line_for_each() {
 }
 
 #[test]
-fn empty_variables_are_not_set_and_right_ones_are_read() {
+fn empty_variables_count_as_unset_and_valid_ones_parse() {
     let all = [
         "CHAT_TOPIC_ARN",
         "REGIONS",
@@ -297,8 +308,11 @@ fn empty_variables_are_not_set_and_right_ones_are_read() {
         "CONCURRENCY",
         "SNAPSHOT_PREFIX",
     ];
-    assert_eq!(faults(&all.map(|name| (name, ""))), Vec::<String>::new());
-    let right = [
+    assert_eq!(
+        setting_errors(&all.map(|name| (name, ""))),
+        Vec::<String>::new()
+    );
+    let valid = [
         ("SNAPSHOT_PREFIX", "config/packs"),
         ("REGIONS", "eu-west-1, us-gov-west-1"),
         (
@@ -311,14 +325,14 @@ fn empty_variables_are_not_set_and_right_ones_are_read() {
         ("REMIND_AFTER_HOURS", "0"),
         ("LABEL", "prod"),
     ];
-    assert_eq!(faults(&right), Vec::<String>::new());
+    assert_eq!(setting_errors(&valid), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_role_in_the_functions_own_account_is_the_same_source_twice() {
-    let mut stage = TestEnv::new().await;
-    stage.set("ROLE_ARNS", "self,arn:aws:iam::111122223333:role/reader");
-    let function = stage.function().await;
+async fn role_in_own_account_is_rejected_as_duplicate_source() {
+    let mut env = TestEnv::new().await;
+    env.set("ROLE_ARNS", "self,arn:aws:iam::111122223333:role/reader");
+    let function = env.function().await;
     let error = function.verify_identity().await.unwrap_err();
     assert_eq!(error.kind(), "InvalidSettings");
     assert!(
@@ -326,19 +340,19 @@ async fn a_role_in_the_functions_own_account_is_the_same_source_twice() {
         "{}",
         error.to_report()
     );
-    let called: Vec<String> = stage
+    let operations: Vec<String> = env
         .world
         .calls()
         .into_iter()
         .map(|call| call.operation)
         .collect();
     assert_eq!(
-        called,
+        operations,
         ["GetCallerIdentity"],
-        "before any call but the caller's identity"
+        "only GetCallerIdentity is called before the error"
     );
     assert_eq!(
-        stage.invoke(json!({})).await.unwrap_err().kind(),
+        env.invoke(json!({})).await.unwrap_err().kind(),
         "InvalidSettings"
     );
 }

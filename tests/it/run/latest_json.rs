@@ -1,5 +1,5 @@
-//! `latest.json`: a copy of the newest snapshot, kept beside everything else and at the cost of its
-//! beginning.
+//! `latest.json`, the copy of the newest snapshot: a run reads only its first bytes and writes it
+//! while the digest is sent.
 
 use packwatch::report::sequence_of;
 use packwatch_simulation::{Call, Fault, Service};
@@ -8,30 +8,36 @@ use serde_json::json;
 use crate::support::harness::{BUCKET, TestEnv};
 
 #[tokio::test]
-async fn wherever_a_snapshot_is_cut_off_its_number_is_right_or_not_there() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    let written = stage
+async fn truncated_snapshot_yields_correct_sequence_or_none() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    let written = env
         .world
         .object(BUCKET, "latest.json")
-        .expect("the latest");
+        .expect("latest.json");
     let text = String::from_utf8(written).expect("JSON is UTF-8");
     let text = text.replacen("\"sequence\":1,", "\"sequence\":123456,", 1);
-    let end = text.find("\"previous\"").expect("what follows the number") + "\"previous\"".len();
-    assert!(end < 512, "the beginning that is read holds it");
-    for cut in 0..=text.len() {
-        let known = (cut >= end).then_some(123_456);
+    let end = text
+        .find("\"previous\"")
+        .expect("the key after the sequence")
+        + "\"previous\"".len();
+    assert!(
+        end < 512,
+        "the bytes of the range request include the sequence"
+    );
+    for length in 0..=text.len() {
+        let expected = (length >= end).then_some(123_456);
         assert_eq!(
-            sequence_of(&text.as_bytes()[..cut]),
-            known,
-            "{cut} bytes of {text}"
+            sequence_of(&text.as_bytes()[..length]),
+            expected,
+            "{length} bytes of {text}"
         );
     }
 }
 
 #[test]
-fn a_number_is_found_where_it_is_and_nowhere_else() {
-    for (text, number) in [
+fn sequence_is_read_only_from_run_object() {
+    for (text, sequence) in [
         (r#"{"run":{"sequence":7}}"#, Some(7)),
         (
             r#"{"totals":{"sequence":1},"sequence":2,"run":{"id":{"run":{"sequence":3}},"sequence":7,"previous":nu"#,
@@ -48,106 +54,104 @@ fn a_number_is_found_where_it_is_and_nowhere_else() {
         (r#"[{"run":{"sequence":7}}]"#, None),
         ("", None),
     ] {
-        assert_eq!(sequence_of(text.as_bytes()), number, "{text}");
+        assert_eq!(sequence_of(text.as_bytes()), sequence, "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_newer_latest_stays_in_whatever_order_its_keys_are() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
+async fn newer_latest_json_is_kept_for_any_key_order() {
+    let env = TestEnv::failing().await;
+    env.run().await;
     let newer = json!({"about": "a".repeat(2_000), "run": {"sequence": 99}});
-    stage
-        .world
+    env.world
         .set_object(BUCKET, "latest.json", newer.to_string());
-    stage.run().await;
-    assert_eq!(stage.latest(), newer);
+    env.run().await;
+    assert_eq!(env.latest(), newer);
 }
 
 #[tokio::test]
-async fn a_latest_that_is_none_is_written_over() {
+async fn invalid_latest_json_is_overwritten() {
     for bytes in ["", "{", "not JSON", "{\"run\":{}}"] {
-        let stage = TestEnv::failing().await;
-        stage.run().await;
-        stage.world.set_object(BUCKET, "latest.json", bytes);
-        stage.run().await;
-        assert_eq!(stage.latest()["run"]["sequence"], 2, "{bytes:?}");
+        let env = TestEnv::failing().await;
+        env.run().await;
+        env.world.set_object(BUCKET, "latest.json", bytes);
+        env.run().await;
+        assert_eq!(env.latest()["run"]["sequence"], 2, "{bytes:?}");
     }
 }
 
 #[tokio::test]
-async fn where_no_parts_are_given_the_whole_is_read() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    stage.world.forget_calls();
-    let refused = Fault::error(501, "NotImplemented", "no ranges here")
+async fn unsupported_range_request_falls_back_to_whole_object() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.forget_calls();
+    let unsupported = Fault::error(501, "NotImplemented", "ranges are not supported")
         .service(Service::S3)
         .operation("GetObject");
-    stage.world.fault(refused.target("latest").first(1));
-    stage.run().await;
-    let read = stage
+    env.world.fault(unsupported.target("latest").first(1));
+    env.run().await;
+    let reads = env
         .world
         .calls()
         .into_iter()
-        .filter(|call| is(call, "GetObject", "latest.json"));
-    let ranges: Vec<bool> = read.map(|call| call.condition.is_some()).collect();
+        .filter(|call| is_call(call, "GetObject", "latest.json"));
+    let ranges: Vec<bool> = reads.map(|call| call.condition.is_some()).collect();
     assert_eq!(
-        (ranges.as_slice(), &stage.latest()["run"]["sequence"]),
+        (ranges.as_slice(), &env.latest()["run"]["sequence"]),
         ([true, false].as_slice(), &json!(2))
     );
 }
 
 #[tokio::test]
-async fn of_a_large_latest_only_the_beginning_is_asked_for() {
-    let stage = TestEnv::failing().await;
+async fn large_latest_json_is_read_with_one_range_request() {
+    let env = TestEnv::failing().await;
     for member in 0..40 {
-        stage.member(
+        env.member(
             "baseline",
             &format!("{}", 300_000_000_000_u64 + member),
             "UPDATE_FAILED",
         );
     }
-    stage.run().await;
-    stage.world.forget_calls();
-    stage.run().await;
-    let read: Vec<_> = stage
+    env.run().await;
+    env.world.forget_calls();
+    env.run().await;
+    let reads: Vec<_> = env
         .world
         .calls()
         .into_iter()
         .filter(|call| call.operation == "GetObject")
         .collect();
-    let of_latest: Vec<_> = read
+    let latest_reads: Vec<_> = reads
         .iter()
         .filter(|call| call.target.ends_with("latest.json"))
         .collect();
     assert!(
-        stage
-            .world
+        env.world
             .object(BUCKET, "latest.json")
-            .expect("the latest")
+            .expect("latest.json")
             .len()
             > 10_000
     );
-    assert_eq!(of_latest.len(), 1);
+    assert_eq!(latest_reads.len(), 1);
     assert_eq!(
-        of_latest[0].condition.as_deref(),
+        latest_reads[0].condition.as_deref(),
         Some("Range: bytes=0-511")
     );
 }
 
 #[tokio::test]
-async fn the_digest_and_the_latest_do_not_wait_for_each_other() {
-    let stage = TestEnv::failing().await;
-    stage.world.latency(std::time::Duration::from_millis(100));
-    stage.run().await;
-    let calls = stage.world.calls();
+async fn digest_and_latest_json_are_written_concurrently() {
+    let env = TestEnv::failing().await;
+    env.world.latency(std::time::Duration::from_millis(100));
+    env.run().await;
+    let calls = env.world.calls();
     let committed = calls
         .iter()
-        .rposition(|call| is(call, "PutObject", "/snapshots/"))
+        .rposition(|call| is_call(call, "PutObject", "/snapshots/"))
         .expect("a snapshot")
         + 1;
     assert!(
-        is(&calls[committed], "PutObject", "ledger.json"),
+        is_call(&calls[committed], "PutObject", "ledger.json"),
         "{calls:?}"
     );
     let after: Vec<&str> = calls[committed + 1..]
@@ -162,6 +166,6 @@ async fn the_digest_and_the_latest_do_not_wait_for_each_other() {
     );
 }
 
-fn is(call: &Call, operation: &str, target: &str) -> bool {
+fn is_call(call: &Call, operation: &str, target: &str) -> bool {
     call.operation == operation && call.target.contains(target)
 }

@@ -1,4 +1,4 @@
-//! A failure's life, as the readers of the digest live it.
+//! The life cycle of a failure, as the digests report it.
 
 use serde_json::json;
 
@@ -6,132 +6,139 @@ use crate::support::harness::{TestEnv, email, keys};
 
 const ACCOUNT: &str = "222233334444";
 
-/// A pack in which one member starts to fail.
+/// Returns an organization with one pack, in which one of two member accounts fails.
 async fn failing() -> TestEnv {
-    let stage = TestEnv::new().await;
-    stage.pack("baseline", "UPDATE_SUCCESSFUL");
-    stage.member("baseline", ACCOUNT, "UPDATE_FAILED");
-    stage.member("baseline", "333344445555", "UPDATE_SUCCESSFUL");
-    stage
+    let env = TestEnv::new().await;
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.member("baseline", "333344445555", "UPDATE_SUCCESSFUL");
+    env
 }
 
 #[tokio::test]
-async fn a_failure_that_appears_goes_on_moves_and_is_closed_gives_two_digests() {
-    let stage = failing().await;
-    let first = stage.run().await;
+async fn failure_lifecycle_sends_appeared_and_cleared_digests() {
+    let env = failing().await;
+    let first = env.run().await;
     assert_eq!(first["outcome"], "committed");
     assert_eq!(first["digest"]["status"], "published");
-    assert_eq!(stage.run().await["digest"]["status"], "none");
-    stage.member("baseline", ACCOUNT, "UPDATE_IN_PROGRESS");
-    stage.run().await;
-    let moving = stage.latest();
+    assert_eq!(env.run().await["digest"]["status"], "none");
+    env.member("baseline", ACCOUNT, "UPDATE_IN_PROGRESS");
+    env.run().await;
+    let in_progress = env.latest();
     assert_eq!(
-        moving["packs"][0]["failing_accounts"][0]["change"],
+        in_progress["packs"][0]["failing_accounts"][0]["change"],
         "ongoing"
     );
     assert_eq!(
-        moving["packs"][0]["failing_accounts"][0]["status"],
+        in_progress["packs"][0]["failing_accounts"][0]["status"],
         "UPDATE_IN_PROGRESS"
     );
-    stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
-    stage.run().await;
-    stage.run().await;
-    let digests = stage.digests();
+    env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+    env.run().await;
+    env.run().await;
+    let digests = env.digests();
     assert_eq!(
         digests.len(),
         2,
-        "one when it appeared, one when it was closed"
+        "one digest when the failure appeared, one when it cleared"
     );
     assert_eq!(keys(&digests[0]["appeared"]), ["baseline/222233334444"]);
     assert_eq!(keys(&digests[1]["cleared"]), ["baseline/222233334444"]);
-    assert_eq!(digests[1]["cleared"][0]["how"], "recovered");
-    assert_eq!(digests[1]["cleared"][0]["status_was"], "UPDATE_FAILED");
+    assert_eq!(digests[1]["cleared"][0]["resolution"], "recovered");
+    assert_eq!(digests[1]["cleared"][0]["last_status"], "UPDATE_FAILED");
     println!(
         "{}",
-        email(&stage.publishes(crate::support::harness::TOPIC)[0])
+        email(&env.publishes(crate::support::harness::TOPIC)[0])
     );
 }
 
 #[tokio::test]
-async fn a_retry_that_fails_again_gives_no_digest() {
-    let stage = failing().await;
-    stage.run().await;
+async fn failed_retry_sends_no_digest() {
+    let env = failing().await;
+    env.run().await;
     for status in [
         "UPDATE_IN_PROGRESS",
         "UPDATE_FAILED",
         "CREATE_IN_PROGRESS",
         "CREATE_FAILED",
     ] {
-        stage.member("baseline", ACCOUNT, status);
-        stage.run().await;
+        env.member("baseline", ACCOUNT, status);
+        env.run().await;
     }
-    assert_eq!(stage.digests().len(), 1);
-    assert!(!stage.latest()["packs"][0]["failing_accounts"][0]["changed_at"].is_null());
+    assert_eq!(env.digests().len(), 1);
+    assert!(!env.latest()["packs"][0]["failing_accounts"][0]["changed_at"].is_null());
 }
 
 #[tokio::test]
-async fn a_failure_that_is_gone_before_it_is_due_gives_no_digest() {
-    let mut stage = failing().await;
-    stage.set("ANNOUNCE_AFTER_MINUTES", "60");
-    stage.run().await;
+async fn failure_cleared_before_due_sends_no_digest() {
+    let mut env = failing().await;
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
+    env.run().await;
     assert_eq!(
-        stage.latest()["packs"][0]["failing_accounts"][0]["change"],
-        "early"
+        env.latest()["packs"][0]["failing_accounts"][0]["change"],
+        "pending"
     );
-    stage.run().await;
-    stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
-    stage.run().await;
-    assert_eq!(stage.digests(), Vec::<serde_json::Value>::new());
+    env.run().await;
+    env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+    env.run().await;
+    assert_eq!(env.digests(), Vec::<serde_json::Value>::new());
 }
 
 #[tokio::test]
-async fn a_failure_is_told_when_it_is_due() {
-    let mut stage = failing().await;
-    stage.set("ANNOUNCE_AFTER_MINUTES", "60");
+async fn failure_is_notified_when_due() {
+    let mut env = failing().await;
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
     for _ in 0..4 {
-        stage.run().await;
+        env.run().await;
     }
-    assert_eq!(stage.digests().len(), 0, "45 minutes old");
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 1, "60 minutes old");
+    assert_eq!(env.digests().len(), 0, "the failure is 45 minutes old");
+    env.run().await;
+    assert_eq!(env.digests().len(), 1, "the failure is 60 minutes old");
 }
 
 #[tokio::test]
-async fn a_failure_that_stays_open_is_told_again_after_the_reminder_time() {
-    let mut stage = failing().await;
-    stage.set("REMIND_AFTER_HOURS", "24");
-    stage.run().await;
-    stage.pass(24 * 60 - 16);
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 1, "a minute early");
-    stage.run().await;
-    let digests = stage.digests();
+async fn open_failure_is_reminded_after_reminder_period() {
+    let mut env = failing().await;
+    env.set("REMIND_AFTER_HOURS", "24");
+    env.run().await;
+    env.advance_minutes(24 * 60 - 16);
+    env.run().await;
+    assert_eq!(
+        env.digests().len(),
+        1,
+        "one minute before the reminder is due"
+    );
+    env.run().await;
+    let digests = env.digests();
     assert_eq!(digests.len(), 2);
-    assert_eq!(keys(&digests[1]["reminded"]), ["baseline/222233334444"]);
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 2, "and not again at once");
+    assert_eq!(keys(&digests[1]["reminders"]), ["baseline/222233334444"]);
+    env.run().await;
+    assert_eq!(
+        env.digests().len(),
+        2,
+        "the next run does not repeat the reminder"
+    );
 }
 
 #[tokio::test]
-async fn who_asks_for_a_digest_gets_one_and_who_asks_for_none_has_been_told() {
-    let stage = failing().await;
-    let silent = stage
+async fn announce_always_sends_digest_and_never_marks_notified() {
+    let env = failing().await;
+    let suppressed = env
         .invoke(json!({"announce": "never"}))
         .await
-        .expect("a run");
-    assert_eq!(silent["digest"]["status"], "none");
-    assert_eq!(silent["totals"]["appeared"], 1);
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 0, "it counts as told");
-    stage
-        .invoke(json!({"announce": "always"}))
+        .expect("the run succeeds");
+    assert_eq!(suppressed["digest"]["status"], "none");
+    assert_eq!(suppressed["totals"]["appeared"], 1);
+    env.run().await;
+    assert_eq!(env.digests().len(), 0, "the failure counts as notified");
+    env.invoke(json!({"announce": "always"}))
         .await
-        .expect("a run");
-    assert_eq!(stage.digests().len(), 1);
-    stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
-    stage.run().await;
+        .expect("the run succeeds");
+    assert_eq!(env.digests().len(), 1);
+    env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+    env.run().await;
     assert_eq!(
-        keys(&stage.digests()[1]["cleared"]),
+        keys(&env.digests()[1]["cleared"]),
         ["baseline/222233334444"]
     );
 }

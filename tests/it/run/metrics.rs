@@ -1,4 +1,4 @@
-//! The metrics: one line an invocation, which says what was measured and nothing that was not.
+//! Metrics: each invocation writes one EMF record, which holds only the metrics that it measured.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,25 +12,26 @@ use serde_json::{Value, json};
 use crate::support::harness::{CHAT, OWN, TOPIC, TestEnv, token};
 
 thread_local! {
-    static LINES: RefCell<String> = RefCell::default();
+    static OUTPUT: RefCell<String> = RefCell::default();
 }
 
-fn write(line: &str) {
-    LINES.with_borrow_mut(|lines| lines.push_str(line));
+fn write(text: &str) {
+    OUTPUT.with_borrow_mut(|output| output.push_str(text));
 }
 
-/// One invocation in a fresh process: its answer, and its line.
-async fn measured(stage: &TestEnv, event: Value) -> (Result<Value, RunError>, Value) {
-    measured_at(stage, event, "INFO").await
+/// Invokes a new handler at log level INFO. Returns the response and the EMF record.
+async fn invoke(env: &TestEnv, event: Value) -> (Result<Value, RunError>, Value) {
+    invoke_at_level(env, event, "INFO").await
 }
 
-async fn measured_at(
-    stage: &TestEnv,
+/// Invokes a new handler at the log level `level`. Returns the response and the EMF record.
+async fn invoke_at_level(
+    env: &TestEnv,
     event: Value,
     level: &str,
 ) -> (Result<Value, RunError>, Value) {
-    let (settings, services) = stage.connected().await;
-    let meter = MetricsEmitter::new(
+    let (settings, services) = env.connected().await;
+    let emitter = MetricsEmitter::new(
         |name| match name {
             "AWS_LAMBDA_FUNCTION_NAME" => Some("watch".to_owned()),
             "AWS_LAMBDA_LOG_LEVEL" => Some(level.to_owned()),
@@ -38,106 +39,106 @@ async fn measured_at(
         },
         write,
     );
-    let function = Handler::new(settings, services, token, Some(meter));
-    let result = function.invoke(&event.to_string(), stage.context()).await;
-    let lines = LINES.take();
+    let handler = Handler::new(settings, services, token, Some(emitter));
+    let result = handler.invoke(&event.to_string(), env.context()).await;
+    let output = OUTPUT.take();
     assert_eq!(
-        lines.matches('\n').count(),
+        output.matches('\n').count(),
         1,
-        "one line, which ends: {lines:?}"
+        "the output is one complete line: {output:?}"
     );
-    let line: Value = serde_json::from_str(&lines).expect("the line is JSON");
-    for (name, unit) in &declared(&line) {
+    let record: Value = serde_json::from_str(&output).expect("the record is JSON");
+    for (name, unit) in &declared(&record) {
         assert!(
             METRICS.contains(&(name.as_str(), unit.as_str())),
-            "{name} in {unit} is a metric"
+            "{name} in {unit} is not in METRICS"
         );
-        assert!(line[name].is_u64(), "{name} has a value");
+        assert!(record[name].is_u64(), "{name} has no value");
     }
     (
-        result.map(|report| serde_json::to_value(report).expect("JSON")),
-        line,
+        result.map(|response| serde_json::to_value(response).expect("JSON")),
+        record,
     )
 }
 
-/// The metrics that a line declares, with their units.
-fn declared(line: &Value) -> BTreeMap<String, String> {
-    let directives = line["_aws"]["CloudWatchMetrics"]
+/// Returns the metrics that a record declares, with their units.
+fn declared(record: &Value) -> BTreeMap<String, String> {
+    let directives = record["_aws"]["CloudWatchMetrics"]
         .as_array()
         .expect("directives");
     assert_eq!(directives.len(), 1);
     assert_eq!(directives[0]["Namespace"], NAMESPACE);
     assert_eq!(directives[0]["Dimensions"], json!([[DIMENSION]]));
-    assert_eq!(line[DIMENSION], "watch");
-    let word = |value: &Value| value.as_str().expect("a word").to_owned();
+    assert_eq!(record[DIMENSION], "watch");
+    let string = |value: &Value| value.as_str().expect("a string").to_owned();
     let metrics = directives[0]["Metrics"].as_array().expect("metrics");
     metrics
         .iter()
-        .map(|metric| (word(&metric["Name"]), word(&metric["Unit"])))
+        .map(|metric| (string(&metric["Name"]), string(&metric["Unit"])))
         .collect()
 }
 
-/// What every invocation measures.
-const ALWAYS: [&str; 4] = ["ConfigCalls", "ConfigThrottles", "ReadTime", "RunTime"];
+/// The metrics that every invocation emits.
+const COST_METRICS: [&str; 4] = ["ConfigCalls", "ConfigThrottles", "ReadTime", "RunTime"];
 
 #[tokio::test]
-async fn a_committed_run_measures_everything() {
-    let stage = TestEnv::failing().await;
-    stage.member("baseline", "333344445555", "CREATE_FAILED");
-    stage.pack("guardrails", "CREATE_SUCCESSFUL");
-    let (answer, line) = measured(&stage, json!({})).await;
-    assert_eq!(answer.expect("a run")["outcome"], "committed");
+async fn committed_run_emits_all_metrics() {
+    let env = TestEnv::failing().await;
+    env.member("baseline", "333344445555", "CREATE_FAILED");
+    env.pack("guardrails", "CREATE_SUCCESSFUL");
+    let (response, record) = invoke(&env, json!({})).await;
+    assert_eq!(response.expect("the run succeeds")["outcome"], "committed");
     let all: BTreeMap<_, _> = METRICS
         .iter()
         .map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned()))
         .collect();
-    assert_eq!(declared(&line), all);
+    assert_eq!(declared(&record), all);
     let expected = json!({
         "RunCommitted": 1, "RunIncomplete": 0, "PacksFailing": 1, "AccountsFailing": 2, "FailuresOpen": 2, "Appeared": 2, "Cleared": 0,
-        "Gaps": 0, "OldestFailureAge": 0, "OldestUntoldAge": 0, "ConfigCalls": 3, "ConfigThrottles": 0, "ReadTime": 0, "RunTime": 0,
+        "Gaps": 0, "OldestFailureAge": 0, "OldestUndeliveredDigestAge": 0, "ConfigCalls": 3, "ConfigThrottles": 0, "ReadTime": 0, "RunTime": 0,
     });
     for (name, value) in expected.as_object().expect("an object") {
-        assert_eq!(&line[name], value, "{name}");
+        assert_eq!(&record[name], value, "{name}");
     }
-    assert_eq!(line["_aws"]["Timestamp"], stage.now().as_millisecond());
+    assert_eq!(record["_aws"]["Timestamp"], env.now().as_millisecond());
     assert_eq!(
-        (&line["level"], &line["timestamp"]),
-        (&json!("INFO"), &json!(stage.now().to_string()))
+        (&record["level"], &record["timestamp"]),
+        (&json!("INFO"), &json!(env.now().to_string()))
     );
-    stage.pass(90);
-    stage.member("baseline", "333344445555", "CREATE_SUCCESSFUL");
-    let (_, line) = measured(&stage, json!({})).await;
+    env.advance_minutes(90);
+    env.member("baseline", "333344445555", "CREATE_SUCCESSFUL");
+    let (_, record) = invoke(&env, json!({})).await;
     let values = [
         "Appeared",
         "Cleared",
         "FailuresOpen",
         "OldestFailureAge",
-        "OldestUntoldAge",
+        "OldestUndeliveredDigestAge",
     ]
-    .map(|name| line[name].clone());
+    .map(|name| record[name].clone());
     assert_eq!(values, [0, 1, 1, 90 * 60, 0].map(|value| json!(value)));
 }
 
 #[tokio::test]
-async fn what_lambda_lets_through_is_the_level_of_the_line() {
-    let stage = TestEnv::failing().await;
+async fn record_level_follows_lambda_log_level() {
+    let env = TestEnv::failing().await;
     for level in ["DEBUG", "WARN", "FATAL"] {
-        let (_, line) = measured_at(&stage, json!({}), level).await;
-        assert_eq!(line["level"], level);
+        let (_, record) = invoke_at_level(&env, json!({}), level).await;
+        assert_eq!(record["level"], level);
     }
 }
 
 #[tokio::test]
-async fn ignored_failures_are_not_counted_and_gaps_are() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("IGNORE_ACCOUNTS", "222233334444");
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.world.fault(
+async fn ignored_failures_are_not_counted_but_gaps_are() {
+    let mut env = TestEnv::failing().await;
+    env.set("IGNORE_ACCOUNTS", "222233334444");
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.world.fault(
         Fault::error(400, "AccessDeniedException", "no")
             .service(Service::Config)
             .region("us-east-1"),
     );
-    let (_, line) = measured(&stage, json!({})).await;
+    let (_, record) = invoke(&env, json!({})).await;
     let values = [
         "FailuresOpen",
         "PacksFailing",
@@ -145,151 +146,171 @@ async fn ignored_failures_are_not_counted_and_gaps_are() {
         "Gaps",
         "RunCommitted",
     ]
-    .map(|name| line[name].clone());
+    .map(|name| record[name].clone());
     assert_eq!(values, [0, 0, 1, 1, 1].map(|value| json!(value)));
 }
 
 #[tokio::test]
-async fn a_narrowed_run_measures_everything_that_is_watched() {
-    let stage = TestEnv::failing().await;
-    measured(&stage, json!({})).await.0.expect("a run");
-    stage.pass(15);
-    stage.pack("other", "CREATE_SUCCESSFUL");
-    let (_, line) = measured(&stage, json!({"packs": ["other"]})).await;
+async fn narrowed_run_emits_gauges_of_full_scope() {
+    let env = TestEnv::failing().await;
+    invoke(&env, json!({})).await.0.expect("the run succeeds");
+    env.advance_minutes(15);
+    env.pack("other", "CREATE_SUCCESSFUL");
+    let (_, record) = invoke(&env, json!({"packs": ["other"]})).await;
     assert_eq!(
-        (&line["FailuresOpen"], &line["PacksFailing"]),
+        (&record["FailuresOpen"], &record["PacksFailing"]),
         (&json!(1), &json!(1))
     );
     assert_eq!(
-        line.get("RunIncomplete"),
+        record.get("RunIncomplete"),
         None,
-        "it says nothing of what it did not look at"
+        "a narrowed run does not know whether the full scope is complete"
     );
 }
 
 #[tokio::test]
-async fn a_change_is_counted_by_the_run_that_finds_it_while_a_digest_waits() {
-    let stage = TestEnv::failing().await;
-    stage.world.remove_topic(TOPIC);
+async fn change_is_counted_once_while_digest_is_undelivered() {
+    let env = TestEnv::failing().await;
+    env.world.remove_topic(TOPIC);
     let mut counted = Vec::new();
     for run in 0..4 {
         if run == 1 {
-            stage.member("baseline", "333344445555", "CREATE_FAILED");
+            env.member("baseline", "333344445555", "CREATE_FAILED");
         }
         if run == 3 {
-            stage.world.create_topic(TOPIC);
+            env.world.create_topic(TOPIC);
         }
-        let (_, line) = measured(&stage, json!({})).await;
-        counted.push(line["Appeared"].clone());
-        stage.pass(15);
+        let (_, record) = invoke(&env, json!({})).await;
+        counted.push(record["Appeared"].clone());
+        env.advance_minutes(15);
     }
     assert_eq!(counted, [1, 1, 0, 0].map(|value| json!(value)));
 }
 
 #[tokio::test]
-async fn calls_are_counted_where_the_ledger_cannot_be_read() {
-    let stage = TestEnv::failing().await;
+async fn config_calls_are_counted_when_ledger_read_fails() {
+    let env = TestEnv::failing().await;
     let late = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(200));
     for fault in [Fault::new(late), Fault::error(403, "AccessDenied", "no")] {
-        stage
-            .world
+        env.world
             .fault(fault.service(Service::S3).operation("GetObject"));
     }
-    let (answer, line) = measured(&stage, json!({})).await;
+    let (response, record) = invoke(&env, json!({})).await;
     assert_eq!(
-        answer.expect_err("the ledger is denied").kind(),
+        response.expect_err("the ledger is denied").kind(),
         "LedgerUnreadable"
     );
-    assert_eq!(line["ConfigCalls"], 1);
+    assert_eq!(record["ConfigCalls"], 1);
 }
 
 #[tokio::test]
-async fn a_dry_run_measures_its_cost_alone() {
-    let stage = TestEnv::failing().await;
-    let (answer, line) = measured(&stage, json!({"dry_run": true})).await;
-    assert_eq!(answer.expect("a run")["outcome"], "dry_run");
-    assert_eq!(declared(&line).into_keys().collect::<Vec<_>>(), ALWAYS);
-    assert_eq!(line["ConfigCalls"], 2);
+async fn dry_run_emits_only_cost_metrics() {
+    let env = TestEnv::failing().await;
+    let (response, record) = invoke(&env, json!({"dry_run": true})).await;
+    assert_eq!(response.expect("the run succeeds")["outcome"], "dry_run");
+    assert_eq!(
+        declared(&record).into_keys().collect::<Vec<_>>(),
+        COST_METRICS
+    );
+    assert_eq!(record["ConfigCalls"], 2);
 }
 
 #[tokio::test]
-async fn a_refused_event_has_its_line_too() {
-    let stage = TestEnv::failing().await;
-    let (answer, line) = measured(&stage, json!({"pack": "baseline"})).await;
-    assert_eq!(answer.expect_err("refused").kind(), "InvalidEvent");
-    assert_eq!(declared(&line).into_keys().collect::<Vec<_>>(), ALWAYS);
-    assert_eq!(line["ConfigCalls"], 0);
+async fn rejected_event_emits_only_cost_metrics() {
+    let env = TestEnv::failing().await;
+    let (response, record) = invoke(&env, json!({"pack": "baseline"})).await;
+    assert_eq!(
+        response.expect_err("the event is rejected").kind(),
+        "InvalidEvent"
+    );
+    assert_eq!(
+        declared(&record).into_keys().collect::<Vec<_>>(),
+        COST_METRICS
+    );
+    assert_eq!(record["ConfigCalls"], 0);
 }
 
 #[tokio::test]
-async fn a_run_that_read_nothing_is_incomplete_and_not_committed() {
-    let stage = TestEnv::failing().await;
-    measured(&stage, json!({})).await.0.expect("a run");
-    stage.world.deny_caller(OWN);
-    let (answer, line) = measured(&stage, json!({})).await;
-    assert_eq!(answer.expect_err("nothing is read").kind(), "NothingRead");
-    assert_eq!(line.get("RunCommitted"), None);
-    let values = ["RunIncomplete", "Gaps", "FailuresOpen"].map(|name| line[name].clone());
+async fn run_that_reads_nothing_is_incomplete_and_not_committed() {
+    let env = TestEnv::failing().await;
+    invoke(&env, json!({})).await.0.expect("the run succeeds");
+    env.world.deny_caller(OWN);
+    let (response, record) = invoke(&env, json!({})).await;
+    assert_eq!(
+        response.expect_err("nothing is read").kind(),
+        "AllSourcesFailed"
+    );
+    assert_eq!(record.get("RunCommitted"), None);
+    let values = ["RunIncomplete", "Gaps", "FailuresOpen"].map(|name| record[name].clone());
     assert_eq!(values, [1, 1, 1].map(|value| json!(value)));
 }
 
 #[tokio::test]
-async fn a_digest_that_is_not_taken_grows_older_until_it_is() {
-    let mut stage = TestEnv::failing().await;
-    stage.set("CHAT_TOPIC_ARN", CHAT);
-    stage.world.create_topic(CHAT);
-    stage.world.remove_topic(TOPIC);
-    let (answer, line) = measured(&stage, json!({})).await;
-    assert_eq!(answer.expect_err("SNS refuses").kind(), "PublishFailed");
+async fn undelivered_digest_age_grows_until_delivery() {
+    let mut env = TestEnv::failing().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    env.world.remove_topic(TOPIC);
+    let (response, record) = invoke(&env, json!({})).await;
     assert_eq!(
-        (&line["RunCommitted"], &line["Appeared"]),
-        (&json!(1), &json!(1)),
-        "it is stored all the same"
+        response.expect_err("SNS rejects the publish").kind(),
+        "PublishFailed"
     );
-    stage.pass(45);
-    let (_, line) = measured(&stage, json!({})).await;
-    assert_eq!(line["OldestUntoldAge"], 45 * 60);
-    stage.world.create_topic(TOPIC);
-    stage.pass(45);
-    let (answer, line) = measured(&stage, json!({})).await;
-    answer.expect("a run");
-    assert_eq!(line["OldestUntoldAge"], 0);
+    assert_eq!(
+        (&record["RunCommitted"], &record["Appeared"]),
+        (&json!(1), &json!(1)),
+        "the run is committed despite the failed publish"
+    );
+    env.advance_minutes(45);
+    let (_, record) = invoke(&env, json!({})).await;
+    assert_eq!(record["OldestUndeliveredDigestAge"], 45 * 60);
+    env.world.create_topic(TOPIC);
+    env.advance_minutes(45);
+    let (response, record) = invoke(&env, json!({})).await;
+    response.expect("the run succeeds");
+    assert_eq!(record["OldestUndeliveredDigestAge"], 0);
 }
 
 #[tokio::test]
-async fn a_run_that_is_resumed_counts_its_changes_no_second_time() {
-    let stage = TestEnv::failing().await;
-    stage.world.remove_topic(TOPIC);
-    let (_, line) = measured(&stage, json!({})).await;
-    assert_eq!(line["Appeared"], 1);
-    stage.world.create_topic(TOPIC);
-    stage.again();
-    let (answer, line) = measured(&stage, json!({})).await;
-    assert_eq!(answer.expect("a run")["outcome"], "resumed");
-    assert_eq!((line.get("Appeared"), line.get("Cleared")), (None, None));
+async fn resumed_run_does_not_count_changes_again() {
+    let env = TestEnv::failing().await;
+    env.world.remove_topic(TOPIC);
+    let (_, record) = invoke(&env, json!({})).await;
+    assert_eq!(record["Appeared"], 1);
+    env.world.create_topic(TOPIC);
+    env.reuse_request_id();
+    let (response, record) = invoke(&env, json!({})).await;
+    assert_eq!(response.expect("the run succeeds")["outcome"], "resumed");
     assert_eq!(
-        (&line["RunCommitted"], &line["OldestUntoldAge"]),
+        (record.get("Appeared"), record.get("Cleared")),
+        (None, None)
+    );
+    assert_eq!(
+        (
+            &record["RunCommitted"],
+            &record["OldestUndeliveredDigestAge"]
+        ),
         (&json!(1), &json!(0))
     );
 }
 
 #[tokio::test]
 async fn throttled_attempts_are_counted() {
-    let stage = TestEnv::new().await;
-    stage.world.fill(OWN, "eu-west-1", 6, 3, 0);
-    stage.world.rate_limit(Some(RateLimit {
+    let env = TestEnv::new().await;
+    env.world.fill(OWN, "eu-west-1", 6, 3, 0);
+    env.world.rate_limit(Some(RateLimit {
         per_second: 20.0,
         burst: 2.0,
     }));
-    let (answer, line) = measured(&stage, json!({})).await;
-    assert_eq!(answer.expect("a run")["complete"], true);
-    let throttled = stage
+    let (response, record) = invoke(&env, json!({})).await;
+    assert_eq!(response.expect("the run succeeds")["complete"], true);
+    let throttled = env
         .world
         .calls()
         .iter()
         .filter(|call| call.code.as_deref() == Some("ThrottlingException"))
         .count();
-    assert!(throttled > 0, "the limit was met");
-    assert_eq!(line["ConfigThrottles"], throttled);
-    assert_eq!(line["ConfigCalls"], 7, "retries are not calls");
+    assert!(throttled > 0, "no call was throttled");
+    assert_eq!(record["ConfigThrottles"], throttled);
+    assert_eq!(record["ConfigCalls"], 7, "retries do not count as calls");
 }

@@ -1,4 +1,4 @@
-//! Whole runs of the function against the simulated organization.
+//! Complete runs of the function against the simulated organization.
 
 pub mod fuzzed_inputs;
 mod input_validation;

@@ -1,19 +1,18 @@
-//! The steps of the commit protocol on a ledger alone, where no run can be made to come to them.
+//! The outbox operations of a ledger, in states that a complete run cannot be made to reach.
 
 use jiff::SignedDuration;
 use packwatch::ledger::{Delivery, Lease, Ledger, OutgoingDigest, Receiver};
-use packwatch::model::SnsMessage;
-use packwatch::model::TopicArn;
+use packwatch::model::{SnsMessage, TopicArn};
 
 use crate::support::harness::{TOPIC, time};
 
 const OURS: &str = "execution-1";
 
-/// A ledger with a head that `execution` may send for a minute.
-fn owned_by(execution: &str) -> Ledger {
+/// Returns a ledger with an outgoing digest that is leased to `execution` until 08:01.
+fn ledger_leased_to(execution: &str) -> Ledger {
     let mut ledger = Ledger::default();
     ledger.register_receivers([&TopicArn::from(TOPIC)]);
-    receiver(&mut ledger).head = Some(OutgoingDigest {
+    receiver(&mut ledger).outgoing = Some(OutgoingDigest {
         id: "run-1.0.1".to_owned(),
         message: SnsMessage {
             subject: String::new(),
@@ -22,10 +21,10 @@ fn owned_by(execution: &str) -> Ledger {
             attributes: [].into(),
             deduplication_id: "run-1.0.1".to_owned(),
         },
-        made_at: None,
-        owner: Some(Lease {
-            execution: execution.to_owned(),
-            until: time("2026-03-01T08:01:00Z"),
+        created_at: None,
+        lease: Some(Lease {
+            holder: execution.to_owned(),
+            expires_at: time("2026-03-01T08:01:00Z"),
         }),
     });
     ledger
@@ -33,60 +32,62 @@ fn owned_by(execution: &str) -> Ledger {
 
 fn receiver(ledger: &mut Ledger) -> &mut Receiver {
     ledger
-        .audiences
+        .receivers
         .get_mut(&TopicArn::from(TOPIC))
-        .expect("it is welcome")
+        .expect("the receiver is registered")
 }
 
 #[test]
-fn a_head_is_settled_by_its_owner_alone() {
-    for sent in [Delivery::Published, Delivery::Failed] {
-        for (owner, id) in [("execution-2", "run-1.0.1"), (OURS, "run-1.0.0")] {
-            let mut ledger = owned_by(owner);
-            ledger.settle(&TopicArn::from(TOPIC), id, OURS, sent);
+fn outgoing_digest_is_settled_only_by_lease_holder() {
+    for delivery in [Delivery::Published, Delivery::Failed] {
+        for (holder, id) in [("execution-2", "run-1.0.1"), (OURS, "run-1.0.0")] {
+            let mut ledger = ledger_leased_to(holder);
+            ledger.settle(&TopicArn::from(TOPIC), id, OURS, delivery);
             assert_eq!(
                 ledger,
-                owned_by(owner),
-                "{sent:?}: neither what another may send nor what was not sent"
+                ledger_leased_to(holder),
+                "{delivery:?}: another lease or digest id changes nothing"
             );
         }
-        let mut ledger = owned_by(OURS);
-        ledger.settle(&TopicArn::from(TOPIC), "run-1.0.1", OURS, sent);
-        let head = &receiver(&mut ledger).head;
-        let right = match sent {
-            Delivery::Published => head.is_none(),
-            Delivery::Failed => head.as_ref().is_some_and(|head| head.owner.is_none()),
+        let mut ledger = ledger_leased_to(OURS);
+        ledger.settle(&TopicArn::from(TOPIC), "run-1.0.1", OURS, delivery);
+        let outgoing = &receiver(&mut ledger).outgoing;
+        let settled = match delivery {
+            Delivery::Published => outgoing.is_none(),
+            Delivery::Failed => outgoing
+                .as_ref()
+                .is_some_and(|outgoing| outgoing.lease.is_none()),
         };
-        assert!(right, "{sent:?}: {head:?}");
+        assert!(settled, "{delivery:?}: {outgoing:?}");
     }
 }
 
 #[test]
-fn a_head_is_taken_over_only_when_its_owners_time_is_over() {
-    let end = time("2026-03-01T08:01:00Z");
-    for (milliseconds, owner) in [(0, "execution-2"), (1, OURS)] {
-        let mut ledger = owned_by("execution-2");
-        let now = end + SignedDuration::from_millis(milliseconds);
+fn lease_is_acquired_only_after_expiry() {
+    let expires_at = time("2026-03-01T08:01:00Z");
+    for (milliseconds, holder) in [(0, "execution-2"), (1, OURS)] {
+        let mut ledger = ledger_leased_to("execution-2");
+        let now = expires_at + SignedDuration::from_millis(milliseconds);
         ledger.acquire_leases(
             [&TopicArn::from(TOPIC)],
             OURS,
-            end + SignedDuration::from_mins(2),
+            expires_at + SignedDuration::from_mins(2),
             now,
         );
         assert_eq!(
-            ledger.leased_to(owner).count(),
+            ledger.leased_to(holder).count(),
             1,
-            "{milliseconds} ms after the end of its time"
+            "{milliseconds} ms after the expiry of the lease"
         );
     }
 }
 
 #[test]
-fn a_head_whose_owners_time_is_longer_than_any_is_taken_over() {
-    let end = time("2026-03-01T08:01:00Z");
-    for (minutes, owner) in [(30, "execution-2"), (31, OURS)] {
-        let mut ledger = owned_by("execution-2");
-        let now = end - SignedDuration::from_mins(minutes);
+fn lease_with_excessive_expiry_is_acquired_early() {
+    let expires_at = time("2026-03-01T08:01:00Z");
+    for (minutes, holder) in [(30, "execution-2"), (31, OURS)] {
+        let mut ledger = ledger_leased_to("execution-2");
+        let now = expires_at - SignedDuration::from_mins(minutes);
         ledger.acquire_leases(
             [&TopicArn::from(TOPIC)],
             OURS,
@@ -94,9 +95,9 @@ fn a_head_whose_owners_time_is_longer_than_any_is_taken_over() {
             now,
         );
         assert_eq!(
-            ledger.leased_to(owner).count(),
+            ledger.leased_to(holder).count(),
             1,
-            "{minutes} minutes before the end of its time"
+            "{minutes} minutes before the expiry of the lease"
         );
     }
 }

@@ -1,20 +1,21 @@
-//! How an invocation fails: each error type, and what is left as it was.
+//! Errors of an invocation: the error kind of each failure, and the objects that stay unchanged.
 
 use packwatch_simulation::{Effect, Fault, Service};
 use serde_json::json;
 
 use crate::support::harness::{BUCKET, TestEnv};
 
-async fn fails_with(stage: &TestEnv, kind: &str) -> String {
-    let error = stage.invoke(json!({})).await.expect_err(kind);
+/// Invokes the function, which must fail with an error of `kind`, and returns the error report.
+async fn invoke_error_report(env: &TestEnv, kind: &str) -> String {
+    let error = env.invoke(json!({})).await.expect_err(kind);
     assert_eq!(error.kind(), kind, "{}", error.to_report());
-    stage.pass(15);
+    env.advance_minutes(15);
     error.to_report()
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_no_ledger_is_left_byte_for_byte() {
-    for (bytes, said) in [
+async fn invalid_ledger_fails_run_and_stays_unchanged() {
+    for (bytes, expected) in [
         ("", "does not parse"),
         ("{\"format\": \"packwatch.led", "does not parse"),
         ("{}", "no format mark"),
@@ -28,225 +29,228 @@ async fn a_ledger_that_is_no_ledger_is_left_byte_for_byte() {
         ),
         ("[]", "no format mark"),
     ] {
-        let stage = TestEnv::failing().await;
-        stage.world.set_object(BUCKET, "ledger.json", bytes);
-        let to_report = fails_with(&stage, "LedgerUnreadable").await;
+        let env = TestEnv::failing().await;
+        env.world.set_object(BUCKET, "ledger.json", bytes);
+        let report = invoke_error_report(&env, "LedgerUnreadable").await;
         assert!(
-            to_report.contains(said) && to_report.contains("list-object-versions"),
-            "{bytes}: {to_report}"
+            report.contains(expected) && report.contains("list-object-versions"),
+            "{bytes}: {report}"
         );
         assert_eq!(
-            stage.world.object(BUCKET, "ledger.json").unwrap(),
+            env.world.object(BUCKET, "ledger.json").unwrap(),
             bytes.as_bytes()
         );
-        assert_eq!(stage.world.objects(BUCKET).len(), 1, "no snapshot");
-        assert_eq!(stage.digests().len(), 0);
+        assert_eq!(env.world.objects(BUCKET).len(), 1, "no snapshot is written");
+        assert_eq!(env.digests().len(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_newer_ledger_is_left_to_the_newer_version() {
-    let stage = TestEnv::failing().await;
+async fn newer_ledger_version_fails_run_and_is_not_overwritten() {
+    let env = TestEnv::failing().await;
     let newer =
         "{\"format\": \"packwatch.ledger\", \"schema_version\": 2, \"sequence\": \"seven\"}";
-    stage.world.set_object(BUCKET, "ledger.json", newer);
-    let to_report = fails_with(&stage, "LedgerNewer").await;
-    assert!(to_report.contains("schema is version 2"), "{to_report}");
-    assert_eq!(stage.world.objects(BUCKET).len(), 1);
+    env.world.set_object(BUCKET, "ledger.json", newer);
+    let report = invoke_error_report(&env, "LedgerVersionUnsupported").await;
+    assert!(report.contains("schema is version 2"), "{report}");
+    assert_eq!(env.world.objects(BUCKET).len(), 1);
 }
 
 #[tokio::test]
-async fn a_denied_ledger_is_no_first_run() {
-    let stage = TestEnv::failing().await;
-    stage.world.deny_listing(crate::support::harness::OWN);
-    let to_report = fails_with(&stage, "LedgerUnreadable").await;
+async fn denied_ledger_read_is_not_treated_as_first_run() {
+    let env = TestEnv::failing().await;
+    env.world.deny_listing(crate::support::harness::OWN);
+    let report = invoke_error_report(&env, "LedgerUnreadable").await;
     assert!(
-        to_report.contains("AccessDenied") && to_report.contains("s3:ListBucket"),
-        "{to_report}"
+        report.contains("AccessDenied") && report.contains("s3:ListBucket"),
+        "{report}"
     );
-    assert_eq!(stage.world.objects(BUCKET).len(), 0);
+    assert_eq!(env.world.objects(BUCKET).len(), 0);
 }
 
 #[tokio::test]
-async fn a_refused_snapshot_or_commit_tells_nothing_and_the_next_run_sees_the_same() {
+async fn rejected_write_sends_nothing_and_next_run_reports_it() {
     for target in ["snapshots/", "ledger.json"] {
-        let stage = TestEnv::failing().await;
-        let refused = Fault::error(403, "AccessDenied", "no")
+        let env = TestEnv::failing().await;
+        let rejected = Fault::error(403, "AccessDenied", "no")
             .service(Service::S3)
             .operation("PutObject")
             .target(target);
-        stage.world.fault(refused);
-        let to_report = fails_with(&stage, "StoreFailed").await;
+        env.world.fault(rejected);
+        let report = invoke_error_report(&env, "StoreFailed").await;
         assert!(
-            to_report.contains("s3://packwatch-snapshots/") && to_report.contains("AccessDenied"),
-            "{to_report}"
+            report.contains("s3://packwatch-snapshots/") && report.contains("AccessDenied"),
+            "{report}"
         );
-        assert_eq!(stage.digests().len(), 0);
-        stage.world.clear_faults();
-        assert_eq!(stage.run().await["totals"]["appeared"], 1);
-        assert_eq!(stage.digests().len(), 1);
+        assert_eq!(env.digests().len(), 0);
+        env.world.clear_faults();
+        assert_eq!(env.run().await["totals"]["appeared"], 1);
+        assert_eq!(env.digests().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_snapshot_whose_write_is_not_answered_is_stored_under_another_name() {
-    let stage = TestEnv::failing().await;
-    // As often as the SDK tries.
-    let unanswered = Fault::new(Effect::InternalError)
+async fn indeterminate_snapshot_write_uses_another_key() {
+    let env = TestEnv::failing().await;
+    // All three attempts of the SDK fail, so the outcome of the write is unknown.
+    let indeterminate = Fault::new(Effect::InternalError)
         .service(Service::S3)
         .operation("PutObject");
-    stage.world.fault(unanswered.target("/snapshots/").first(3));
-    let answer = stage.run().await;
-    assert_eq!(answer["outcome"], "committed");
-    let name = answer["snapshot"].as_str().expect("a name");
+    env.world
+        .fault(indeterminate.target("/snapshots/").first(3));
+    let response = env.run().await;
+    assert_eq!(response["outcome"], "committed");
+    let key = response["snapshot"].as_str().expect("a snapshot address");
     let planned = "s3://packwatch-snapshots/snapshots/dt=2026-03-01/20260301T080000Z_run-1";
-    let token = name
+    let suffix = key
         .strip_prefix(planned)
         .and_then(|rest| rest.strip_suffix(".json"));
-    assert!(token.is_some_and(|token| token.len() > 1), "{name}");
+    assert!(suffix.is_some_and(|suffix| suffix.len() > 1), "{key}");
 }
 
 #[tokio::test]
-async fn a_bucket_where_every_name_is_taken_is_tried_sixteen_times() {
-    let stage = TestEnv::failing().await;
-    let taken = Fault::error(412, "PreconditionFailed", "there is one")
+async fn snapshot_write_stops_after_sixteen_taken_keys() {
+    let env = TestEnv::failing().await;
+    let taken = Fault::error(412, "PreconditionFailed", "the key exists")
         .service(Service::S3)
         .operation("PutObject");
-    stage.world.fault(taken.target("/snapshots/"));
-    fails_with(&stage, "StoreFailed").await;
-    let mut names: Vec<_> = stage
+    env.world.fault(taken.target("/snapshots/"));
+    invoke_error_report(&env, "StoreFailed").await;
+    let mut writes: Vec<_> = env
         .world
         .calls()
         .into_iter()
         .filter(|call| call.operation == "PutObject")
         .collect();
-    assert_eq!(names.len(), 16);
-    names.dedup_by(|one, other| one.target == other.target);
-    assert_eq!(names.len(), 16, "each under another name");
+    assert_eq!(writes.len(), 16);
+    writes.dedup_by(|one, other| one.target == other.target);
+    assert_eq!(writes.len(), 16, "each attempt uses a different key");
 }
 
 #[tokio::test]
-async fn a_digest_that_could_not_be_noted_as_sent_is_sent_again_under_its_id() {
-    let stage = TestEnv::failing().await;
-    let refused = Fault::error(403, "AccessDenied", "no")
+async fn digest_with_failed_settle_is_resent_under_same_id() {
+    let env = TestEnv::failing().await;
+    let rejected = Fault::error(403, "AccessDenied", "no")
         .service(Service::S3)
         .operation("PutObject")
         .target("ledger");
-    stage.world.fault(refused.nth(2));
-    fails_with(&stage, "SettleFailed").await;
-    stage.run().await;
-    let digests = stage.digests();
-    assert_eq!(digests.len(), 2, "once its owner's time is over");
-    assert_eq!(digests[0]["digest_id"], digests[1]["digest_id"]);
-    stage.run().await;
-    assert_eq!(stage.digests().len(), 2);
-}
-
-#[tokio::test]
-async fn a_head_that_another_execution_may_still_send_is_waited_for() {
-    let stage = TestEnv::failing().await;
-    let refused = Fault::error(403, "AccessDenied", "no")
-        .service(Service::S3)
-        .operation("PutObject")
-        .target("ledger");
-    stage.world.fault(refused.nth(2));
-    stage
-        .invoke(json!({}))
-        .await
-        .expect_err("the settle is refused");
-    stage.pass(1);
-    stage.member("baseline", "333344445555", "UPDATE_FAILED");
-    let answer = stage.run().await;
-    assert_eq!(answer["digest"]["status"], "waiting");
-    assert_eq!(stage.digests().len(), 1);
-    stage.run().await;
+    env.world.fault(rejected.nth(2));
+    invoke_error_report(&env, "SettleFailed").await;
+    env.run().await;
+    let digests = env.digests();
     assert_eq!(
-        stage.digests().len(),
+        digests.len(),
+        2,
+        "the digest is sent again after its lease expires"
+    );
+    assert_eq!(digests[0]["digest_id"], digests[1]["digest_id"]);
+    env.run().await;
+    assert_eq!(env.digests().len(), 2);
+}
+
+#[tokio::test]
+async fn digest_leased_to_another_execution_is_not_sent() {
+    let env = TestEnv::failing().await;
+    let rejected = Fault::error(403, "AccessDenied", "no")
+        .service(Service::S3)
+        .operation("PutObject")
+        .target("ledger");
+    env.world.fault(rejected.nth(2));
+    env.invoke(json!({}))
+        .await
+        .expect_err("the settle is rejected");
+    env.advance_minutes(1);
+    env.member("baseline", "333344445555", "UPDATE_FAILED");
+    let response = env.run().await;
+    assert_eq!(response["digest"]["status"], "waiting");
+    assert_eq!(env.digests().len(), 1);
+    env.run().await;
+    assert_eq!(
+        env.digests().len(),
         3,
-        "the earlier again, then the later"
+        "the outgoing digest is sent again, then the new digest"
     );
-    assert_ne!(
-        stage.digests()[1]["digest_id"],
-        stage.digests()[2]["digest_id"]
-    );
+    assert_ne!(env.digests()[1]["digest_id"], env.digests()[2]["digest_id"]);
 }
 
 #[tokio::test]
-async fn a_lost_ledger_goes_on_from_the_latest_snapshot() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    stage.run().await;
-    stage.world.remove_object(BUCKET, "ledger.json");
-    let answer = stage.run().await;
-    assert_eq!(answer["sequence"], 3);
-    assert_eq!(stage.latest()["run"]["sequence"], 3);
-    assert_eq!(stage.digests()[1]["first_run"], true);
+async fn missing_ledger_continues_sequence_of_latest_snapshot() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.run().await;
+    env.world.remove_object(BUCKET, "ledger.json");
+    let response = env.run().await;
+    assert_eq!(response["sequence"], 3);
+    assert_eq!(env.latest()["run"]["sequence"], 3);
+    assert_eq!(env.digests()[1]["first_run"], true);
 }
 
 #[tokio::test]
-async fn latest_is_never_older_than_it_was_and_a_narrowed_run_leaves_it() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
-    let narrowed = stage
+async fn latest_json_never_moves_back_and_narrowed_run_keeps_it() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    let narrowed = env
         .invoke(json!({"packs": ["baseline"]}))
         .await
-        .expect("a run");
+        .expect("the run succeeds");
     assert_eq!(narrowed["sequence"], 2);
-    assert_eq!(stage.latest()["run"]["sequence"], 1);
-    stage
-        .world
+    assert_eq!(env.latest()["run"]["sequence"], 1);
+    env.world
         .set_object(BUCKET, "latest.json", "{\"run\": {\"sequence\": 99}}");
-    stage.run().await;
-    assert_eq!(stage.latest(), json!({"run": {"sequence": 99}}));
+    env.run().await;
+    assert_eq!(env.latest(), json!({"run": {"sequence": 99}}));
 }
 
 #[tokio::test]
-async fn a_latest_that_cannot_be_written_is_made_good_by_the_next_run() {
-    let stage = TestEnv::failing().await;
-    let refused = Fault::error(403, "AccessDenied", "no")
+async fn latest_json_is_written_by_next_run_after_rejected_write() {
+    let env = TestEnv::failing().await;
+    let rejected = Fault::error(403, "AccessDenied", "no")
         .service(Service::S3)
         .operation("PutObject")
         .target("latest");
-    stage.world.fault(refused.first(1));
-    assert_eq!(stage.run().await["outcome"], "committed");
-    assert_eq!(stage.world.object(BUCKET, "latest.json"), None);
-    stage.run().await;
-    assert_eq!(stage.latest()["run"]["sequence"], 2);
+    env.world.fault(rejected.first(1));
+    assert_eq!(env.run().await["outcome"], "committed");
+    assert_eq!(env.world.object(BUCKET, "latest.json"), None);
+    env.run().await;
+    assert_eq!(env.latest()["run"]["sequence"], 2);
 }
 
 #[tokio::test]
-async fn throttling_past_the_retries_is_a_gap() {
-    let stage = TestEnv::failing().await;
-    stage.run().await;
+async fn malformed_member_response_becomes_gap() {
+    let env = TestEnv::failing().await;
+    env.run().await;
     let call = "GetOrganizationConformancePackDetailedStatus";
-    stage.world.fault(
+    env.world.fault(
         Fault::new(Effect::Malformed)
             .service(Service::Config)
             .operation(call),
     );
-    let answer = stage.run().await;
+    let response = env.run().await;
     assert_eq!(
-        (&answer["complete"], &answer["totals"]["unconfirmed"]),
+        (&response["complete"], &response["totals"]["unconfirmed"]),
         (&json!(false), &json!(1))
     );
-    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(env.digests().len(), 1);
 }
 
 #[tokio::test]
-async fn what_is_not_read_in_time_is_a_gap_and_the_rest_is_stored() {
-    let stage = TestEnv::failing().await;
-    stage.pack("silent", "UPDATE_SUCCESSFUL");
-    stage.world.fault(
-        Fault::new(Effect::Silence)
+async fn pack_not_read_before_deadline_becomes_gap() {
+    let env = TestEnv::failing().await;
+    env.pack("unresponsive", "UPDATE_SUCCESSFUL");
+    env.world.fault(
+        Fault::new(Effect::NoResponse)
             .service(Service::Config)
-            .target("silent"),
+            .target("unresponsive"),
     );
-    let function = stage.function().await;
-    let mut context = stage.context();
-    context.deadline = u64::try_from(stage.now().as_millisecond()).unwrap() + 2_000;
-    let report = function.invoke("{}", context).await.expect("a run");
-    assert!(!report.complete);
-    assert_eq!(stage.latest()["gaps"][0]["code"], "OutOfTime");
-    assert_eq!(stage.latest()["gaps"][0]["pack"], "silent");
-    assert_eq!(stage.digests().len(), 1, "the other pack is told");
+    let function = env.function().await;
+    let mut context = env.context();
+    context.deadline = u64::try_from(env.now().as_millisecond()).unwrap() + 2_000;
+    let response = function
+        .invoke("{}", context)
+        .await
+        .expect("the run succeeds");
+    assert!(!response.complete);
+    assert_eq!(env.latest()["gaps"][0]["code"], "DeadlineExceeded");
+    assert_eq!(env.latest()["gaps"][0]["pack"], "unresponsive");
+    assert_eq!(env.digests().len(), 1, "the digest reports the other pack");
 }

@@ -1,4 +1,4 @@
-//! Runs that look at a part: what is outside says nothing, and settings that cover less.
+//! Narrowed runs, which change nothing outside their scope, and settings that reduce the scope.
 
 use packwatch_simulation::{Fault, Service, StatusRecord};
 use serde_json::json;
@@ -8,223 +8,237 @@ use crate::support::harness::{OWN, REGION, TestEnv, keys};
 const ACCOUNT: &str = "222233334444";
 const OTHER: &str = "333344445555";
 
-/// Two packs, each failing in two accounts.
+/// Returns an organization with two packs, each failing in two member accounts.
 async fn two_packs() -> TestEnv {
-    let stage = TestEnv::new().await;
+    let env = TestEnv::new().await;
     for pack in ["baseline", "guardrails"] {
-        stage.pack(pack, "UPDATE_SUCCESSFUL");
-        stage.member(pack, ACCOUNT, "UPDATE_FAILED");
-        stage.member(pack, OTHER, "UPDATE_FAILED");
+        env.pack(pack, "UPDATE_SUCCESSFUL");
+        env.member(pack, ACCOUNT, "UPDATE_FAILED");
+        env.member(pack, OTHER, "UPDATE_FAILED");
     }
-    stage
+    env
 }
 
 #[tokio::test]
-async fn a_run_of_one_pack_tells_of_that_pack_and_counts_its_scope() {
-    let stage = two_packs().await;
-    let answer = stage
+async fn pack_scoped_run_reports_and_counts_only_that_pack() {
+    let env = two_packs().await;
+    let response = env
         .invoke(json!({"packs": ["base*"]}))
         .await
-        .expect("a run");
+        .expect("the run succeeds");
     assert_eq!(
-        (&answer["totals"]["failures"], &answer["totals"]["open_all"]),
+        (
+            &response["totals"]["failures"],
+            &response["totals"]["open_total"]
+        ),
         (&json!(2), &json!(2))
     );
     assert_eq!(
-        keys(&stage.digests()[0]["appeared"]),
+        keys(&env.digests()[0]["appeared"]),
         ["baseline/222233334444", "baseline/333344445555"]
     );
-    stage.pass(15);
-    stage.run().await;
+    env.advance_minutes(15);
+    env.run().await;
     assert_eq!(
-        keys(&stage.digests()[1]["appeared"]),
+        keys(&env.digests()[1]["appeared"]),
         ["guardrails/222233334444", "guardrails/333344445555"]
     );
-    stage.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
-    stage.member("guardrails", ACCOUNT, "UPDATE_SUCCESSFUL");
-    let answer = stage
+    env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+    env.member("guardrails", ACCOUNT, "UPDATE_SUCCESSFUL");
+    let response = env
         .invoke(json!({"packs": ["guard*"]}))
         .await
-        .expect("a run");
+        .expect("the run succeeds");
     assert_eq!(
-        (&answer["totals"]["failures"], &answer["totals"]["open_all"]),
+        (
+            &response["totals"]["failures"],
+            &response["totals"]["open_total"]
+        ),
         (&json!(1), &json!(3))
     );
     assert_eq!(
-        stage.publishes(crate::support::harness::TOPIC)[2].attributes["open"].value,
+        env.publishes(crate::support::harness::TOPIC)[2].attributes["open"].value,
         "3"
     );
     assert_eq!(
-        keys(&stage.digests()[2]["cleared"]),
+        keys(&env.digests()[2]["cleared"]),
         ["guardrails/222233334444"]
     );
     assert_eq!(
-        stage.snapshot(&answer)["run"]["scope"]["packs"],
+        env.snapshot(&response)["run"]["scope"]["packs"],
         json!(["guard*"])
     );
     assert_eq!(
-        stage.snapshot(&answer)["packs"].as_array().unwrap().len(),
+        env.snapshot(&response)["packs"].as_array().unwrap().len(),
         1
     );
 }
 
 #[tokio::test]
-async fn a_run_of_one_account_says_nothing_of_packs_themselves() {
-    let stage = two_packs().await;
-    stage.pack("alone", "CREATE_FAILED");
+async fn account_scoped_run_ignores_failures_of_pack_itself() {
+    let env = two_packs().await;
+    env.pack("alone", "CREATE_FAILED");
     for _ in 0..2 {
-        let answer = stage
+        let response = env
             .invoke(json!({"accounts": [ACCOUNT]}))
             .await
-            .expect("a run");
-        assert_eq!(answer["totals"]["failures"], 2, "{answer}");
-        let snapshot = stage.snapshot(&answer);
+            .expect("the run succeeds");
+        assert_eq!(response["totals"]["failures"], 2, "{response}");
+        let snapshot = env.snapshot(&response);
         assert_eq!(snapshot["run"]["scope"]["accounts"], json!([ACCOUNT]));
         assert_eq!(
             snapshot["packs"][0]["failing_since"],
             json!(null),
             "the pack itself is out of scope"
         );
-        stage.pass(15);
+        env.advance_minutes(15);
     }
-    assert_eq!(stage.digests().len(), 1);
+    assert_eq!(env.digests().len(), 1);
     assert_eq!(
-        keys(&stage.digests()[0]["appeared"]),
+        keys(&env.digests()[0]["appeared"]),
         ["baseline/222233334444", "guardrails/222233334444"]
     );
 }
 
 #[tokio::test]
-async fn what_runs_of_one_account_cannot_read_is_told_and_ends_with_a_reading_of_all() {
-    let stage = two_packs().await;
-    stage.run().await;
+async fn account_scoped_gap_is_reported_and_ends_with_full_read() {
+    let env = two_packs().await;
+    env.run().await;
     let fault = Fault::error(400, "AccessDeniedException", "no").service(Service::Config);
-    stage.world.fault(
+    env.world.fault(
         fault
             .operation("GetOrganizationConformancePackDetailedStatus")
             .target("guardrails"),
     );
-    for (state, told) in [("began", 1), ("lasting", 2), ("lasting", 2)] {
-        let answer = stage
+    for (state, notified) in [("began", 1), ("lasting", 2), ("lasting", 2)] {
+        let response = env
             .invoke(json!({"accounts": [ACCOUNT]}))
             .await
-            .expect("a run");
-        assert_eq!(stage.snapshot(&answer)["gaps"][0]["state"], state);
-        assert_eq!(stage.digests().len(), told, "{state}");
-        stage.pass(15);
+            .expect("the run succeeds");
+        assert_eq!(env.snapshot(&response)["gaps"][0]["state"], state);
+        assert_eq!(env.digests().len(), notified, "{state}");
+        env.advance_minutes(15);
     }
-    assert_eq!(stage.digests()[1]["gaps"][0]["pack"], "guardrails");
-    stage.world.clear_faults();
-    stage
-        .invoke(json!({"accounts": [ACCOUNT]}))
+    assert_eq!(env.digests()[1]["gaps"][0]["pack"], "guardrails");
+    env.world.clear_faults();
+    env.invoke(json!({"accounts": [ACCOUNT]}))
         .await
-        .expect("a run");
+        .expect("the run succeeds");
     assert_eq!(
-        stage.digests().len(),
+        env.digests().len(),
         2,
-        "what is read for one account is not read whole"
+        "an account-scoped read does not close a gap of the pack"
     );
-    stage.pass(15);
-    stage.run().await;
-    assert_eq!(stage.digests()[2]["gaps"][0]["state"], "ended");
+    env.advance_minutes(15);
+    env.run().await;
+    assert_eq!(env.digests()[2]["gaps"][0]["state"], "ended");
 }
 
 #[tokio::test]
-async fn a_run_of_one_region_leaves_the_others_as_they_were() {
-    let mut stage = two_packs().await;
-    stage.set("REGIONS", "eu-west-1,us-east-1");
-    stage.world.put_member(
+async fn region_scoped_run_keeps_failures_of_other_regions() {
+    let mut env = two_packs().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.world.put_member(
         OWN,
         "us-east-1",
         "far",
         ACCOUNT,
         StatusRecord::new("CREATE_FAILED"),
     );
-    stage.run().await;
-    stage.world.put_member(
+    env.run().await;
+    env.world.put_member(
         OWN,
         "us-east-1",
         "far",
         ACCOUNT,
         StatusRecord::new("CREATE_SUCCESSFUL"),
     );
-    let answer = stage
+    let response = env
         .invoke(json!({"regions": [REGION]}))
         .await
-        .expect("a run");
+        .expect("the run succeeds");
     assert_eq!(
-        (&answer["digest"]["status"], &answer["totals"]["open_all"]),
+        (
+            &response["digest"]["status"],
+            &response["totals"]["open_total"]
+        ),
         (&json!("none"), &json!(5))
     );
-    stage.pass(15);
-    stage.run().await;
-    assert_eq!(keys(&stage.digests()[1]["cleared"]), ["far/222233334444"]);
+    env.advance_minutes(15);
+    env.run().await;
+    assert_eq!(keys(&env.digests()[1]["cleared"]), ["far/222233334444"]);
 }
 
 #[tokio::test]
-async fn a_pack_that_is_excluded_is_unwatched_and_appears_again_when_it_is_included() {
-    let mut stage = two_packs().await;
-    stage.run().await;
-    stage.set("EXCLUDE_PACKS", "guard*");
-    let answer = stage.run().await;
+async fn excluded_pack_leaves_scope_and_reappears_when_included() {
+    let mut env = two_packs().await;
+    env.run().await;
+    env.set("EXCLUDE_PACKS", "guard*");
+    let response = env.run().await;
     assert_eq!(
-        (&answer["totals"]["packs"], &answer["totals"]["failures"]),
+        (
+            &response["totals"]["packs"],
+            &response["totals"]["failures"]
+        ),
         (&json!(1), &json!(2))
     );
     assert_eq!(
-        keys(&stage.digests()[1]["unwatched"]),
+        keys(&env.digests()[1]["unwatched"]),
         ["guardrails/222233334444", "guardrails/333344445555"]
     );
-    stage.set("EXCLUDE_PACKS", "");
-    stage.run().await;
+    env.set("EXCLUDE_PACKS", "");
+    env.run().await;
     assert_eq!(
-        keys(&stage.digests()[2]["appeared"]),
+        keys(&env.digests()[2]["appeared"]),
         ["guardrails/222233334444", "guardrails/333344445555"]
     );
 }
 
 #[tokio::test]
-async fn an_ignored_account_is_recorded_and_told_when_it_is_no_longer_ignored() {
-    let mut stage = two_packs().await;
-    stage.set("IGNORE_ACCOUNTS", ACCOUNT);
-    let answer = stage.run().await;
+async fn ignored_account_is_recorded_and_reported_when_unignored() {
+    let mut env = two_packs().await;
+    env.set("IGNORE_ACCOUNTS", ACCOUNT);
+    let response = env.run().await;
     assert_eq!(
-        (&answer["totals"]["failures"], &answer["totals"]["ignored"]),
+        (
+            &response["totals"]["failures"],
+            &response["totals"]["ignored"]
+        ),
         (&json!(2), &json!(2))
     );
     assert_eq!(
-        keys(&stage.digests()[0]["appeared"]),
+        keys(&env.digests()[0]["appeared"]),
         ["baseline/333344445555", "guardrails/333344445555"]
     );
-    let account = &stage.latest()["packs"][0]["failing_accounts"][0];
+    let account = &env.latest()["packs"][0]["failing_accounts"][0];
     assert_eq!(
         (
             &account["account_id"],
             &account["ignored"],
             &account["change"]
         ),
-        (&json!(ACCOUNT), &json!(true), &json!("early"))
+        (&json!(ACCOUNT), &json!(true), &json!("pending"))
     );
-    stage.set("IGNORE_ACCOUNTS", "");
-    stage.run().await;
+    env.set("IGNORE_ACCOUNTS", "");
+    env.run().await;
     assert_eq!(
-        keys(&stage.digests()[1]["appeared"]),
+        keys(&env.digests()[1]["appeared"]),
         ["baseline/222233334444", "guardrails/222233334444"]
     );
 }
 
 #[tokio::test]
-async fn objects_lie_under_the_prefix() {
-    let mut stage = two_packs().await;
-    stage.set("SNAPSHOT_PREFIX", "config/packs");
-    stage.run().await;
-    let names: Vec<String> = stage
+async fn objects_are_stored_under_prefix() {
+    let mut env = two_packs().await;
+    env.set("SNAPSHOT_PREFIX", "config/packs");
+    env.run().await;
+    let keys: Vec<String> = env
         .world
         .objects(crate::support::harness::BUCKET)
         .into_keys()
         .collect();
     assert_eq!(
-        names,
+        keys,
         [
             "config/packs/latest.json",
             "config/packs/ledger.json",

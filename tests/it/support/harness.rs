@@ -1,5 +1,5 @@
-//! The stage of whole runs: a simulated organization, the real function over the real SDK, and a
-//! clock set by hand.
+//! Test environment for complete runs: a simulated organization, the real handler over the real AWS
+//! SDK, and a manual clock.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -12,8 +12,7 @@ use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
-use packwatch::run::RunError;
-use packwatch::run::Services;
+use packwatch::run::{RunError, Services};
 use packwatch_simulation::{Organization, Publish, Server, StatusRecord};
 use serde_json::{Value, json};
 
@@ -23,7 +22,7 @@ pub const BUCKET: &str = "packwatch-snapshots";
 pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:digest";
 pub const CHAT: &str = "arn:aws:sns:eu-west-1:111122223333:chat";
 
-/// A clock that stands still until it is moved.
+/// A clock that advances only when a test advances it.
 #[derive(Clone)]
 pub struct ManualClock(Rc<Cell<Timestamp>>);
 
@@ -33,9 +32,12 @@ impl Clock for ManualClock {
     }
 }
 
-pub type RealPorts = Services<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
-pub type RealFunction = Handler<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
+/// The services of the deployed function, with a manual clock.
+pub type RealServices = Services<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
+/// The handler of the deployed function, with a manual clock.
+pub type RealHandler = Handler<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
 
+/// A simulated organization, the environment variables of the function, and a manual clock.
 pub struct TestEnv {
     pub world: Organization,
     pub server: Server,
@@ -46,7 +48,7 @@ pub struct TestEnv {
 }
 
 impl TestEnv {
-    /// An organization with a bucket and a topic, and no pack.
+    /// Creates an organization with a bucket and a topic, and without packs.
     pub async fn new() -> Self {
         let world = Organization::new(OWN);
         world.create_bucket(BUCKET);
@@ -70,14 +72,15 @@ impl TestEnv {
         }
     }
 
-    /// An organization in which one member of one pack fails.
+    /// Creates an organization in which one member account of one pack fails.
     pub async fn failing() -> Self {
-        let stage = Self::new().await;
-        stage.pack("baseline", "UPDATE_SUCCESSFUL");
-        stage.member("baseline", "222233334444", "UPDATE_FAILED");
-        stage
+        let env = Self::new().await;
+        env.pack("baseline", "UPDATE_SUCCESSFUL");
+        env.member("baseline", "222233334444", "UPDATE_FAILED");
+        env
     }
 
+    /// Sets an environment variable of the function.
     pub fn set(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());
     }
@@ -86,29 +89,31 @@ impl TestEnv {
         self.clock.now()
     }
 
-    pub fn pass(&self, minutes: i64) {
-        self.pass_seconds(60 * minutes);
+    /// Advances the clock by `minutes`.
+    pub fn advance_minutes(&self, minutes: i64) {
+        self.advance_seconds(60 * minutes);
     }
 
-    pub fn pass_seconds(&self, seconds: i64) {
+    /// Advances the clock by `seconds`.
+    pub fn advance_seconds(&self, seconds: i64) {
         self.clock
             .0
             .set(self.clock.now() + SignedDuration::from_secs(seconds));
     }
 
-    /// A fresh process.
-    pub async fn function(&self) -> RealFunction {
+    /// Creates the handler of a new process.
+    pub async fn function(&self) -> RealHandler {
         let (settings, services) = self.connected().await;
         Handler::new(settings, services, token, None)
     }
 
-    /// What a fresh process is made of.
-    pub async fn connected(&self) -> (Settings, RealPorts) {
+    /// Returns the settings and the services of a new process.
+    pub async fn connected(&self) -> (Settings, RealServices) {
         let settings = Settings::read(|name| self.env.get(name).cloned())
-            .expect("the stage's settings are right");
+            .expect("the settings of the test environment are valid");
         let loader = aws::sdk_config()
             .endpoint_url(self.server.url())
-            .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "stage"));
+            .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "test"));
         let aws = aws::connect(loader, &settings, self.timeouts, |name| {
             self.env.get(name).cloned()
         })
@@ -122,66 +127,67 @@ impl TestEnv {
         (settings, services)
     }
 
-    /// The context of the next invocation, under a new request id.
+    /// Returns the context of the next invocation, with a new request ID.
     pub fn context(&self) -> Context {
         self.runs.set(self.runs.get() + 1);
         self.context_of(&format!("run-{}", self.runs.get()))
     }
 
-    /// The next invocation is the last one, which Lambda tries again.
-    pub fn again(&self) {
+    /// Makes the next invocation a Lambda retry of the previous one, with the same request ID.
+    pub fn reuse_request_id(&self) {
         self.runs.set(self.runs.get() - 1);
     }
 
+    /// Returns the context of an invocation with this request ID.
     pub fn context_of(&self, request_id: &str) -> Context {
         let mut context = Context::default();
         request_id.clone_into(&mut context.request_id);
         let deadline = self.now() + SignedDuration::from_secs(120);
         context.deadline =
-            u64::try_from(deadline.as_millisecond()).expect("the stage plays after 1970");
+            u64::try_from(deadline.as_millisecond()).expect("the clock is after 1970");
         context
     }
 
-    /// One invocation in a fresh process: its answer, as the caller gets it.
+    /// Invokes a new process and returns its response as the caller receives it.
     pub async fn invoke(&self, event: Value) -> Result<Value, RunError> {
         let function = self.function().await;
         self.invoke_in(&function, event).await
     }
 
-    pub async fn invoke_in(
-        &self,
-        function: &RealFunction,
-        event: Value,
-    ) -> Result<Value, RunError> {
-        let report = function.invoke(&event.to_string(), self.context()).await?;
-        Ok(serde_json::to_value(report).expect("an answer is JSON"))
+    /// Invokes an existing process and returns its response as the caller receives it.
+    pub async fn invoke_in(&self, function: &RealHandler, event: Value) -> Result<Value, RunError> {
+        let response = function.invoke(&event.to_string(), self.context()).await?;
+        Ok(serde_json::to_value(response).expect("the response is JSON"))
     }
 
-    /// A full run that must succeed; the clock then goes on by a quarter of an hour.
+    /// Makes a full run that must succeed, then advances the clock by 15 minutes.
     pub async fn run(&self) -> Value {
-        let answer = self
+        let response = self
             .invoke(json!({}))
             .await
             .unwrap_or_else(|error| panic!("{}", error.to_report()));
-        self.pass(15);
-        answer
+        self.advance_minutes(15);
+        response
     }
 
+    /// Sets the status of a pack.
     pub fn pack(&self, pack: &str, status: &str) {
         self.world
             .put_pack(OWN, REGION, pack, StatusRecord::new(status));
     }
 
+    /// Sets the status of a member account in a pack.
     pub fn member(&self, pack: &str, account: &str, status: &str) {
         self.world
             .put_member(OWN, REGION, pack, account, StatusRecord::new(status));
     }
 
-    /// The digests that the topic took, as programs read them.
+    /// Returns the digests that the digest topic accepted, in their JSON format.
     pub fn digests(&self) -> Vec<Value> {
         self.publishes(TOPIC).iter().map(program_json).collect()
     }
 
+    /// Returns the messages that a topic accepted.
     pub fn publishes(&self, topic: &str) -> Vec<Publish> {
         self.world
             .publishes()
@@ -190,56 +196,57 @@ impl TestEnv {
             .collect()
     }
 
+    /// Returns `latest.json`.
     pub fn latest(&self) -> Value {
         self.document("latest.json")
     }
 
+    /// Returns a JSON object of the bucket.
     pub fn document(&self, key: &str) -> Value {
         let bytes = self
             .world
             .object(BUCKET, key)
             .unwrap_or_else(|| panic!("{key} is not in the bucket"));
-        serde_json::from_slice(&bytes).expect("what is stored is JSON")
+        serde_json::from_slice(&bytes).expect("the stored object is JSON")
     }
 
-    /// The snapshot that an answer names.
-    pub fn snapshot(&self, answer: &Value) -> Value {
-        let address = answer["snapshot"]
+    /// Returns the snapshot that a response names.
+    pub fn snapshot(&self, response: &Value) -> Value {
+        let address = response["snapshot"]
             .as_str()
             .expect("a committed run names its snapshot");
         self.document(
             address
                 .strip_prefix(&format!("s3://{BUCKET}/"))
-                .expect("in the bucket"),
+                .expect("the snapshot is in the bucket"),
         )
     }
 }
 
-/// The JSON in a digest.
+/// Returns the JSON format of a digest.
 pub fn program_json(publish: &Publish) -> Value {
     let structure: Value = serde_json::from_str(&publish.message).expect("the body is JSON");
-    serde_json::from_str(structure["default"].as_str().expect("with a default"))
-        .expect("that is JSON")
+    serde_json::from_str(structure["default"].as_str().expect("a default message"))
+        .expect("the default message is JSON")
 }
 
-/// The text in a digest.
+/// Returns the email text of a digest.
 pub fn email(publish: &Publish) -> String {
     let structure: Value = serde_json::from_str(&publish.message).expect("the body is JSON");
     structure["email"]
         .as_str()
-        .expect("with a text for people")
+        .expect("an email message")
         .to_owned()
 }
 
-/// A list of records as `pack/account` words.
+/// Returns records as `pack/account` strings; `-` stands for the pack itself.
 pub fn keys(records: &Value) -> Vec<String> {
-    let word =
-        |record: &Value| format!("{}/{}", text(&record["pack"]), text(&record["account_id"]));
+    let key = |record: &Value| format!("{}/{}", text(&record["pack"]), text(&record["account_id"]));
     records
         .as_array()
         .expect("a list")
         .iter()
-        .map(word)
+        .map(key)
         .collect()
 }
 
@@ -248,9 +255,10 @@ fn text(value: &Value) -> &str {
 }
 
 pub fn time(text: &str) -> Timestamp {
-    text.parse().expect("a time in RFC 3339")
+    text.parse().expect("an RFC 3339 timestamp")
 }
 
+/// Returns a new execution ID.
 pub fn token() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static TOKENS: AtomicU32 = AtomicU32::new(1);

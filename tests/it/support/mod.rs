@@ -1,4 +1,4 @@
-//! What the tests share: the harness of whole runs, and the in-memory services.
+//! Shared test support: the test environment for complete runs, and the in-memory services.
 
 pub mod harness;
 pub mod scheduler;

@@ -1,6 +1,8 @@
-//! The theatre of whole runs without a network: the real function over a bucket, topics and a clock
-//! in memory, polled one call at a time, so that executions overlap, die and are lied to as the
-//! play wants it. What AWS Config says is the play's.
+//! Deterministic scheduler for complete runs without a network.
+//!
+//! The real handler runs over an in-memory bucket, in-memory topics and a manual clock. The test
+//! polls one execution at a time, up to its next service call, so that it controls how executions
+//! overlap, crash and receive faults. The test supplies the AWS Config responses.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,35 +16,33 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
-use packwatch::model::SnsMessage;
-use packwatch::model::TopicArn;
+use packwatch::model::{SnsMessage, TopicArn};
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode,
 };
 use packwatch::report::RunResponse;
-use packwatch::run::RunError;
-use packwatch::run::Services;
+use packwatch::run::{RunError, Services};
 use serde_json::Value;
 
 use crate::support::harness::{CHAT, TOPIC, time};
 
-/// What goes wrong with the next call of a kind.
+/// Fault of the next call of a kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fault {
-    /// Refused, without effect.
-    Refused,
-    /// Not answered, without effect.
-    LostBefore,
-    /// Not answered, and done.
-    LostAfter,
+    /// The service rejects the call. The call has no effect.
+    Rejected,
+    /// No response arrives. The call has no effect.
+    RequestLost,
+    /// No response arrives. The call has its effect.
+    ResponseLost,
 }
 
-pub const FAULTS: [Fault; 3] = [Fault::Refused, Fault::LostBefore, Fault::LostAfter];
+pub const FAULTS: [Fault; 3] = [Fault::Rejected, Fault::RequestLost, Fault::ResponseLost];
 
-/// The bucket, the topics and the time. They live on when executions die.
+/// The bucket, the topics and the clock. They outlive the executions.
 #[derive(Default)]
 pub struct InMemoryState {
-    /// Milliseconds since the beginning.
+    /// Milliseconds since the start of the test.
     pub now: Cell<i64>,
     pub objects: RefCell<BTreeMap<String, (Vec<u8>, u64)>>,
     versions: Cell<u64>,
@@ -50,13 +50,13 @@ pub struct InMemoryState {
     pub get_fault: Cell<bool>,
     pub put_fault: Cell<Option<Fault>>,
     pub publish_fault: Cell<Option<Fault>>,
-    /// The execution whose turn it is.
-    pub yield_now: Cell<u32>,
-    /// Deaths, refusals and lost answers: so often a digest may be sent again.
+    /// Number of the execution that is being polled.
+    pub running: Cell<u32>,
+    /// Crashes, rejections and lost responses so far. Each allows one duplicate digest.
     pub allowed_duplicates: Cell<usize>,
 }
 
-/// A handle that all services share.
+/// Handle to the state that all in-memory services share.
 #[derive(Clone, Default)]
 pub struct InMemoryServices(Rc<InMemoryState>);
 
@@ -69,21 +69,25 @@ impl Deref for InMemoryServices {
 }
 
 impl InMemoryServices {
-    pub fn pass(&self, milliseconds: i64) {
+    /// Advances the clock.
+    pub fn advance_millis(&self, milliseconds: i64) {
         self.now.set(self.now.get() + milliseconds);
     }
 
+    /// Records an event after which one digest may be sent twice.
     pub fn allow_duplicate(&self) {
         self.allowed_duplicates
             .set(self.allowed_duplicates.get() + 1);
     }
 
-    pub fn forget_faults(&self) {
+    /// Removes the faults that no call has used.
+    pub fn clear_faults(&self) {
         self.get_fault.set(false);
         self.put_fault.set(None);
         self.publish_fault.set(None);
     }
 
+    /// Returns a JSON object of the bucket.
     pub fn document(&self, key: &str) -> Option<Value> {
         self.objects
             .borrow()
@@ -97,15 +101,15 @@ impl InMemoryServices {
 }
 
 thread_local! {
-    /// The execution that asks for its token.
-    static ASKING: Cell<u32> = const { Cell::new(0) };
+    /// Number of the execution that requests its execution ID.
+    static CALLER: Cell<u32> = const { Cell::new(0) };
 }
 
-fn token() -> String {
-    ASKING.with(|asking| format!("execution-{}", asking.get()))
+fn new_execution_id() -> String {
+    CALLER.with(|caller| format!("execution-{}", caller.get()))
 }
 
-/// A digest topic and a chat topic, and everything due at once and once.
+/// Settings with a digest topic and a chat topic, without a delay and without reminders.
 pub fn two_topics() -> Settings {
     let settings = Settings::read(|name| {
         let value = match name {
@@ -118,17 +122,17 @@ pub fn two_topics() -> Settings {
         };
         Some(value.to_owned())
     });
-    settings.expect("right settings")
+    settings.expect("valid settings")
 }
 
-/// Gives the turn back once: what follows happens when the play polls again.
+/// Yields to the scheduler once: the execution continues when the test polls it again.
 pub async fn yield_now() {
-    let mut given = false;
+    let mut yielded = false;
     std::future::poll_fn(move |task| {
-        if given {
+        if yielded {
             return Poll::Ready(());
         }
-        given = true;
+        yielded = true;
         task.waker().wake_by_ref();
         Poll::Pending
     })
@@ -146,7 +150,7 @@ impl ObjectStore for InMemoryServices {
         yield_now().await;
         if self.get_fault.take() {
             self.allow_duplicate();
-            return Err("no answer".into());
+            return Err("no response".into());
         }
         let objects = self.objects.borrow();
         Ok(objects
@@ -161,23 +165,23 @@ impl ObjectStore for InMemoryServices {
             self.allow_duplicate();
         }
         match fault {
-            Some(Fault::Refused) => return Err(PutError::Rejected("refused".into())),
-            Some(Fault::LostBefore) => return Err(PutError::Indeterminate("no answer".into())),
-            Some(Fault::LostAfter) | None => {}
+            Some(Fault::Rejected) => return Err(PutError::Rejected("rejected".into())),
+            Some(Fault::RequestLost) => return Err(PutError::Indeterminate("no response".into())),
+            Some(Fault::ResponseLost) | None => {}
         }
         let mut objects = self.objects.borrow_mut();
-        let there = objects.get(key).map(|(_, version)| version.to_string());
-        let holds = match expect {
-            PutMode::Create => there.is_none(),
-            PutMode::Update(ETag(version)) => there.as_ref() == Some(version),
+        let current = objects.get(key).map(|(_, version)| version.to_string());
+        let precondition_holds = match expect {
+            PutMode::Create => current.is_none(),
+            PutMode::Update(ETag(version)) => current.as_ref() == Some(version),
         };
-        if !holds {
+        if !precondition_holds {
             return Err(PutError::PreconditionFailed);
         }
         self.versions.set(self.versions.get() + 1);
         objects.insert(key.to_owned(), (bytes.into(), self.versions.get()));
         match fault {
-            Some(_) => Err(PutError::Indeterminate("no answer".into())),
+            Some(_) => Err(PutError::Indeterminate("no response".into())),
             None => Ok(ETag(self.versions.get().to_string())),
         }
     }
@@ -187,18 +191,21 @@ impl Notifier for InMemoryServices {
     async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
         yield_now().await;
         let ledger = self.ledger();
-        let head = &ledger["audiences"][topic.as_str()]["head"];
-        let owner = format!("execution-{}", self.yield_now.get());
-        assert_eq!(head["owner"]["execution"], owner, "who sends is the owner");
+        let outgoing = &ledger["receivers"][topic.as_str()]["outgoing"];
+        let execution = format!("execution-{}", self.running.get());
         assert_eq!(
-            head["id"], message.deduplication_id,
-            "of what is to be sent"
+            outgoing["lease"]["holder"], execution,
+            "an execution sent a digest without the lease"
+        );
+        assert_eq!(
+            outgoing["id"], message.deduplication_id,
+            "the message is not the outgoing digest"
         );
         let fault = self.publish_fault.take();
         if fault.is_some() {
             self.allow_duplicate();
         }
-        if matches!(fault, None | Some(Fault::LostAfter)) {
+        if matches!(fault, None | Some(Fault::ResponseLost)) {
             self.sent
                 .borrow_mut()
                 .push((topic.clone(), message.clone()));
@@ -207,7 +214,7 @@ impl Notifier for InMemoryServices {
     }
 }
 
-/// One execution, alive until it ends, dies, or its time is over.
+/// A running execution. It ends when it returns, crashes, or reaches its deadline.
 pub struct Execution {
     pub number: u32,
     pub run: u32,
@@ -215,92 +222,95 @@ pub struct Execution {
     deadline: i64,
 }
 
-/// The house and the executions in it.
+/// Polls executions over shared in-memory services.
 pub struct Scheduler<S> {
-    pub house: InMemoryServices,
-    pub source: S,
-    pub alive: Vec<Execution>,
-    executions: u32,
+    pub services: InMemoryServices,
+    pub config: S,
+    pub running: Vec<Execution>,
+    started: u32,
 }
 
-/// Lambda ends an execution after so many milliseconds.
-const TIME: i64 = 120_000;
+/// Lambda timeout of an execution, in milliseconds.
+const LAMBDA_TIMEOUT: i64 = 120_000;
 
 impl<S: ConfigApi + Clone + 'static> Scheduler<S> {
-    pub fn new(house: InMemoryServices, source: S) -> Self {
+    pub fn new(services: InMemoryServices, config: S) -> Self {
         Self {
-            house,
-            source,
-            alive: Vec::new(),
-            executions: 0,
+            services,
+            config,
+            running: Vec::new(),
+            started: 0,
         }
     }
 
-    /// Starts an execution of the run with this number.
+    /// Starts an execution of a run. Executions with the same `run` share their request ID.
     pub fn start(&mut self, run: u32, settings: Settings, event: Value) {
-        let house = || self.house.clone();
+        let in_memory = || self.services.clone();
         let services = Services {
-            config: self.source.clone(),
-            store: house(),
-            notifier: house(),
-            clock: house(),
+            config: self.config.clone(),
+            store: in_memory(),
+            notifier: in_memory(),
+            clock: in_memory(),
         };
-        let function = Handler::new(settings, services, token, None);
+        let handler = Handler::new(settings, services, new_execution_id, None);
         let mut context = Context::default();
         context.request_id = format!("run-{run}");
-        let deadline = Clock::now(&self.house) + SignedDuration::from_millis(TIME);
-        context.deadline = u64::try_from(deadline.as_millisecond()).expect("after 1970");
-        self.executions += 1;
-        let future = Box::pin(async move { function.invoke(&event.to_string(), context).await });
-        let deadline = self.house.now.get() + TIME;
-        self.alive.push(Execution {
-            number: self.executions,
+        let deadline = Clock::now(&self.services) + SignedDuration::from_millis(LAMBDA_TIMEOUT);
+        context.deadline =
+            u64::try_from(deadline.as_millisecond()).expect("the clock is after 1970");
+        self.started += 1;
+        let future = Box::pin(async move { handler.invoke(&event.to_string(), context).await });
+        let deadline = self.services.now.get() + LAMBDA_TIMEOUT;
+        self.running.push(Execution {
+            number: self.started,
             run,
             future,
             deadline,
         });
     }
 
-    /// One step of one execution, a millisecond long; gives the one that it ended, and how.
+    /// Polls one execution once and advances the clock by a millisecond.
+    ///
+    /// Returns the execution and its result if it returned.
     pub fn poll(&mut self, which: usize) -> Option<(Execution, Result<RunResponse, RunError>)> {
-        self.house.pass(1);
-        let now = self.house.now.get();
-        let before = self.alive.len();
-        self.alive.retain(|execution| execution.deadline > now);
-        (self.alive.len()..before).for_each(|_| self.house.allow_duplicate());
-        if self.alive.is_empty() {
+        self.services.advance_millis(1);
+        let now = self.services.now.get();
+        let before = self.running.len();
+        self.running.retain(|execution| execution.deadline > now);
+        (self.running.len()..before).for_each(|_| self.services.allow_duplicate());
+        if self.running.is_empty() {
             return None;
         }
-        let which = which % self.alive.len();
-        let execution = &mut self.alive[which];
-        self.house.yield_now.set(execution.number);
-        ASKING.with(|asking| asking.set(execution.number));
+        let which = which % self.running.len();
+        let execution = &mut self.running[which];
+        self.services.running.set(execution.number);
+        CALLER.with(|caller| caller.set(execution.number));
         match execution
             .future
             .as_mut()
             .poll(&mut TaskContext::from_waker(Waker::noop()))
         {
-            Poll::Ready(result) => Some((self.alive.remove(which), result)),
+            Poll::Ready(result) => Some((self.running.remove(which), result)),
             Poll::Pending => None,
         }
     }
 
-    /// An execution dies where it is.
+    /// Crashes an execution at its current service call.
     pub fn kill(&mut self, which: usize) {
-        if !self.alive.is_empty() {
-            self.house.allow_duplicate();
-            drop(self.alive.remove(which % self.alive.len()));
+        if !self.running.is_empty() {
+            self.services.allow_duplicate();
+            drop(self.running.remove(which % self.running.len()));
         }
     }
 }
 
-/// Runs a play inside a runtime whose timers stand still.
-pub fn perform<T>(scenario: impl FnOnce() -> T) -> T {
+/// Runs a scenario in a runtime with a paused clock, so that no timeout fires.
+pub fn with_paused_clock<T>(scenario: impl FnOnce() -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime");
-    let _inside = runtime.enter();
+        .expect("the runtime builds");
+    let _guard = runtime.enter();
     scenario()
 }

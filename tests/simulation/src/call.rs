@@ -1,42 +1,43 @@
-//! The journal of calls.
+//! The call log.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::answer::Service;
+use crate::service::Service;
 
-/// One call that arrived, and what came of it.
+/// A logged call: the request's metadata and the outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {
-    /// Counts up from 1 over all services, in the order of arrival.
+    /// Position in the order of arrival over all services, starting at 1.
     pub sequence: u64,
-    /// By the world's clock.
+    /// Time of arrival by the simulated clock.
     pub at: Timestamp,
     pub service: Service,
     pub operation: String,
-    /// The calling account; empty when the caller is not known.
+    /// Calling account; empty when the access key is unknown.
     pub caller: String,
     pub region: String,
-    /// The pack (several names joined by commas), `bucket/key`, topic ARN or role ARN.
+    /// Pack (several names are joined by commas), `bucket/key`, topic ARN, role ARN or account id.
     pub target: String,
-    /// The page token that was given.
+    /// Page token of the request.
     pub token: Option<String>,
-    /// The filters of a detailed reading, as `AccountId=...&Status=...`.
+    /// Filters of a `GetOrganizationConformancePackDetailedStatus` call as
+    /// `AccountId=...&Status=...`, or the prefix of a `ListObjectsV2` call.
     pub filter: Option<String>,
-    /// The condition of a write, as `If-Match: "..."`, or the part that is read, as `Range:
-    /// bytes=0-99`.
+    /// First of the S3 headers `If-Match`, `If-None-Match` and `Range`, as `If-Match: "..."`.
     pub condition: Option<String>,
-    /// Calls of this service, caller and region under way when it arrived, this one included.
+    /// Number of calls in flight for this service, caller and region on arrival, including this
+    /// one.
     pub in_flight: usize,
-    /// The HTTP status; none when no answer was sent (yet).
+    /// HTTP status; `None` until a response is produced.
     pub status: Option<u16>,
-    /// The error code, none when the call succeeded.
+    /// Error code; `None` when the call succeeded or has no response.
     pub code: Option<String>,
 }
 
-/// What a request says it is about, read without judging it.
+/// Metadata of a call, parsed from its request without validation.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Heading {
+pub(crate) struct CallMetadata {
     pub operation: String,
     pub target: String,
     pub token: Option<String>,

@@ -1,20 +1,25 @@
-//! The organization as a program.
+//! Command-line program that serves a simulated organization.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
+use crate::http::server::Server;
 use crate::organization::Organization;
-use crate::server::Server;
 
-const USAGE: &str = "usage: organization [--address IP] [--port N] [--world FILE] [--port-file FILE]
+const USAGE: &str =
+    "Usage: simulated_org [--address IP] [--port N] [--world FILE] [--port-file FILE]
 
-Serves a simulated organization until it is stopped.
-  --address IP      where it listens; without it, on the loopback interface
-  --port N          the port; without it, any free one
-  --world FILE      the world, a JSON document; without it, an empty organization of account 111122223333
-  --port-file FILE  writes the port there once the server listens";
+Serves a simulated AWS organization until the process is stopped.
+
+Options:
+  --address IP      Listen address [default: 127.0.0.1]
+  --port N          Listen port [default: any free port]
+  --world FILE      JSON document that describes the organization
+                    [default: an empty organization of account 111122223333]
+  --port-file FILE  File to write the port to once the server listens
+  --help            Print this help";
 
 struct Options {
     address: IpAddr,
@@ -34,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// Runs the program with the arguments of this process.
+/// Runs the program with the command-line arguments of this process.
 pub fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,17 +77,17 @@ async fn serve(organization: &Organization, options: &Options) -> Result<(), Str
         .await
         .map_err(|error| format!("{address}: {error}"))?;
     if let Some(path) = &options.port_file {
-        // Renamed into place, so that whoever waits for the file never reads half a number.
-        let draft = path.with_extension("draft");
-        fs::write(&draft, server.port().to_string())
-            .and_then(|()| fs::rename(&draft, path))
+        // Renamed into place, so that a process that polls the file never reads a partial number.
+        let temporary = path.with_extension("tmp");
+        fs::write(&temporary, server.port().to_string())
+            .and_then(|()| fs::rename(&temporary, path))
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     println!("{}", server.url());
     std::future::pending().await
 }
 
-/// The options; none when help was asked for.
+/// Parses the arguments. Returns `None` for `--help`.
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
@@ -91,21 +96,21 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
         }
         let value = arguments
             .next()
-            .ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
+            .ok_or_else(|| format!("{argument}: missing value\n{USAGE}"));
         match argument.as_str() {
             "--address" => {
                 options.address = value?
                     .parse()
-                    .map_err(|error| format!("--address: {error}\n{USAGE}"))?
+                    .map_err(|error| format!("--address: {error}\n{USAGE}"))?;
             }
             "--port" => {
                 options.port = value?
                     .parse()
-                    .map_err(|error| format!("--port: {error}\n{USAGE}"))?
+                    .map_err(|error| format!("--port: {error}\n{USAGE}"))?;
             }
             "--world" => options.world = Some(value?.into()),
             "--port-file" => options.port_file = Some(value?.into()),
-            _ => return Err(format!("{argument} is not known\n{USAGE}")),
+            _ => return Err(format!("{argument}: unknown option\n{USAGE}")),
         }
     }
     Ok(Some(options))

@@ -1,17 +1,17 @@
-//! Who signs a request.
+//! Identities of callers.
 
-/// The principal behind an access key.
+/// Principal of an access key.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub account: String,
     pub arn: String,
     pub user_id: String,
-    /// Temporary keys are only good together with their session token.
+    /// Session token that a temporary access key requires.
     pub session_token: Option<String>,
 }
 
 impl Identity {
-    /// A user with a lasting key.
+    /// Returns a user with a long-term access key.
     pub fn user(key: &str, account: &str) -> Self {
         Self {
             account: account.to_owned(),
@@ -21,7 +21,7 @@ impl Identity {
         }
     }
 
-    /// A session of an assumed role. The ARN names the role without its path, as STS does.
+    /// Returns a session of an assumed role. As in STS, the ARN names the role without its path.
     pub fn session(role_arn: &str, session: &str, session_token: String) -> Self {
         let account = role_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let role = role_arn.rsplit('/').next().unwrap_or_default();
@@ -34,7 +34,7 @@ impl Identity {
     }
 }
 
-/// The unique id of a role, made from its name.
+/// Returns the unique id of a role, derived from its name.
 pub(crate) fn role_id(role: &str) -> String {
     let letters: String = role.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("AROA{:X<17.17}", letters.to_uppercase())

@@ -1,45 +1,44 @@
-//! A simulated organization: one loopback HTTP/1.1 server that speaks the wire of AWS Config, AWS
-//! Organizations, S3, SNS and STS as far as packwatch calls them.
+//! Simulated AWS organization: one loopback HTTP/1.1 server that implements the parts of AWS
+//! Config, AWS Organizations, S3, SNS and STS that packwatch calls.
 //!
-//! [`Organization`] is the world: accounts, conformance packs and their members, buckets, topics,
-//! roles, and the script of what goes wrong. [`Server`] puts it on a port. Everything a caller did
-//! is kept: [`Call`]s, [`Publish`]es and every [`Version`] of every object. The wire shapes follow
-//! the botocore 1.44 service models and the API references of the five services;
-//! `tests/simulation_boto3.py` holds them to boto3.
+//! [`Organization`] holds the simulated state: accounts, conformance packs and their members,
+//! buckets, topics, roles and injected faults. [`Server`] serves it on a port. The simulation keeps
+//! a record of everything that callers do: [`Call`]s, [`Publish`]es and every [`Version`] of every
+//! object. The wire formats follow the botocore 1.44 service models and the API references of the
+//! five services; `tests/e2e/simulation_contract_test.py` checks them with boto3.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | `http` | server, requests, responses, control endpoints |
+//! | `dispatch` | authentication, rate limit, faults and routing of one call |
+//! | `config`, `organizations`, `s3`, `sns`, `sts` | the five services |
+//! | `service` | service names and the error format of each service |
+//! | `faults` | injected faults and rate limits |
+//! | `world` | the simulated state, and the changes that can be applied to it |
 
-mod answer;
 mod call;
-mod change;
 pub mod cli;
 mod config;
-mod control;
-mod document;
-mod fault;
+mod dispatch;
+mod faults;
+mod http;
 mod identity;
-mod millis;
 mod organization;
 mod organizations;
-mod pack;
-mod payload;
-mod query;
-mod rate;
-mod request;
 mod s3;
-mod server;
-mod serving;
+mod serde_millis;
+mod service;
 mod sns;
-mod status_record;
 mod sts;
 mod world;
-mod xml;
 
-pub use answer::Service;
 pub use call::Call;
-pub use change::Change;
-pub use fault::{Effect, Fault, When};
+pub use config::status_record::StatusRecord;
+pub use faults::rate_limit::RateLimit;
+pub use faults::{Effect, Fault, Occurrence};
+pub use http::server::Server;
 pub use organization::Organization;
-pub use rate::RateLimit;
 pub use s3::Version;
-pub use server::Server;
+pub use service::Service;
 pub use sns::{Attribute, Publish};
-pub use status_record::StatusRecord;
+pub use world::change::Change;

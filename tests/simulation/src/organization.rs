@@ -1,4 +1,4 @@
-//! The handle that tests hold.
+//! Handle to the simulated organization.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,33 +7,34 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::call::Call;
-use crate::change::Change;
-use crate::document::Document;
-use crate::fault::Fault;
-use crate::rate::RateLimit;
+use crate::config::status_record::StatusRecord;
+use crate::faults::Fault;
+use crate::faults::rate_limit::RateLimit;
 use crate::s3::Version;
 use crate::sns::Publish;
-use crate::status_record::StatusRecord;
 use crate::world::World;
+use crate::world::change::Change;
+use crate::world::document::Document;
 
-/// A simulated organization. Clones share one world.
+/// A simulated organization. Clones share the same state.
 ///
-/// Its own account may call AWS Config from the start, with the access keys `AKIDOWN` and
-/// `AKIDEXAMPLE`; any secret will do. The methods are short for [`Change`]s, which say what each
-/// means.
+/// The own account has the access keys `AKIDOWN` and `AKIDEXAMPLE` and may call AWS Config. Secrets
+/// are not verified. Methods with the name of a [`Change`] variant apply that change; the variant
+/// documents its effect.
 #[derive(Clone, Debug)]
 pub struct Organization(Arc<Mutex<World>>);
 
 impl Organization {
+    /// Creates an empty organization with its own account.
     #[must_use]
     pub fn new(own_account: &str) -> Self {
         Self(Arc::new(Mutex::new(World::new(own_account))))
     }
 
-    /// An organization from a JSON document; `tests/worlds/` has examples.
+    /// Creates an organization from a JSON document; `tests/fixtures/organizations` has examples.
     ///
     /// # Errors
-    /// When the document is none, or has a member that does not exist.
+    /// When the document is not valid JSON or has an unknown field.
     pub fn from_json(document: &str) -> Result<Self, serde_json::Error> {
         let document: Document = serde_json::from_str(document)?;
         let organization = Self::new(&document.own);
@@ -91,7 +92,7 @@ impl Organization {
         self.apply(Change::RemoveAccount(account.to_owned()));
     }
 
-    /// Takes `s3:ListBucket` from an account.
+    /// Denies `s3:ListBucket` to an account.
     pub fn deny_listing(&self, account: &str) {
         self.apply(Change::Listing {
             account: account.to_owned(),
@@ -99,7 +100,7 @@ impl Organization {
         });
     }
 
-    /// Gives `s3:ListBucket` back to an account.
+    /// Grants `s3:ListBucket` to an account again.
     pub fn allow_listing(&self, account: &str) {
         self.apply(Change::Listing {
             account: account.to_owned(),
@@ -107,13 +108,13 @@ impl Organization {
         });
     }
 
-    pub fn put_pack(&self, caller: &str, region: &str, pack: &str, row: StatusRecord) {
+    pub fn put_pack(&self, caller: &str, region: &str, pack: &str, record: StatusRecord) {
         let [caller, region, pack] = [caller, region, pack].map(str::to_owned);
         self.apply(Change::PutPack {
             caller,
             region,
             pack,
-            row,
+            record,
         });
     }
 
@@ -132,7 +133,7 @@ impl Organization {
         region: &str,
         pack: &str,
         account: &str,
-        row: StatusRecord,
+        record: StatusRecord,
     ) {
         let [caller, region, pack, account] = [caller, region, pack, account].map(str::to_owned);
         self.apply(Change::PutMember {
@@ -140,7 +141,7 @@ impl Organization {
             region,
             pack,
             account,
-            row,
+            record,
         });
     }
 
@@ -185,14 +186,14 @@ impl Organization {
         self.world().delete_object(bucket, key);
     }
 
-    /// The object as readers see it.
+    /// Returns the current content of an object; `None` if the object is missing or deleted.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         self.world()
             .current(bucket, key)
             .map(|version| version.body.clone())
     }
 
-    /// All objects of a bucket as readers see them, by key.
+    /// Returns the current content of all objects of a bucket, by key.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
         let world = self.world();
         let keys = world
@@ -204,7 +205,7 @@ impl Organization {
             .collect()
     }
 
-    /// Every version that an object ever had, oldest first.
+    /// Returns all versions of an object, oldest first.
     pub fn versions(&self, bucket: &str, key: &str) -> Vec<Version> {
         let world = self.world();
         world
@@ -223,7 +224,7 @@ impl Organization {
         self.apply(Change::RemoveTopic(arn.to_owned()));
     }
 
-    /// The messages that SNS took, in their order.
+    /// Returns the messages that SNS accepted, in order.
     pub fn publishes(&self) -> Vec<Publish> {
         self.world().publishes.clone()
     }
@@ -248,7 +249,7 @@ impl Organization {
         self.apply(Change::Latency(latency));
     }
 
-    /// Throttles AWS Config, by caller and region.
+    /// Limits the rate of AWS Config calls for each caller and region.
     pub fn rate_limit(&self, limit: Option<RateLimit>) {
         self.apply(Change::RateLimit(limit));
     }
@@ -261,7 +262,7 @@ impl Organization {
         self.apply(Change::ClearFaults);
     }
 
-    /// Schedules a change for when the world's clock passes a time.
+    /// Schedules a change for a simulated time.
     pub fn at(&self, time: Timestamp, change: Change) {
         self.apply(Change::At {
             at: time,
@@ -269,17 +270,17 @@ impl Organization {
         });
     }
 
-    /// Stops the world's clock at a time, and applies what was scheduled until then.
+    /// Stops the simulated clock at a time, and applies the changes that are due.
     pub fn advance_to(&self, time: Timestamp) {
         self.apply(Change::AdvanceTo(time));
     }
 
-    /// The world's time.
+    /// Returns the simulated time.
     pub fn now(&self) -> Timestamp {
         self.world().now()
     }
 
-    /// The calls so far, in the order of their arrival.
+    /// Returns the logged calls in the order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.world().calls.clone()
     }

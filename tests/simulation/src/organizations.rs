@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::answer::{Answer, Refusal};
-use crate::call::Heading;
+use crate::call::CallMetadata;
+use crate::http::request::Request;
+use crate::http::response::Response;
 use crate::identity::Identity;
-use crate::request::Request;
+use crate::service::ServiceError;
 use crate::world::World;
 
 /// An account of the organization.
@@ -28,13 +29,13 @@ struct Input {
     account_id: Option<String>,
 }
 
-/// What the call is about.
-pub(crate) fn heading(request: &Request) -> Heading {
+/// Returns the metadata of a call.
+pub(crate) fn call_metadata(request: &Request) -> CallMetadata {
     let input: Input = serde_json::from_slice(&request.body).unwrap_or_default();
-    Heading {
+    CallMetadata {
         operation: operation(request).to_owned(),
         target: input.account_id.unwrap_or_default(),
-        ..Heading::default()
+        ..CallMetadata::default()
     }
 }
 
@@ -45,20 +46,20 @@ fn operation(request: &Request) -> &str {
         .unwrap_or_default()
 }
 
-/// Answers the call: the management account and delegated administrators may ask.
-pub(crate) fn perform(
+/// Handles a call. Only the management account and delegated administrators have access.
+pub(crate) fn handle(
     world: &World,
     caller: &Identity,
     request: &Request,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, ServiceError> {
     if operation(request) != "DescribeAccount" {
-        return Err(Refusal::new(400, "UnknownOperationException", ""));
+        return Err(ServiceError::new(400, "UnknownOperationException", ""));
     }
     let input: Input = serde_json::from_slice(&request.body)
-        .map_err(|error| Refusal::new(400, "SerializationException", error.to_string()))?;
+        .map_err(|error| ServiceError::new(400, "SerializationException", error.to_string()))?;
     let id = input.account_id.unwrap_or_default();
     if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::new(
+        return Err(ServiceError::new(
             400,
             "InvalidInputException",
             "You specified an invalid value.",
@@ -66,11 +67,11 @@ pub(crate) fn perform(
     }
     if !world.callers.contains(&caller.account) {
         let message = "You don't have permissions to access this resource.";
-        return Err(Refusal::new(400, "AccessDeniedException", message));
+        return Err(ServiceError::new(400, "AccessDeniedException", message));
     }
     let Some(Account { name, state }) = world.accounts.get(&id) else {
         let message = "You specified an account that doesn't exist.";
-        return Err(Refusal::new(400, "AccountNotFoundException", message));
+        return Err(ServiceError::new(400, "AccountNotFoundException", message));
     };
     let own = &caller.account;
     let account = json!({
@@ -78,13 +79,14 @@ pub(crate) fn perform(
         "Arn": format!("arn:aws:organizations::{own}:account/o-simulated00/{id}"),
         "Email": format!("{id}@example.com"),
         "Name": name,
-        // Retired: who reads it finds every account active.
+        // AWS retired `Status` in favour of `State`. A caller that reads it sees only active
+        // accounts.
         "Status": "ACTIVE",
         "State": state,
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": 1_600_000_000.0,
     });
-    Ok(Answer::new(
+    Ok(Response::new(
         200,
         "application/x-amz-json-1.1",
         json!({"Account": account}).to_string(),

@@ -2,32 +2,33 @@
 
 use jiff::SignedDuration;
 
-use crate::answer::{Answer, Refusal, Service};
-use crate::call::Heading;
+use crate::call::CallMetadata;
+use crate::http::query::{Form, success};
+use crate::http::request::Request;
+use crate::http::response::Response;
+use crate::http::xml::escape;
 use crate::identity::{Identity, role_id};
-use crate::query::{Form, success};
-use crate::request::Request;
+use crate::service::{Service, ServiceError};
 use crate::world::{World, real_now};
-use crate::xml::escape;
 
-/// What the call is about.
-pub(crate) fn heading(request: &Request) -> Heading {
-    let form = Form::of(request);
-    Heading {
+/// Returns the metadata of a call.
+pub(crate) fn call_metadata(request: &Request) -> CallMetadata {
+    let form = Form::parse(request);
+    CallMetadata {
         operation: form.get("Action").unwrap_or_default().to_owned(),
         target: form.get("RoleArn").unwrap_or_default().to_owned(),
-        ..Heading::default()
+        ..CallMetadata::default()
     }
 }
 
-/// Answers the call.
-pub(crate) fn perform(
+/// Handles a call.
+pub(crate) fn handle(
     world: &mut World,
     caller: &Identity,
     request: &Request,
     request_id: &str,
-) -> Result<Answer, Refusal> {
-    let form = Form::of(request);
+) -> Result<Response, ServiceError> {
+    let form = Form::parse(request);
     let operation = form.get("Action").unwrap_or_default();
     let result = match operation {
         "GetCallerIdentity" => {
@@ -43,14 +44,14 @@ pub(crate) fn perform(
         "AssumeRole" => assume_role(world, caller, &form)?,
         other => {
             let message = format!("Could not find operation {other} for version 2011-06-15");
-            return Err(Refusal::new(400, "InvalidAction", message));
+            return Err(ServiceError::new(400, "InvalidAction", message));
         }
     };
     Ok(success(Service::Sts, operation, &result, request_id))
 }
 
-fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<String, Refusal> {
-    let invalid = |message: String| Refusal::new(400, "ValidationError", message);
+fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<String, ServiceError> {
+    let invalid = |message: String| ServiceError::new(400, "ValidationError", message);
     let missing = |name: &str| {
         invalid(format!(
             "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"
@@ -75,7 +76,7 @@ fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<Stri
             "The requested DurationSeconds is outside the range of 900 to 43200".to_owned(),
         ));
     }
-    // A role that does not exist and one that does not trust the caller look the same.
+    // STS returns the same error for a missing role and for a role that does not trust the caller.
     let trusted = world.roles.get(arn).is_some_and(|external_id| {
         external_id.is_none() || external_id.as_deref() == form.get("ExternalId")
     });
@@ -84,7 +85,7 @@ fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<Stri
             "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
             caller.arn
         );
-        return Err(Refusal::new(403, "AccessDenied", message));
+        return Err(ServiceError::new(403, "AccessDenied", message));
     }
 
     let serial = world.next_serial();
@@ -94,7 +95,7 @@ fn assume_role(world: &mut World, caller: &Identity, form: &Form) -> Result<Stri
     let assumed = escape(&identity.arn);
     let id = role_id(arn.rsplit('/').next().unwrap_or_default());
     world.keys.insert(key.clone(), identity);
-    // By the real clock, wherever the world's stands: SDKs compare it with theirs.
+    // By the real clock, because SDKs compare the expiration with it.
     let expiration =
         (real_now() + SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H:%M:%SZ");
     Ok(format!(

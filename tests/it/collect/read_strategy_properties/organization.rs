@@ -1,12 +1,12 @@
-//! Packs in memory behind AWS Config's answers, in pages that shift when the packs change between
-//! two calls.
+//! In-memory packs behind the AWS Config API. Pages shift when the packs change between two calls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackName, Status, StatusKind, StatusRecord};
+use packwatch::model::{
+    Account, AccountId, ApiError, PackName, SourceTarget, Status, StatusKind, StatusRecord,
+};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 use tokio::time::sleep;
 
@@ -14,58 +14,63 @@ use crate::support::harness::OWN;
 
 pub const PACKS: [&str; 2] = ["baseline", "guardrails"];
 
-pub type Told = &'static str;
+pub type StatusName = &'static str;
 
 #[derive(Debug, Clone)]
 pub struct Pack {
-    pub status: Told,
-    pub members: BTreeMap<u32, Told>,
+    pub status: StatusName,
+    pub members: BTreeMap<u32, StatusName>,
 }
 
-/// What is true at one instant.
+/// The packs at one instant.
 pub type Packs = BTreeMap<&'static str, Pack>;
 
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// A member's new status; `None` leaves.
-    Member(&'static str, u32, Option<Told>),
-    /// A pack's own; `None` is deleted.
-    Pack(&'static str, Option<Told>),
+    /// Sets the status of a member; `None` removes the member.
+    Member(&'static str, u32, Option<StatusName>),
+    /// Sets the status of the pack itself; `None` deletes the pack.
+    Pack(&'static str, Option<StatusName>),
 }
 
 pub fn account(number: u32) -> AccountId {
     (200_000_000_000_u64 + u64::from(number)).to_string().into()
 }
 
-/// An organization that counts the calls, and changes right before some of them.
+/// An organization that counts the calls, and changes right before it responds to some of them.
 pub struct Organization {
-    /// Every instant of it, the last one now.
+    /// Every state so far; the last one is the current state.
     pub instants: RefCell<Vec<Packs>>,
+    /// Changes by the number of the call that they precede.
     pub changes: BTreeMap<usize, Vec<Change>>,
+    /// Number of calls so far.
     pub calls: Cell<usize>,
-    /// How long the calls take, over and over.
+    /// Durations of the calls in milliseconds, used in turn.
     pub delays: Vec<u64>,
-    pub packs_a_page: usize,
-    /// Whether rows are filtered after they were put into pages.
+    pub packs_per_page: usize,
+    /// Whether filters apply after paging, so that filtered pages come short.
     pub sparse: bool,
 }
 
 impl Organization {
-    pub fn still(packs: Packs) -> Self {
+    /// Returns an organization that does not change.
+    pub fn unchanging(packs: Packs) -> Self {
         Self {
             instants: RefCell::new(vec![packs]),
             changes: BTreeMap::new(),
             calls: Cell::new(0),
             delays: vec![1],
-            packs_a_page: 100,
+            packs_per_page: 100,
             sparse: false,
         }
     }
 
+    /// Returns whether a condition was true at every instant.
     pub fn always(&self, holds: impl FnMut(&Packs) -> bool) -> bool {
         self.instants.borrow().iter().all(holds)
     }
 
+    /// Returns whether a condition was true at some instant.
     pub fn once(&self, holds: impl FnMut(&Packs) -> bool) -> bool {
         self.instants.borrow().iter().any(holds)
     }
@@ -105,11 +110,15 @@ impl Organization {
     }
 
     pub fn now(&self) -> Packs {
-        self.instants.borrow().last().expect("an instant").clone()
+        self.instants
+            .borrow()
+            .last()
+            .expect("there is at least one instant")
+            .clone()
     }
 }
 
-/// The rows of a page, of those that are kept, and the token of the next.
+/// Returns the kept rows of a page, and the token of the next page.
 fn page<T>(
     rows: Vec<T>,
     size: usize,
@@ -117,7 +126,7 @@ fn page<T>(
     sparse: bool,
     keep: impl Fn(&T) -> bool,
 ) -> Page<T> {
-    let from: usize = token.map_or(0, |token| token.parse().expect("a token of ours"));
+    let from: usize = token.map_or(0, |token| token.parse().expect("the token is an offset"));
     let rows: Vec<T> = rows.into_iter().filter(|row| sparse || keep(row)).collect();
     let next = (from + size < rows.len()).then(|| (from + size).to_string());
     Page {
@@ -140,7 +149,7 @@ impl ConfigApi for Organization {
         Ok(None)
     }
 
-    fn throttles(&self) -> u64 {
+    fn throttle_count(&self) -> u64 {
         0
     }
 
@@ -154,7 +163,7 @@ impl ConfigApi for Organization {
             .iter()
             .map(|(name, pack)| ((*name).into(), StatusRecord::new(pack.status)))
             .collect();
-        Ok(page(rows, self.packs_a_page, token, false, |_| true))
+        Ok(page(rows, self.packs_per_page, token, false, |_| true))
     }
 
     async fn pack(
@@ -190,28 +199,31 @@ impl ConfigApi for Organization {
             self.sparse,
             |(account, row): &(AccountId, StatusRecord)| match filter {
                 None => true,
-                Some(Filter::Account(asked)) => account == asked,
-                Some(Filter::Status(asked)) => row.status == *asked,
+                Some(Filter::Account(wanted)) => account == wanted,
+                Some(Filter::Status(wanted)) => row.status == *wanted,
             },
         ))
     }
 }
 
-/// What AWS Config says of a member, or with `None` of the pack itself.
+/// Returns the status of a member, or of the pack itself with `None`.
 pub fn row(packs: &Packs, pack: &str, member: Option<&AccountId>) -> Option<Status> {
     let pack = packs.get(pack)?;
     let status = match member {
         None => pack.status,
         Some(id) => {
-            let number = id.as_str().parse::<u64>().expect("a number") - 200_000_000_000;
-            pack.members
-                .get(&u32::try_from(number).expect("a small one"))?
+            let number =
+                id.as_str().parse::<u64>().expect("account ids are numbers") - 200_000_000_000;
+            pack.members.get(
+                &u32::try_from(number).expect("the number is one of those that the tests use"),
+            )?
         }
     };
     Some(status.into())
 }
 
-/// What is true of it: a pack that says it is deleted has no members.
+/// Returns the status kind of a member, or of the pack itself with `None`. A pack with a deleted
+/// status has no members.
 pub fn kind(packs: &Packs, pack: &str, member: Option<&AccountId>) -> StatusKind {
     let of = |member| row(packs, pack, member).map_or(StatusKind::Deleted, |status| status.kind());
     if of(None) == StatusKind::Deleted {

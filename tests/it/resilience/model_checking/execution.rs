@@ -1,6 +1,7 @@
-//! One execution of the real pipeline, known by the answers that it was given. Begun again and
-//! given the same answers it asks the same question next, so a model checker can stop it anywhere,
-//! answer it in every way, and let it die.
+//! Executions of the real run, identified by the responses that they have received.
+//!
+//! An execution is deterministic: started again with the same responses, it makes the same next
+//! call. The model checker can therefore stop it at any call, try every response, and crash it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,191 +18,202 @@ use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
 use packwatch::run::{self, Services};
 
-use super::replay::{Answer, Answers, Call, Knows, Replay, ReplayedServices, Time, at};
+use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Responses, Time, at};
 use crate::support::harness::OWN;
 use crate::support::scheduler::two_topics;
 
-/// What one execution is.
+/// `ExecutionSpec` and limits of one execution.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identity {
-    pub run: String,
-    pub token: String,
+pub struct ExecutionSpec {
+    pub run_id: String,
+    /// Execution ID.
+    pub id: String,
     pub started: Time,
     pub deadline: Time,
-    /// AWS Config does not answer it.
-    pub blind: bool,
+    /// AWS Config denies all its calls.
+    pub config_denied: bool,
 }
 
-/// How an execution ended.
+/// Result of an execution. A failure carries the error type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
-    Answered(Ending),
+    Succeeded(RunOutcome),
     Failed(&'static str),
 }
 
-/// The outcomes that a run can answer.
+/// Outcome of a successful run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ending {
+pub enum RunOutcome {
     Committed,
     Resumed,
     Superseded,
 }
 
-/// An execution between two answers.
+/// State of an execution between two responses.
 #[derive(Debug)]
-pub struct Moment {
-    pub identity: Identity,
-    answers: Answers,
-    print: u64,
-    /// The calls that wait for an answer.
+pub struct Checkpoint {
+    pub spec: ExecutionSpec,
+    responses: Responses,
+    fingerprint: u64,
+    /// The calls that wait for a response, each with its number.
     pub waiting: Vec<(usize, Call)>,
-    pub knows: Knows,
+    pub progress: Progress,
     pub end: Option<End>,
 }
 
-impl Moment {
-    /// Whether it has done all but keep `latest.json` at the newest snapshot.
-    pub fn only_latest_is_left(&self) -> bool {
-        // Where there is no ledger, `latest.json` is looked at for the number to go on from.
-        self.waiting.iter().all(|(_, call)| call.is_for_latest()) && !self.knows.just_recalled
+impl Checkpoint {
+    /// Returns whether only the calls that update `latest.json` remain.
+    pub fn only_latest_calls_remain(&self) -> bool {
+        // Without a ledger, the run reads `latest.json` for the next sequence number.
+        self.waiting.iter().all(|(_, call)| call.is_for_latest())
+            && !self.progress.last_was_ledger_get
     }
 }
 
-impl PartialEq for Moment {
+impl PartialEq for Checkpoint {
     fn eq(&self, other: &Self) -> bool {
-        self.print == other.print
+        self.fingerprint == other.fingerprint
     }
 }
 
-impl Eq for Moment {}
+impl Eq for Checkpoint {}
 
-impl Hash for Moment {
+impl Hash for Checkpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.print.hash(state);
+        self.fingerprint.hash(state);
     }
 }
 
 thread_local! {
-    /// Its clock stands still: no time-out of the pipeline's ever comes.
+    /// Has a paused clock, so that no timeout of the run fires.
     static RUNTIME: tokio::runtime::Runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("the runtime builds");
 }
 
-/// Every moment of every execution that was ever asked for: executions are deterministic, so each
-/// is made once.
+/// Cache of the checkpoints of all executions. Each is computed once, because executions are
+/// deterministic.
 pub struct Executions {
     settings: Settings,
-    moments: Mutex<BTreeMap<u64, Arc<Moment>>>,
+    checkpoints: Mutex<BTreeMap<u64, Arc<Checkpoint>>>,
 }
 
 impl Executions {
     pub fn new() -> Self {
         Self {
             settings: two_topics(),
-            moments: Mutex::default(),
+            checkpoints: Mutex::default(),
         }
     }
 
-    /// How many different moments there were.
-    pub fn moments(&self) -> usize {
-        self.moments.lock().expect("nobody died").len()
+    /// Returns the number of distinct checkpoints.
+    pub fn checkpoints(&self) -> usize {
+        self.checkpoints.lock().expect("no thread panicked").len()
     }
 
-    pub fn start(&self, identity: Identity) -> Arc<Moment> {
-        self.moment(identity, Answers::new())
+    /// Returns the state of an execution that has received no response.
+    pub fn start(&self, spec: ExecutionSpec) -> Arc<Checkpoint> {
+        self.checkpoint(spec, Responses::new())
     }
 
-    /// Where the execution stands once the call `number` has its answer.
-    pub fn answered(
+    /// Returns the state of an execution after call `number` has received its response.
+    pub fn advance(
         &self,
-        before: &Moment,
+        before: &Checkpoint,
         number: usize,
-        answer: Answer,
+        response: Response,
         at: Time,
-    ) -> Arc<Moment> {
-        let mut answers = before.answers.clone();
-        answers.insert(number, (answer, at));
-        self.moment(before.identity.clone(), answers)
+    ) -> Arc<Checkpoint> {
+        let mut responses = before.responses.clone();
+        responses.insert(number, (response, at));
+        self.checkpoint(before.spec.clone(), responses)
     }
 
-    fn moment(&self, identity: Identity, answers: Answers) -> Arc<Moment> {
+    fn checkpoint(&self, spec: ExecutionSpec, responses: Responses) -> Arc<Checkpoint> {
         let mut hasher = DefaultHasher::new();
-        (&identity, &answers).hash(&mut hasher);
-        let print = hasher.finish();
-        if let Some(moment) = self.moments.lock().expect("nobody died").get(&print) {
-            return moment.clone();
+        (&spec, &responses).hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        if let Some(checkpoint) = self
+            .checkpoints
+            .lock()
+            .expect("no thread panicked")
+            .get(&fingerprint)
+        {
+            return checkpoint.clone();
         }
-        let (waiting, knows, end) = self.scenario(&identity, &answers, |_, _| None);
-        let moment = Arc::new(Moment {
-            identity,
-            answers,
-            print,
+        let (waiting, progress, end) = self.replay(&spec, &responses, |_, _| None);
+        let checkpoint = Arc::new(Checkpoint {
+            spec,
+            responses,
+            fingerprint,
             waiting,
-            knows,
+            progress,
             end,
         });
-        self.moments
+        self.checkpoints
             .lock()
-            .expect("nobody died")
-            .insert(print, moment.clone());
-        moment
+            .expect("no thread panicked")
+            .insert(fingerprint, checkpoint.clone());
+        checkpoint
     }
 
-    /// Runs an execution to its end, each call answered at once.
+    /// Runs an execution to its end. `respond` completes each call at once.
     pub fn run(
         &self,
-        identity: &Identity,
-        answer: impl FnMut(&Call, &Knows) -> Option<(Answer, Time)>,
+        spec: &ExecutionSpec,
+        respond: impl FnMut(&Call, &Progress) -> Option<(Response, Time)>,
     ) -> End {
-        let (_, _, end) = self.scenario(identity, &Answers::new(), answer);
-        end.expect("every call is answered")
+        let (_, _, end) = self.replay(spec, &Responses::new(), respond);
+        end.expect("every call receives a response")
     }
 
-    /// Runs the pipeline until it asks for something that has no answer.
-    fn scenario(
+    /// Runs an execution until all its pending calls lack a response.
+    ///
+    /// Recorded `responses` take precedence over `respond`.
+    fn replay(
         &self,
-        identity: &Identity,
-        answers: &Answers,
-        answer: impl FnMut(&Call, &Knows) -> Option<(Answer, Time)>,
-    ) -> (Vec<(usize, Call)>, Knows, Option<End>) {
+        spec: &ExecutionSpec,
+        responses: &Responses,
+        respond: impl FnMut(&Call, &Progress) -> Option<(Response, Time)>,
+    ) -> (Vec<(usize, Call)>, Progress, Option<End>) {
         RUNTIME.with(|runtime| {
-            let _inside = runtime.enter();
-            self.play_inside(identity, answers, answer)
+            let _guard = runtime.enter();
+            self.poll_until_blocked(spec, responses, respond)
         })
     }
 
-    fn play_inside(
+    fn poll_until_blocked(
         &self,
-        identity: &Identity,
-        answers: &Answers,
-        answer: impl FnMut(&Call, &Knows) -> Option<(Answer, Time)>,
-    ) -> (Vec<(usize, Call)>, Knows, Option<End>) {
-        let plan = self.plan(identity);
-        let played = ReplayedServices {
-            blind: identity.blind,
-            knows: RefCell::new(Knows {
-                now: identity.started,
-                ..Knows::default()
+        spec: &ExecutionSpec,
+        responses: &Responses,
+        respond: impl FnMut(&Call, &Progress) -> Option<(Response, Time)>,
+    ) -> (Vec<(usize, Call)>, Progress, Option<End>) {
+        let plan = self.plan(spec);
+        let replayed = ReplayedServices {
+            config_denied: spec.config_denied,
+            progress: RefCell::new(Progress {
+                now: spec.started,
+                ..Progress::default()
             }),
             calls: Cell::new(0),
             calls_for_latest: Cell::new(0),
-            turns: Cell::new(0),
-            answers,
-            answer: RefCell::new(answer),
+            resumed_calls: Cell::new(0),
+            responses,
+            respond: RefCell::new(respond),
             waiting: RefCell::default(),
         };
-        let script = Replay(&played);
+        let replay = Replay(&replayed);
         let services = Services {
-            config: script,
-            store: script,
-            notifier: script,
-            clock: script,
+            config: replay,
+            store: replay,
+            notifier: replay,
+            clock: replay,
         };
         let own = Ok(AccountId::from(OWN));
-        let measures = RefCell::default();
+        let metrics = RefCell::default();
         let end = {
-            let mut run = pin!(run::run(&services, &plan, &own, &measures));
+            let mut run = pin!(run::run(&services, &plan, &own, &metrics));
             let mut before = None;
+            // The execution is blocked when a poll makes no new call and resumes none.
             loop {
                 if let Poll::Ready(result) =
                     run.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -209,8 +221,8 @@ impl Executions {
                     break Some(end(result));
                 }
                 let now = Some((
-                    played.calls.get() + played.calls_for_latest.get(),
-                    played.turns.get(),
+                    replayed.calls.get() + replayed.calls_for_latest.get(),
+                    replayed.resumed_calls.get(),
                 ));
                 if std::mem::replace(&mut before, now) == now {
                     break None;
@@ -220,34 +232,34 @@ impl Executions {
         let waiting = if end.is_some() {
             Vec::new()
         } else {
-            played.waiting.take()
+            replayed.waiting.take()
         };
-        (waiting, played.knows.take(), end)
+        (waiting, replayed.progress.take(), end)
     }
 
-    fn plan(&self, identity: &Identity) -> RunPlan {
+    fn plan(&self, spec: &ExecutionSpec) -> RunPlan {
         let invocation = Invocation {
-            request_id: identity.run.clone(),
-            execution: identity.token.clone(),
-            deadline: at(identity.deadline),
-            now: at(identity.started),
+            request_id: spec.run_id.clone(),
+            execution: spec.id.clone(),
+            deadline: at(spec.deadline),
+            now: at(spec.started),
         };
         RunPlan::new(
             Trigger::Manual(ManualRequest::default()),
             &self.settings,
             invocation,
         )
-        .expect("a right request")
+        .expect("a valid request")
     }
 }
 
 fn end(result: Result<RunResponse, RunError>) -> End {
     match result {
-        Ok(report) => End::Answered(match report.outcome {
-            Outcome::Committed => Ending::Committed,
-            Outcome::Resumed => Ending::Resumed,
-            Outcome::Superseded => Ending::Superseded,
-            Outcome::DryRun => unreachable!("no request asks for that"),
+        Ok(response) => End::Succeeded(match response.outcome {
+            Outcome::Committed => RunOutcome::Committed,
+            Outcome::Resumed => RunOutcome::Resumed,
+            Outcome::Superseded => RunOutcome::Superseded,
+            Outcome::DryRun => unreachable!("no request is a dry run"),
         }),
         Err(error) => End::Failed(error.kind()),
     }

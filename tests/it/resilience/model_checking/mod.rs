@@ -1,9 +1,9 @@
-//! The commit protocol under a model checker: the real pipeline, in every order of its steps with
-//! those of another execution, and with everything that can go wrong at each of them.
+//! Model checking of the commit protocol: the real run, in every interleaving of its calls with
+//! those of other executions, and with every fault at each call.
 //!
-//! In the model are one pack, two member accounts, two audiences, a bucket that keeps its word, and
-//! executions that are started, answered, refused, lied to and killed. An execution is the program
-//! itself, begun again and given the answers that it had so far; see `execution`.
+//! The model contains one pack, two member accounts, two receivers, a strongly consistent bucket,
+//! and executions that are started, receive responses and faults, and crash. An execution is the
+//! program itself, started again with the responses that it has received so far; see `execution`.
 
 mod execution;
 mod model;
@@ -14,14 +14,16 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use execution::{End, Ending};
-use model::{InitialState, OWNED, Protocol, READ, SILENT, STORED, State, Step, UNHINDERED};
+use execution::{End, RunOutcome};
+use model::{
+    Action, ISOLATED, InitialState, LEASED, Protocol, QUIESCENT, READ_ORDER, STORED, State,
+};
 use mutant::Mutant;
 use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
 
-/// Two events, and one that Lambda runs twice.
-const TWO: [&[&str]; 2] = [&["a", "b"], &["a", "a"]];
-const THREE: [&[&str]; 5] = [
+/// Two events, or one event that Lambda runs twice.
+const TWO_EXECUTIONS: [&[&str]; 2] = [&["a", "b"], &["a", "a"]];
+const THREE_EXECUTIONS: [&[&str]; 5] = [
     &["a", "b", "c"],
     &["a", "a", "b"],
     &["a", "b", "a"],
@@ -29,189 +31,212 @@ const THREE: [&[&str]; 5] = [
     &["a", "a", "a"],
 ];
 
-/// Looks at every state; gives how many there are, and the ends that the executions came to.
-fn holds(protocol: &Protocol) -> (usize, BTreeSet<End>) {
+/// Checks all properties in every state. Returns the number of states and the results of
+/// executions.
+fn check_exhaustively(protocol: &Protocol) -> (usize, BTreeSet<End>) {
     let checker = protocol.clone().checker().threads(2).spawn_dfs().join();
-    let (executions, worlds) = protocol.size();
+    let (checkpoints, liveness_checks) = protocol.size();
     println!(
-        "{} states, at most {} steps deep; {executions} different executions, {worlds} worlds run until silent",
+        "{} states, maximum depth {}; {checkpoints} checkpoints of executions, {liveness_checks} liveness checks",
         checker.unique_state_count(),
         checker.max_depth()
     );
     if let Some((name, path)) = checker.discoveries().into_iter().next() {
-        panic!("not so: {name}\n{}", to_report(path));
+        panic!("property violated: {name}\n{}", format_path(path));
     }
     (checker.unique_state_count(), protocol.ends())
 }
 
-fn to_report(path: Path<State, Step>) -> String {
+/// Formats the actions that lead to a state, one a line.
+fn format_path(path: Path<State, Action>) -> String {
     path.into_vec()
         .into_iter()
-        .fold(String::new(), |to_report, (state, step)| {
-            let step = step.map_or_else(|| "and that is it".to_owned(), |step| format!("{step:?}"));
-            let broken = state
+        .fold(String::new(), |text, (state, action)| {
+            let action = action.map_or_else(
+                || "(final state)".to_owned(),
+                |action| format!("{action:?}"),
+            );
+            let violation = state
                 .world
-                .broken
-                .map_or_else(String::new, |broken| format!("  <- {broken:?}"));
-            to_report + &step + &broken + "\n"
+                .violation
+                .map_or_else(String::new, |violation| format!("  <- {violation:?}"));
+            text + &action + &violation + "\n"
         })
 }
 
 #[test]
-fn two_executions_and_one_fault_keep_every_promise() {
-    let (states, ends) = holds(&Protocol::new(
-        &[InitialState::First, InitialState::Told],
-        &TWO,
+fn two_executions_with_one_fault_satisfy_all_properties() {
+    let (states, ends) = check_exhaustively(&Protocol::new(
+        &[InitialState::NoLedger, InitialState::Notified],
+        &TWO_EXECUTIONS,
         1,
         1,
     ));
-    assert!(states > 100_000, "{states} states are too few to be all");
+    assert!(
+        states > 100_000,
+        "{states} states are too few for an exhaustive check"
+    );
     let failures = [
         "LedgerUnreadable",
-        "NothingRead",
+        "AllSourcesFailed",
         "PublishFailed",
         "SettleFailed",
         "StoreFailed",
     ]
     .map(End::Failed);
-    let answers = [Ending::Committed, Ending::Resumed, Ending::Superseded].map(End::Answered);
+    let successes = [
+        RunOutcome::Committed,
+        RunOutcome::Resumed,
+        RunOutcome::Superseded,
+    ]
+    .map(End::Succeeded);
     assert_eq!(
         ends,
-        answers.into_iter().chain(failures).collect(),
-        "every end is reached"
+        successes.into_iter().chain(failures).collect(),
+        "not every result is reached"
     );
 }
 
 #[test]
-#[ignore = "three minutes, and three gigabytes"]
-fn two_executions_and_two_faults_keep_every_promise() {
-    holds(&Protocol::new(
-        &[InitialState::First, InitialState::Told],
-        &TWO,
+#[ignore = "takes 3 minutes and 3 GB of memory"]
+fn two_executions_with_two_faults_satisfy_all_properties() {
+    check_exhaustively(&Protocol::new(
+        &[InitialState::NoLedger, InitialState::Notified],
+        &TWO_EXECUTIONS,
         2,
         1,
     ));
 }
 
 #[test]
-#[ignore = "twenty minutes, and three gigabytes"]
-fn three_executions_and_one_fault_keep_every_promise() {
-    // One after another: what one has looked at makes room for the next.
-    for execution_set in THREE {
-        for get_range in [InitialState::First, InitialState::Changed] {
-            println!("{execution_set:?}, {get_range:?}");
-            holds(&Protocol::new(&[get_range], &[execution_set], 1, 0));
+#[ignore = "takes 20 minutes and 3 GB of memory"]
+fn three_executions_with_one_fault_satisfy_all_properties() {
+    // One check after another, so that each frees the memory of the previous one.
+    for execution_set in THREE_EXECUTIONS {
+        for initial in [InitialState::NoLedger, InitialState::Changed] {
+            println!("{execution_set:?}, {initial:?}");
+            check_exhaustively(&Protocol::new(&[initial], &[execution_set], 1, 0));
         }
     }
 }
 
-/// Three are too many to look at every state in every build: wherever chance leads, then.
+/// Random walks, because an exhaustive check of three executions takes too long for every build.
 #[test]
-fn three_executions_and_one_fault_keep_every_promise_wherever_chance_leads() {
-    let by_chance = |execution_set, mutant: Option<Mutant>| {
+fn three_executions_satisfy_all_properties_in_random_walks() {
+    let random_walk = |execution_set, mutant: Option<Mutant>| {
         let protocol = Protocol::new(
-            &[InitialState::First, InitialState::Changed],
+            &[InitialState::NoLedger, InitialState::Changed],
             &[execution_set],
             1,
             0,
         );
-        let protocol = mutant.into_iter().fold(protocol, Protocol::with);
+        let protocol = mutant.into_iter().fold(protocol, Protocol::with_mutant);
         let checker = protocol.checker().target_state_count(5_000);
         let checker = checker.spawn_simulation(7, UniformChooser).join();
         assert!(
             checker.state_count() > 1_000,
-            "{} states are not what was asked for",
+            "only {} states were visited",
             checker.state_count()
         );
         checker
             .discoveries()
             .into_iter()
             .next()
-            .map(|(name, path)| format!("{name}\n{}", to_report(path)))
+            .map(|(name, path)| format!("{name}\n{}", format_path(path)))
     };
-    for execution_set in THREE {
-        assert_eq!(by_chance(execution_set, None), None, "{execution_set:?}");
+    for execution_set in THREE_EXECUTIONS {
+        assert_eq!(random_walk(execution_set, None), None, "{execution_set:?}");
         assert_ne!(
-            by_chance(execution_set, Some(Mutant::PutsUnconditionally)),
+            random_walk(execution_set, Some(Mutant::UnconditionalPut)),
             None,
-            "{execution_set:?}: a mistake is found"
+            "{execution_set:?}: the mutant is not detected"
         );
     }
 }
 
-/// A program with this mistake is found to break this promise, when these executions run.
-fn breaks(property: &'static str, mutant: Mutant, execution_set: &[&'static str], faults: u8) {
+/// Asserts that the checker detects the violation of a property by a mutant, with these executions.
+fn assert_detects(
+    property: &'static str,
+    mutant: Mutant,
+    execution_set: &[&'static str],
+    faults: u8,
+) {
     let protocol = Protocol::new(
-        &[InitialState::First, InitialState::Told],
+        &[InitialState::NoLedger, InitialState::Notified],
         &[execution_set],
         faults,
         1,
     )
-    .with(mutant);
-    let found = HasDiscoveries::AnyOf([property].into());
+    .with_mutant(mutant);
+    let violation_found = HasDiscoveries::AnyOf([property].into());
     let checker = protocol
         .checker()
         .threads(2)
-        .finish_when(found)
+        .finish_when(violation_found)
         .spawn_bfs()
         .join();
     let path = checker
         .discovery(property)
-        .unwrap_or_else(|| panic!("{mutant:?} is not found to break: {property}"));
-    println!("{mutant:?} breaks: {property}\n{}", to_report(path));
+        .unwrap_or_else(|| panic!("{mutant:?} is not detected by: {property}"));
+    println!("{mutant:?} violates: {property}\n{}", format_path(path));
 }
 
 #[test]
-fn a_put_without_a_condition_is_found() {
-    breaks(STORED, Mutant::PutsUnconditionally, &["a", "b"], 0);
+fn unconditional_put_is_detected() {
+    assert_detects(STORED, Mutant::UnconditionalPut, &["a", "b"], 0);
 }
 
 #[test]
-fn publishing_before_the_commit_is_found() {
-    breaks(OWNED, Mutant::PublishesBeforeTheCommit, &["a", "b"], 1);
+fn publish_before_commit_is_detected() {
+    assert_detects(LEASED, Mutant::PublishBeforeCommit, &["a", "b"], 1);
 }
 
 #[test]
-fn taking_over_a_head_without_writing_so_is_found() {
-    breaks(OWNED, Mutant::TakesOverUnwritten, &["a", "b"], 1);
+fn takeover_without_written_lease_is_detected() {
+    assert_detects(LEASED, Mutant::TakeOverWithoutLease, &["a", "b"], 1);
 }
 
 #[test]
-fn ownership_by_run_id_is_found() {
-    breaks(OWNED, Mutant::OwnsByRunId, &["a", "a"], 0);
+fn lease_by_run_id_is_detected() {
+    assert_detects(LEASED, Mutant::LeaseByRunId, &["a", "a"], 0);
 }
 
 #[test]
-fn comparing_with_the_start_of_the_other_reading_is_found() {
-    breaks(READ, Mutant::ComparesWithTheStart, &["a", "b"], 0);
+fn comparison_with_read_start_is_detected() {
+    assert_detects(READ_ORDER, Mutant::CompareWithReadStart, &["a", "b"], 0);
 }
 
 #[test]
-fn asking_for_the_other_reading_only_after_a_conflict_is_found() {
-    breaks(READ, Mutant::AsksOnlyAfterAConflict, &["a", "b"], 0);
+fn read_check_only_after_conflict_is_detected() {
+    assert_detects(
+        READ_ORDER,
+        Mutant::CheckReadOnlyAfterConflict,
+        &["a", "b"],
+        0,
+    );
 }
 
 #[test]
-fn settling_the_head_of_another_is_found() {
-    breaks(SILENT, Mutant::SettlesAnothersHead, &["a", "b"], 1);
+fn settling_another_outgoing_digest_is_detected() {
+    assert_detects(QUIESCENT, Mutant::SettleOtherDigest, &["a", "b"], 1);
 }
 
 #[test]
-fn settling_before_publishing_is_found() {
-    breaks(SILENT, Mutant::SettlesBeforePublishing, &["a", "b"], 1);
+fn settle_before_publish_is_detected() {
+    assert_detects(QUIESCENT, Mutant::SettleBeforePublish, &["a", "b"], 1);
 }
 
 #[test]
-fn a_refused_topic_that_ends_the_sending_is_found() {
-    breaks(UNHINDERED, Mutant::ARefusalEndsIt, &["a", "b"], 0);
+fn delivery_stopped_by_rejection_is_detected() {
+    assert_detects(ISOLATED, Mutant::StopAfterRejection, &["a", "b"], 0);
 }
 
 #[test]
-fn believing_in_a_snapshot_that_got_no_answer_is_found() {
-    breaks(SILENT, Mutant::BelievesInTheSnapshot, &["a", "b"], 1);
+fn assumed_snapshot_write_is_detected() {
+    assert_detects(QUIESCENT, Mutant::AssumeSnapshotStored, &["a", "b"], 1);
 }
 
 #[test]
-fn a_run_that_read_nothing_and_counts_as_done_is_found() {
-    breaks(STORED, Mutant::RecordsNothingRead, &["a", "a"], 1);
+fn recorded_run_without_read_is_detected() {
+    assert_detects(STORED, Mutant::RecordRunWithoutRead, &["a", "a"], 1);
 }

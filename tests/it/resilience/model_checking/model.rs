@@ -1,146 +1,151 @@
-//! The commit protocol as a model checker walks through it: which executions there are, what may
-//! happen to each at any point, and what must hold in every state.
+//! Model of the commit protocol: its initial states, its actions, and the properties that must hold
+//! in every state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use stateright::{Model, Property};
 
-use super::execution::{End, Executions, Identity, Moment};
+use super::execution::{Checkpoint, End, ExecutionSpec, Executions};
 use super::mutant::Mutant;
 use super::quiescence::LivenessViolation;
-use super::replay::{Call, Time, since_the_first};
+use super::replay::{Call, Time, model_time};
 use super::world::{Accounts, Effect, SafetyViolation, World};
 use crate::support::harness::{CHAT, TOPIC};
 
-/// The time of each invocation, in its order.
-pub const INVOCATION: Time = 100_000;
+/// Lambda timeout of an invocation, in milliseconds. Deadlines are multiples of it.
+pub const INVOCATION_TIMEOUT: Time = 100_000;
 
-// What has to hold in every state.
-pub const OWNED: &str = "who sends owns, and nothing is sent twice without a cause";
-pub const TOLD: &str = "each change is told once, under one id";
-pub const READ: &str = "what is committed was read, after all that was committed before";
+// Names of the properties. Each must hold in every state.
+pub const LEASED: &str = "only the lease holder sends a digest, and duplicates have a cause";
+pub const NOTIFIED_ONCE: &str = "each change is reported once, under one digest ID";
+pub const READ_ORDER: &str =
+    "each commit equals its read, which follows the earlier committed reads";
 pub const STORED: &str = "no commit is lost, and each run is committed once";
-pub const SILENT: &str = "runs without faults fall silent, and what was told is what is open";
-pub const UNHINDERED: &str = "a topic that refuses everything holds up no other";
+pub const QUIESCENT: &str = "runs without faults become quiescent and report what is open";
+pub const ISOLATED: &str = "a topic that rejects everything does not block the other topic";
 
-/// How much may happen.
+/// Model of the commit protocol, with bounds on its faults and changes.
 #[derive(Clone)]
 pub struct Protocol {
-    pub beginnings: Vec<InitialState>,
-    /// The run ids of the executions, from each beginning: Lambda may run one event twice.
+    pub initial_states: Vec<InitialState>,
+    /// The run IDs of the executions, for each initial state. Lambda may run one event twice.
     pub execution_sets: Vec<Vec<&'static str>>,
-    /// Deaths, conflicts, refusals and lost answers, of any kind and at any step.
+    /// Maximum number of crashes, conflicts, rejections and lost responses, at any action.
     pub faults: u8,
-    /// How often the world may change before a reading.
+    /// Maximum number of accounts that change their status before a read.
     pub changes: u8,
     pub mutant: Option<Mutant>,
     pub executions: Arc<Executions>,
-    /// The ends that an execution has come to.
+    /// The results that executions have returned.
     ends: Arc<Mutex<BTreeSet<End>>>,
-    /// Whether runs without faults fall silent, by the world that they begin in.
-    pub silence: Arc<Mutex<BTreeMap<u64, Option<LivenessViolation>>>>,
+    /// Result of the liveness check, by fingerprint of the state that the check starts from.
+    pub liveness_cache: Arc<Mutex<BTreeMap<u64, Option<LivenessViolation>>>>,
 }
 
-/// What was before.
+/// State before the first execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitialState {
-    /// Nothing: the first run is to come, and one account fails.
-    First,
-    /// A run that found one account failing, and told it.
-    Told,
-    /// The same, and then that account recovered, and the other one failed.
+    /// There is no ledger, and one account fails.
+    NoLedger,
+    /// A run has found that account failing and has sent a digest.
+    Notified,
+    /// As `Notified`, but then that account has recovered and the other one has failed.
     Changed,
 }
 
-/// One of the executions.
+/// State of one of the executions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Actor {
-    ToCome(&'static str),
-    Alive(Arc<Moment>),
-    Over,
+    /// Holds the run ID.
+    NotStarted(&'static str),
+    Running(Arc<Checkpoint>),
+    Ended,
 }
 
-/// Readings are told apart by whether one began after another one ended: so much does the clock
-/// show, and no more. Those that begin with none ending in between begin at one time, and so do
-/// those that end, and states that differ in their order are one.
+/// Logical clock of the reads. It advances only between the start of a read and the end of a read.
+///
+/// The protocol orders reads only by whether one started after another one ended. Consecutive
+/// starts share a time, and so do consecutive ends, so that states that differ only in their order
+/// are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Clock {
     time: Time,
-    /// Whether a reading has begun at this time; or else one has ended.
-    get_range: bool,
+    /// Whether reads start at this time. Otherwise reads end at it.
+    read_starts: bool,
 }
 
 impl Clock {
     const FIRST: Self = Self {
         time: 0,
-        get_range: true,
+        read_starts: true,
     };
 
-    /// The time of a beginning, or of an end, that comes now.
-    fn tick(&mut self, get_range: bool) -> Time {
-        self.time += Time::from(self.get_range != get_range);
-        self.get_range = get_range;
+    /// Returns the time of a read that starts or ends now.
+    fn tick(&mut self, read_starts: bool) -> Time {
+        self.time += Time::from(self.read_starts != read_starts);
+        self.read_starts = read_starts;
         self.time
     }
 
+    /// Advances the clock to at least `time`.
     fn pass(&mut self, time: Time) {
         *self = Self {
             time: self.time.max(time),
-            get_range: true,
+            read_starts: true,
         };
     }
 }
 
-/// What is, between two steps.
+/// State between two actions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     pub world: World,
     pub actors: Vec<Actor>,
     clock: Clock,
-    /// The newest time that every clock shows.
-    passed: Time,
+    /// Lower bound of the time of every later response.
+    min_time: Time,
     faults: u8,
     changes: u8,
 }
 
-/// A step.
+/// Action of the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum Action {
     Start {
         actor: usize,
-        blind: bool,
+        config_denied: bool,
     },
-    /// A call of an execution has this effect.
+    /// A pending call of an execution takes this effect.
     Call {
         actor: usize,
         number: usize,
         effect: Effect,
     },
-    /// The world changes, and then it is read.
+    /// The member accounts change their status, then an execution reads them.
     Read {
         actor: usize,
         number: usize,
         failing: Accounts,
     },
-    Dies {
+    Crash {
         actor: usize,
     },
-    /// The time of an execution passes; Lambda ends it, should it live.
-    TimePasses {
+    /// The deadline of an execution passes. Lambda stops the execution if it still runs.
+    PassDeadline {
         actor: usize,
     },
 }
 
 impl Protocol {
     pub fn new(
-        beginnings: &[InitialState],
+        initial_states: &[InitialState],
         execution_sets: &[&[&'static str]],
         faults: u8,
         changes: u8,
     ) -> Self {
         Self {
-            beginnings: beginnings.to_vec(),
+            initial_states: initial_states.to_vec(),
             execution_sets: execution_sets
                 .iter()
                 .map(|execution_set| execution_set.to_vec())
@@ -150,126 +155,136 @@ impl Protocol {
             mutant: None,
             executions: Arc::new(Executions::new()),
             ends: Arc::default(),
-            silence: Arc::default(),
+            liveness_cache: Arc::default(),
         }
     }
 
-    pub fn with(self, mutant: Mutant) -> Self {
+    pub fn with_mutant(self, mutant: Mutant) -> Self {
         Self {
             mutant: Some(mutant),
             ..self
         }
     }
 
-    /// How many different moments of executions, and different worlds, were looked at.
+    /// Returns the number of distinct checkpoints, and of distinct liveness checks.
     pub fn size(&self) -> (usize, usize) {
         (
-            self.executions.moments(),
-            self.silence.lock().expect("nobody died").len(),
+            self.executions.checkpoints(),
+            self.liveness_cache
+                .lock()
+                .expect("no thread panicked")
+                .len(),
         )
     }
 
-    /// The ends that executions have come to.
+    /// Returns the results that executions have returned.
     pub fn ends(&self) -> BTreeSet<End> {
-        self.ends.lock().expect("nobody died").clone()
+        self.ends.lock().expect("no thread panicked").clone()
     }
 
-    fn begin(&self, get_range: InitialState) -> World {
+    fn initial_world(&self, initial: InitialState) -> World {
         let mut world = World::new([true, false]);
-        if get_range == InitialState::First {
+        if initial == InitialState::NoLedger {
             return world;
         }
-        let run = "before".to_owned();
-        let identity = Identity {
-            token: run.clone(),
-            run,
-            started: -INVOCATION,
+        let run_id = "initial".to_owned();
+        let spec = ExecutionSpec {
+            id: run_id.clone(),
+            run_id,
+            started: -INVOCATION_TIMEOUT,
             deadline: -1,
-            blind: false,
+            config_denied: false,
         };
-        self.executions.run(&identity, |call, knows| {
+        self.executions.run(&spec, |call, progress| {
             Some((
-                world.perform(&identity, knows, call, Effect::Done),
-                knows.now,
+                world.perform(&spec, progress, call, Effect::Done),
+                progress.now,
             ))
         });
-        if get_range == InitialState::Changed {
+        if initial == InitialState::Changed {
             world.failing = [false, true];
         }
         world
     }
 
-    fn identity(&self, actor: usize, run: &str, started: Time, blind: bool) -> Identity {
-        let token = if self.mutant == Some(Mutant::OwnsByRunId) {
-            run.to_owned()
+    fn spec(
+        &self,
+        actor: usize,
+        run_id: &str,
+        started: Time,
+        config_denied: bool,
+    ) -> ExecutionSpec {
+        let id = if self.mutant == Some(Mutant::LeaseByRunId) {
+            run_id.to_owned()
         } else {
-            token(actor)
+            execution_id(actor)
         };
-        Identity {
-            run: run.to_owned(),
-            token,
+        ExecutionSpec {
+            run_id: run_id.to_owned(),
+            id,
             started,
             deadline: deadline(actor),
-            blind,
+            config_denied,
         }
     }
 
-    /// Answers a call of a living execution, and lets it go on to its next one.
-    fn answer(&self, state: &mut State, actor: usize, number: usize, effect: Effect) {
-        let Actor::Alive(moment) = &state.actors[actor] else {
+    /// Completes a pending call of a running execution, which then continues to its next call.
+    fn complete_call(&self, state: &mut State, actor: usize, number: usize, effect: Effect) {
+        let Actor::Running(checkpoint) = &state.actors[actor] else {
             return;
         };
-        let moment = moment.clone();
-        let Some((_, call)) = moment
+        let checkpoint = checkpoint.clone();
+        let Some((_, call)) = checkpoint
             .waiting
             .iter()
             .find(|(waiting, _)| *waiting == number)
         else {
             return;
         };
-        let answer = Mutant::perform(
+        let response = Mutant::perform(
             self.mutant,
             &mut state.world,
-            &moment.identity,
-            &moment.knows,
+            &checkpoint.spec,
+            &checkpoint.progress,
             call,
             effect,
         );
-        // Clocks are only looked at where it matters, so that states which differ in nothing else
-        // are one.
-        let newer = state
+        // The clock advances only where the protocol compares times, so that states which differ in
+        // nothing else are equal.
+        let last_read = state
             .world
             .ledger()
-            .and_then(|ledger| ledger.reading.as_ref());
-        let newer = newer.is_some_and(|reading| since_the_first(reading.until) > moment.knows.now);
+            .and_then(|ledger| ledger.last_read.as_ref());
+        let is_newer =
+            last_read.is_some_and(|read| model_time(read.until) > checkpoint.progress.now);
         let at = if *call == Call::Read {
             state.clock.tick(false)
-        } else if call.is_recall() && newer {
+        } else if call.is_ledger_get() && is_newer {
             state.clock.tick(true)
         } else {
-            moment.knows.now.max(state.passed)
+            checkpoint.progress.now.max(state.min_time)
         };
-        let next = self.executions.answered(&moment, number, answer, at);
+        let next = self.executions.advance(&checkpoint, number, response, at);
         state.actors[actor] = match &next.end {
-            None => Actor::Alive(next),
+            None => Actor::Running(next),
             Some(end) => {
-                state.world.ended(&next.identity, end);
-                self.ends.lock().expect("nobody died").insert(*end);
-                Actor::Over
+                state.world.ended(&next.spec, end);
+                self.ends.lock().expect("no thread panicked").insert(*end);
+                Actor::Ended
             }
         };
     }
 }
 
-fn token(actor: usize) -> String {
+fn execution_id(actor: usize) -> String {
     format!("execution-{actor}")
 }
 
 fn deadline(actor: usize) -> Time {
-    INVOCATION * Time::try_from(actor + 1).expect("few")
+    INVOCATION_TIMEOUT * Time::try_from(actor + 1).expect("few executions")
 }
 
-/// How many accounts are in one state here and in the other there.
+/// Returns the number of accounts whose status differs.
 fn flips(one: Accounts, other: Accounts) -> u8 {
     one.into_iter()
         .zip(other)
@@ -278,32 +293,41 @@ fn flips(one: Accounts, other: Accounts) -> u8 {
 }
 
 impl State {
-    /// What may become of a living execution.
-    fn yield_now(&self, actor: usize, steps: &mut Vec<Step>) {
-        let Actor::Alive(moment) = &self.actors[actor] else {
+    /// Adds the actions of a running execution.
+    fn add_actions(&self, actor: usize, actions: &mut Vec<Action>) {
+        let Actor::Running(checkpoint) = &self.actors[actor] else {
             return;
         };
-        // What is for `latest.json` touches nothing that the rest looks at, nor the rest what it
-        // does: that comes last, and every other order of the two ends alike.
-        let all_for_latest = moment.waiting.iter().all(|(_, call)| call.is_for_latest());
-        for (number, call) in moment
+        // Calls for `latest.json` are independent of all other calls, so every order gives the same
+        // result. The model explores only the order in which they come last.
+        let all_for_latest = checkpoint
+            .waiting
+            .iter()
+            .all(|(_, call)| call.is_for_latest());
+        for (number, call) in checkpoint
             .waiting
             .iter()
             .filter(|(_, call)| all_for_latest || !call.is_for_latest())
         {
-            self.outcomes(actor, *number, call, steps);
+            self.add_call_actions(actor, *number, call, actions);
         }
         if self.faults > 0 {
-            steps.extend([Step::Dies { actor }, Step::TimePasses { actor }]);
+            actions.extend([Action::Crash { actor }, Action::PassDeadline { actor }]);
         }
     }
 
-    /// What may become of a call that waits.
-    fn outcomes(&self, actor: usize, number: usize, call: &Call, steps: &mut Vec<Step>) {
+    /// Adds the actions that complete a pending call.
+    fn add_call_actions(
+        &self,
+        actor: usize,
+        number: usize,
+        call: &Call,
+        actions: &mut Vec<Action>,
+    ) {
         if *call == Call::Read {
             for failing in [[true, true], [true, false], [false, true], [false, false]] {
                 if flips(failing, self.world.failing) <= self.changes {
-                    steps.push(Step::Read {
+                    actions.push(Action::Read {
                         actor,
                         number,
                         failing,
@@ -312,13 +336,13 @@ impl State {
             }
             return;
         }
-        steps.push(Step::Call {
+        actions.push(Action::Call {
             actor,
             number,
             effect: Effect::Done,
         });
         if self.faults > 0 {
-            steps.extend(faults(call).iter().map(|effect| Step::Call {
+            actions.extend(faults(call).iter().map(|effect| Action::Call {
                 actor,
                 number,
                 effect: *effect,
@@ -326,137 +350,150 @@ impl State {
         }
     }
 
-    /// Whether this execution is about to store a snapshot, under a name that no other one uses.
+    /// Returns whether this execution stores a snapshot next, under a key that no other one uses.
     fn stores_its_own_snapshot(&self, actor: usize) -> bool {
-        let Actor::Alive(moment) = &self.actors[actor] else {
+        let Actor::Running(checkpoint) = &self.actors[actor] else {
             return false;
         };
-        let run = |other: &Actor| match other {
-            Actor::ToCome(run) => *run == moment.identity.run,
-            Actor::Alive(other) => other.identity.run == moment.identity.run,
-            Actor::Over => false,
+        let same_run = |other: &Actor| match other {
+            Actor::NotStarted(run_id) => *run_id == checkpoint.spec.run_id,
+            Actor::Running(other) => other.spec.run_id == checkpoint.spec.run_id,
+            Actor::Ended => false,
         };
-        let snapshot =
+        let is_snapshot =
             |call: &Call| matches!(call, Call::Put { key, .. } if key.starts_with("snapshots/"));
-        moment.waiting.iter().all(|(_, call)| snapshot(call))
-            && self.actors.iter().filter(|it| run(it)).count() == 1
+        checkpoint.waiting.iter().all(|(_, call)| is_snapshot(call))
+            && self.actors.iter().filter(|other| same_run(other)).count() == 1
     }
 
-    /// Whether the ledger names this execution as the owner of a head.
-    fn owns(&self, actor: usize) -> bool {
+    /// Returns whether this execution holds the lease of an outgoing digest.
+    fn holds_lease(&self, actor: usize) -> bool {
         self.world
             .ledger()
-            .is_some_and(|ledger| ledger.leased_to(&token(actor)).next().is_some())
+            .is_some_and(|ledger| ledger.leased_to(&execution_id(actor)).next().is_some())
     }
 }
 
 impl Model for Protocol {
     type State = State;
-    type Action = Step;
+    type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let beginnings: Vec<World> = self
-            .beginnings
+        let worlds: Vec<World> = self
+            .initial_states
             .iter()
-            .map(|get_range| self.begin(*get_range))
+            .map(|initial| self.initial_world(*initial))
             .collect();
         let state = |world: &World, execution_set: &Vec<&'static str>| State {
             world: world.clone(),
-            actors: execution_set.iter().map(|run| Actor::ToCome(run)).collect(),
+            actors: execution_set
+                .iter()
+                .map(|run_id| Actor::NotStarted(run_id))
+                .collect(),
             clock: Clock::FIRST,
-            passed: 0,
+            min_time: 0,
             faults: self.faults,
             changes: self.changes,
         };
         self.execution_sets
             .iter()
-            .flat_map(|execution_set| beginnings.iter().map(|world| state(world, execution_set)))
+            .flat_map(|execution_set| worlds.iter().map(|world| state(world, execution_set)))
             .collect()
     }
 
-    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
-        if state.world.broken.is_some() {
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.world.violation.is_some() {
             return;
         }
-        // Nobody else can tell before from after here, so nobody else has a turn in between.
+        // No other execution can observe this call, so the model explores no interleaving with it.
         if let Some(actor) =
             (0..state.actors.len()).find(|actor| state.stores_its_own_snapshot(*actor))
         {
-            return state.yield_now(actor, steps);
+            return state.add_actions(actor, actions);
         }
         if let Some(actor) = state
             .actors
             .iter()
-            .position(|actor| matches!(actor, Actor::ToCome(_)))
+            .position(|actor| matches!(actor, Actor::NotStarted(_)))
         {
-            steps.push(Step::Start {
+            actions.push(Action::Start {
                 actor,
-                blind: false,
+                config_denied: false,
             });
             if state.faults > 0 {
-                steps.push(Step::Start { actor, blind: true });
+                actions.push(Action::Start {
+                    actor,
+                    config_denied: true,
+                });
             }
         }
-        // Who owns nothing and has only `latest.json` left touches nothing that another one looks
-        // at: it comes at the end.
-        let at_the_end = |actor: usize| match &state.actors[actor] {
-            Actor::ToCome(_) => false,
-            Actor::Alive(moment) => moment.only_latest_is_left() && !state.owns(actor),
-            Actor::Over => true,
+        // An execution without a lease and with only calls for `latest.json` affects no other one,
+        // so the model continues it last.
+        let is_deferred = |actor: usize| match &state.actors[actor] {
+            Actor::NotStarted(_) => false,
+            Actor::Running(checkpoint) => {
+                checkpoint.only_latest_calls_remain() && !state.holds_lease(actor)
+            }
+            Actor::Ended => true,
         };
-        let all_are = (0..state.actors.len()).all(at_the_end);
-        for (actor, stands) in state.actors.iter().enumerate() {
-            match stands {
-                Actor::Alive(_) if all_are || !at_the_end(actor) => state.yield_now(actor, steps),
-                Actor::Over if state.owns(actor) && state.passed <= deadline(actor) => {
-                    steps.push(Step::TimePasses { actor });
+        let all_deferred = (0..state.actors.len()).all(is_deferred);
+        for (actor, status) in state.actors.iter().enumerate() {
+            match status {
+                Actor::Running(_) if all_deferred || !is_deferred(actor) => {
+                    state.add_actions(actor, actions);
                 }
-                Actor::ToCome(_) | Actor::Alive(_) | Actor::Over => {}
+                Actor::Ended if state.holds_lease(actor) && state.min_time <= deadline(actor) => {
+                    actions.push(Action::PassDeadline { actor });
+                }
+                Actor::NotStarted(_) | Actor::Running(_) | Actor::Ended => {}
             }
         }
     }
 
-    fn next_state(&self, state: &State, step: Step) -> Option<State> {
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = state.clone();
-        match step {
-            Step::Start { actor, blind } => {
-                let Actor::ToCome(run) = state.actors[actor] else {
+        match action {
+            Action::Start {
+                actor,
+                config_denied,
+            } => {
+                let Actor::NotStarted(run_id) = state.actors[actor] else {
                     return None;
                 };
-                next.faults -= u8::from(blind);
-                let identity = self.identity(actor, run, next.clock.tick(true), blind);
-                next.actors[actor] = Actor::Alive(self.executions.start(identity));
+                next.faults -= u8::from(config_denied);
+                let spec = self.spec(actor, run_id, next.clock.tick(true), config_denied);
+                next.actors[actor] = Actor::Running(self.executions.start(spec));
             }
-            Step::Read {
+            Action::Read {
                 actor,
                 number,
                 failing,
             } => {
                 next.changes -= flips(failing, state.world.failing);
                 next.world.failing = failing;
-                self.answer(&mut next, actor, number, Effect::Done);
+                self.complete_call(&mut next, actor, number, Effect::Done);
             }
-            Step::Call {
+            Action::Call {
                 actor,
                 number,
                 effect,
             } => {
                 next.faults -= u8::from(effect != Effect::Done);
-                self.answer(&mut next, actor, number, effect);
+                self.complete_call(&mut next, actor, number, effect);
             }
-            Step::Dies { actor } => {
+            Action::Crash { actor } => {
                 next.faults -= 1;
                 next.world.allowed_duplicates += 1;
-                next.actors[actor] = Actor::Over;
+                next.actors[actor] = Actor::Ended;
             }
-            Step::TimePasses { actor } => {
-                next.faults -= u8::from(matches!(state.actors[actor], Actor::Alive(_)));
+            Action::PassDeadline { actor } => {
+                next.faults -= u8::from(matches!(state.actors[actor], Actor::Running(_)));
                 next.clock.pass(deadline(actor) + 1);
-                next.passed = next.clock.time;
-                for (actor, stands) in next.actors.iter_mut().enumerate() {
-                    if deadline(actor) < next.clock.time && matches!(stands, Actor::Alive(_)) {
+                next.min_time = next.clock.time;
+                for (actor, status) in next.actors.iter_mut().enumerate() {
+                    if deadline(actor) < next.clock.time && matches!(status, Actor::Running(_)) {
                         next.world.allowed_duplicates += 1;
-                        *stands = Actor::Over;
+                        *status = Actor::Ended;
                     }
                 }
             }
@@ -466,69 +503,69 @@ impl Model for Protocol {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(OWNED, |model: &Self, state| {
-                model.never(
-                    state,
-                    &[SafetyViolation::SentByAnother, SafetyViolation::SentAgain],
-                )
-            }),
-            Property::always(TOLD, |model: &Self, state| {
-                model.never(
+            Property::always(LEASED, |model: &Self, state| {
+                model.never_violates(
                     state,
                     &[
-                        SafetyViolation::ToldTwice,
-                        SafetyViolation::OneIdTwoMessages,
+                        SafetyViolation::SentWithoutLease,
+                        SafetyViolation::UnexplainedDuplicate,
                     ],
                 )
             }),
-            Property::always(READ, |model: &Self, state| {
-                model.never(
+            Property::always(NOTIFIED_ONCE, |model: &Self, state| {
+                model.never_violates(
                     state,
                     &[
-                        SafetyViolation::NotWhatWasRead,
-                        SafetyViolation::OlderReading,
+                        SafetyViolation::WrongChanges,
+                        SafetyViolation::DigestIdReused,
+                    ],
+                )
+            }),
+            Property::always(READ_ORDER, |model: &Self, state| {
+                model.never_violates(
+                    state,
+                    &[
+                        SafetyViolation::CommitDiffersFromRead,
+                        SafetyViolation::StaleRead,
                     ],
                 )
             }),
             Property::always(STORED, |model: &Self, state| {
                 let stored = [
                     SafetyViolation::CommitLost,
-                    SafetyViolation::RunTwice,
-                    SafetyViolation::NotStored,
-                    SafetyViolation::SnapshotChanged,
+                    SafetyViolation::RunCommittedTwice,
+                    SafetyViolation::RunNotStored,
+                    SafetyViolation::SnapshotOverwritten,
                 ];
-                model.never(state, &stored)
+                model.never_violates(state, &stored)
             }),
-            Property::always(SILENT, |model: &Self, state: &State| {
+            Property::always(QUIESCENT, |model: &Self, state: &State| {
                 matches!(
-                    model.unrest(&state.world, None),
-                    None | Some(LivenessViolation::SafetyViolation(_))
+                    model.liveness_violation(&state.world, None),
+                    None | Some(LivenessViolation::Unsafe(_))
                 )
             }),
-            Property::always(UNHINDERED, |model: &Self, state: &State| {
-                let unrest = |dead| model.unrest(&state.world, Some(dead));
+            Property::always(ISOLATED, |model: &Self, state: &State| {
+                let violation = |dead| model.liveness_violation(&state.world, Some(dead));
                 [TOPIC, CHAT].into_iter().all(|dead| {
-                    matches!(
-                        unrest(dead),
-                        None | Some(LivenessViolation::SafetyViolation(_))
-                    )
+                    matches!(violation(dead), None | Some(LivenessViolation::Unsafe(_)))
                 })
             }),
         ]
     }
 }
 
-/// What can go wrong with a call.
+/// Returns the faults of a call.
 fn faults(call: &Call) -> &'static [Effect] {
     match call {
-        Call::Get { .. } => &[Effect::NotLanded],
+        Call::Get { .. } => &[Effect::RequestLost],
         Call::Put { .. } => &[
             Effect::Conflict,
-            Effect::Landed,
-            Effect::NotLanded,
-            Effect::Refused,
+            Effect::ResponseLost,
+            Effect::RequestLost,
+            Effect::Rejected,
         ],
-        Call::Publish { .. } => &[Effect::Landed, Effect::Refused],
+        Call::Publish { .. } => &[Effect::ResponseLost, Effect::Rejected],
         Call::Read => &[],
     }
 }

@@ -1,84 +1,85 @@
-//! Mistakes in the protocol, each put between an execution and the world: in what it does, or in
-//! what it is shown. The checker has to find every one.
+//! Mutants of the commit protocol. The model checker must detect each of them.
+//!
+//! A mutant changes the calls of an execution, or the ledger that it loads or stores.
 
 use packwatch::ledger::{Lease, Ledger, RecentRun};
 
-use super::execution::Identity;
-use super::replay::{Answer, Call, Knows, at};
+use super::execution::ExecutionSpec;
+use super::replay::{Call, Progress, Response, at};
 use super::world::{Bytes, Effect, LEDGER, World};
 
-/// A mistake.
+/// A defect of the commit protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// The ledger is stored whatever is there.
-    PutsUnconditionally,
-    /// The new heads are sent, and then the ledger with them is stored.
-    PublishesBeforeTheCommit,
-    /// A head of another's is sent without our name on it.
-    TakesOverUnwritten,
-    /// The owner of a head is a run, which Lambda may run twice at once. See the tokens of the
-    /// executions.
-    OwnsByRunId,
-    /// A reading is too old where another one began, and not where it ended, after it began.
-    ComparesWithTheStart,
-    /// Whether a reading is too old is only asked after a lost race.
-    AsksOnlyAfterAConflict,
-    /// Whatever head is there is settled by who has sent one.
-    SettlesAnothersHead,
-    /// A head is settled, and then sent.
-    SettlesBeforePublishing,
-    /// A topic that refuses ends the sending to the other one.
-    ARefusalEndsIt,
-    /// A run that read nothing is noted as committed.
-    RecordsNothingRead,
-    /// A snapshot that got no answer is taken to be stored.
-    BelievesInTheSnapshot,
+    /// The ledger is stored without a precondition.
+    UnconditionalPut,
+    /// New digests are sent before the ledger that contains them is stored.
+    PublishBeforeCommit,
+    /// The outgoing digest of another execution is sent without writing the new lease.
+    TakeOverWithoutLease,
+    /// A lease belongs to a run, which Lambda may execute twice at once. `Protocol::spec` applies
+    /// it.
+    LeaseByRunId,
+    /// A read is compared with the start of the committed read instead of its end.
+    CompareWithReadStart,
+    /// A read is compared with the committed read only after a conflict.
+    CheckReadOnlyAfterConflict,
+    /// An execution settles any outgoing digest after it has sent one.
+    SettleOtherDigest,
+    /// A digest is settled before it is sent.
+    SettleBeforePublish,
+    /// A rejection by one topic stops the delivery to the other topic.
+    StopAfterRejection,
+    /// A run that read nothing is recorded as committed.
+    RecordRunWithoutRead,
+    /// A snapshot write without a response is assumed to have succeeded.
+    AssumeSnapshotStored,
 }
 
 impl Mutant {
-    /// Performs a call as a program with this mistake would have it.
+    /// Performs a call as a program with this defect does.
     pub fn perform(
         mutant: Option<Self>,
         world: &mut World,
-        who: &Identity,
-        knows: &Knows,
+        spec: &ExecutionSpec,
+        progress: &Progress,
         call: &Call,
         effect: Effect,
-    ) -> Answer {
+    ) -> Response {
         let Some(mutant) = mutant else {
-            return world.perform(who, knows, call, effect);
+            return world.perform(spec, progress, call, effect);
         };
-        for (topic, digest, message) in world.take_postponed(&who.token) {
-            world.send(who, &topic, &digest, &message);
+        for (topic, digest, message) in world.take_postponed(&spec.id) {
+            world.send(spec, &topic, &digest, &message);
         }
         match call {
             Call::Get { key } if key == LEDGER => {
-                let answer = world.perform(who, knows, call, effect);
-                let Answer::Object(Some((bytes, version))) = answer else {
-                    return answer;
+                let response = world.perform(spec, progress, call, effect);
+                let Response::Object(Some((bytes, version))) = response else {
+                    return response;
                 };
-                let shown = changed(&bytes, |ledger| mutant.shows(ledger, who, knows));
-                Answer::Object(Some((shown, version)))
+                let loaded = altered(&bytes, |ledger| mutant.alter_loaded(ledger, spec, progress));
+                Response::Object(Some((loaded, version)))
             }
             Call::Put { key, bytes, expect } if key == LEDGER => {
-                if mutant == Self::PublishesBeforeTheCommit {
-                    for (topic, head) in bytes.ledger().leased_to(&who.token) {
-                        let message = serde_json::to_vec(&head.message).expect("JSON").into();
-                        world.send_once(who, topic.as_str(), &head.id, &message);
+                if mutant == Self::PublishBeforeCommit {
+                    for (topic, outgoing) in bytes.ledger().leased_to(&spec.id) {
+                        let message = serde_json::to_vec(&outgoing.message).expect("JSON").into();
+                        world.send_once(spec, topic.as_str(), &outgoing.id, &message);
                     }
                 }
                 let stored = world.ledger().cloned();
-                let bytes = changed(bytes, |ledger| {
-                    mutant.stores(ledger, stored.as_ref(), who, knows)
+                let bytes = altered(bytes, |ledger| {
+                    mutant.alter_stored(ledger, stored.as_ref(), spec, progress);
                 });
-                let expect = if mutant == Self::PutsUnconditionally {
+                let expect = if mutant == Self::UnconditionalPut {
                     world.version(LEDGER)
                 } else {
                     expect.clone()
                 };
                 world.perform(
-                    who,
-                    knows,
+                    spec,
+                    progress,
                     &Call::Put {
                         key: key.clone(),
                         bytes,
@@ -88,44 +89,47 @@ impl Mutant {
                 )
             }
             Call::Put { key, bytes, .. }
-                if mutant == Self::BelievesInTheSnapshot
-                    && effect == Effect::NotLanded
+                if mutant == Self::AssumeSnapshotStored
+                    && effect == Effect::RequestLost
                     && key.starts_with("snapshots/") =>
             {
-                Answer::Stored(bytes.version())
+                Response::Stored(bytes.version())
             }
             Call::Publish {
                 topic,
                 digest,
                 message,
             } => match mutant {
-                Self::PublishesBeforeTheCommit => Answer::Delivery,
-                Self::SettlesBeforePublishing if effect == Effect::Done => {
-                    world.postpone(&who.token, topic, digest, message);
-                    Answer::Delivery
+                Self::PublishBeforeCommit => Response::Published,
+                Self::SettleBeforePublish if effect == Effect::Done => {
+                    world.postpone(&spec.id, topic, digest, message);
+                    Response::Published
                 }
-                Self::ARefusalEndsIt if knows.refused => Answer::Refused,
-                _ => world.perform(who, knows, call, effect),
+                Self::StopAfterRejection if progress.publish_failed => Response::Rejected,
+                _ => world.perform(spec, progress, call, effect),
             },
             Call::Get { .. } | Call::Put { .. } | Call::Read => {
-                world.perform(who, knows, call, effect)
+                world.perform(spec, progress, call, effect)
             }
         }
     }
 
-    /// The ledger as the execution is shown it.
-    fn shows(self, ledger: &mut Ledger, who: &Identity, knows: &Knows) {
+    /// Alters the ledger that the execution loads.
+    fn alter_loaded(self, ledger: &mut Ledger, spec: &ExecutionSpec, progress: &Progress) {
         match self {
-            Self::AsksOnlyAfterAConflict if knows.recalls == 0 => ledger.reading = None,
-            Self::SettlesAnothersHead => {
-                for (topic, receiver) in &mut ledger.audiences {
-                    if let (Some(head), Some(sent)) =
-                        (&mut receiver.head, knows.published.get(topic.as_str()))
-                    {
-                        head.id.clone_from(sent);
-                        head.owner = Some(Lease {
-                            execution: who.token.clone(),
-                            until: at(who.deadline),
+            Self::CheckReadOnlyAfterConflict if progress.ledger_gets == 0 => {
+                ledger.last_read = None;
+            }
+            Self::SettleOtherDigest => {
+                for (topic, receiver) in &mut ledger.receivers {
+                    if let (Some(outgoing), Some(sent)) = (
+                        &mut receiver.outgoing,
+                        progress.published.get(topic.as_str()),
+                    ) {
+                        outgoing.id.clone_from(sent);
+                        outgoing.lease = Some(Lease {
+                            holder: spec.id.clone(),
+                            expires_at: at(spec.deadline),
                         });
                     }
                 }
@@ -134,56 +138,60 @@ impl Mutant {
         }
     }
 
-    /// The ledger as the execution stores it, over the one that is stored.
-    fn stores(self, ledger: &mut Ledger, stored: Option<&Ledger>, who: &Identity, knows: &Knows) {
+    /// Alters the ledger that the execution stores over the ledger `stored`.
+    fn alter_stored(
+        self,
+        ledger: &mut Ledger,
+        stored: Option<&Ledger>,
+        spec: &ExecutionSpec,
+        progress: &Progress,
+    ) {
         match self {
-            Self::TakesOverUnwritten => {
-                for (topic, receiver) in &mut ledger.audiences {
+            Self::TakeOverWithoutLease => {
+                for (topic, receiver) in &mut ledger.receivers {
                     let before =
-                        stored.and_then(|stored| stored.audiences.get(topic)?.head.as_ref());
-                    if let (Some(head), Some(before)) = (&mut receiver.head, before)
-                        && head.id == before.id
+                        stored.and_then(|stored| stored.receivers.get(topic)?.outgoing.as_ref());
+                    if let (Some(outgoing), Some(before)) = (&mut receiver.outgoing, before)
+                        && outgoing.id == before.id
                     {
-                        head.owner.clone_from(&before.owner);
+                        outgoing.lease.clone_from(&before.lease);
                     }
                 }
             }
-            Self::ComparesWithTheStart => {
-                let ours = |until| knows.found.is_some_and(|(_, ended)| at(ended) == until);
-                if let Some(reading) = ledger
-                    .reading
-                    .as_mut()
-                    .filter(|reading| ours(reading.until))
-                {
-                    reading.until = at(knows.reading_began);
+            Self::CompareWithReadStart => {
+                let is_ours = |until| progress.found.is_some_and(|(_, ended)| at(ended) == until);
+                if let Some(read) = ledger.last_read.as_mut().filter(|read| is_ours(read.until)) {
+                    read.until = at(progress.read_started);
                 }
             }
-            Self::RecordsNothingRead if who.blind => ledger.runs.push(RecentRun {
-                run_id: who.run.clone(),
-                execution: who.token.clone(),
-                sequence: ledger.sequence,
-                snapshot: ledger
-                    .last
-                    .as_ref()
-                    .map(|last| last.snapshot.clone())
-                    .unwrap_or_default(),
-                at: at(knows.now),
-                totals: ledger
-                    .last
-                    .as_ref()
-                    .map(|last| last.totals)
-                    .unwrap_or_default(),
-                complete: false,
-                narrowed: false,
-            }),
+            Self::RecordRunWithoutRead if spec.config_denied => {
+                ledger.recent_runs.push(RecentRun {
+                    run_id: spec.run_id.clone(),
+                    execution: spec.id.clone(),
+                    sequence: ledger.sequence,
+                    snapshot: ledger
+                        .last_commit
+                        .as_ref()
+                        .map(|last| last.snapshot.clone())
+                        .unwrap_or_default(),
+                    at: at(progress.now),
+                    totals: ledger
+                        .last_commit
+                        .as_ref()
+                        .map(|last| last.totals)
+                        .unwrap_or_default(),
+                    complete: false,
+                    narrowed: false,
+                });
+            }
             _ => {}
         }
     }
 }
 
-fn changed(bytes: &Bytes, change: impl FnOnce(&mut Ledger)) -> Bytes {
+fn altered(bytes: &Bytes, alter: impl FnOnce(&mut Ledger)) -> Bytes {
     let mut ledger = bytes.ledger().clone();
-    change(&mut ledger);
+    alter(&mut ledger);
     if ledger == *bytes.ledger() {
         bytes.clone()
     } else {

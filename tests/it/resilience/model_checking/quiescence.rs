@@ -1,133 +1,150 @@
-//! What comes of a state when nothing goes wrong any more: one run after another, until one has
-//! nothing to say.
+//! Liveness: from any state, consecutive runs without faults must become quiescent, with correct
+//! digests.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::execution::{End, Identity};
-use super::model::{INVOCATION, Protocol, State};
+use super::execution::{End, ExecutionSpec};
+use super::model::{INVOCATION_TIMEOUT, Protocol, State};
 use super::mutant::Mutant;
 use super::replay::{Call, Time};
 use super::world::{Effect, SafetyViolation, World};
 
-/// When the runs without faults begin, long after everything else.
-const AFTERWARDS: Time = 10_000_000;
+/// Start of the runs without faults, long after every deadline of the model.
+const QUIESCENCE_START: Time = 10_000_000;
 
-/// Why runs without faults do not fall silent as they should.
+/// Violation of a liveness property by runs without faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LivenessViolation {
-    SafetyViolation(SafetyViolation),
+    /// The runs violate a safety property.
+    Unsafe(SafetyViolation),
     RunFailed,
-    KeepsTalking,
-    HeadLeft,
-    ToldIsNotOpen,
-    ChainTorn,
-    /// One topic refuses everything, and the other one is not told.
-    HeldUp,
+    KeepsPublishing,
+    OutgoingDigestLeft,
+    WrongReportedState,
+    SnapshotChainBroken,
+    /// One topic rejects everything, and the other topic does not get its digests.
+    OtherTopicBlocked,
 }
 
 impl Protocol {
-    /// Whether none of this has happened, or happens in the runs afterwards.
-    pub fn never(&self, state: &State, broken: &[SafetyViolation]) -> bool {
-        let afterwards = match self.unrest(&state.world, None) {
-            Some(LivenessViolation::SafetyViolation(broken)) => Some(broken),
+    /// Returns whether none of these violations has happened, or happens in later runs without
+    /// faults.
+    pub fn never_violates(&self, state: &State, violations: &[SafetyViolation]) -> bool {
+        let later = match self.liveness_violation(&state.world, None) {
+            Some(LivenessViolation::Unsafe(violation)) => Some(violation),
             _ => None,
         };
         state
             .world
-            .broken
-            .or(afterwards)
-            .is_none_or(|found| !broken.contains(&found))
+            .violation
+            .or(later)
+            .is_none_or(|found| !violations.contains(&found))
     }
 
-    /// Whether one run after another without faults, with every owner's time over, falls silent,
-    /// with every head gone and what was told, replayed, what is open. With a `dead` topic: whether
-    /// the other one is told everything.
-    pub fn unrest(&self, world: &World, dead: Option<&'static str>) -> Option<LivenessViolation> {
+    /// Returns how consecutive runs without faults violate liveness, if they do.
+    ///
+    /// The runs start after every lease has expired. They must stop sending digests, leave no
+    /// outgoing digest, and report exactly what is open. If `dead` names a topic that rejects
+    /// everything, the other topic must still get its digests.
+    pub fn liveness_violation(
+        &self,
+        world: &World,
+        dead: Option<&'static str>,
+    ) -> Option<LivenessViolation> {
         let mut hasher = DefaultHasher::new();
-        (world.what_matters_afterwards(), dead).hash(&mut hasher);
-        let print = hasher.finish();
-        if let Some(known) = self.silence.lock().expect("nobody died").get(&print) {
+        (world.future_relevant_state(), dead).hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        if let Some(known) = self
+            .liveness_cache
+            .lock()
+            .expect("no thread panicked")
+            .get(&fingerprint)
+        {
             return *known;
         }
-        let unrest = self.run_until_silent(world.clone(), dead).err();
-        self.silence
+        let liveness_violation = self.run_until_quiescent(world.clone(), dead).err();
+        self.liveness_cache
             .lock()
-            .expect("nobody died")
-            .insert(print, unrest);
-        unrest
+            .expect("no thread panicked")
+            .insert(fingerprint, liveness_violation);
+        liveness_violation
     }
 
-    fn run_until_silent(
+    fn run_until_quiescent(
         &self,
         mut world: World,
         dead: Option<&'static str>,
     ) -> Result<(), LivenessViolation> {
-        // Who is still alive counts as dead: what it has sent may be sent again.
+        // Executions that still run count as crashed, so their digests may be sent twice.
         world.allowed_duplicates += 1_000;
         let mut failed = false;
-        let silent = (0..6).any(|number| {
-            let started = AFTERWARDS + number * 36 * INVOCATION;
-            let run = format!("afterwards-{number}");
-            let identity = Identity {
-                token: run.clone(),
-                run,
+        let quiescent = (0..6).any(|number| {
+            let started = QUIESCENCE_START + number * 36 * INVOCATION_TIMEOUT;
+            let run_id = format!("quiescence-{number}");
+            let spec = ExecutionSpec {
+                id: run_id.clone(),
+                run_id,
                 started,
-                deadline: started + INVOCATION,
-                blind: false,
+                deadline: started + INVOCATION_TIMEOUT,
+                config_denied: false,
             };
             let sent = world.sent();
-            let end = self.executions.run(&identity, |call, knows| {
-                let refused =
+            let end = self.executions.run(&spec, |call, progress| {
+                let rejected =
                     matches!(call, Call::Publish { topic, .. } if Some(topic.as_str()) == dead);
-                let effect = if refused {
-                    Effect::Refused
+                let effect = if rejected {
+                    Effect::Rejected
                 } else {
                     Effect::Done
                 };
-                let answer =
-                    Mutant::perform(self.mutant, &mut world, &identity, knows, call, effect);
+                let response =
+                    Mutant::perform(self.mutant, &mut world, &spec, progress, call, effect);
                 Some((
-                    answer,
+                    response,
                     if *call == Call::Read {
-                        knows.now + 1
+                        progress.now + 1
                     } else {
-                        knows.now
+                        progress.now
                     },
                 ))
             });
-            world.ended(&identity, &end);
+            world.ended(&spec, &end);
             failed |= matches!(end, End::Failed(_));
             world.sent() == sent
         });
         if failed && dead.is_none() {
             return Err(LivenessViolation::RunFailed);
         }
-        if let Some(broken) = world.broken {
-            return Err(LivenessViolation::SafetyViolation(broken));
+        if let Some(violation) = world.violation {
+            return Err(LivenessViolation::Unsafe(violation));
         }
-        if !silent {
-            return Err(LivenessViolation::KeepsTalking);
+        if !quiescent {
+            return Err(LivenessViolation::KeepsPublishing);
         }
-        for (topic, told) in world.told.iter().filter(|(topic, _)| Some(**topic) != dead) {
-            if told.believed != world.failing {
+        for (topic, log) in world
+            .receivers
+            .iter()
+            .filter(|(topic, _)| Some(**topic) != dead)
+        {
+            if log.reported_open != world.failing {
                 return Err(if dead.is_some() {
-                    LivenessViolation::HeldUp
+                    LivenessViolation::OtherTopicBlocked
                 } else {
-                    LivenessViolation::ToldIsNotOpen
+                    LivenessViolation::WrongReportedState
                 });
             }
-            let audiences = &world.ledger().expect("a run has committed").audiences;
-            if audiences
+            let receivers = &world.ledger().expect("a run has committed").receivers;
+            if receivers
                 .iter()
-                .any(|(arn, receiver)| arn.as_str() == *topic && receiver.head.is_some())
+                .any(|(arn, receiver)| arn.as_str() == *topic && receiver.outgoing.is_some())
             {
-                return Err(LivenessViolation::HeadLeft);
+                return Err(LivenessViolation::OutgoingDigestLeft);
             }
         }
-        if world.snapshots_are_whole() && world.latest_is_the_last() {
+        if world.snapshot_chain_is_complete() && world.latest_is_current() {
             Ok(())
         } else {
-            Err(LivenessViolation::ChainTorn)
+            Err(LivenessViolation::SnapshotChainBroken)
         }
     }
 }

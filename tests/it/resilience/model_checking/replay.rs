@@ -1,13 +1,12 @@
-//! The world as one execution meets it: what it asks is noted, and answered from a script as far as
-//! that goes.
+//! Services of one execution. They record its calls and replay the recorded responses.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::model::SnsMessage;
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord, TopicArn};
+use packwatch::model::{
+    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord, TopicArn,
+};
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
     PutMode,
@@ -17,20 +16,20 @@ use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER};
 use crate::support::harness::{OWN, time};
 use crate::support::scheduler::yield_now;
 
-/// Milliseconds since the model's first moment.
+/// Milliseconds since the start of the model.
 pub type Time = i64;
 
-/// A time of the model's as one of the program's.
+/// Converts a model time to a timestamp.
 pub fn at(at: Time) -> Timestamp {
     time("2026-03-01T08:00:00Z") + SignedDuration::from_millis(at)
 }
 
-/// A time of the program's as one of the model's.
-pub fn since_the_first(time: Timestamp) -> Time {
+/// Converts a timestamp to a model time.
+pub fn model_time(time: Timestamp) -> Time {
     time.as_millisecond() - at(0).as_millisecond()
 }
 
-/// What an execution asks the world for.
+/// A call of an execution to a service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Call {
     Get {
@@ -39,8 +38,10 @@ pub enum Call {
     Put {
         key: String,
         bytes: Bytes,
+        /// Expected `ETag`, or `None` if the object must not exist.
         expect: Option<String>,
     },
+    /// Read of the member accounts.
     Read,
     Publish {
         topic: String,
@@ -50,11 +51,12 @@ pub enum Call {
 }
 
 impl Call {
-    pub fn is_recall(&self) -> bool {
+    /// Returns whether the call loads the ledger.
+    pub fn is_ledger_get(&self) -> bool {
         matches!(self, Self::Get { key } if key == LEDGER)
     }
 
-    /// Whether it is made to keep `latest.json` at the newest snapshot, beside everything else.
+    /// Returns whether the call belongs to the update of `latest.json`, which runs concurrently.
     pub fn is_for_latest(&self) -> bool {
         match self {
             Self::Get { key } => key == LATEST || key.starts_with("snapshots/"),
@@ -64,59 +66,61 @@ impl Call {
     }
 }
 
-/// What the world answers.
+/// Response to a call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub enum Response {
     Object(Option<(Bytes, String)>),
     Stored(String),
-    Lost,
-    TimeoutCount,
-    Refused,
-    Failing(Accounts),
-    Delivery,
+    PreconditionFailed,
+    Unanswered,
+    Rejected,
+    /// Which member accounts fail.
+    Members(Accounts),
+    Published,
 }
 
-/// The answers so far, by the number of the call, each with the time at which it came.
-pub type Answers = BTreeMap<usize, (Answer, Time)>;
+/// The responses so far by call number, each with its arrival time.
+pub type Responses = BTreeMap<usize, (Response, Time)>;
 
-/// The number of the first call for `latest.json`.
-const FOR_LATEST: usize = 1_000;
+/// Number of the first call that updates `latest.json`.
+const FIRST_LATEST_CALL: usize = 1_000;
 
-/// What an execution has done and seen so far.
+/// What an execution has done and received so far.
 #[derive(Debug, Clone, Default)]
-pub struct Knows {
-    /// The newest time that it was given.
+pub struct Progress {
+    /// Arrival time of its latest response.
     pub now: Time,
-    /// When its last reading began.
-    pub reading_began: Time,
-    /// What its last reading found, and when that ended.
+    /// Start of its last read.
+    pub read_started: Time,
+    /// Failing accounts and end of its last read.
     pub found: Option<(Accounts, Time)>,
-    /// How often it was shown the ledger.
-    pub recalls: usize,
-    /// Whether the ledger was the last that it was shown.
-    pub just_recalled: bool,
-    /// Whether a topic has refused a digest of its.
-    pub refused: bool,
-    /// The digests that it has asked to publish, by topic.
+    /// How often it loaded the ledger.
+    pub ledger_gets: usize,
+    /// Whether its latest response was the ledger.
+    pub last_was_ledger_get: bool,
+    /// Whether a topic did not accept one of its digests.
+    pub publish_failed: bool,
+    /// Digest IDs that it has tried to publish, by topic.
     pub published: BTreeMap<String, String>,
 }
 
-/// What was asked and answered so far.
+/// Calls and responses of an execution so far.
 pub struct ReplayedServices<'a, F> {
-    pub blind: bool,
-    pub knows: RefCell<Knows>,
+    pub config_denied: bool,
+    pub progress: RefCell<Progress>,
     pub calls: Cell<usize>,
-    /// Those for `latest.json`, which are counted apart: what is made beside them does not change
-    /// their numbers.
+    /// Calls that update `latest.json`. They are counted separately, so that concurrent calls do
+    /// not change their numbers.
     pub calls_for_latest: Cell<usize>,
-    pub turns: Cell<usize>,
-    pub answers: &'a Answers,
-    /// What answers where nothing is written.
-    pub answer: RefCell<F>,
+    /// Calls that were resumed after their yield.
+    pub resumed_calls: Cell<usize>,
+    pub responses: &'a Responses,
+    /// Responds to calls without a recorded response.
+    pub respond: RefCell<F>,
     pub waiting: RefCell<Vec<(usize, Call)>>,
 }
 
-/// The services of an execution.
+/// Handle to the replayed services of an execution.
 pub struct Replay<'a, F>(pub &'a ReplayedServices<'a, F>);
 
 impl<F> Clone for Replay<'_, F> {
@@ -127,48 +131,51 @@ impl<F> Clone for Replay<'_, F> {
 
 impl<F> Copy for Replay<'_, F> {}
 
-impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Replay<'_, F> {
-    async fn ask(&self, call: Call) -> Answer {
-        let Self(played) = self;
+impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Replay<'_, F> {
+    async fn call(&self, call: Call) -> Response {
+        let Self(replayed) = self;
         let (calls, first) = if call.is_for_latest() {
-            (&played.calls_for_latest, FOR_LATEST)
+            (&replayed.calls_for_latest, FIRST_LATEST_CALL)
         } else {
-            (&played.calls, 0)
+            (&replayed.calls, 0)
         };
         let number = first + calls.get();
         calls.set(calls.get() + 1);
-        // Whatever is asked at the same time is asked before the answer comes.
+        // All concurrent calls are made before the first response arrives.
         yield_now().await;
-        played.turns.set(played.turns.get() + 1);
-        let written = played.answers.get(&number).cloned();
-        let Some((answer, at)) =
-            written.or_else(|| played.answer.borrow_mut()(&call, &played.knows.borrow()))
+        replayed.resumed_calls.set(replayed.resumed_calls.get() + 1);
+        let recorded = replayed.responses.get(&number).cloned();
+        let Some((response, at)) =
+            recorded.or_else(|| replayed.respond.borrow_mut()(&call, &replayed.progress.borrow()))
         else {
-            played.waiting.borrow_mut().push((number, call));
+            replayed.waiting.borrow_mut().push((number, call));
             return std::future::pending().await;
         };
-        let mut knows = played.knows.borrow_mut();
-        knows.now = knows.now.max(at);
-        knows.just_recalled = call.is_recall();
-        knows.recalls += usize::from(call.is_recall());
-        knows.refused |= matches!(
-            (&call, &answer),
-            (Call::Publish { .. }, Answer::Refused | Answer::TimeoutCount)
+        let mut progress = replayed.progress.borrow_mut();
+        progress.now = progress.now.max(at);
+        progress.last_was_ledger_get = call.is_ledger_get();
+        progress.ledger_gets += usize::from(call.is_ledger_get());
+        progress.publish_failed |= matches!(
+            (&call, &response),
+            (
+                Call::Publish { .. },
+                Response::Rejected | Response::Unanswered
+            )
         );
-        if let Answer::Failing(failing) = &answer {
-            knows.found = Some((*failing, knows.now));
+        if let Response::Members(failing) = &response {
+            progress.found = Some((*failing, progress.now));
         }
-        answer
+        response
     }
 }
 
 impl<F> Clock for Replay<'_, F> {
     fn now(&self) -> Timestamp {
-        at(self.0.knows.borrow().now)
+        at(self.0.progress.borrow().now)
     }
 }
 
-impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Replay<'_, F> {
+impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ConfigApi for Replay<'_, F> {
     async fn identify(&self) -> Result<AccountId, ApiError> {
         Ok(OWN.into())
     }
@@ -177,7 +184,7 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Replay<'_,
         Ok(None)
     }
 
-    fn throttles(&self) -> u64 {
+    fn throttle_count(&self) -> u64 {
         0
     }
 
@@ -186,13 +193,13 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Replay<'_,
         _: &SourceTarget,
         _: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
-        let mut knows = self.0.knows.borrow_mut();
-        knows.reading_began = knows.now;
-        if self.0.blind {
+        let mut progress = self.0.progress.borrow_mut();
+        progress.read_started = progress.now;
+        if self.0.config_denied {
             return Err(ApiError {
                 operation: "Describe".into(),
                 code: "AccessDenied".into(),
-                message: "no".into(),
+                message: "denied".into(),
             });
         }
         Ok(Page {
@@ -212,10 +219,10 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Replay<'_,
         _: Option<Filter<'_>>,
         _: Option<&str>,
     ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
-        let Answer::Failing(failing) = self.ask(Call::Read).await else {
-            unreachable!("a reading finds rows")
+        let Response::Members(failing) = self.call(Call::Read).await else {
+            unreachable!("a read returns the member accounts")
         };
-        let row = |(account, fails): (&str, bool)| {
+        let record = |(account, fails): (&str, bool)| {
             (
                 account.into(),
                 StatusRecord::new(if fails {
@@ -226,24 +233,24 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ConfigApi for Replay<'_,
             )
         };
         Ok(Page {
-            rows: ACCOUNTS.into_iter().zip(failing).map(row).collect(),
+            rows: ACCOUNTS.into_iter().zip(failing).map(record).collect(),
             next: None,
         })
     }
 }
 
-impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ObjectStore for Replay<'_, F> {
+impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Replay<'_, F> {
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         match self
-            .ask(Call::Get {
+            .call(Call::Get {
                 key: key.to_owned(),
             })
             .await
         {
-            Answer::Object(object) => {
+            Response::Object(object) => {
                 Ok(object.map(|(bytes, version)| (bytes.to_vec(), ETag(version))))
             }
-            _ => Err("no answer".into()),
+            _ => Err("no response".into()),
         }
     }
 
@@ -258,40 +265,40 @@ impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> ObjectStore for Replay<'
             PutMode::Update(ETag(version)) => Some(version.clone()),
         };
         match self
-            .ask(Call::Put {
+            .call(Call::Put {
                 key: key.to_owned(),
                 bytes: bytes.to_vec().into(),
                 expect,
             })
             .await
         {
-            Answer::Stored(version) => Ok(ETag(version)),
-            Answer::Lost => Err(PutError::PreconditionFailed),
-            Answer::Refused => Err(PutError::Rejected("no".into())),
-            _ => Err(PutError::Indeterminate("no answer".into())),
+            Response::Stored(version) => Ok(ETag(version)),
+            Response::PreconditionFailed => Err(PutError::PreconditionFailed),
+            Response::Rejected => Err(PutError::Rejected("rejected".into())),
+            _ => Err(PutError::Indeterminate("no response".into())),
         }
     }
 }
 
-impl<F: FnMut(&Call, &Knows) -> Option<(Answer, Time)>> Notifier for Replay<'_, F> {
+impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay<'_, F> {
     async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
         let (topic, digest) = (topic.as_str().to_owned(), message.deduplication_id.clone());
         self.0
-            .knows
+            .progress
             .borrow_mut()
             .published
             .insert(topic.clone(), digest.clone());
         let message = serde_json::to_vec(message).expect("JSON").into();
         match self
-            .ask(Call::Publish {
+            .call(Call::Publish {
                 topic,
                 digest,
                 message,
             })
             .await
         {
-            Answer::Delivery => Ok(()),
-            _ => Err("no".into()),
+            Response::Published => Ok(()),
+            _ => Err("not accepted".into()),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Everything outside an execution: the bucket, the topics with what their readers believe, the
-//! member accounts. It knows what must never happen, and notes it when it does.
+//! State outside the executions: the bucket, the member accounts, and the topics with what their
+//! digests report. It detects safety violations and records the first one.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,8 +9,8 @@ use packwatch::ledger::Ledger;
 use packwatch::model::SnsMessage;
 use serde_json::Value;
 
-use super::execution::{End, Ending, Identity};
-use super::replay::{Answer, Call, Knows, Time};
+use super::execution::{End, ExecutionSpec, RunOutcome};
+use super::replay::{Call, Progress, Response, Time};
 use crate::support::harness::{CHAT, TOPIC, keys};
 
 pub const LEDGER: &str = "ledger.json";
@@ -18,62 +18,62 @@ pub const LATEST: &str = "latest.json";
 
 /// The member accounts of the one pack.
 pub const ACCOUNTS: [&str; 2] = ["222233334444", "333344445555"];
-/// Which of them fail, or are believed to.
+/// Which of them fail, or are reported as failing.
 pub type Accounts = [bool; 2];
 
-/// What must never happen.
+/// Violation of a safety property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SafetyViolation {
-    /// A head was sent by an execution that the ledger does not name as its owner.
-    SentByAnother,
-    /// A digest was sent again though nothing had died and no answer was lost.
-    SentAgain,
-    /// One digest id, two messages.
-    OneIdTwoMessages,
-    /// A digest told as new what was told before, or left out what was not.
-    ToldTwice,
-    /// What was committed is not what was read.
-    NotWhatWasRead,
-    /// A reading was committed over one that ended after it began.
-    OlderReading,
-    /// One run was committed twice.
-    RunTwice,
-    /// A commit is gone.
+    /// An execution sent an outgoing digest without holding its lease.
+    SentWithoutLease,
+    /// A digest was sent twice without a preceding crash or lost response.
+    UnexplainedDuplicate,
+    /// Two messages have the same digest ID.
+    DigestIdReused,
+    /// A digest repeats or omits a change.
+    WrongChanges,
+    /// The commit differs from the read.
+    CommitDiffersFromRead,
+    /// A read was committed over a read that ended after its start.
+    StaleRead,
+    /// A run was committed twice.
+    RunCommittedTwice,
+    /// A commit was overwritten.
     CommitLost,
-    /// An execution says that its run is stored, and it is not.
-    NotStored,
-    /// A snapshot was written over.
-    SnapshotChanged,
+    /// An execution reported its run as stored, but it is not.
+    RunNotStored,
+    /// A snapshot was overwritten with other content.
+    SnapshotOverwritten,
 }
 
-/// What becomes of a call.
+/// Effect of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// It is done and answered.
+    /// The call takes effect and its response arrives.
     Done,
-    /// 409, or 412 though nobody else wrote.
+    /// The service responds 409, or 412 although no other execution wrote.
     Conflict,
-    /// It is done, and the answer is lost.
-    Landed,
-    /// It is not done, and no answer comes.
-    NotLanded,
-    /// It is not done, and refused.
-    Refused,
+    /// The call takes effect, but its response is lost.
+    ResponseLost,
+    /// The call has no effect, and no response arrives.
+    RequestLost,
+    /// The service rejects the call. The call has no effect.
+    Rejected,
 }
 
-/// Bytes that are told apart by their print, as S3 does by `ETag`.
+/// Content of an object, compared by fingerprint, as S3 compares by `ETag`.
 #[derive(Clone)]
-pub struct Bytes(Arc<Kept>);
+pub struct Bytes(Arc<Content>);
 
-/// Bytes, and what they say, which is read once: every state looks at it.
-struct Kept {
+/// Bytes and their decoded form, which is cached because every state reads it.
+struct Content {
     bytes: Vec<u8>,
-    print: u64,
+    fingerprint: u64,
     ledger: OnceLock<Ledger>,
     link: OnceLock<Link>,
 }
 
-/// The place of a snapshot in the chain.
+/// Position of a snapshot in the chain.
 struct Link {
     sequence: Value,
     previous: Option<String>,
@@ -83,10 +83,10 @@ impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        let print = hasher.finish();
-        Self(Arc::new(Kept {
+        let fingerprint = hasher.finish();
+        Self(Arc::new(Content {
             bytes,
-            print,
+            fingerprint,
             ledger: OnceLock::new(),
             link: OnceLock::new(),
         }))
@@ -98,8 +98,9 @@ impl Bytes {
         self.0.bytes.clone()
     }
 
+    /// Returns the `ETag`.
     pub fn version(&self) -> String {
-        format!("{:016x}", self.0.print)
+        format!("{:016x}", self.0.fingerprint)
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -125,7 +126,7 @@ impl Bytes {
 
 impl PartialEq for Bytes {
     fn eq(&self, other: &Self) -> bool {
-        self.0.print == other.0.print
+        self.0.fingerprint == other.0.fingerprint
     }
 }
 
@@ -133,7 +134,7 @@ impl Eq for Bytes {}
 
 impl Hash for Bytes {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.print.hash(state);
+        self.0.fingerprint.hash(state);
     }
 }
 
@@ -143,27 +144,31 @@ impl std::fmt::Debug for Bytes {
     }
 }
 
-/// What the readers of a topic have had.
+/// Digests that a receiver has got.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Told {
-    pub believed: Accounts,
+pub struct ReceiverLog {
+    /// Accounts that the digests report as open.
+    pub reported_open: Accounts,
     digests: BTreeMap<String, Bytes>,
-    again: usize,
+    duplicates: usize,
 }
 
-/// The world.
+/// State outside the executions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
     objects: Arc<BTreeMap<String, Bytes>>,
     pub failing: Accounts,
-    pub told: BTreeMap<&'static str, Told>,
-    /// Who committed which run.
+    pub receivers: BTreeMap<&'static str, ReceiverLog>,
+    /// Execution ID by ID of the run that it committed.
     committed: BTreeMap<String, String>,
+    /// Latest end of a committed read.
     read_until: Time,
-    /// Deaths, lost answers and refusals so far: so often a digest may be sent again.
+    /// Crashes, lost publish responses and failed ledger calls so far. Each allows one duplicate
+    /// digest.
     pub allowed_duplicates: usize,
-    pub broken: Option<SafetyViolation>,
-    /// What an execution that settles too early has still to send: by its token, topic and digest.
+    pub violation: Option<SafetyViolation>,
+    /// Digests that `Mutant::SettleBeforePublish` has still to send: execution ID, topic, digest ID
+    /// and message.
     postponed: Vec<(String, String, String, Bytes)>,
 }
 
@@ -172,11 +177,15 @@ impl World {
         Self {
             objects: Arc::default(),
             failing,
-            told: [(TOPIC, Told::default()), (CHAT, Told::default())].into(),
+            receivers: [
+                (TOPIC, ReceiverLog::default()),
+                (CHAT, ReceiverLog::default()),
+            ]
+            .into(),
             committed: BTreeMap::new(),
             read_until: Time::MIN,
             allowed_duplicates: 0,
-            broken: None,
+            violation: None,
             postponed: Vec::new(),
         }
     }
@@ -189,176 +198,194 @@ impl World {
         self.objects.get(key).map(Bytes::version)
     }
 
+    /// Returns the number of messages sent, duplicates included.
     pub fn sent(&self) -> usize {
-        self.told
+        self.receivers
             .values()
-            .map(|told| told.digests.len() + told.again)
+            .map(|log| log.digests.len() + log.duplicates)
             .sum()
     }
 
-    /// Does what an execution asks, as far as `effect` lets it.
+    /// Performs a call of an execution with the given effect.
     pub fn perform(
         &mut self,
-        who: &Identity,
-        knows: &Knows,
+        spec: &ExecutionSpec,
+        progress: &Progress,
         call: &Call,
         effect: Effect,
-    ) -> Answer {
-        // Only what the ledger could not note, or a topic did not say, is sent again.
+    ) -> Response {
+        // A digest may be sent twice only after a failed ledger call or a lost publish response.
         self.allowed_duplicates += usize::from(match (effect, call) {
             (Effect::Done | Effect::Conflict, _) => false,
             (_, Call::Get { key } | Call::Put { key, .. }) => key == LEDGER,
-            (Effect::Landed, Call::Publish { .. }) => true,
+            (Effect::ResponseLost, Call::Publish { .. }) => true,
             (_, Call::Publish { .. } | Call::Read) => false,
         });
         match (effect, call) {
-            (Effect::Refused, _) => return Answer::Refused,
-            (Effect::Conflict, _) => return Answer::Lost,
-            (Effect::NotLanded, _) => return Answer::TimeoutCount,
-            (Effect::Done | Effect::Landed, _) => {}
+            (Effect::Rejected, _) => return Response::Rejected,
+            (Effect::Conflict, _) => return Response::PreconditionFailed,
+            (Effect::RequestLost, _) => return Response::Unanswered,
+            (Effect::Done | Effect::ResponseLost, _) => {}
         }
-        let answer = match call {
-            Call::Get { key } => Answer::Object(
+        let response = match call {
+            Call::Get { key } => Response::Object(
                 self.objects
                     .get(key)
                     .map(|bytes| (bytes.clone(), bytes.version())),
             ),
-            Call::Read => Answer::Failing(self.failing),
+            Call::Read => Response::Members(self.failing),
             Call::Put { key, bytes, expect } => {
                 if self.version(key) != *expect {
-                    return Answer::Lost;
+                    return Response::PreconditionFailed;
                 }
-                self.store(who, knows, key, bytes);
-                Answer::Stored(bytes.version())
+                self.store(spec, progress, key, bytes);
+                Response::Stored(bytes.version())
             }
             Call::Publish {
                 topic,
                 digest,
                 message,
             } => {
-                self.send(who, topic, digest, message);
-                Answer::Delivery
+                self.send(spec, topic, digest, message);
+                Response::Published
             }
         };
-        if effect == Effect::Landed {
-            Answer::TimeoutCount
+        if effect == Effect::ResponseLost {
+            Response::Unanswered
         } else {
-            answer
+            response
         }
     }
 
-    /// Stores an object, whatever was there.
-    pub fn store(&mut self, who: &Identity, knows: &Knows, key: &str, bytes: &Bytes) {
+    /// Stores an object without a precondition.
+    pub fn store(&mut self, spec: &ExecutionSpec, progress: &Progress, key: &str, bytes: &Bytes) {
         if key == LEDGER {
-            self.commit(who, knows, bytes.ledger());
-        } else if key != LATEST && self.objects.get(key).is_some_and(|there| there != bytes) {
-            self.breaks(SafetyViolation::SnapshotChanged);
+            self.commit(spec, progress, bytes.ledger());
+        } else if key != LATEST
+            && self
+                .objects
+                .get(key)
+                .is_some_and(|current| current != bytes)
+        {
+            self.record_violation(SafetyViolation::SnapshotOverwritten);
         }
         Arc::make_mut(&mut self.objects).insert(key.to_owned(), bytes.clone());
     }
 
-    fn commit(&mut self, who: &Identity, knows: &Knows, next: &Ledger) {
+    fn commit(&mut self, spec: &ExecutionSpec, progress: &Progress, next: &Ledger) {
         let before = self.ledger().map_or(0, |ledger| ledger.sequence);
         if next.sequence < before {
-            return self.breaks(SafetyViolation::CommitLost);
+            return self.record_violation(SafetyViolation::CommitLost);
         }
-        let Some(last) = next.last.as_ref().filter(|last| last.run_id == who.run) else {
+        let Some(last) = next
+            .last_commit
+            .as_ref()
+            .filter(|last| last.run_id == spec.run_id)
+        else {
             return;
         };
         if next.sequence == before
-            && self.ledger().and_then(|ledger| ledger.last.as_ref()) == Some(last)
+            && self.ledger().and_then(|ledger| ledger.last_commit.as_ref()) == Some(last)
         {
             return;
         }
         if next.sequence == before {
-            self.breaks(SafetyViolation::CommitLost);
+            self.record_violation(SafetyViolation::CommitLost);
         }
-        let (found, ended) = knows.found.expect("who commits has read");
-        if open(next) != found {
-            self.breaks(SafetyViolation::NotWhatWasRead);
+        let (failing, ended) = progress.found.expect("a committing execution has read");
+        if open(next) != failing {
+            self.record_violation(SafetyViolation::CommitDiffersFromRead);
         }
-        if knows.reading_began < self.read_until {
-            self.breaks(SafetyViolation::OlderReading);
+        if progress.read_started < self.read_until {
+            self.record_violation(SafetyViolation::StaleRead);
         }
         self.read_until = self.read_until.max(ended);
         if self
             .committed
-            .insert(who.run.clone(), who.token.clone())
+            .insert(spec.run_id.clone(), spec.id.clone())
             .is_some()
         {
-            self.breaks(SafetyViolation::RunTwice);
+            self.record_violation(SafetyViolation::RunCommittedTwice);
         }
     }
 
-    /// Sends a digest to the readers of a topic.
-    pub fn send(&mut self, who: &Identity, topic: &str, digest: &str, message: &Bytes) {
+    /// Sends a digest to the receiver of a topic.
+    pub fn send(&mut self, spec: &ExecutionSpec, topic: &str, digest: &str, message: &Bytes) {
         let receiver = self.ledger().and_then(|ledger| {
             ledger
-                .audiences
+                .receivers
                 .iter()
                 .find(|(arn, _)| arn.as_str() == topic)
         });
-        let head = receiver
-            .and_then(|(_, receiver)| receiver.head.as_ref())
-            .filter(|head| head.id == digest);
-        let leased_to = head
-            .and_then(|head| head.owner.as_ref())
-            .is_some_and(|owner| owner.execution == who.token);
-        let told_of = receiver
-            .map(|(_, receiver)| told_of(self.ledger().expect("there is one"), receiver.id));
+        let outgoing = receiver
+            .and_then(|(_, receiver)| receiver.outgoing.as_ref())
+            .filter(|outgoing| outgoing.id == digest);
+        let leased_to = outgoing
+            .and_then(|outgoing| outgoing.lease.as_ref())
+            .is_some_and(|lease| lease.holder == spec.id);
+        let notified_accounts = receiver.map(|(_, receiver)| {
+            notified_accounts(self.ledger().expect("the ledger exists"), receiver.id)
+        });
         let allowed_duplicates = self.allowed_duplicates;
-        let told = self.told.get_mut(topic).expect("a topic");
-        let mut broken = (!leased_to).then_some(SafetyViolation::SentByAnother);
-        if let Some(first) = told.digests.get(digest) {
-            told.again += 1;
+        let log = self.receivers.get_mut(topic).expect("a known topic");
+        let mut violation = (!leased_to).then_some(SafetyViolation::SentWithoutLease);
+        if let Some(first) = log.digests.get(digest) {
+            log.duplicates += 1;
             if first != message {
-                broken.get_or_insert(SafetyViolation::OneIdTwoMessages);
-            } else if told.again > allowed_duplicates {
-                broken.get_or_insert(SafetyViolation::SentAgain);
+                violation.get_or_insert(SafetyViolation::DigestIdReused);
+            } else if log.duplicates > allowed_duplicates {
+                violation.get_or_insert(SafetyViolation::UnexplainedDuplicate);
             }
         } else {
-            told.digests.insert(digest.to_owned(), message.clone());
-            let (appeared, cleared) = changes(topic, message);
-            let after = told_of.unwrap_or(told.believed);
-            let new = [0, 1].map(|account| after[account] && !told.believed[account]);
-            let gone = [0, 1].map(|account| !after[account] && told.believed[account]);
-            if (appeared, cleared) != (Change::of(topic, new), Change::of(topic, gone)) {
-                broken.get_or_insert(SafetyViolation::ToldTwice);
+            log.digests.insert(digest.to_owned(), message.clone());
+            let (appeared, cleared) = reported_changes(topic, message);
+            let after = notified_accounts.unwrap_or(log.reported_open);
+            let new = [0, 1].map(|account| after[account] && !log.reported_open[account]);
+            let gone = [0, 1].map(|account| !after[account] && log.reported_open[account]);
+            if (appeared, cleared)
+                != (
+                    ReportedChange::of(topic, new),
+                    ReportedChange::of(topic, gone),
+                )
+            {
+                violation.get_or_insert(SafetyViolation::WrongChanges);
             }
-            told.believed = after;
+            log.reported_open = after;
         }
-        if let Some(broken) = broken {
-            self.breaks(broken);
-        }
-    }
-
-    /// Sends a digest, unless it was sent before.
-    pub fn send_once(&mut self, who: &Identity, topic: &str, digest: &str, message: &Bytes) {
-        if !self.told[topic].digests.contains_key(digest) {
-            self.send(who, topic, digest, message);
+        if let Some(violation) = violation {
+            self.record_violation(violation);
         }
     }
 
-    pub fn postpone(&mut self, token: &str, topic: &str, digest: &str, message: &Bytes) {
+    /// Sends a digest unless it was already sent.
+    pub fn send_once(&mut self, spec: &ExecutionSpec, topic: &str, digest: &str, message: &Bytes) {
+        if !self.receivers[topic].digests.contains_key(digest) {
+            self.send(spec, topic, digest, message);
+        }
+    }
+
+    /// Records a digest to send after its settle.
+    pub fn postpone(&mut self, execution: &str, topic: &str, digest: &str, message: &Bytes) {
         self.postponed.push((
-            token.to_owned(),
+            execution.to_owned(),
             topic.to_owned(),
             digest.to_owned(),
             message.clone(),
         ));
     }
 
-    /// What an execution has settled and not sent.
-    pub fn take_postponed(&mut self, token: &str) -> Vec<(String, String, Bytes)> {
+    /// Removes and returns the digests that an execution has settled but not sent.
+    pub fn take_postponed(&mut self, execution: &str) -> Vec<(String, String, Bytes)> {
         let postponed = std::mem::take(&mut self.postponed);
         let leased_to = || {
             self.ledger()
                 .into_iter()
-                .flat_map(|ledger| ledger.leased_to(token))
+                .flat_map(|ledger| ledger.leased_to(execution))
         };
-        let settled = |(of, topic, digest, _): &(String, String, String, Bytes)| {
-            of == token
-                && leased_to().all(|(arn, head)| arn.as_str() != topic || head.id != *digest)
+        let settled = |(holder, topic, digest, _): &(String, String, String, Bytes)| {
+            holder == execution
+                && leased_to()
+                    .all(|(arn, outgoing)| arn.as_str() != topic || outgoing.id != *digest)
         };
         let (settled, kept) = postponed.into_iter().partition(settled);
         self.postponed = kept;
@@ -368,45 +395,50 @@ impl World {
             .collect()
     }
 
-    /// What an execution says at its end.
-    pub fn ended(&mut self, who: &Identity, end: &End) {
-        let by = self.committed.get(&who.run);
-        let right = match end {
-            End::Answered(Ending::Committed) => by == Some(&who.token),
-            End::Answered(Ending::Resumed) => by.is_some(),
-            End::Answered(Ending::Superseded) | End::Failed(_) => true,
+    /// Checks the result that an execution returns.
+    pub fn ended(&mut self, spec: &ExecutionSpec, end: &End) {
+        let committed_by = self.committed.get(&spec.run_id);
+        let consistent = match end {
+            End::Succeeded(RunOutcome::Committed) => committed_by == Some(&spec.id),
+            End::Succeeded(RunOutcome::Resumed) => committed_by.is_some(),
+            End::Succeeded(RunOutcome::Superseded) | End::Failed(_) => true,
         };
-        if !right {
-            self.breaks(SafetyViolation::NotStored);
+        if !consistent {
+            self.record_violation(SafetyViolation::RunNotStored);
         }
     }
 
-    /// All that runs to come, and their readers, can tell this world from another by.
-    pub fn what_matters_afterwards(&self) -> impl Hash {
-        let believed: Vec<_> = self.told.values().map(|told| told.believed).collect();
-        let heads: Vec<_> = self
+    /// Returns the part of the state that can influence later runs or what their digests report.
+    pub fn future_relevant_state(&self) -> impl Hash {
+        let reported_open: Vec<_> = self
+            .receivers
+            .values()
+            .map(|log| log.reported_open)
+            .collect();
+        let outgoing_sent: Vec<_> = self
             .ledger()
             .into_iter()
-            .flat_map(|ledger| &ledger.audiences)
+            .flat_map(|ledger| &ledger.receivers)
             .map(|(arn, receiver)| {
-                receiver
-                    .head
-                    .as_ref()
-                    .is_some_and(|head| self.told[arn.as_str()].digests.contains_key(&head.id))
+                receiver.outgoing.as_ref().is_some_and(|outgoing| {
+                    self.receivers[arn.as_str()]
+                        .digests
+                        .contains_key(&outgoing.id)
+                })
             })
             .collect();
         (
             self.objects.get(LEDGER).cloned(),
             self.failing,
-            believed,
-            heads,
-            self.snapshots_are_whole(),
-            self.broken,
+            reported_open,
+            outgoing_sent,
+            self.snapshot_chain_is_complete(),
+            self.violation,
         )
     }
 
-    /// Whether `latest.json` is the snapshot of the last commit.
-    pub fn latest_is_the_last(&self) -> bool {
+    /// Returns whether `latest.json` is the snapshot of the last commit.
+    pub fn latest_is_current(&self) -> bool {
         let latest = self
             .objects
             .get(LATEST)
@@ -414,17 +446,20 @@ impl World {
         latest.cloned() == self.ledger().map(|ledger| ledger.sequence.into())
     }
 
-    /// Whether every commit has its snapshot, and each names the one before it.
-    pub fn snapshots_are_whole(&self) -> bool {
+    /// Returns whether every commit has a snapshot and each snapshot names the previous one.
+    pub fn snapshot_chain_is_complete(&self) -> bool {
         let Some(ledger) = self.ledger() else {
             return true;
         };
-        let mut next = ledger.last.as_ref().map(|last| last.snapshot.as_str());
-        for number in (1..=ledger.sequence).rev() {
+        let mut next = ledger
+            .last_commit
+            .as_ref()
+            .map(|last| last.snapshot.as_str());
+        for sequence in (1..=ledger.sequence).rev() {
             let Some(snapshot) = next.and_then(|key| self.objects.get(key)).map(Bytes::link) else {
                 return false;
             };
-            if snapshot.sequence != number {
+            if snapshot.sequence != sequence {
                 return false;
             }
             next = snapshot.previous.as_deref();
@@ -432,12 +467,12 @@ impl World {
         next.is_none()
     }
 
-    fn breaks(&mut self, broken: SafetyViolation) {
-        self.broken.get_or_insert(broken);
+    fn record_violation(&mut self, violation: SafetyViolation) {
+        self.violation.get_or_insert(violation);
     }
 }
 
-/// Which accounts are open in the ledger.
+/// Returns the accounts that are open in the ledger.
 fn open(ledger: &Ledger) -> Accounts {
     ACCOUNTS.map(|account| {
         ledger.open.keys().any(|key| {
@@ -448,65 +483,67 @@ fn open(ledger: &Ledger) -> Accounts {
     })
 }
 
-/// Which accounts the ledger takes an audience to believe failing.
-fn told_of(ledger: &Ledger, receiver: u32) -> Accounts {
-    let told = ledger
+/// Returns the accounts that, according to the ledger, a receiver was last notified of as failing.
+fn notified_accounts(ledger: &Ledger, receiver: u32) -> Accounts {
+    let notified = ledger
         .open
         .iter()
-        .filter(|(_, open)| open.told.contains_key(&receiver))
+        .filter(|(_, open)| open.notified.contains_key(&receiver))
         .map(|(key, _)| key);
-    let owed = ledger
-        .closed
+    let unnotified = ledger
+        .resolved
         .iter()
-        .filter(|(_, closed)| closed.owed.contains_key(&receiver))
+        .filter(|(_, resolved)| resolved.unnotified.contains_key(&receiver))
         .map(|(key, _)| key);
-    let accounts: Vec<_> = told
-        .chain(owed)
+    let accounts: Vec<_> = notified
+        .chain(unnotified)
         .filter_map(|key| key.account_id.as_ref())
         .collect();
     ACCOUNTS.map(|account| accounts.iter().any(|id| id.as_str() == account))
 }
 
-/// What a message says of a kind of change: the digest topic names the accounts, the chat topic
-/// counts them.
+/// Changes of one kind in a message: the digest topic names the accounts, the chat topic counts
+/// them.
 #[derive(Debug, PartialEq)]
-enum Change {
-    Names(Accounts),
-    Number(usize),
+enum ReportedChange {
+    Accounts(Accounts),
+    Count(usize),
 }
 
-impl Change {
+impl ReportedChange {
     fn of(topic: &str, accounts: Accounts) -> Self {
         if topic == TOPIC {
-            Self::Names(accounts)
+            Self::Accounts(accounts)
         } else {
-            Self::Number(accounts.into_iter().filter(|it| *it).count())
+            Self::Count(accounts.into_iter().filter(|changed| *changed).count())
         }
     }
 }
 
-/// What a message tells as appeared and as cleared.
-fn changes(topic: &str, message: &Bytes) -> (Change, Change) {
+/// Returns the appeared and the cleared failures of a message.
+fn reported_changes(topic: &str, message: &Bytes) -> (ReportedChange, ReportedChange) {
     let message: SnsMessage = serde_json::from_value(message.json()).expect("a message");
     let body: Value = serde_json::from_str(&message.body).expect("JSON");
     if topic == CHAT {
         let context = &body["metadata"]["additionalContext"];
-        let number = |name: &str| {
-            Change::Number(
+        let count = |name: &str| {
+            ReportedChange::Count(
                 context[name]
                     .as_str()
-                    .expect("a word")
+                    .expect("a string")
                     .parse()
                     .expect("a number"),
             )
         };
-        return (number("appeared"), number("cleared"));
+        return (count("appeared"), count("cleared"));
     }
     let digest: Value =
         serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
     let named = |list: &str| {
         let keys = keys(&digest[list]);
-        Change::Names(ACCOUNTS.map(|account| keys.contains(&format!("baseline/{account}"))))
+        ReportedChange::Accounts(
+            ACCOUNTS.map(|account| keys.contains(&format!("baseline/{account}"))),
+        )
     };
     (named("appeared"), named("cleared"))
 }

@@ -1,4 +1,4 @@
-//! What a history is made of: settings, and thirty runs with what comes before and goes wrong in
+//! Generators of histories: settings, and thirty runs with status changes before and faults during
 //! each.
 
 use proptest::collection::vec;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::organization::{ACCOUNTS, Change, Key, PACKS, Place, REGIONS, ReadFault};
+use super::organization::{ACCOUNTS, Change, Key, PACKS, PackId, REGIONS, ReadFault};
 use crate::support::scheduler::{FAULTS, Fault};
 
 pub const RUNS: usize = 30;
@@ -26,7 +26,7 @@ const STATUSES: [&str; 12] = [
     "DELETE_SUCCESSFUL",
 ];
 
-/// What a run is asked to look at.
+/// Scope of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scope {
     Everything,
@@ -39,9 +39,9 @@ impl Scope {
     pub fn covers(self, (region, pack, account): Key) -> bool {
         match self {
             Self::Everything => true,
-            Self::Region(asked) => asked == region,
-            Self::Pack(asked) => asked == pack,
-            Self::Account(asked) => account == Some(asked),
+            Self::Region(wanted) => wanted == region,
+            Self::Pack(wanted) => wanted == pack,
+            Self::Account(wanted) => account == Some(wanted),
         }
     }
 }
@@ -60,8 +60,8 @@ impl Request {
         dry_run: false,
     };
 
-    /// What a silent run changed is known only where it had the world for itself.
-    fn aloud(self) -> Self {
+    /// Replaces `never`: the changes that a run suppresses are known only if no other run overlaps.
+    fn without_suppression(self) -> Self {
         Self {
             announce: if self.announce == "never" {
                 "changes"
@@ -84,13 +84,14 @@ impl Request {
     }
 }
 
-/// What happens while a run goes on.
+/// Event during a run.
 #[derive(Debug, Clone)]
 pub enum InjectedFault {
     Change(Change),
+    /// The clock advances.
     Seconds(i64),
     Crash(usize),
-    /// Another execution begins, of a run of its own or of the same.
+    /// Another execution starts, of a new run or, with `None`, of the same run.
     Overlap(Option<Request>),
     Read(ReadFault),
     Get,
@@ -103,25 +104,27 @@ pub struct Step {
     pub minutes: i64,
     pub before: Vec<Change>,
     pub request: Request,
-    /// Lambda tries the last run again.
-    pub again: bool,
+    /// Lambda retries the last run.
+    pub retry: bool,
+    /// Region in which AWS Config denies all calls.
     pub denied: Option<&'static str>,
-    /// What happens after so many polls.
+    /// Events, each after a number of polls.
     pub during: Vec<(usize, InjectedFault)>,
-    /// Whose turn it is, where executions overlap.
-    pub turns: u64,
+    /// Bits that select which of two overlapping executions to poll.
+    pub poll_order: u64,
 }
 
 #[derive(Debug, Clone)]
 pub struct History {
     pub announce_after: i64,
     pub remind_after: i64,
-    pub dated: bool,
+    /// Whether status records carry their time of change.
+    pub with_timestamps: bool,
     pub first: Vec<Change>,
     pub steps: Vec<Step>,
 }
 
-fn place() -> impl Strategy<Value = Place> {
+fn pack_id() -> impl Strategy<Value = PackId> {
     (select(&REGIONS[..]), select(&PACKS[..]))
 }
 
@@ -130,19 +133,19 @@ fn status() -> impl Strategy<Value = &'static str> {
 }
 
 fn create() -> impl Strategy<Value = Change> {
-    (place(), status(), vec(status(), 3..=5))
-        .prop_map(|(place, own, members)| Change::Create(place, own, members))
+    (pack_id(), status(), vec(status(), 3..=5))
+        .prop_map(|(pack, own, members)| Change::Create(pack, own, members))
 }
 
 fn change() -> impl Strategy<Value = Change> {
     let account = || select(&ACCOUNTS[..]);
     prop_oneof![
         3 => create(),
-        1 => place().prop_map(Change::Delete),
-        3 => (place(), status()).prop_map(|(place, own)| Change::Status(place, own)),
-        6 => (place(), account(), status()).prop_map(|(place, account, status)| Change::Member(place, account, status)),
-        3 => (place(), account()).prop_map(|(place, account)| Change::Leave(place, account)),
-        3 => place().prop_map(Change::Recover),
+        1 => pack_id().prop_map(Change::Delete),
+        3 => (pack_id(), status()).prop_map(|(pack, own)| Change::Status(pack, own)),
+        6 => (pack_id(), account(), status()).prop_map(|(pack, account, status)| Change::Member(pack, account, status)),
+        3 => (pack_id(), account()).prop_map(|(pack, account)| Change::Leave(pack, account)),
+        3 => pack_id().prop_map(Change::Recover),
         1 => (0..4_usize).prop_map(Change::Pages),
     ]
 }
@@ -164,13 +167,13 @@ fn request() -> impl Strategy<Value = Request> {
     })
 }
 
-fn trouble() -> impl Strategy<Value = InjectedFault> {
+fn injected_fault() -> impl Strategy<Value = InjectedFault> {
     prop_oneof![
         4 => change().prop_map(InjectedFault::Change),
         2 => select(vec![5, 60, 60, 130]).prop_map(InjectedFault::Seconds),
         2 => (0..2_usize).prop_map(InjectedFault::Crash),
-        3 => proptest::option::weighted(0.7, request()).prop_map(|other| InjectedFault::Overlap(other.map(Request::aloud))),
-        2 => select(vec![ReadFault::Refused, ReadFault::RepeatedToken]).prop_map(InjectedFault::Read),
+        3 => proptest::option::weighted(0.7, request()).prop_map(|other| InjectedFault::Overlap(other.map(Request::without_suppression))),
+        2 => select(vec![ReadFault::Denied, ReadFault::RepeatedToken]).prop_map(InjectedFault::Read),
         1 => Just(InjectedFault::Get),
         3 => select(&FAULTS[..]).prop_map(InjectedFault::Put),
         2 => select(&FAULTS[..]).prop_map(InjectedFault::Publish),
@@ -179,21 +182,21 @@ fn trouble() -> impl Strategy<Value = InjectedFault> {
 
 fn step() -> impl Strategy<Value = Step> {
     let minutes = prop_oneof![2 => Just(1), 6 => 5..70_i64, 1 => 600..4_000_i64];
-    // Now and then one is overtaken too late to read again, and pages shift because one goes from
-    // those that were read.
-    let late = |at| {
+    // Rare cases that random events seldom produce: a run is overtaken too late to read again, and
+    // pages shift because a member leaves a page that was already read.
+    let overtaken = |at| {
         vec![
             (at, InjectedFault::Overlap(Some(Request::FULL))),
             (at + 2, InjectedFault::Seconds(60)),
         ]
     };
     let shift =
-        |(at, place, account)| vec![(at, InjectedFault::Change(Change::Leave(place, account)))];
+        |(at, pack, account)| vec![(at, InjectedFault::Change(Change::Leave(pack, account)))];
     let during = prop_oneof![
         12 => Just(vec![]),
-        8 => vec((0..14_usize, trouble()), 1..5),
-        1 => (0..4_usize).prop_map(late),
-        2 => (2..9_usize, place(), select(&ACCOUNTS[..])).prop_map(shift),
+        8 => vec((0..14_usize, injected_fault()), 1..5),
+        1 => (0..4_usize).prop_map(overtaken),
+        2 => (2..9_usize, pack_id(), select(&ACCOUNTS[..])).prop_map(shift),
     ];
     let rarely = |chance| proptest::bool::weighted(chance);
     let denied = proptest::option::weighted(0.15, select(&REGIONS[..]));
@@ -207,14 +210,14 @@ fn step() -> impl Strategy<Value = Step> {
         any::<u64>(),
     )
         .prop_map(
-            |(minutes, before, request, again, denied, during, turns)| Step {
+            |(minutes, before, request, retry, denied, during, poll_order)| Step {
                 minutes,
                 before,
                 request,
-                again,
+                retry,
                 denied,
                 during,
-                turns,
+                poll_order,
             },
         )
 }
@@ -225,7 +228,7 @@ pub fn history() -> impl Strategy<Value = History> {
         first.push(Change::Pages(page));
         first
     });
-    // For some runs on end SNS takes nothing.
+    // SNS rejects everything during a few consecutive runs.
     let outage = (0..RUNS, 0..5_usize).prop_map(|(from, runs)| from..(from + runs).min(RUNS));
     (
         announce_after,
@@ -236,16 +239,16 @@ pub fn history() -> impl Strategy<Value = History> {
         outage,
     )
         .prop_map(
-            |(announce_after, remind_after, dated, first, mut steps, outage)| {
+            |(announce_after, remind_after, with_timestamps, first, mut steps, outage)| {
                 for step in &mut steps[outage] {
                     step.during = (0..30)
-                        .map(|at| (at, InjectedFault::Publish(Fault::Refused)))
+                        .map(|at| (at, InjectedFault::Publish(Fault::Rejected)))
                         .collect();
                 }
                 History {
                     announce_after,
                     remind_after,
-                    dated,
+                    with_timestamps,
                     first,
                     steps,
                 }

@@ -1,5 +1,5 @@
-//! What must hold: of every digest, of every run that nothing disturbed, and of what is true and
-//! what was told.
+//! Invariants of every digest, of every undisturbed run, and of the agreement between the reference
+//! and the digests.
 
 use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
@@ -11,32 +11,32 @@ use super::organization::{ACCOUNTS, IGNORED, Key, PACKS, REGIONS};
 use super::reference::keys;
 use crate::support::harness::TOPIC;
 
-/// The key of a record.
+/// Returns the key of a record.
 fn key(record: &Value) -> Key {
-    let known = |words: &[&'static str], name: &str| {
-        words.iter().copied().find(|word| record[name] == *word)
+    let known = |names: &[&'static str], field: &str| {
+        names.iter().copied().find(|name| record[field] == *name)
     };
-    let place = known(&REGIONS, "region")
+    let pack = known(&REGIONS, "region")
         .zip(known(&PACKS, "pack"))
-        .expect("a pack that there is");
-    (place.0, place.1, known(&ACCOUNTS, "account_id"))
+        .expect("a known pack");
+    (pack.0, pack.1, known(&ACCOUNTS, "account_id"))
 }
 
 fn list<'a>(document: &'a Value, name: &str) -> &'a [Value] {
     document[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What the ledger holds of what a scope does not cover.
+/// Returns the failures and gaps of the ledger that are outside a scope.
 fn outside(ledger: Option<&Value>, scope: Scope) -> Vec<&Value> {
     let Some(ledger) = ledger else {
         return Vec::new();
     };
     let failures = list(ledger, "open")
         .iter()
-        .chain(list(ledger, "closed"))
+        .chain(list(ledger, "resolved"))
         .filter(|pair| !scope.covers(key(&pair[0])));
     let gaps = list(ledger, "gaps").iter().filter(|pair| match scope {
-        // Whose rows are looked at may be in any pack.
+        // An account scope reads every pack, so it may open or close any gap.
         Scope::Everything | Scope::Account(_) => false,
         Scope::Region(region) => pair[0]["region"] != region,
         Scope::Pack(pack) => !pair[0]["pack"].is_null() && pair[0]["pack"] != pack,
@@ -45,20 +45,20 @@ fn outside(ledger: Option<&Value>, scope: Scope) -> Vec<&Value> {
 }
 
 impl Runner<'_> {
-    /// Reads what was sent since, as those who get it do.
+    /// Applies the messages sent since the last call, as a receiver does.
     pub fn replay(&mut self) {
-        let sent = self.house.sent.borrow()[self.replayed..].to_vec();
+        let sent = self.services.sent.borrow()[self.replayed..].to_vec();
         self.replayed += sent.len();
         for (topic, message) in sent {
             assert!(
                 !message.body.contains(IGNORED),
-                "an ignored account is told: {}",
+                "a digest reports an ignored account: {}",
                 message.body
             );
             let id = (topic.clone(), message.deduplication_id.clone());
             if let Some(first) = self.messages.insert(id, message.clone()) {
-                assert_eq!(first, message, "one id, one message");
-                self.again += usize::from(topic.as_str() == TOPIC);
+                assert_eq!(first, message, "one digest ID has two messages");
+                self.duplicates += usize::from(topic.as_str() == TOPIC);
             } else if topic.as_str() == TOPIC {
                 let body: Value = serde_json::from_str(&message.body).expect("JSON");
                 self.read(
@@ -68,175 +68,193 @@ impl Runner<'_> {
         }
     }
 
+    /// Applies a digest to the reported state.
     fn read(&mut self, digest: &Value) {
-        let id = digest["digest_id"].as_str().expect("an id");
+        let id = digest["digest_id"].as_str().expect("a digest ID");
         let run: usize = id
             .strip_prefix("run-")
             .and_then(|id| id.split('.').next()?.parse().ok())
-            .expect("a run");
+            .expect("a run number");
         let scope = self.requests[run - 1].scope;
         for record in list(digest, "appeared") {
             assert!(
                 scope.covers(key(record)),
-                "{record} is not in the scope of {id}"
+                "{record} is outside the scope of {id}"
             );
             assert!(
-                self.reference.told.insert(key(record)),
-                "{record} appears twice, now in {id}"
+                self.reference.notified.insert(key(record)),
+                "{record} appears again in {id}"
             );
-            self.note("appeared");
+            self.count("appeared");
         }
-        for record in list(digest, "reminded") {
+        for record in list(digest, "reminders") {
             assert!(
-                self.reference.told.contains(&key(record)),
-                "{record} is reminded of and was not told"
+                self.reference.notified.contains(&key(record)),
+                "{record} is a reminder but never appeared"
             );
-            self.note("reminded");
+            self.count("reminders");
         }
         for record in list(digest, "cleared") {
             assert!(
                 scope.covers(key(record)),
-                "{record} is not in the scope of {id}"
+                "{record} is outside the scope of {id}"
             );
             assert!(
-                self.reference.told.remove(&key(record)),
-                "{record} is cleared and was not told"
+                self.reference.notified.remove(&key(record)),
+                "{record} is cleared but never appeared"
             );
             assert!(
-                !self.reference.lasts(key(record)),
-                "{record} is cleared in {id}, and was there all along"
+                !self.reference.persists(key(record)),
+                "{record} is cleared in {id} but never recovered"
             );
-            self.note(record["how"].as_str().expect("a word"));
+            self.count(record["resolution"].as_str().expect("a string"));
         }
-        assert!(list(digest, "unwatched").is_empty(), "the settings stay");
+        assert!(
+            list(digest, "unwatched").is_empty(),
+            "a digest reports sources out of scope, although the settings are constant"
+        );
         for gap in list(digest, "gaps") {
             let unread = (gap["region"].to_string(), gap["pack"].to_string());
-            let right = if gap["state"] == "ended" {
+            let consistent = if gap["state"] == "ended" {
                 self.gaps.remove(&unread)
             } else {
                 self.gaps.insert(unread)
             };
-            assert!(right, "{gap} is told twice, or ends untold");
-            self.note(gap["state"].as_str().expect("a word"));
+            assert!(consistent, "{gap} is reported twice, or ends unreported");
+            self.count(gap["state"].as_str().expect("a string"));
         }
     }
 
-    /// What is true and what was told agree, after a fault-free run whose digests have gone.
-    pub fn agree(&mut self, scope: Scope) {
-        let now = self.house.now.get();
-        self.reference.saw(&self.world, scope, now);
-        let mut to_the_letter = true;
+    /// Asserts that the real statuses and the digests agree, after a run without faults and
+    /// outgoing digests.
+    pub fn assert_agreement(&mut self, scope: Scope) {
+        let now = self.services.now.get();
+        self.reference.record_read(&self.world, scope, now);
+        let mut exact = true;
         for key in keys().filter(|key| scope.covers(*key)) {
-            let told = self.reference.told.contains(&key);
+            let notified = self.reference.notified.contains(&key);
             let (must, may) = (
-                self.reference.must_be_told(key, now),
-                self.reference.may_be_told(key, now),
+                self.reference.must_be_notified(key, now),
+                self.reference.may_be_notified(key, now),
             );
-            assert!(told || !must, "{key:?} is failing and was not told");
-            assert!(may || !told, "{key:?} was told and is over");
-            to_the_letter &= must == may;
+            assert!(notified || !must, "{key:?} is failing but was not reported");
+            assert!(may || !notified, "{key:?} was reported but is not failing");
+            exact &= must == may;
         }
-        self.note(if to_the_letter {
-            "agreed to the letter"
+        self.count(if exact {
+            "exact agreement"
         } else {
-            "agreed within bounds"
+            "agreement within bounds"
         });
         if scope == Scope::Everything {
-            assert!(self.gaps.is_empty(), "{:?} was told as not read", self.gaps);
-            let ledger = self.house.ledger();
-            let audiences = ledger["audiences"].as_object().expect("audiences").len();
+            assert!(
+                self.gaps.is_empty(),
+                "gaps are still reported: {:?}",
+                self.gaps
+            );
+            let ledger = self.services.ledger();
+            let receivers = ledger["receivers"].as_object().expect("receivers").len();
             for open in list(&ledger, "open") {
-                let told = open[1]["told"].as_object().map_or(0, serde_json::Map::len);
-                // For who was told of an end, what comes back is another failure, and may be early.
-                let early = self.history.announce_after > 0 || open[0]["account_id"].is_null();
+                let notified = open[1]["notified"]
+                    .as_object()
+                    .map_or(0, serde_json::Map::len);
+                // For a receiver that was notified of the end, a returning failure is new and may
+                // be pending.
+                let may_be_pending =
+                    self.history.announce_after > 0 || open[0]["account_id"].is_null();
                 assert!(
-                    told == 0 || told == audiences || early,
-                    "not everybody was told of {open}"
+                    notified == 0 || notified == receivers || may_be_pending,
+                    "not every receiver was notified of {open}"
                 );
             }
         }
     }
 
-    /// What a silent run changed counts as told. Where the bounds leave that open, only the ledger
-    /// says it.
-    pub fn believe_in_silence(&mut self, scope: Scope) {
-        let (now, ledger) = (self.house.now.get(), self.house.ledger());
-        self.reference.saw(&self.world, scope, now);
-        // Who was told of an end that another was not takes what comes back for another failure.
-        let number = ledger["audiences"][TOPIC]["id"].to_string();
-        let told = |pair: &&Value| {
-            ["told", "owed"]
+    /// Records the changes that a run with `announce=never` suppressed as notified. Where the
+    /// bounds of the reference leave this open, the ledger decides.
+    pub fn accept_suppressed_changes(&mut self, scope: Scope) {
+        let (now, ledger) = (self.services.now.get(), self.services.ledger());
+        self.reference.record_read(&self.world, scope, now);
+        // A receiver that was notified of an end takes a returning failure for a new one, so only
+        // the entries of this receiver count.
+        let receiver_id = ledger["receivers"][TOPIC]["id"].to_string();
+        let notified = |pair: &&Value| {
+            ["notified", "unnotified"]
                 .iter()
-                .any(|what| !pair[1][what][&number].is_null())
+                .any(|field| !pair[1][field][&receiver_id].is_null())
         };
-        let noted = list(&ledger, "open")
+        let marked = list(&ledger, "open")
             .iter()
-            .chain(list(&ledger, "closed"))
-            .filter(told);
-        let noted: Vec<Key> = noted.map(|pair| key(&pair[0])).collect();
+            .chain(list(&ledger, "resolved"))
+            .filter(notified);
+        let marked: Vec<Key> = marked.map(|pair| key(&pair[0])).collect();
         for key in keys().filter(|key| scope.covers(*key)) {
             let (must, may) = (
-                self.reference.must_be_told(key, now),
-                self.reference.may_be_told(key, now),
+                self.reference.must_be_notified(key, now),
+                self.reference.may_be_notified(key, now),
             );
-            if must || may && noted.contains(&key) {
-                self.reference.told.insert(key);
+            if must || may && marked.contains(&key) {
+                self.reference.notified.insert(key);
             } else {
-                self.reference.told.remove(&key);
+                self.reference.notified.remove(&key);
             }
         }
     }
 
-    /// A run that could not read everything says so.
-    pub fn admits_it(result: Result<RunResponse, RunError>) {
+    /// Asserts that a run that could not read everything reports this.
+    pub fn assert_reported_incomplete(result: Result<RunResponse, RunError>) {
         match result {
-            Ok(report) => assert!(
-                !report.complete,
-                "it says that it read everything: {report:?}"
+            Ok(response) => assert!(
+                !response.complete,
+                "an incomplete run reports that it is complete: {response:?}"
             ),
-            Err(error) => assert_eq!(error.kind(), "NothingRead"),
+            Err(error) => assert_eq!(error.kind(), "AllSourcesFailed"),
         }
     }
 
-    /// A narrowed run touches nothing outside its scope, and a dry run nothing at all.
-    pub fn stays_in_scope(
+    /// Asserts that a narrowed run changes nothing outside its scope, and a dry run nothing at all.
+    pub fn assert_stays_in_scope(
         &self,
         request: Request,
-        before: &Before,
+        before: &StoredState,
         result: &Result<RunResponse, RunError>,
     ) {
         if request.dry_run {
-            assert!(!matches!(result, Ok(report) if report.outcome != Outcome::DryRun));
-            assert_eq!(&self.before(), before, "a dry run writes and sends nothing");
+            assert!(!matches!(result, Ok(response) if response.outcome != Outcome::DryRun));
+            assert_eq!(
+                &self.stored_state(),
+                before,
+                "a dry run wrote or sent something"
+            );
         }
         if request.scope != Scope::Everything {
-            let now = self.before();
-            let (ours, theirs) = (before.ledger.as_ref(), now.ledger.as_ref());
+            let after = self.stored_state();
             assert_eq!(
-                outside(theirs, request.scope),
-                outside(ours, request.scope),
+                outside(after.ledger.as_ref(), request.scope),
+                outside(before.ledger.as_ref(), request.scope),
                 "{request:?}"
             );
             assert_eq!(
-                now.latest, before.latest,
-                "the latest snapshot is that of a full run"
+                after.latest, before.latest,
+                "a narrowed run changed latest.json"
             );
         }
     }
 
-    pub fn before(&self) -> Before {
-        Before {
-            ledger: self.house.document("ledger.json"),
-            latest: self.house.document("latest.json"),
-            objects: self.house.objects.borrow().len(),
-            sent: self.house.sent.borrow().len(),
+    /// Returns the current stored state.
+    pub fn stored_state(&self) -> StoredState {
+        StoredState {
+            ledger: self.services.document("ledger.json"),
+            latest: self.services.document("latest.json"),
+            objects: self.services.objects.borrow().len(),
+            sent: self.services.sent.borrow().len(),
         }
     }
 }
 
-/// What was stored and sent before a run.
+/// The stored objects and the number of sent messages at one time.
 #[derive(Debug, PartialEq)]
-pub struct Before {
+pub struct StoredState {
     ledger: Option<Value>,
     latest: Option<Value>,
     objects: usize,

@@ -1,6 +1,8 @@
-//! Whole histories: random worlds, changes, faults, crashes and overlaps, thirty runs each, of the
-//! real pipeline. Beside it goes a small reference that knows only what is true and what was told;
-//! after every fault-free run they agree.
+//! Random histories of the real run, compared with a small reference model.
+//!
+//! A history has thirty runs, with status changes, faults, crashes and overlapping executions. The
+//! reference knows only the real statuses and the digests. After every run without faults, both
+//! must agree.
 
 mod generators;
 mod invariants;
@@ -11,90 +13,92 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use packwatch::input::settings::Settings;
-use packwatch::model::SnsMessage;
-use packwatch::model::TopicArn;
+use packwatch::model::{SnsMessage, TopicArn};
 use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
 use proptest::prelude::*;
 
 use crate::support::harness::{CHAT, TOPIC};
-use crate::support::scheduler::{InMemoryServices, Scheduler, perform};
+use crate::support::scheduler::{InMemoryServices, Scheduler, with_paused_clock};
 use generators::{History, InjectedFault, Request, Scope, Step, history};
-use invariants::Before;
+use invariants::StoredState;
 use organization::{Change, Statuses, World};
 use reference::Reference;
 
-/// How long Lambda tries an asynchronous invocation again, in milliseconds.
-const LAMBDA_TRIES_FOR: i64 = 6 * 3_600_000;
+/// Maximum age of an asynchronous event that Lambda retries, in milliseconds.
+const MAX_EVENT_AGE: i64 = 6 * 3_600_000;
 
+/// Runs a history against the real run and the reference.
 struct Runner<'a> {
     history: &'a History,
-    theatre: Scheduler<Statuses>,
-    house: InMemoryServices,
+    scheduler: Scheduler<Statuses>,
+    services: InMemoryServices,
     world: Rc<World>,
     reference: Reference,
-    /// How much of what was sent is read.
+    /// Number of sent messages that `replay` has processed.
     replayed: usize,
     messages: BTreeMap<(TopicArn, String), SnsMessage>,
-    /// How many of them came again.
-    again: usize,
-    /// What was told as not read, by region and pack.
+    /// Number of duplicate digests.
+    duplicates: usize,
+    /// Gaps that the digests report as open, by region and pack.
     gaps: BTreeSet<(String, String)>,
-    /// What each run was asked, and when the last one was.
+    /// Request of each run.
     requests: Vec<Request>,
-    asked_at: i64,
-    /// What happened, and how often.
-    happened: BTreeMap<String, u32>,
+    /// Time of the last request.
+    requested_at: i64,
+    /// Number of events of each kind.
+    event_counts: BTreeMap<String, u32>,
 }
 
 impl<'a> Runner<'a> {
     fn new(history: &'a History) -> Self {
-        let (house, world) = (InMemoryServices::default(), Rc::new(World::default()));
-        world.dated.set(history.dated);
+        let (services, world) = (InMemoryServices::default(), Rc::new(World::default()));
+        world.with_timestamps.set(history.with_timestamps);
         Self {
             history,
-            theatre: Scheduler::new(
-                house.clone(),
+            scheduler: Scheduler::new(
+                services.clone(),
                 Statuses {
-                    house: house.clone(),
+                    services: services.clone(),
                     world: world.clone(),
                 },
             ),
-            house,
+            services,
             world,
             reference: Reference::new(60_000 * history.announce_after),
             replayed: 0,
             messages: BTreeMap::new(),
-            again: 0,
+            duplicates: 0,
             gaps: BTreeSet::new(),
             requests: Vec::new(),
-            asked_at: 0,
-            happened: BTreeMap::new(),
+            requested_at: 0,
+            event_counts: BTreeMap::new(),
         }
     }
 
-    fn note(&mut self, what: &str) {
-        *self.happened.entry(what.to_owned()).or_default() += 1;
+    fn count(&mut self, event: &str) {
+        *self.event_counts.entry(event.to_owned()).or_default() += 1;
     }
 
-    fn look(&mut self) {
-        self.reference.look(&self.world, self.house.now.get());
+    fn observe(&mut self) {
+        self.reference.observe(&self.world, self.services.now.get());
     }
 
     fn change(&mut self, change: &Change) {
-        self.note(format!("{change:?}").split('(').next().expect("a name"));
-        self.look();
-        self.world.change(change, self.house.now.get());
-        self.look();
+        self.count(format!("{change:?}").split('(').next().expect("a name"));
+        self.observe();
+        self.world.change(change, self.services.now.get());
+        self.observe();
     }
 
-    /// Starts an execution, of the last run where nothing else is asked.
+    /// Starts an execution of a new run, or another execution of the last run if `request` is
+    /// `None`.
     fn start(&mut self, request: Option<Request>) {
         if let Some(request) = request.or_else(|| self.requests.is_empty().then_some(Request::FULL))
         {
             self.requests.push(request);
-            self.asked_at = self.house.now.get();
-            self.reference.runs += 1;
+            self.requested_at = self.services.now.get();
+            self.reference.runs_started += 1;
         }
         let settings = Settings::read(|name| {
             let value = match name {
@@ -111,171 +115,177 @@ impl<'a> Runner<'a> {
             Some(value.to_owned())
         });
         let event = self.requests.last().expect("a request").event();
-        let run = u32::try_from(self.requests.len()).expect("not so many");
-        self.theatre
-            .start(run, settings.expect("right settings"), event);
-        self.look();
+        let run = u32::try_from(self.requests.len()).expect("few runs");
+        self.scheduler
+            .start(run, settings.expect("valid settings"), event);
+        self.observe();
     }
 
-    /// Polls until every execution has ended; gives how the last one did.
+    /// Polls until every execution has ended. Returns the result of the last one.
     fn finish(
         &mut self,
         during: &[(usize, InjectedFault)],
-        turns: u64,
+        poll_order: u64,
     ) -> Option<Result<RunResponse, RunError>> {
         let mut last = None;
         for poll in 0..1_000 {
-            if self.theatre.alive.is_empty() {
+            if self.scheduler.running.is_empty() {
                 break;
             }
-            for (_, trouble) in during.iter().filter(|(at, _)| *at == poll) {
-                self.happen(trouble);
+            for (_, fault) in during.iter().filter(|(at, _)| *at == poll) {
+                self.inject(fault);
             }
-            let which = usize::from(turns >> (poll % 64) & 1 == 1);
-            if let Some((_, result)) = self.theatre.poll(which) {
+            let which = usize::from(poll_order >> (poll % 64) & 1 == 1);
+            if let Some((_, result)) = self.scheduler.poll(which) {
                 match &result {
-                    Ok(report) => self.note(&format!("{:?}", report.outcome)),
-                    Err(error) => self.note(error.kind()),
+                    Ok(response) => self.count(&format!("{:?}", response.outcome)),
+                    Err(error) => self.count(error.kind()),
                 }
                 last = Some(result);
             }
         }
-        assert!(self.theatre.alive.is_empty(), "a run ends");
-        self.look();
-        self.reference.over = self.reference.runs;
-        self.reference.shifting = false;
+        assert!(self.scheduler.running.is_empty(), "a run does not end");
+        self.observe();
+        self.reference.runs_ended = self.reference.runs_started;
+        self.reference.changing = false;
         last
     }
 
-    fn happen(&mut self, trouble: &InjectedFault) {
-        self.note(format!("{trouble:?}").split('(').next().expect("a name"));
-        match trouble {
+    fn inject(&mut self, fault: &InjectedFault) {
+        self.count(format!("{fault:?}").split('(').next().expect("a name"));
+        match fault {
             InjectedFault::Change(change) => self.change(change),
-            InjectedFault::Seconds(seconds) => self.house.pass(1_000 * seconds),
-            InjectedFault::Crash(which) => self.theatre.kill(*which),
+            InjectedFault::Seconds(seconds) => self.services.advance_millis(1_000 * seconds),
+            InjectedFault::Crash(which) => self.scheduler.kill(*which),
             InjectedFault::Overlap(request) => self.start(*request),
             InjectedFault::Read(fault) => self.world.read_fault.set(Some(*fault)),
-            InjectedFault::Get => self.house.get_fault.set(true),
-            InjectedFault::Put(fault) => self.house.put_fault.set(Some(*fault)),
-            InjectedFault::Publish(fault) => self.house.publish_fault.set(Some(*fault)),
+            InjectedFault::Get => self.services.get_fault.set(true),
+            InjectedFault::Put(fault) => self.services.put_fault.set(Some(*fault)),
+            InjectedFault::Publish(fault) => self.services.publish_fault.set(Some(*fault)),
         }
     }
 
     fn step(&mut self, step: &Step) {
-        let waited = self.house.now.get() + 60_000 * step.minutes - self.asked_at;
-        let again = step.again && waited <= LAMBDA_TRIES_FOR;
-        let silent = step.request.announce == "never" && !step.request.dry_run && !again;
-        if silent {
-            // What such a run changed is known only where nothing else was left to tell.
-            self.until_quiet();
+        let event_age = self.services.now.get() + 60_000 * step.minutes - self.requested_at;
+        let retry = step.retry && event_age <= MAX_EVENT_AGE;
+        let suppressed = step.request.announce == "never" && !step.request.dry_run && !retry;
+        if suppressed {
+            // The changes that this run suppresses are known only if no digest is outstanding.
+            self.run_until_quiescent();
         }
-        self.house.pass(60_000 * step.minutes);
+        self.services.advance_millis(60_000 * step.minutes);
         for change in &step.before {
             self.change(change);
         }
-        let (before, during) = (self.before(), if silent { &[] } else { &step.during[..] });
-        self.reference.shifting = !during.is_empty();
-        self.reference.over -= u32::from(again && self.reference.over > 0);
-        self.world.denied.set(step.denied.filter(|_| !silent));
-        self.start((!again).then_some(step.request));
-        let result = self.finish(during, step.turns);
+        let (before, during) = (
+            self.stored_state(),
+            if suppressed { &[] } else { &step.during[..] },
+        );
+        self.reference.changing = !during.is_empty();
+        self.reference.runs_ended -= u32::from(retry && self.reference.runs_ended > 0);
+        self.world.denied.set(step.denied.filter(|_| !suppressed));
+        self.start((!retry).then_some(step.request));
+        let result = self.finish(during, step.poll_order);
         self.world.denied.set(None);
         self.world.read_fault.set(None);
-        self.house.forget_faults();
+        self.services.clear_faults();
         self.replay();
-        let misread = self.world.misread.take();
-        let alone = !again
+        let read_disturbed = self.world.read_disturbed.take();
+        let alone = !retry
             && during
                 .iter()
-                .all(|(_, trouble)| matches!(trouble, InjectedFault::Read(_)));
+                .all(|(_, fault)| matches!(fault, InjectedFault::Read(_)));
         if let Some(result) = result.filter(|_| alone) {
-            self.undisturbed(step.request, result, misread, &before);
+            self.check_undisturbed_run(step.request, result, read_disturbed, &before);
         }
     }
 
-    /// A run that had the world for itself.
-    fn undisturbed(
+    /// Checks a run during which nothing changed, crashed or overlapped.
+    fn check_undisturbed_run(
         &mut self,
         request: Request,
         result: Result<RunResponse, RunError>,
-        misread: bool,
-        before: &Before,
+        read_disturbed: bool,
+        before: &StoredState,
     ) {
-        self.stays_in_scope(request, before, &result);
-        if misread {
-            return Self::admits_it(result);
+        self.assert_stays_in_scope(request, before, &result);
+        if read_disturbed {
+            return Self::assert_reported_incomplete(result);
         }
-        let report = result.unwrap_or_else(|error| panic!("without faults: {}", error.to_report()));
-        assert!(report.complete);
+        let response = result
+            .unwrap_or_else(|error| panic!("a run without faults failed: {}", error.to_report()));
+        assert!(response.complete);
         if request.dry_run {
             return;
         }
-        assert_eq!(report.outcome, Outcome::Committed);
-        let sent = self.house.sent.borrow().len() - before.sent;
+        assert_eq!(response.outcome, Outcome::Committed);
+        let sent = self.services.sent.borrow().len() - before.sent;
         match request.announce {
             "never" => {
-                assert_eq!(sent, 0, "who asks for silence gets it");
-                return self.believe_in_silence(request.scope);
+                assert_eq!(sent, 0, "a run with announce=never sent a digest");
+                return self.accept_suppressed_changes(request.scope);
             }
             "always" => assert!(
-                sent > 0 || self.heads_are_left(),
-                "who asks for a digest gets one"
+                sent > 0 || self.has_outgoing_digests(),
+                "a run with announce=always sent no digest"
             ),
             _ => {}
         }
-        match (request.scope, self.heads_are_left()) {
-            (scope, false) => self.agree(scope),
-            (Scope::Everything, true) => self.until_quiet(),
+        match (request.scope, self.has_outgoing_digests()) {
+            (scope, false) => self.assert_agreement(scope),
+            (Scope::Everything, true) => self.run_until_quiescent(),
             (_, true) => {}
         }
     }
 
-    fn until_quiet(&mut self) {
+    /// Makes up to three runs without faults until no digest is outgoing, then checks agreement.
+    fn run_until_quiescent(&mut self) {
         for _ in 0..3 {
-            self.look();
-            self.house.pass(180_000);
+            self.observe();
+            self.services.advance_millis(180_000);
             self.start(Some(Request::FULL));
-            let result = self.finish(&[], 0).expect("it ends");
+            let result = self.finish(&[], 0).expect("the run ends");
             self.replay();
             assert_eq!(
-                result.map(|report| report.outcome).ok(),
+                result.map(|response| response.outcome).ok(),
                 Some(Outcome::Committed),
-                "a run without faults"
+                "a run without faults failed"
             );
-            if !self.heads_are_left() {
-                return self.agree(Scope::Everything);
+            if !self.has_outgoing_digests() {
+                return self.assert_agreement(Scope::Everything);
             }
         }
-        panic!("digests are left");
+        panic!("outgoing digests remain after three runs without faults");
     }
 
-    fn heads_are_left(&self) -> bool {
-        let ledger = self.house.ledger();
-        ledger["audiences"]
+    fn has_outgoing_digests(&self) -> bool {
+        let ledger = self.services.ledger();
+        ledger["receivers"]
             .as_object()
-            .expect("audiences")
+            .expect("receivers")
             .values()
-            .any(|receiver| !receiver["head"].is_null())
+            .any(|receiver| !receiver["outgoing"].is_null())
     }
 }
 
+/// Runs a history. Returns the number of events of each kind.
 fn scenario(history: &History) -> BTreeMap<String, u32> {
-    perform(|| {
-        let mut scenario = Runner::new(history);
+    with_paused_clock(|| {
+        let mut runner = Runner::new(history);
         for change in &history.first {
-            scenario.change(change);
+            runner.change(change);
         }
         for step in &history.steps {
-            scenario.step(step);
+            runner.step(step);
         }
-        scenario.until_quiet();
-        let allowed_duplicates = scenario.house.allowed_duplicates.get();
+        runner.run_until_quiescent();
+        let allowed_duplicates = runner.services.allowed_duplicates.get();
         assert!(
-            scenario.again <= allowed_duplicates,
-            "{} digests were sent again, and {allowed_duplicates} things had gone wrong",
-            scenario.again
+            runner.duplicates <= allowed_duplicates,
+            "{} duplicate digests after {allowed_duplicates} faults",
+            runner.duplicates
         );
-        scenario.happened
+        runner.event_counts
     })
 }
 
@@ -283,62 +293,62 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_told_is_what_is_true_after_every_fault_free_run(history in history()) {
+    fn digests_match_real_statuses_after_every_fault_free_run(history in history()) {
         scenario(&history);
     }
 }
 
 #[test]
-fn the_histories_reach_what_they_are_meant_to_reach() {
+fn random_histories_reach_every_expected_event() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let mut happened: BTreeMap<String, u32> = BTreeMap::new();
+    let mut test_runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut totals: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..40 {
-        for (what, times) in scenario(
+        for (event, number) in scenario(
             &history()
-                .new_tree(&mut runner)
+                .new_tree(&mut test_runner)
                 .expect("a history")
                 .current(),
         ) {
-            *happened.entry(what).or_default() += times;
+            *totals.entry(event).or_default() += number;
         }
     }
-    println!("{happened:#?}");
+    println!("{totals:#?}");
     let changes = [
         "Create", "Delete", "Status", "Member", "Leave", "Recover", "Pages",
     ];
-    let troubles = [
+    let faults = [
         "Change", "Seconds", "Crash", "Overlap", "Read", "Get", "Put", "Publish",
     ];
     let outcomes = ["Committed", "Resumed", "Superseded", "DryRun"];
     let errors = [
-        "NothingRead",
+        "AllSourcesFailed",
         "LedgerUnreadable",
         "StoreFailed",
         "PublishFailed",
         "SettleFailed",
     ];
-    let told = [
+    let notifications = [
         "appeared",
-        "reminded",
+        "reminders",
         "recovered",
         "account_removed",
         "pack_removed",
-        "explained",
+        "attributed",
         "lasting",
         "ended",
     ];
-    let agreed = ["agreed to the letter", "agreed within bounds"];
-    for what in changes
+    let agreement = ["exact agreement", "agreement within bounds"];
+    for event in changes
         .iter()
-        .chain(&troubles)
+        .chain(&faults)
         .chain(&outcomes)
         .chain(&errors)
-        .chain(&told)
-        .chain(&agreed)
+        .chain(&notifications)
+        .chain(&agreement)
     {
-        assert!(happened.contains_key(*what), "{what} never happens");
+        assert!(totals.contains_key(*event), "{event} never happens");
     }
 }

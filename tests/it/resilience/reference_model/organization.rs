@@ -1,12 +1,10 @@
-//! What is true: packs that come and go, their members, and AWS Config's answers about them, in
-//! pages.
+//! Real statuses of packs and their members, and the paginated AWS Config responses about them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use packwatch::model::SourceTarget;
-use packwatch::model::{Account, AccountId, ApiError, PackName, StatusRecord};
+use packwatch::model::{Account, AccountId, ApiError, PackName, SourceTarget, StatusRecord};
 use packwatch::ports::{BoxError, Clock, ConfigApi, Filter, MembersError, Page};
 
 use crate::support::harness::OWN;
@@ -21,98 +19,100 @@ pub const ACCOUNTS: [&str; 5] = [
     "555566667777",
     "666677778888",
 ];
-/// The account whose failures are never told.
+/// Account whose failures are never reported.
 pub const IGNORED: &str = ACCOUNTS[4];
 
-/// A pack in its region.
-pub type Place = (&'static str, &'static str);
-/// A member of a pack, or with `None` the pack itself.
+/// A region and a pack name.
+pub type PackId = (&'static str, &'static str);
+/// A member account of a pack, or the pack itself with `None`.
 pub type Key = (&'static str, &'static str, Option<&'static str>);
 
-/// A status, and since when.
-pub type Said = (&'static str, i64);
+/// A status and the time of its last change, in milliseconds.
+pub type DatedStatus = (&'static str, i64);
 
 pub struct Pack {
-    pub status: Said,
-    pub members: BTreeMap<&'static str, Said>,
+    pub status: DatedStatus,
+    pub members: BTreeMap<&'static str, DatedStatus>,
 }
 
-/// What happens in the world.
+/// Change of the organization.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// The pack is there, with these members.
-    Create(Place, &'static str, Vec<&'static str>),
-    Delete(Place),
-    /// The pack's own status, which says nothing about its members.
-    Status(Place, &'static str),
+    /// The pack is created or replaced, with these member statuses.
+    Create(PackId, &'static str, Vec<&'static str>),
+    Delete(PackId),
+    /// The status of the pack itself changes. Its members stay unchanged.
+    Status(PackId, &'static str),
     /// A member joins, or its status changes.
-    Member(Place, &'static str, &'static str),
-    Leave(Place, &'static str),
-    /// All goes well in a pack.
-    Recover(Place),
-    /// AWS Config answers in pages of another size.
+    Member(PackId, &'static str, &'static str),
+    Leave(PackId, &'static str),
+    /// All members of a pack become successful.
+    Recover(PackId),
+    /// The page size of AWS Config changes. Zero means a single page.
     Pages(usize),
 }
 
-/// What goes wrong with the next call to AWS Config.
+/// Fault of the next call to AWS Config.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ReadFault {
-    Refused,
+    Denied,
     RepeatedToken,
 }
 
 #[derive(Default)]
 pub struct World {
-    pub packs: RefCell<BTreeMap<Place, Pack>>,
+    pub packs: RefCell<BTreeMap<PackId, Pack>>,
     page: Cell<usize>,
-    /// Whether rows say when they last changed.
-    pub dated: Cell<bool>,
+    /// Whether status records carry the time of their last change.
+    pub with_timestamps: Cell<bool>,
+    /// Region in which AWS Config denies all calls.
     pub denied: Cell<Option<&'static str>>,
     pub read_fault: Cell<Option<ReadFault>>,
-    /// Whether an answer was not what it should have been.
-    pub misread: Cell<bool>,
+    /// Whether a call was denied or received a repeated page token.
+    pub read_disturbed: Cell<bool>,
 }
 
 impl World {
+    /// Applies a change at time `now`.
     pub fn change(&self, change: &Change, now: i64) {
         let mut packs = self.packs.borrow_mut();
         match change {
-            Change::Create(place, status, members) => {
+            Change::Create(pack_id, status, members) => {
                 let members = ACCOUNTS
                     .into_iter()
                     .zip(members)
                     .map(|(account, status)| (account, (*status, now)));
                 packs.insert(
-                    *place,
+                    *pack_id,
                     Pack {
                         status: (status, now),
                         members: members.collect(),
                     },
                 );
             }
-            Change::Delete(place) => {
-                packs.remove(place);
+            Change::Delete(pack_id) => {
+                packs.remove(pack_id);
             }
-            Change::Status(place, status) => {
-                if let Some(pack) = packs.get_mut(place) {
+            Change::Status(pack_id, status) => {
+                if let Some(pack) = packs.get_mut(pack_id) {
                     pack.status = (status, now);
                 }
             }
-            Change::Member(place, account, status) => {
-                if let Some(pack) = packs.get_mut(place) {
+            Change::Member(pack_id, account, status) => {
+                if let Some(pack) = packs.get_mut(pack_id) {
                     pack.members.insert(account, (status, now));
                 }
             }
-            Change::Leave(place, account) => {
-                if let Some(pack) = packs.get_mut(place) {
+            Change::Leave(pack_id, account) => {
+                if let Some(pack) = packs.get_mut(pack_id) {
                     pack.members.remove(account);
                 }
             }
-            Change::Recover(place) => {
-                if let Some(pack) = packs.get_mut(place) {
+            Change::Recover(pack_id) => {
+                if let Some(pack) = packs.get_mut(pack_id) {
                     pack.members
                         .values_mut()
-                        .for_each(|said| *said = ("UPDATE_SUCCESSFUL", now));
+                        .for_each(|status| *status = ("UPDATE_SUCCESSFUL", now));
                 }
             }
             Change::Pages(size) => self.page.set(*size),
@@ -127,28 +127,29 @@ impl World {
         }
     }
 
-    /// The packs whose members come in several pages.
-    pub fn larger_than_a_page(&self) -> Vec<Place> {
+    /// Returns the packs whose members need several pages.
+    pub fn multi_page_packs(&self) -> Vec<PackId> {
         let packs = self.packs.borrow();
         let large = packs
             .iter()
             .filter(|(_, pack)| pack.members.len() > self.page_size());
-        large.map(|(place, _)| *place).collect()
+        large.map(|(pack, _)| *pack).collect()
     }
 
-    /// Some rows of a list that may have changed since the page before.
-    fn page<T>(&self, rows: Vec<T>, token: Option<&str>) -> Page<T> {
+    /// Returns one page of a list that may have changed since the previous page.
+    fn page<T>(&self, records: Vec<T>, token: Option<&str>) -> Page<T> {
         let size = self.page_size();
-        let from: usize = token.map_or(0, |token| token.parse().expect("a token of ours"));
+        let from: usize =
+            token.map_or(0, |token| token.parse().expect("a page token of this test"));
         let next = from.saturating_add(size);
-        let more = next < rows.len();
+        let more = next < records.len();
         let repeated = token.filter(|_| self.read_fault.get() == Some(ReadFault::RepeatedToken));
         if repeated.is_some() {
             self.read_fault.set(None);
-            self.misread.set(true);
+            self.read_disturbed.set(true);
         }
         Page {
-            rows: rows.into_iter().skip(from).take(size).collect(),
+            rows: records.into_iter().skip(from).take(size).collect(),
             next: repeated
                 .map(str::to_owned)
                 .or_else(|| more.then(|| next.to_string())),
@@ -158,36 +159,37 @@ impl World {
 
 #[derive(Clone)]
 pub struct Statuses {
-    pub house: InMemoryServices,
+    pub services: InMemoryServices,
     pub world: Rc<World>,
 }
 
 impl Statuses {
-    fn row(&self, (status, since): Said) -> StatusRecord {
-        let began = self.house.now() - jiff::SignedDuration::from_millis(self.house.now.get());
+    fn record(&self, (status, since): DatedStatus) -> StatusRecord {
+        let start =
+            self.services.now() - jiff::SignedDuration::from_millis(self.services.now.get());
         let updated = self
             .world
-            .dated
+            .with_timestamps
             .get()
-            .then(|| began + jiff::SignedDuration::from_millis(since));
+            .then(|| start + jiff::SignedDuration::from_millis(since));
         StatusRecord {
             last_update_time: updated,
             ..StatusRecord::new(status)
         }
     }
 
-    async fn answer(&self, watched: &SourceTarget) -> Result<&World, ApiError> {
+    async fn respond(&self, target: &SourceTarget) -> Result<&World, ApiError> {
         yield_now().await;
-        let refused = self.world.read_fault.get() == Some(ReadFault::Refused);
-        if refused {
+        let denied = self.world.read_fault.get() == Some(ReadFault::Denied);
+        if denied {
             self.world.read_fault.set(None);
         }
-        if refused || self.world.denied.get() == Some(watched.source.region.as_str()) {
-            self.world.misread.set(true);
+        if denied || self.world.denied.get() == Some(target.source.region.as_str()) {
+            self.world.read_disturbed.set(true);
             return Err(ApiError {
                 operation: "Describe".into(),
                 code: "AccessDenied".into(),
-                message: "no".into(),
+                message: "denied".into(),
             });
         }
         Ok(&self.world)
@@ -203,22 +205,23 @@ impl ConfigApi for Statuses {
         Ok(None)
     }
 
-    fn throttles(&self) -> u64 {
+    fn throttle_count(&self) -> u64 {
         0
     }
 
     async fn packs(
         &self,
-        watched: &SourceTarget,
+        target: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
-        let world = self.answer(watched).await?;
+        let world = self.respond(target).await?;
         let packs = world.packs.borrow();
-        let here = packs
+        let in_region = packs
             .iter()
-            .filter(|((region, _), _)| *region == watched.source.region.as_str());
+            .filter(|((region, _), _)| *region == target.source.region.as_str());
         Ok(world.page(
-            here.map(|((_, name), pack)| ((*name).into(), self.row(pack.status)))
+            in_region
+                .map(|((_, name), pack)| ((*name).into(), self.record(pack.status)))
                 .collect(),
             token,
         ))
@@ -226,39 +229,39 @@ impl ConfigApi for Statuses {
 
     async fn pack(
         &self,
-        watched: &SourceTarget,
+        target: &SourceTarget,
         name: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        let world = self.answer(watched).await?;
+        let world = self.respond(target).await?;
         let packs = world.packs.borrow();
         Ok(packs
-            .get(&(watched.source.region.as_str(), name.as_str()))
-            .map(|pack| self.row(pack.status)))
+            .get(&(target.source.region.as_str(), name.as_str()))
+            .map(|pack| self.record(pack.status)))
     }
 
     async fn members(
         &self,
-        watched: &SourceTarget,
+        target: &SourceTarget,
         name: &PackName,
         filter: Option<Filter<'_>>,
         token: Option<&str>,
     ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
-        let world = self.answer(watched).await.map_err(MembersError::Api)?;
+        let world = self.respond(target).await.map_err(MembersError::Api)?;
         let packs = world.packs.borrow();
         let pack = packs
-            .get(&(watched.source.region.as_str(), name.as_str()))
+            .get(&(target.source.region.as_str(), name.as_str()))
             .ok_or(MembersError::NoSuchPack)?;
-        let asked = pack
+        let members = pack
             .members
             .iter()
             .filter(|(id, (status, _))| match filter {
                 None => true,
                 Some(Filter::Account(account)) => account.as_str() == **id,
-                Some(Filter::Status(asked)) => asked.as_str() == *status,
+                Some(Filter::Status(wanted)) => wanted.as_str() == *status,
             });
         Ok(world.page(
-            asked
-                .map(|(id, said)| ((*id).into(), self.row(*said)))
+            members
+                .map(|(id, status)| ((*id).into(), self.record(*status)))
                 .collect(),
             token,
         ))

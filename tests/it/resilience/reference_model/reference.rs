@@ -1,116 +1,121 @@
-//! The reference: what is true now and what was told, and nothing else. It reads no row and keeps
-//! no ledger; where the promises hang on what a run happened to see, it knows bounds: what must be
-//! told, and what may be.
+//! Reference model: the real statuses and the reported failures.
+//!
+//! It reads no status records of a run and keeps no ledger. Where the expected digests depend on
+//! what a run happened to observe, it keeps bounds: which failures must be notified, and which may
+//! be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::generators::Scope;
-use super::organization::{ACCOUNTS, IGNORED, Key, PACKS, Pack, Place, REGIONS, World};
+use super::organization::{ACCOUNTS, IGNORED, Key, PACKS, Pack, PackId, REGIONS, World};
 
 const HOUR: i64 = 3_600_000;
-/// A run does not take longer, where nothing goes wrong.
-const SLACK: i64 = 1_000;
+/// Upper bound of the duration of a run without faults, in milliseconds.
+const MAX_RUN_DURATION: i64 = 1_000;
 
-/// How it stands with a failure, as far as the truth says.
+/// State of a failure according to the real statuses.
 enum Truth {
     Failing(i64),
-    Moving,
-    /// Not there while its pack moves, or, of a pack itself, moving with all its members settled.
-    Leaving,
-    Over,
-    /// A pack itself, failing since or moving beside a member of which nobody knows whether it is
-    /// open.
-    Unclear(Option<i64>),
+    InProgress,
+    /// A member that is absent while its pack is in progress, or a pack itself that is in progress
+    /// while all its members are successful.
+    Departing,
+    NotFailing,
+    /// A pack itself that is failing since the given time, or in progress (`None`), while the
+    /// bounds leave open whether a failure of one of its members is open.
+    Ambiguous(Option<i64>),
 }
 
 #[derive(Default)]
 struct Failure {
-    /// Since when it is open for sure: a fault-free run saw it failing, and nothing could have
-    /// closed it since.
-    surely: Option<i64>,
-    /// Since when it may be open: a run may have seen it failing, and none has surely seen its end.
-    maybe: Option<i64>,
-    /// Since when it may have been seen leaving, and since when it is known to have been seen so
-    /// all the time.
-    leaving: Option<i64>,
-    left: Option<i64>,
-    /// How many fault-free runs saw it, and how many runs had begun before any could.
-    seen: u32,
-    unseen: u32,
+    /// Since when it is certainly open: a run without faults read it as failing, and nothing can
+    /// have closed it since.
+    certain_since: Option<i64>,
+    /// Since when it may be open: a run may have read it as failing, and no run has certainly read
+    /// its end.
+    possible_since: Option<i64>,
+    /// Since when a run may have read it as departing.
+    departing_since: Option<i64>,
+    /// Time of the first run without faults that read it as departing.
+    seen_departing_since: Option<i64>,
+    /// Number of runs without faults that read it.
+    reads: u32,
+    /// Number of runs that had ended before any run could read it.
+    runs_before: u32,
 }
 
 pub struct Reference {
     pub announce_after: i64,
-    pub told: BTreeSet<Key>,
-    /// Runs that have begun, and those of them that are over.
-    pub runs: u32,
-    pub over: u32,
-    /// Whether the world changes during the runs that go on.
-    pub shifting: bool,
-    /// Packs that were larger than a page. They are read whole at most once an hour: who moves in
-    /// between may go unseen.
-    large: BTreeSet<Place>,
+    pub notified: BTreeSet<Key>,
+    pub runs_started: u32,
+    pub runs_ended: u32,
+    /// Whether statuses change during the current runs.
+    pub changing: bool,
+    /// Packs that have needed several pages. A full read of them takes place at most once an hour,
+    /// so a run may miss a member that is in progress in between.
+    multi_page: BTreeSet<PackId>,
     failures: BTreeMap<Key, Failure>,
 }
 
+/// Returns all keys, each pack itself after its members, because a member failure can explain it.
 pub fn keys() -> impl DoubleEndedIterator<Item = Key> {
-    let places = REGIONS
+    let packs = REGIONS
         .into_iter()
         .flat_map(|region| PACKS.into_iter().map(move |pack| (region, pack)));
-    // The pack itself last: its members explain it.
-    places.flat_map(|(region, pack)| {
+    packs.flat_map(|(region, pack)| {
         ACCOUNTS
             .into_iter()
             .map(Some)
             .chain([None])
-            .map(move |a| (region, pack, a))
+            .map(move |account| (region, pack, account))
     })
 }
 
-fn ends(status: &str, ending: &str) -> bool {
-    status.ends_with(ending) && status != "DELETE_SUCCESSFUL"
+/// Returns whether a status has this suffix and is not that of a deleted pack or member.
+fn has_suffix(status: &str, suffix: &str) -> bool {
+    status.ends_with(suffix) && status != "DELETE_SUCCESSFUL"
 }
 
-/// Since when a row says that it fails, whatever the other rows of its pack say.
-fn fails(packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Option<i64> {
+/// Returns since when a status is failed, regardless of the other statuses of its pack.
+fn failing_since(packs: &BTreeMap<PackId, Pack>, (region, name, account): Key) -> Option<i64> {
     let pack = packs.get(&(region, name))?;
     let (status, since) =
         account.map_or(Some(&pack.status), |account| pack.members.get(account))?;
-    ends(status, "_FAILED").then_some(*since)
+    has_suffix(status, "_FAILED").then_some(*since)
 }
 
 impl Reference {
     pub fn new(announce_after: i64) -> Self {
-        let (told, large, failures) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let (notified, multi_page, failures) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         Self {
             announce_after,
-            told,
-            runs: 0,
-            over: 0,
-            shifting: false,
-            large,
+            notified,
+            runs_started: 0,
+            runs_ended: 0,
+            changing: false,
+            multi_page,
             failures,
         }
     }
 
-    fn truth(&self, packs: &BTreeMap<Place, Pack>, (region, name, account): Key) -> Truth {
+    fn truth(&self, packs: &BTreeMap<PackId, Pack>, (region, name, account): Key) -> Truth {
         let Some(pack) = packs
             .get(&(region, name))
             .filter(|pack| pack.status.0 != "DELETE_SUCCESSFUL")
         else {
-            return Truth::Over;
+            return Truth::NotFailing;
         };
-        let moves = pack.status.0.ends_with("_IN_PROGRESS");
-        let there = || {
+        let in_progress = pack.status.0.ends_with("_IN_PROGRESS");
+        let present = || {
             pack.members
                 .values()
                 .filter(|(status, _)| *status != "DELETE_SUCCESSFUL")
         };
-        let member = |is: fn(&Failure) -> bool| {
+        let any_member = |condition: fn(&Failure) -> bool| {
             ACCOUNTS.iter().any(|account| {
                 self.failures
                     .get(&(region, name, Some(account)))
-                    .is_some_and(is)
+                    .is_some_and(condition)
             })
         };
         match account {
@@ -119,109 +124,138 @@ impl Reference {
                 .get(account)
                 .filter(|(status, _)| *status != "DELETE_SUCCESSFUL")
             {
-                Some((status, since)) if ends(status, "_FAILED") => Truth::Failing(*since),
-                Some((status, _)) if ends(status, "_SUCCESSFUL") => Truth::Over,
-                Some(_) => Truth::Moving,
-                None if moves => Truth::Leaving,
-                None => Truth::Over,
+                Some((status, since)) if has_suffix(status, "_FAILED") => Truth::Failing(*since),
+                Some((status, _)) if has_suffix(status, "_SUCCESSFUL") => Truth::NotFailing,
+                Some(_) => Truth::InProgress,
+                None if in_progress => Truth::Departing,
+                None => Truth::NotFailing,
             },
-            None if ends(pack.status.0, "_SUCCESSFUL")
-                || there().any(|(s, _)| ends(s, "_FAILED")) =>
+            None if has_suffix(pack.status.0, "_SUCCESSFUL")
+                || present().any(|(s, _)| has_suffix(s, "_FAILED")) =>
             {
-                Truth::Over
+                Truth::NotFailing
             }
-            None if member(|member| member.surely.is_some()) => Truth::Over,
-            None if member(|member| member.maybe.is_some()) => {
-                Truth::Unclear((!moves).then_some(pack.status.1))
+            None if any_member(|member| member.certain_since.is_some()) => Truth::NotFailing,
+            None if any_member(|member| member.possible_since.is_some()) => {
+                Truth::Ambiguous((!in_progress).then_some(pack.status.1))
             }
-            None if !moves => Truth::Failing(pack.status.1),
-            None if there().next().is_some() && there().all(|(s, _)| ends(s, "_SUCCESSFUL")) => {
-                Truth::Leaving
+            None if !in_progress => Truth::Failing(pack.status.1),
+            None if present().next().is_some()
+                && present().all(|(s, _)| has_suffix(s, "_SUCCESSFUL")) =>
+            {
+                Truth::Departing
             }
-            None => Truth::Moving,
+            None => Truth::InProgress,
         }
     }
 
-    /// Looks at the world, whenever it changes and whenever a run begins or ends.
-    pub fn look(&mut self, world: &World, now: i64) {
-        let running = self.runs > self.over;
-        self.large.extend(world.larger_than_a_page());
+    /// Updates the bounds. Called at every change and whenever a run starts or ends.
+    pub fn observe(&mut self, world: &World, now: i64) {
+        let running = self.runs_started > self.runs_ended;
+        self.multi_page.extend(world.multi_page_packs());
         for key in keys() {
             let truth = self.truth(&world.packs.borrow(), key);
             let failure = self.failures.entry(key).or_default();
             let since = match truth {
-                Truth::Failing(since) | Truth::Unclear(Some(since)) => Some(since),
-                // A run may have listed the pack before it went, and read its members after; or
-                // have listed it failing, and read its members when none of them failed any more.
-                Truth::Over if key.2.is_some() || self.shifting => {
-                    fails(&world.packs.borrow(), key)
+                Truth::Failing(since) | Truth::Ambiguous(Some(since)) => Some(since),
+                // A run may have listed the pack before its deletion and read its members
+                // afterwards, or have listed it as failed and read its members after their
+                // recovery.
+                Truth::NotFailing if key.2.is_some() || self.changing => {
+                    failing_since(&world.packs.borrow(), key)
                 }
                 _ => None,
             };
-            let since = since.map(|since| if world.dated.get() { since } else { now });
-            if failure.maybe.is_none() && running && since.is_some() {
-                (failure.maybe, failure.unseen) = (since, self.over);
+            let since = since.map(|since| {
+                if world.with_timestamps.get() {
+                    since
+                } else {
+                    now
+                }
+            });
+            if failure.possible_since.is_none() && running && since.is_some() {
+                (failure.possible_since, failure.runs_before) = (since, self.runs_ended);
             }
-            if matches!(truth, Truth::Leaving) {
-                let leaving = *failure.leaving.get_or_insert(now);
-                if self.shifting || now - leaving >= HOUR - SLACK {
-                    failure.surely = None;
+            if matches!(truth, Truth::Departing) {
+                let departing_since = *failure.departing_since.get_or_insert(now);
+                if self.changing || now - departing_since >= HOUR - MAX_RUN_DURATION {
+                    failure.certain_since = None;
                 }
             } else {
-                failure.left = None;
+                failure.seen_departing_since = None;
             }
-            if matches!(truth, Truth::Over | Truth::Unclear(_)) {
-                failure.surely = None;
+            if matches!(truth, Truth::NotFailing | Truth::Ambiguous(_)) {
+                failure.certain_since = None;
             }
         }
     }
 
-    /// A fault-free run saw everything in its scope.
-    pub fn saw(&mut self, world: &World, scope: Scope, now: i64) {
+    /// Records that a run without faults has read everything in its scope.
+    pub fn record_read(&mut self, world: &World, scope: Scope, now: i64) {
         for key in keys().filter(|key| scope.covers(*key)) {
             let truth = self.truth(&world.packs.borrow(), key);
             let failure = self.failures.entry(key).or_default();
             match truth {
                 Truth::Failing(since) => {
-                    if failure.surely.is_none() {
-                        (failure.surely, failure.seen) =
-                            (Some(if world.dated.get() { since } else { now }), 0);
+                    if failure.certain_since.is_none() {
+                        (failure.certain_since, failure.reads) = (
+                            Some(if world.with_timestamps.get() {
+                                since
+                            } else {
+                                now
+                            }),
+                            0,
+                        );
                     }
-                    failure.seen += 1;
-                    failure.leaving = None;
+                    failure.reads += 1;
+                    failure.departing_since = None;
                 }
-                Truth::Moving if key.2.is_none() && self.large.contains(&(key.0, key.1)) => {}
-                Truth::Moving => failure.leaving = None,
-                Truth::Leaving if now - *failure.left.get_or_insert(now) < HOUR + SLACK => {}
-                Truth::Leaving | Truth::Over => *failure = Failure::default(),
-                Truth::Unclear(_) => {}
+                Truth::InProgress
+                    if key.2.is_none() && self.multi_page.contains(&(key.0, key.1)) => {}
+                Truth::InProgress => failure.departing_since = None,
+                Truth::Departing
+                    if now - *failure.seen_departing_since.get_or_insert(now)
+                        < HOUR + MAX_RUN_DURATION => {}
+                Truth::Departing | Truth::NotFailing => *failure = Failure::default(),
+                Truth::Ambiguous(_) => {}
             }
         }
     }
 
-    /// Whether a failure has been there in every instant since it was surely seen.
-    pub fn lasts(&self, key: Key) -> bool {
+    /// Returns whether a failure has been present all the time since a run certainly read it.
+    pub fn persists(&self, key: Key) -> bool {
         self.failures
             .get(&key)
-            .is_some_and(|failure| failure.surely.is_some())
+            .is_some_and(|failure| failure.certain_since.is_some())
     }
 
-    pub fn must_be_told(&self, key: Key, now: i64) -> bool {
+    /// Returns whether the digests must report this failure.
+    pub fn must_be_notified(&self, key: Key, now: i64) -> bool {
         let due = |f: &Failure| {
-            f.surely.is_some_and(|since| {
-                now - since >= self.announce_after + SLACK || self.announce_after == 0
+            f.certain_since.is_some_and(|since| {
+                now - since >= self.announce_after + MAX_RUN_DURATION || self.announce_after == 0
             })
         };
-        let seen = |f: &Failure| key.2.is_some() || f.seen >= 2;
-        key.2 != Some(IGNORED) && self.failures.get(&key).is_some_and(|f| due(f) && seen(f))
+        let read_often_enough = |f: &Failure| key.2.is_some() || f.reads >= 2;
+        key.2 != Some(IGNORED)
+            && self
+                .failures
+                .get(&key)
+                .is_some_and(|f| due(f) && read_often_enough(f))
     }
 
-    pub fn may_be_told(&self, key: Key, now: i64) -> bool {
+    /// Returns whether the digests may report this failure.
+    pub fn may_be_notified(&self, key: Key, now: i64) -> bool {
         let due = |f: &Failure| {
-            f.maybe
-                .is_some_and(|since| now - since >= self.announce_after - SLACK)
+            f.possible_since
+                .is_some_and(|since| now - since >= self.announce_after - MAX_RUN_DURATION)
         };
-        let seen = |f: &Failure| key.2.is_some() || self.runs - f.unseen >= 2;
-        key.2 != Some(IGNORED) && self.failures.get(&key).is_some_and(|f| due(f) && seen(f))
+        let read_often_enough =
+            |f: &Failure| key.2.is_some() || self.runs_started - f.runs_before >= 2;
+        key.2 != Some(IGNORED)
+            && self
+                .failures
+                .get(&key)
+                .is_some_and(|f| due(f) && read_often_enough(f))
     }
 }

@@ -1,28 +1,31 @@
 //! AWS Config: JSON 1.1 over POST, the operation in `X-Amz-Target`, times as epoch seconds.
 //!
-//! Shapes, constraints and declared errors are those of the `config/2014-11-12` service model; the
-//! texts of the refusals follow the API reference.
+//! Shapes, constraints and declared errors are those of the `config/2014-11-12` service model.
+//! Error messages follow the API reference.
 
-mod page;
+pub(crate) mod pack;
+mod pagination;
+pub(crate) mod status_record;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Refusal};
-use crate::call::Heading;
+use crate::call::CallMetadata;
+use crate::http::request::Request;
+use crate::http::response::Response;
 use crate::identity::Identity;
-use crate::pack::{Pack, member_pack_name};
-use crate::request::Request;
-use crate::status_record::StatusRecord;
+use crate::service::ServiceError;
 use crate::world::World;
-use page::{Chain, size_of};
-pub(crate) use page::{Paging, Tokens};
+use pack::{Pack, member_pack_name};
+pub(crate) use pagination::{Paging, Tokens};
+use pagination::{TokenScope, page_size};
+use status_record::StatusRecord;
 
-const STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
-const DETAILS: &str = "GetOrganizationConformancePackDetailedStatus";
+const DESCRIBE_STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
+const GET_DETAILED_STATUS: &str = "GetOrganizationConformancePackDetailedStatus";
 
-/// The words that `Filters.Status` may be.
-const MODELLED: [&str; 9] = [
+/// Values that the service model allows for `Filters.Status`.
+const FILTERABLE_STATUSES: [&str; 9] = [
     "CREATE_SUCCESSFUL",
     "CREATE_IN_PROGRESS",
     "CREATE_FAILED",
@@ -34,8 +37,8 @@ const MODELLED: [&str; 9] = [
     "UPDATE_FAILED",
 ];
 
-/// The input of both operations; each ignores what is the other's, as AWS ignores members it does
-/// not know.
+/// Input of both operations. Each operation ignores the members of the other, as AWS ignores
+/// unknown members.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Input {
@@ -54,7 +57,7 @@ struct Filters {
 }
 
 impl Filters {
-    /// `AccountId=...&Status=...`, without what is not given.
+    /// Returns the given filters as `AccountId=...&Status=...`; `None` if there are none.
     fn text(&self) -> Option<String> {
         let account = self
             .account_id
@@ -65,17 +68,17 @@ impl Filters {
         (!parts.is_empty()).then(|| parts.join("&"))
     }
 
-    fn admits(&self, account: &str, row: &StatusRecord) -> bool {
+    fn matches(&self, account: &str, record: &StatusRecord) -> bool {
         self.account_id
             .as_ref()
-            .is_none_or(|wanted| wanted == account)
+            .is_none_or(|expected| expected == account)
             && self
                 .status
                 .as_ref()
-                .is_none_or(|wanted| row.status.as_ref() == Some(wanted))
+                .is_none_or(|expected| record.status.as_ref() == Some(expected))
     }
 
-    fn validate(&self) -> Result<(), Refusal> {
+    fn validate(&self) -> Result<(), ServiceError> {
         let is_account =
             |id: &String| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
         if let Some(account) = self.account_id.as_ref().filter(|id| !is_account(id)) {
@@ -88,23 +91,23 @@ impl Filters {
         if let Some(status) = self
             .status
             .as_ref()
-            .filter(|status| !MODELLED.contains(&status.as_str()))
+            .filter(|status| !FILTERABLE_STATUSES.contains(&status.as_str()))
         {
-            let rule = format!(
+            let constraint = format!(
                 "Member must satisfy enum value set: [{}]",
-                MODELLED.join(", ")
+                FILTERABLE_STATUSES.join(", ")
             );
-            return Err(invalid(status, "filters.status", &rule));
+            return Err(invalid(status, "filters.status", &constraint));
         }
         Ok(())
     }
 }
 
-fn invalid(value: &str, member: &str, rule: &str) -> Refusal {
+fn invalid(value: &str, member: &str, constraint: &str) -> ServiceError {
     let message = format!(
-        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
     );
-    Refusal::new(400, "ValidationException", message)
+    ServiceError::new(400, "ValidationException", message)
 }
 
 fn operation(request: &Request) -> &str {
@@ -114,14 +117,14 @@ fn operation(request: &Request) -> &str {
         .unwrap_or_default()
 }
 
-/// What the call is about.
-pub(crate) fn heading(request: &Request) -> Heading {
+/// Returns the metadata of a call.
+pub(crate) fn call_metadata(request: &Request) -> CallMetadata {
     let input: Input = serde_json::from_slice(&request.body).unwrap_or_default();
     let names = input
         .organization_conformance_pack_names
         .unwrap_or_default()
         .join(",");
-    Heading {
+    CallMetadata {
         operation: operation(request).to_owned(),
         target: input.organization_conformance_pack_name.unwrap_or(names),
         token: input.next_token,
@@ -130,98 +133,102 @@ pub(crate) fn heading(request: &Request) -> Heading {
     }
 }
 
-/// Answers the call.
-pub(crate) fn perform(
+/// Handles a call.
+pub(crate) fn handle(
     world: &World,
     caller: &Identity,
     region: &str,
     request: &Request,
     tokens: Tokens,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, ServiceError> {
     let operation = operation(request);
-    if ![STATUSES, DETAILS].contains(&operation) {
-        return Err(Refusal::new(400, "UnknownOperationException", ""));
+    if ![DESCRIBE_STATUSES, GET_DETAILED_STATUS].contains(&operation) {
+        return Err(ServiceError::new(400, "UnknownOperationException", ""));
     }
     let input: Input = serde_json::from_slice(&request.body)
-        .map_err(|error| Refusal::new(400, "SerializationException", error.to_string()))?;
-    let view = View {
+        .map_err(|error| ServiceError::new(400, "SerializationException", error.to_string()))?;
+    let view = SourceView {
         world,
         account: &caller.account,
         region,
         tokens,
     };
-    let body = if operation == STATUSES {
-        view.statuses(&input)?
+    let body = if operation == DESCRIBE_STATUSES {
+        view.describe_statuses(&input)?
     } else {
-        view.details(&input)?
+        view.get_detailed_status(&input)?
     };
-    Ok(Answer::new(
+    Ok(Response::new(
         200,
         "application/x-amz-json-1.1",
         body.to_string(),
     ))
 }
 
-/// What one caller sees in one region.
-struct View<'w> {
+/// The packs of one caller in one region.
+struct SourceView<'w> {
     world: &'w World,
     account: &'w str,
     region: &'w str,
     tokens: Tokens,
 }
 
-impl<'w> View<'w> {
-    fn statuses(&self, input: &Input) -> Result<Value, Refusal> {
+impl<'w> SourceView<'w> {
+    fn describe_statuses(&self, input: &Input) -> Result<Value, ServiceError> {
         let names = input
             .organization_conformance_pack_names
             .as_deref()
             .unwrap_or_default();
         if names.len() > 25 {
             let given = format!("[{}]", names.join(", "));
-            let rule = "Member must have length less than or equal to 25";
-            return Err(invalid(&given, "organizationConformancePackNames", rule));
+            let constraint = "Member must have length less than or equal to 25";
+            return Err(invalid(
+                &given,
+                "organizationConformancePackNames",
+                constraint,
+            ));
         }
         if !names.is_empty() {
             let message = "Limit and next token are not applicable if you specify names.";
             if input.limit.is_some() {
-                return Err(Refusal::new(400, "InvalidLimitException", message));
+                return Err(ServiceError::new(400, "InvalidLimitException", message));
             }
             if input.next_token.is_some() {
-                return Err(Refusal::new(400, "InvalidNextTokenException", message));
+                return Err(ServiceError::new(400, "InvalidNextTokenException", message));
             }
         }
-        let size = size_of(input.limit)?;
+        let size = page_size(input.limit)?;
         self.authorize()?;
         if !names.is_empty() {
-            let rows: Result<Vec<_>, _> = names
+            let records: Result<Vec<_>, _> = names
                 .iter()
-                .map(|name| Ok(status_json(name, &self.pack(name)?.row)))
+                .map(|name| Ok(pack_json(name, &self.pack(name)?.record)))
                 .collect();
-            return Ok(json!({"OrganizationConformancePackStatuses": rows?}));
+            return Ok(json!({"OrganizationConformancePackStatuses": records?}));
         }
-        let chain = self.chain(STATUSES, "", "");
+        let scope = self.token_scope(DESCRIBE_STATUSES, "", "");
         let packs = self.packs().into_iter().flatten();
         let page = self.world.paging.page(
-            &chain,
+            &scope,
             input.next_token.as_deref(),
             size,
             self.tokens,
             packs,
             |_| true,
         )?;
-        let rows = page
-            .rows
+        let records = page
+            .records
             .iter()
-            .map(|(name, pack)| status_json(name, &pack.row))
+            .map(|(name, pack)| pack_json(name, &pack.record))
             .collect();
         Ok(page_json(
             "OrganizationConformancePackStatuses",
-            rows,
+            records,
             page.next,
         ))
     }
 
-    fn details(&self, input: &Input) -> Result<Value, Refusal> {
+    fn get_detailed_status(&self, input: &Input) -> Result<Value, ServiceError> {
         let Some(name) = input.organization_conformance_pack_name.as_deref() else {
             return Err(invalid(
                 "null",
@@ -229,41 +236,41 @@ impl<'w> View<'w> {
                 "Member must not be null",
             ));
         };
-        let none = Filters::default();
-        let filters = input.filters.as_ref().unwrap_or(&none);
+        let no_filters = Filters::default();
+        let filters = input.filters.as_ref().unwrap_or(&no_filters);
         filters.validate()?;
-        let size = size_of(input.limit)?;
+        let size = page_size(input.limit)?;
         self.authorize()?;
         let pack = self.pack(name)?;
-        let chain = self.chain(DETAILS, name, &filters.text().unwrap_or_default());
-        let admits = |(account, row): &(&String, &StatusRecord)| filters.admits(account, row);
+        let scope = self.token_scope(
+            GET_DETAILED_STATUS,
+            name,
+            &filters.text().unwrap_or_default(),
+        );
+        let keep = |(account, record): &(&String, &StatusRecord)| filters.matches(account, record);
         let token = input.next_token.as_deref();
-        let page = self.world.paging.page(
-            &chain,
-            token,
-            size,
-            self.tokens,
-            pack.members.iter(),
-            admits,
-        )?;
-        let rows = page
-            .rows
+        let page =
+            self.world
+                .paging
+                .page(&scope, token, size, self.tokens, pack.members.iter(), keep)?;
+        let records = page
+            .records
             .iter()
-            .map(|(account, row)| detail_json(name, pack, account, row))
+            .map(|(account, record)| member_json(name, pack, account, record))
             .collect();
         Ok(page_json(
             "OrganizationConformancePackDetailedStatuses",
-            rows,
+            records,
             page.next,
         ))
     }
 
-    fn authorize(&self) -> Result<(), Refusal> {
+    fn authorize(&self) -> Result<(), ServiceError> {
         if self.world.callers.contains(self.account) {
             return Ok(());
         }
         let message = "This action can be only made by AWS Organization's master account or a delegated administrator.";
-        Err(Refusal::new(
+        Err(ServiceError::new(
             400,
             "OrganizationAccessDeniedException",
             message,
@@ -276,52 +283,52 @@ impl<'w> View<'w> {
             .get(&(self.account.to_owned(), self.region.to_owned()))
     }
 
-    fn pack(&self, name: &str) -> Result<&'w Pack, Refusal> {
+    fn pack(&self, name: &str) -> Result<&'w Pack, ServiceError> {
         self.packs()
             .and_then(|packs| packs.get(name))
             .ok_or_else(|| {
                 let message = format!("Organization conformance pack {name} does not exist.");
-                Refusal::new(400, "NoSuchOrganizationConformancePackException", message)
+                ServiceError::new(400, "NoSuchOrganizationConformancePackException", message)
             })
     }
 
-    fn chain(&self, operation: &str, pack: &str, filters: &str) -> Chain {
-        Chain([operation, self.account, self.region, pack, filters].map(str::to_owned))
+    fn token_scope(&self, operation: &str, pack: &str, filters: &str) -> TokenScope {
+        TokenScope([operation, self.account, self.region, pack, filters].map(str::to_owned))
     }
 }
 
-/// A pack's own row.
-fn status_json(name: &str, row: &StatusRecord) -> Value {
-    let mut fields = row_json(row);
+/// Returns an `OrganizationConformancePackStatus`.
+fn pack_json(name: &str, record: &StatusRecord) -> Value {
+    let mut fields = record_json(record);
     fields.insert("OrganizationConformancePackName".to_owned(), json!(name));
     Value::Object(fields)
 }
 
-/// A member's row.
-fn detail_json(name: &str, pack: &Pack, account: &str, row: &StatusRecord) -> Value {
-    let mut fields = row_json(row);
-    let own = row
+/// Returns an `OrganizationConformancePackDetailedStatus`.
+fn member_json(name: &str, pack: &Pack, account: &str, record: &StatusRecord) -> Value {
+    let mut fields = record_json(record);
+    let member_pack = record
         .pack_name
         .clone()
         .unwrap_or_else(|| member_pack_name(name, account, pack.generation));
     fields.insert("AccountId".to_owned(), json!(account));
-    fields.insert("ConformancePackName".to_owned(), json!(own));
+    fields.insert("ConformancePackName".to_owned(), json!(member_pack));
     Value::Object(fields)
 }
 
-fn row_json(row: &StatusRecord) -> Map<String, Value> {
+fn record_json(record: &StatusRecord) -> Map<String, Value> {
     let mut fields = Map::new();
     let texts = [
-        ("Status", &row.status),
-        ("ErrorCode", &row.code),
-        ("ErrorMessage", &row.message),
+        ("Status", &record.status),
+        ("ErrorCode", &record.code),
+        ("ErrorMessage", &record.message),
     ];
     for (name, text) in texts {
         if let Some(text) = text {
             fields.insert(name.to_owned(), json!(text));
         }
     }
-    if let Some(time) = row.updated {
+    if let Some(time) = record.updated {
         #[expect(
             clippy::cast_precision_loss,
             reason = "milliseconds since 1970 fit a double until long after the year 9999"
@@ -332,9 +339,9 @@ fn row_json(row: &StatusRecord) -> Map<String, Value> {
     fields
 }
 
-fn page_json(name: &str, rows: Vec<Value>, next: Option<String>) -> Value {
+fn page_json(name: &str, records: Vec<Value>, next: Option<String>) -> Value {
     let mut fields = Map::new();
-    fields.insert(name.to_owned(), Value::Array(rows));
+    fields.insert(name.to_owned(), Value::Array(records));
     if let Some(token) = next {
         fields.insert("NextToken".to_owned(), json!(token));
     }

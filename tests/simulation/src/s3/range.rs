@@ -1,30 +1,33 @@
-//! `Range: bytes=FIRST-LAST`, the one form that is simulated.
+//! The `Range` header. Only `bytes=FIRST-LAST` is simulated.
 
-use crate::answer::Refusal;
-use crate::request::Request;
+use crate::http::request::Request;
+use crate::service::ServiceError;
 
-/// The part of a body that is asked for, if one is; the end of what there is ends it.
-pub(crate) fn part<'a>(body: &'a [u8], request: &Request) -> Result<Option<&'a [u8]>, Refusal> {
+/// Returns the requested part of a body, shortened to the end of the body; `None` without `Range`.
+pub(crate) fn requested_part<'a>(
+    body: &'a [u8],
+    request: &Request,
+) -> Result<Option<&'a [u8]>, ServiceError> {
     let Some(range) = request.header("range") else {
         return Ok(None);
     };
-    let asked = range
+    let bounds = range
         .strip_prefix("bytes=")
         .and_then(|range| range.split_once('-'));
     let Some((Ok(first), Ok(last))) =
-        asked.map(|(first, last)| (first.parse::<usize>(), last.parse::<usize>()))
+        bounds.map(|(first, last)| (first.parse::<usize>(), last.parse::<usize>()))
     else {
-        return Err(Refusal::new(
+        return Err(ServiceError::new(
             501,
             "NotImplemented",
-            "Of ranges only bytes=FIRST-LAST is simulated.",
+            "Only ranges of the form bytes=FIRST-LAST are simulated.",
         ));
     };
     let rest = body
         .get(first..)
         .filter(|rest| !rest.is_empty() && first <= last)
         .ok_or_else(|| {
-            Refusal::new(
+            ServiceError::new(
                 416,
                 "InvalidRange",
                 "The requested range is not satisfiable",

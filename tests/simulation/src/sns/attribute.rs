@@ -1,27 +1,28 @@
-//! Message attributes: the rules of the developer guide's "Amazon SNS message attributes".
+//! Message attributes, validated by the rules of "Amazon SNS message attributes" in the SNS
+//! developer guide.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::answer::Refusal;
-use crate::query::Form;
+use crate::http::query::Form;
+use crate::service::ServiceError;
 use crate::sns::invalid;
 
 const PREFIX: &str = "MessageAttributes.entry";
 
-/// A message attribute as it was sent.
+/// A message attribute as received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attribute {
     /// `String`, `String.Array`, `Number` or `Binary`.
     pub data_type: String,
-    /// The text; in base64 when it is `Binary`.
+    /// The value; in base64 for `Binary`.
     pub value: String,
 }
 
 impl Attribute {
-    /// What it counts towards the size of a message: name, type and value.
+    /// Returns the attribute's share of the message size, in bytes: name, type and value.
     pub(crate) fn size(&self, name: &str) -> usize {
         let value = if self.data_type == "Binary" {
             decoded_length(&self.value)
@@ -32,9 +33,10 @@ impl Attribute {
     }
 }
 
-/// The attributes of a publish. SNS takes more than ten; it is raw delivery to SQS that drops such
-/// messages.
-pub(crate) fn read(form: &Form) -> Result<BTreeMap<String, Attribute>, Refusal> {
+/// Returns the attributes of a `Publish` request.
+///
+/// SNS accepts more than ten attributes; raw delivery to SQS discards such messages.
+pub(crate) fn read(form: &Form) -> Result<BTreeMap<String, Attribute>, ServiceError> {
     let mut attributes = BTreeMap::new();
     for number in form.entries(PREFIX) {
         let field = |name: &str| {
@@ -44,14 +46,14 @@ pub(crate) fn read(form: &Form) -> Result<BTreeMap<String, Attribute>, Refusal> 
         let name = field("Name");
         validate_name(name)?;
         let data_type = field("Value.DataType");
-        let (given, other) = match data_type {
+        let (expected, other) = match data_type {
             "Binary" => ("Value.BinaryValue", "Value.StringValue"),
             _ => ("Value.StringValue", "Value.BinaryValue"),
         };
-        let value = field(given);
+        let value = field(expected);
         validate_value(name, data_type, value)?;
         if !field(other).is_empty() {
-            return Err(bad(&format!(
+            return Err(invalid_value(&format!(
                 "The message attribute '{name}' has multiple values."
             )));
         }
@@ -68,51 +70,51 @@ pub(crate) fn read(form: &Form) -> Result<BTreeMap<String, Attribute>, Refusal> 
     Ok(attributes)
 }
 
-/// `InvalidParameterValueException`, whose code on the wire is `ParameterValueInvalid`.
-fn bad(message: &str) -> Refusal {
-    Refusal::new(400, "ParameterValueInvalid", message)
+/// Returns an `InvalidParameterValueException`, whose code on the wire is `ParameterValueInvalid`.
+fn invalid_value(message: &str) -> ServiceError {
+    ServiceError::new(400, "ParameterValueInvalid", message)
 }
 
-fn validate_name(name: &str) -> Result<(), Refusal> {
+fn validate_name(name: &str) -> Result<(), ServiceError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    let periods = name.starts_with('.') || name.ends_with('.') || name.contains("..");
-    if name.is_empty() || name.len() > 256 || periods || !name.bytes().all(allowed) {
-        return Err(bad(&format!(
-            "Invalid message attribute name '{name}': it holds 1 to 256 letters, digits, underscores, hyphens and periods, \
-             and no period at an end or next to another."
+    let misplaced_period = name.starts_with('.') || name.ends_with('.') || name.contains("..");
+    if name.is_empty() || name.len() > 256 || misplaced_period || !name.bytes().all(allowed) {
+        return Err(invalid_value(&format!(
+            "Invalid message attribute name '{name}': it must have 1 to 256 letters, digits, underscores, hyphens and \
+             periods. It must not start or end with a period or have successive periods."
         )));
     }
     Ok(())
 }
 
-fn validate_value(name: &str, data_type: &str, value: &str) -> Result<(), Refusal> {
+fn validate_value(name: &str, data_type: &str, value: &str) -> Result<(), ServiceError> {
     if data_type.is_empty() {
-        return Err(bad(&format!(
+        return Err(invalid_value(&format!(
             "The message attribute '{name}' must contain a non-empty message attribute type."
         )));
     }
     if !["String", "String.Array", "Number", "Binary"].contains(&data_type) {
-        return Err(bad(&format!(
+        return Err(invalid_value(&format!(
             "The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes is \
              Binary, Number, and String."
         )));
     }
     if value.is_empty() {
-        return Err(bad(&format!(
+        return Err(invalid_value(&format!(
             "The message attribute '{name}' must contain a non-empty message attribute value for message attribute type \
              '{data_type}'."
         )));
     }
-    let fits = match data_type {
+    let is_valid = match data_type {
         "Number" => value.parse::<f64>().is_ok_and(f64::is_finite),
         "String.Array" => is_scalar_array(value),
         "Binary" => is_base64(value),
         _ => true,
     };
-    if fits {
+    if is_valid {
         return Ok(());
     }
-    Err(bad(&format!(
+    Err(invalid_value(&format!(
         "Could not cast message attribute '{name}' value to {}.",
         data_type.to_lowercase()
     )))

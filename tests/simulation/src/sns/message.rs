@@ -1,23 +1,23 @@
-//! What SNS takes for a message: the rules of the API reference's `Publish` page.
+//! Validation of messages by the rules of `Publish` in the SNS API reference.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::answer::Refusal;
+use crate::service::ServiceError;
 use crate::sns::attribute::Attribute;
 use crate::sns::invalid;
 
-/// Message and attributes together, in bytes.
-const LARGEST: usize = 262_144;
+/// Maximum size of message and attributes together.
+const MAX_MESSAGE_BYTES: usize = 262_144;
 
-/// Checks message, subject and structure.
+/// Validates message, subject and structure.
 pub(crate) fn validate(
     message: &str,
     subject: Option<&str>,
     structure: Option<&str>,
     attributes: &BTreeMap<String, Attribute>,
-) -> Result<(), Refusal> {
+) -> Result<(), ServiceError> {
     if message.is_empty() {
         return Err(invalid("Empty message"));
     }
@@ -29,7 +29,7 @@ pub(crate) fn validate(
             .iter()
             .map(|(name, attribute)| attribute.size(name))
             .sum::<usize>();
-    if size > LARGEST {
+    if size > MAX_MESSAGE_BYTES {
         return Err(invalid("Message too long"));
     }
     match structure {
@@ -39,21 +39,23 @@ pub(crate) fn validate(
     }
 }
 
-/// Checks that a FIFO topic gets what it orders by, and that a standard topic gets no deduplication
-/// id. A group is fine on a standard topic: it goes on to SQS fair queues.
+/// Validates the message group and deduplication id.
+///
+/// A FIFO topic requires both. A standard topic does not accept a deduplication id, but does accept
+/// a message group, which it forwards to SQS fair queues.
 pub(crate) fn validate_fifo(
     fifo: bool,
     group: Option<&str>,
     deduplication_id: Option<&str>,
-) -> Result<(), Refusal> {
+) -> Result<(), ServiceError> {
     for (name, id) in [
         ("MessageGroupId", group),
         ("MessageDeduplicationId", deduplication_id),
     ] {
-        let bad = |id: &str| {
+        let is_invalid = |id: &str| {
             id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        if id.is_some_and(bad) {
+        if id.is_some_and(is_invalid) {
             return Err(invalid(&format!(
                 "{name} Reason: must be 1 to 128 alphanumeric or punctuation characters"
             )));
@@ -74,7 +76,7 @@ pub(crate) fn validate_fifo(
     }
 }
 
-/// "Subjects must be ASCII text that begins with a letter, number, or punctuation mark; must not
+/// Returns whether a subject is valid. The API reference says: "Subjects must be ASCII text that begins with a letter, number, or punctuation mark; must not
 /// include line breaks or control characters; and must be less than 100 characters long."
 fn is_subject(subject: &str) -> bool {
     subject.len() < 100
@@ -84,13 +86,13 @@ fn is_subject(subject: &str) -> bool {
             .all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
-fn validate_json(message: &str) -> Result<(), Refusal> {
-    let unparsed = || invalid("Message Structure - JSON message body failed to parse");
+fn validate_json(message: &str) -> Result<(), ServiceError> {
+    let parse_error = || invalid("Message Structure - JSON message body failed to parse");
     let Ok(Value::Object(entries)) = serde_json::from_str(message) else {
-        return Err(unparsed());
+        return Err(parse_error());
     };
     if entries.values().any(|value| !value.is_string()) {
-        return Err(unparsed());
+        return Err(parse_error());
     }
     if !entries.contains_key("default") {
         return Err(invalid(

@@ -8,73 +8,78 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::answer::{Answer, Refusal, Service};
-use crate::call::Heading;
+use crate::call::CallMetadata;
+use crate::http::query::{Form, success};
+use crate::http::request::Request;
+use crate::http::response::Response;
 use crate::identity::Identity;
-use crate::query::{Form, success};
-use crate::request::Request;
+use crate::service::{Service, ServiceError};
 use crate::world::World;
 pub use attribute::Attribute;
 
-/// How long a FIFO topic remembers a deduplication id.
-const WINDOW: SignedDuration = SignedDuration::from_mins(5);
+/// Time for which a FIFO topic rejects duplicates of a deduplication id.
+const DEDUPLICATION_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
-/// A message that SNS took.
+/// A message that SNS accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Publish {
-    /// Counts up from 1 over all topics.
+    /// Position in the order of publication over all topics, starting at 1.
     pub sequence: u64,
-    /// By the world's clock.
+    /// Time of publication by the simulated clock.
     pub at: Timestamp,
-    /// The publishing account.
+    /// Publishing account.
     pub caller: String,
+    /// Topic ARN.
     pub topic: String,
     pub message_id: String,
     pub subject: Option<String>,
     pub message: String,
+    /// `MessageStructure`.
     pub structure: Option<String>,
     pub attributes: BTreeMap<String, Attribute>,
+    /// `MessageGroupId`.
     pub group: Option<String>,
     pub deduplication_id: Option<String>,
 }
 
-/// What a topic remembers: the deduplication ids of a FIFO topic, with when and what they were
-/// answered.
+/// State of a topic: the recent deduplication ids of a FIFO topic, with the time and receipt of
+/// their messages.
 #[derive(Debug, Default)]
 pub(crate) struct Topic {
-    remembered: BTreeMap<String, (Timestamp, Receipt)>,
+    recent: BTreeMap<String, (Timestamp, Receipt)>,
 }
 
+/// Result of a `Publish` call.
 #[derive(Clone, Debug)]
 struct Receipt {
     message_id: String,
-    /// Only FIFO topics number their messages.
+    /// Only messages to FIFO topics have one.
     sequence_number: Option<u64>,
 }
 
-/// What the call is about.
-pub(crate) fn heading(request: &Request) -> Heading {
-    let form = Form::of(request);
-    Heading {
+/// Returns the metadata of a call.
+pub(crate) fn call_metadata(request: &Request) -> CallMetadata {
+    let form = Form::parse(request);
+    CallMetadata {
         operation: form.get("Action").unwrap_or_default().to_owned(),
         target: form.get("TopicArn").unwrap_or_default().to_owned(),
-        ..Heading::default()
+        ..CallMetadata::default()
     }
 }
 
-/// Answers the call.
-pub(crate) fn perform(
+/// Handles a call.
+pub(crate) fn handle(
     world: &mut World,
     caller: &Identity,
     region: &str,
     request: &Request,
     request_id: &str,
-) -> Result<Answer, Refusal> {
-    let form = Form::of(request);
+) -> Result<Response, ServiceError> {
+    let form = Form::parse(request);
     let operation = form.get("Action").unwrap_or_default();
     if operation != "Publish" {
         let message = format!("Could not find operation {operation} for version 2010-03-31");
-        return Err(Refusal::new(400, "InvalidAction", message));
+        return Err(ServiceError::new(400, "InvalidAction", message));
     }
     let receipt = publish(world, caller, region, &form)?;
     let number = receipt
@@ -93,7 +98,7 @@ fn publish(
     caller: &Identity,
     region: &str,
     form: &Form,
-) -> Result<Receipt, Refusal> {
+) -> Result<Receipt, ServiceError> {
     let arn = form
         .get("TopicArn")
         .ok_or_else(|| invalid("TopicArn or TargetArn Reason: no value for required parameter"))?;
@@ -110,7 +115,7 @@ fn publish(
     message::validate(text, form.get("Subject"), structure, &attributes)?;
     #[expect(
         clippy::case_sensitive_file_extension_comparisons,
-        reason = "a topic's name is no file's"
+        reason = "a topic name is not a file name"
     )]
     let fifo = name.ends_with(".fifo");
     let (group, deduplication_id) = (
@@ -118,23 +123,23 @@ fn publish(
         form.get("MessageDeduplicationId"),
     );
     message::validate_fifo(fifo, group, deduplication_id)?;
-    // A topic is its owner's alone until its policy says otherwise, and policies are not simulated.
+    // The default topic policy allows only the owner to publish; other policies are not simulated.
     if owner != caller.account {
         let message = format!(
             "User: {} is not authorized to perform: SNS:Publish on resource: {arn} because no resource-based policy \
              allows the SNS:Publish action",
             caller.arn
         );
-        return Err(Refusal::new(403, "AuthorizationError", message));
+        return Err(ServiceError::new(403, "AuthorizationError", message));
     }
     let now = world.now();
     let Some(topic) = world.topics.get_mut(arn) else {
-        return Err(Refusal::new(404, "NotFound", "Topic does not exist"));
+        return Err(ServiceError::new(404, "NotFound", "Topic does not exist"));
     };
     topic
-        .remembered
-        .retain(|_, (at, _)| now.duration_since(*at) < WINDOW);
-    if let Some((_, receipt)) = deduplication_id.and_then(|id| topic.remembered.get(id)) {
+        .recent
+        .retain(|_, (at, _)| now.duration_since(*at) < DEDUPLICATION_WINDOW);
+    if let Some((_, receipt)) = deduplication_id.and_then(|id| topic.recent.get(id)) {
         return Ok(receipt.clone());
     }
 
@@ -144,9 +149,7 @@ fn publish(
         sequence_number: fifo.then_some(sequence),
     };
     if let (Some(id), Some(topic)) = (deduplication_id, world.topics.get_mut(arn)) {
-        topic
-            .remembered
-            .insert(id.to_owned(), (now, receipt.clone()));
+        topic.recent.insert(id.to_owned(), (now, receipt.clone()));
     }
     world.publishes.push(Publish {
         sequence,
@@ -164,11 +167,11 @@ fn publish(
     Ok(receipt)
 }
 
-/// `InvalidParameter`, as SNS words it.
-fn invalid(what: &str) -> Refusal {
-    Refusal::new(
+/// Returns an `InvalidParameter` error with the message format of SNS.
+fn invalid(detail: &str) -> ServiceError {
+    ServiceError::new(
         400,
         "InvalidParameter",
-        format!("Invalid parameter: {what}"),
+        format!("Invalid parameter: {detail}"),
     )
 }

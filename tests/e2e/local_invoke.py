@@ -1,0 +1,421 @@
+#!/usr/bin/env python3
+"""Runs the artifact of `sam build` with `sam local invoke`, in Docker, with every file in events/.
+
+    sam build
+    cargo build --example simulated_org
+    python tests/e2e/local_invoke.py .aws-sam/build target/debug/examples/simulated_org
+
+AWS Config, STS and Organizations are the simulated organization. S3, SNS and SQS are moto, which is
+independent of this project. Three queues subscribe to the topic: one without a filter policy, one
+with a policy that matches, and one with a policy that does not. The steps form one scenario, from a
+first dry run to a cleared failure and 50,000 failures; each depends on the step before it.
+
+The template and the binary are the deployed ones, byte for byte. SAM passes only the variables that
+the template declares, so the image sets the endpoints of the simulations. SAM exits with 0 even if
+the function fails, so the checks read the output of SAM.
+"""
+
+import argparse
+import collections
+import contextlib
+import datetime
+import json
+import logging
+import os
+import pathlib
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from lambda_rie import BUCKET, FAILING, OWN, REGION, ROOT, Organization
+
+# The account that owns the bucket, the topic and the queues. moto reads this variable at import.
+os.environ["MOTO_ACCOUNT_ID"] = OWN
+
+import boto3  # noqa: E402
+import samtranslator.yaml_helper  # noqa: E402
+from docker_engine import Engine, MissingRequirement  # noqa: E402
+from memory_peak import PeakMonitor, mb  # noqa: E402
+from moto.server import ThreadedMotoServer  # noqa: E402
+
+EVENTS = ROOT / "events"
+FIRST_EVENT = "scheduled.json"
+CODE, CAUSE = "NoAvailableConfigurationRecorderException", "no recorder in this account"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDOWN", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
+QUEUES = {"all": None, "matching": {"packs": ["baseline"]}, "other": {"packs": ["operations"]}}
+
+
+class MotoServices:
+    """The bucket, the topic and the queues in moto."""
+
+    def __init__(self, address: str):
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
+        self.server.start()
+        self.url = "http://{}:{}".format(*self.server.get_host_and_port())
+        options = {
+            "endpoint_url": self.url,
+            "region_name": REGION,
+            "aws_access_key_id": "AKIDOWN",
+            "aws_secret_access_key": "x",
+        }
+        self.s3, self.sns, self.sqs = (boto3.client(service, **options) for service in ("s3", "sns", "sqs"))
+        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.topic = self.sns.create_topic(Name="digest")["TopicArn"]
+        self.queues = {name: self.create_subscribed_queue(name, policy) for name, policy in QUEUES.items()}
+
+    def create_subscribed_queue(self, name: str, policy: dict | None) -> str:
+        queue = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        attributes = {"FilterPolicy": json.dumps(policy)} if policy else {}
+        self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+        return queue
+
+    def stop(self):
+        self.server.stop()
+
+    def receive(self) -> dict[str, list[dict]]:
+        """Receives and deletes the messages in each queue.
+
+        Returns the SNS notifications by queue, without empty queues.
+        """
+        received = collections.defaultdict(list)
+        for name, queue in self.queues.items():
+            while messages := self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    received[name].append(json.loads(message["Body"]))
+                    self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return dict(received)
+
+    def objects(self) -> dict[str, str]:
+        """Returns the keys in the bucket with their ETags."""
+        listing = self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        return {entry["Key"]: entry["ETag"] for entry in listing}
+
+    def document(self, key: str) -> dict:
+        return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+class LocalFunction:
+    """The function under `sam local invoke`."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        built: pathlib.Path,
+        architecture: str,
+        engine: Engine,
+        options: list[str],
+        services: MotoServices,
+    ):
+        settings = folder / "settings.json"
+        # Set as in the README: the two variables whose values are unknown until the stack exists.
+        settings.write_text(json.dumps({"Function": {"SNAPSHOT_BUCKET": BUCKET, "TOPIC_ARN": services.topic}}))
+        template = built / "template.yaml"
+        self.command = [sys.executable, "-m", "samcli", "local", "invoke", "Function", "--template", template]
+        self.command += ["--env-vars", settings, "--parameter-overrides", f"Architecture={architecture}"]
+        self.command += ["--layer-cache-basedir", folder / "layers", *options]
+        # SAM lets variables of the shell override those of the template, so only these are passed
+        # on.
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
+        isolated = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "SAM_CLI_TELEMETRY": "0"}
+        # SAM does not remove its lock files, so they go to the temporary folder.
+        self.environment = {**inherited, **isolated, "TMPDIR": str(folder), **CREDENTIALS, **engine.environment}
+        self.engine, self.memory, self.output = engine, memory_size(template), ""
+        # The peak of all invocations, in bytes.
+        self.peak = 0
+
+    def invoke(self, event: pathlib.Path | bytes) -> dict:
+        """Invokes the function with an event file, or with an event on the standard input.
+
+        Returns its response.
+        """
+        source, stdin = (event, None) if isinstance(event, pathlib.Path) else ("-", event)
+        with PeakMonitor(self.engine.client) as peak:
+            process = subprocess.run(
+                [*self.command, "--event", source],
+                env=self.environment,
+                input=stdin,
+                capture_output=True,
+                timeout=300,
+                check=False,
+            )
+        self.output = process.stderr.decode(errors="replace") + process.stdout.decode(errors="replace")
+        assert process.returncode == 0, f"sam exited with {process.returncode}: the function did not run"
+        lines = process.stdout.decode().splitlines()
+        assert lines, "no response: the function did not start, or it exceeded its memory or time limit"
+        response = json.loads(lines[-1])
+        print(f"       {peak}", flush=True)
+        assert peak.limit == self.memory * 1024 * 1024, (
+            f"the limit is {mb(peak.limit)} MB, expected {self.memory} MB as in the template"
+        )
+        assert min(peak.charged, peak.resident) > 0, f"the peak was not measured: {peak}"
+        assert peak.highest() < peak.limit, f"the peak reached the limit: {peak}"
+        self.peak = max(self.peak, peak.highest())
+        return response
+
+    def run(self, event: pathlib.Path | bytes) -> dict:
+        """Invokes the function and asserts that it succeeded."""
+        response = self.invoke(event)
+        assert "errorType" not in response, f"the function failed: {response}"
+        return response
+
+
+def memory_size(template: pathlib.Path) -> int:
+    """Returns the memory size of the function in the template, in MB."""
+    document = samtranslator.yaml_helper.yaml_parse(template.read_text())
+    size = document["Resources"]["Function"]["Properties"]["MemorySize"]
+    return int(document["Parameters"][size["Ref"]]["Default"] if isinstance(size, dict) else size)
+
+
+class Scenario:
+    """The steps of the scenario and their checks."""
+
+    def __init__(self, function: LocalFunction, organization: Organization, services: MotoServices):
+        self.function, self.organization, self.services = function, organization, services
+        self.sequence = 0
+
+    def steps(self):
+        """Yields the steps with their names. Each file in events/ is used in at least one step."""
+        events = {path.name: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}
+        assert FIRST_EVENT in events, f"{EVENTS} has no {FIRST_EVENT} for the first run"
+        dry = [name for name, event in events.items() if event.get("dry_run")]
+        assert dry, f"no file in {EVENTS} requests a dry run"
+        for name in dry:
+            yield f"{name}: a dry run returns the digest and writes nothing", lambda name=name: self.dry_run(name)
+        yield f"{FIRST_EVENT}: the first run is stored, and its digest is delivered", self.first_run
+        yield (
+            f"{FIRST_EVENT} again: nothing is published twice",
+            lambda: self.run_without_changes(FIRST_EVENT, events[FIRST_EVENT]),
+        )
+        for name in [name for name in events if name not in dry and name != FIRST_EVENT]:
+            result = "publishes, as requested" if events[name].get("announce") == "always" else "publishes nothing"
+            yield (
+                f"{name}: a run without changes {result}",
+                lambda name=name: self.run_without_changes(name, events[name]),
+            )
+        yield "an invalid event is rejected in the response, not by the exit code", self.invalid_event
+        yield "a cleared failure is published", self.cleared_failure
+        yield "two packs fail: each queue gets the digests that its filter policy matches", self.filter_policies
+        yield "50,000 members fail at once, within the memory size of the template", self.many_failures
+        yield "S3 and SNS calls reached only moto, and AWS Config was called", self.endpoints
+
+    def dry_run(self, name: str):
+        before = self.services.objects()
+        response = self.function.run(EVENTS / name)
+        assert response["outcome"] == "dry_run" and response["digest"]["status"] == "dry_run", f"{response}"
+        text = response["digest"]["text"] or ""
+        for part in ("packwatch: first run", "baseline", FAILING, CODE):
+            assert part in text, f"the text does not contain {part!r}: {text}"
+        assert self.services.objects() == before == {}, f"the bucket changed from {before} to {self.services.objects()}"
+        self.assert_nothing_received()
+
+    def first_run(self):
+        response = self.function.run(EVENTS / FIRST_EVENT)
+        key, snapshot = self.assert_committed(response, "published")
+        assert key.startswith("snapshots/dt=2026-03-01/20260301T081500Z_"), f"the snapshot of {FIRST_EVENT} is {key}"
+        assert sorted(self.services.objects()) == ["latest.json", "ledger.json", key], (
+            f"the keys in the bucket are {self.services.objects()}"
+        )
+        assert self.services.document("latest.json") == snapshot, "latest.json differs from the snapshot"
+        received = self.services.receive()
+        digest = self.assert_delivered(received, response, ["all", "matching"])
+        assert digest["first_run"] is True and self.members(digest["appeared"]) == [("baseline", FAILING)], f"{digest}"
+        assert digest["appeared"][0]["error_code"] == CODE, f"{digest['appeared']}"
+        assert digest["snapshot"] and key in json.dumps(digest["snapshot"]), f"{digest['snapshot']} is not {key}"
+
+    def run_without_changes(self, name: str, event: dict):
+        latest = self.services.objects()["latest.json"]
+        response = self.function.run(EVENTS / name)
+        always = event.get("announce") == "always"
+        self.assert_committed(response, "published" if always else "none")
+        if always:
+            received = self.services.receive()
+            # A digest without changes has no packs, so no filter policy matches it.
+            self.assert_delivered({"all": received["all"]}, response, ["all"])
+        else:
+            self.assert_nothing_received()
+        narrowed = bool({"packs", "accounts", "regions"} & event.keys())
+        updated = self.services.objects()["latest.json"] != latest
+        assert updated != narrowed, (
+            "a narrowed run updated latest.json" if narrowed else "a full run did not update latest.json"
+        )
+
+    def invalid_event(self):
+        before = self.services.objects()
+        response = self.function.invoke(b'{"pakcs": ["baseline"]}')
+        assert response.get("errorType") == "InvalidEvent", f"{response}"
+        assert '"pakcs"' in response["errorMessage"], f"the message does not name the key: {response['errorMessage']}"
+        assert self.services.objects() == before, "a rejected event changed the bucket"
+        self.assert_nothing_received()
+
+    def cleared_failure(self):
+        self.organization.put_member("UPDATE_SUCCESSFUL")
+        response = self.function.run(b"{}")
+        self.assert_committed(response, "published")
+        digest = self.assert_delivered(self.services.receive(), response, ["all", "matching"])
+        cleared = [(record["pack"], record["account_id"], record["resolution"]) for record in digest["cleared"]]
+        assert cleared == [("baseline", FAILING, "recovered")] and digest["appeared"] == [], f"{digest}"
+        assert response["totals"]["open_total"] == 0, f"{response['totals']}"
+
+    def filter_policies(self):
+        """Checks a digest that no policy matches, then one that the policy of one queue matches."""
+        self.fail_member("guardrails")
+        response = self.function.run(b"{}")
+        self.assert_committed(response, "published")
+        self.assert_delivered(self.services.receive(), response, ["all"])
+        self.fail_member("operations")
+        response = self.function.run(b"{}")
+        self.assert_committed(response, "published")
+        self.assert_delivered(self.services.receive(), response, ["all", "other"])
+
+    def many_failures(self):
+        self.organization.change(
+            {"fill": {"caller": OWN, "region": REGION, "packs": 50, "members": 1000, "failing": 1000}}
+        )
+        response = self.function.run(b"{}")
+        self.assert_committed(response, "published")
+        totals = response["totals"]
+        assert totals["appeared"] == 50_000 and totals["open_total"] == 50_002, f"{totals}"
+        digest = self.assert_delivered(self.services.receive(), response, ["all"])
+        assert digest["truncated"], "the digest with 50,000 records is not truncated"
+
+    def endpoints(self):
+        services = collections.Counter(call["service"] for call in self.organization.calls())
+        assert services["config"] and services["sts"], f"the simulated organization was called {dict(services)}"
+        assert not {"s3", "sns"} & services.keys(), f"the simulated organization was called {dict(services)}"
+
+    def fail_member(self, pack: str):
+        # Older than AnnounceAfterMinutes in the template.
+        hours_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=9)
+        row = {"status": "UPDATE_FAILED", "code": CODE, "message": CAUSE, "updated": hours_ago.isoformat()}
+        where = {"caller": OWN, "region": REGION, "pack": pack, "account": FAILING}
+        self.organization.change({"put_member": {**where, "row": row}})
+
+    def assert_committed(self, response: dict, digest: str) -> tuple[str, dict]:
+        """Asserts that a complete run was committed with this digest status.
+
+        Returns the key and the content of its snapshot.
+        """
+        self.sequence += 1
+        assert response["outcome"] == "committed" and response["complete"] is True, f"{response}"
+        assert response["sequence"] == self.sequence, f"the sequence {response['sequence']} is not {self.sequence}"
+        assert response["digest"]["status"] == digest, f"the digest is {response['digest']}, expected status {digest}"
+        key = response["snapshot"].removeprefix(f"s3://{BUCKET}/")
+        snapshot, ledger = self.services.document(key), self.services.document("ledger.json")
+        assert snapshot["run"]["id"] == response["run_id"] and snapshot["run"]["sequence"] == self.sequence, (
+            f"{snapshot['run']}"
+        )
+        assert ledger["format"] == "packwatch.ledger" and ledger["snapshot"] == key, (
+            f"the ledger names {ledger['snapshot']}"
+        )
+        return key, snapshot
+
+    def assert_delivered(self, received: dict[str, list[dict]], response: dict, queues: list[str]) -> dict:
+        """Asserts that exactly these queues got the digest, once each. Returns its JSON."""
+        got = {name: [message["MessageId"] for message in messages] for name, messages in received.items()}
+        assert sorted(got) == queues, f"{sorted(got)} got the digest, expected {queues}"
+        [message] = received["all"]
+        assert all(messages == [message["MessageId"]] for messages in got.values()), (
+            f"expected one message in each queue: {got}"
+        )
+        assert message["TopicArn"] == self.services.topic and message["Subject"] == response["digest"]["subject"], (
+            f"{message}"
+        )
+        digest = json.loads(message["Message"])
+        assert digest["digest_id"] == response["digest"]["id"] and digest["sequence"] == self.sequence, f"{digest}"
+        assert digest["totals"] == response["totals"], (
+            f"the totals of the digest are {digest['totals']}, those of the response {response['totals']}"
+        )
+        self.assert_attributes(message["MessageAttributes"], digest)
+        return digest
+
+    def assert_attributes(self, attributes: dict, digest: dict):
+        """Asserts that the attributes match the digest.
+
+        A truncated digest may lack some of the packs in its JSON.
+        """
+        kinds = {name: attribute["Type"] for name, attribute in attributes.items()}
+        lists, numbers = dict.fromkeys(("packs", "regions"), "String.Array"), ("appeared", "cleared", "open")
+        assert kinds == {**lists, **dict.fromkeys(numbers, "Number")}, f"the attributes are {kinds}"
+        values = {name: json.loads(attribute["Value"]) for name, attribute in attributes.items()}
+        packs = {record["pack"] for record in digest["appeared"] + digest["cleared"]}
+        assert packs <= set(values["packs"]), f"the attribute packs of {values} lacks some of {packs}"
+        # A forced digest without changes has no packs and no regions.
+        assert values["regions"] == ([REGION] if values["packs"] else []), f"{values}"
+        totals = digest["totals"]
+        assert [values[name] for name in numbers] == [totals["appeared"], totals["cleared"], totals["open_total"]], (
+            f"{values}, {totals}"
+        )
+
+    def assert_nothing_received(self):
+        received = self.services.receive()
+        assert received == {}, f"unexpected messages: {received}"
+
+    @staticmethod
+    def members(records: list[dict]) -> list[tuple]:
+        return [(record["pack"], record["account_id"]) for record in records]
+
+
+def run_scenario(scenario: Scenario) -> bool:
+    """Runs the steps up to the first failure. Returns whether all steps passed."""
+    passed = 0
+    for name, step in scenario.steps():
+        started = time.monotonic()
+        try:
+            step()
+        except Exception:
+            print(f"FAILED {name}")
+            traceback.print_exc(file=sys.stdout)
+            print(f"--- output of the last invocation\n{scenario.function.output}---")
+            return False
+        passed += 1
+        print(f"ok     {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    print(f"{passed} passed; peak memory {mb(scenario.function.peak)} MB of {scenario.function.memory} MB")
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("built", type=pathlib.Path, help="the build directory of `sam build`")
+    parser.add_argument("simulation", type=pathlib.Path, help="the example `simulated_org`")
+    args = parser.parse_args()
+    own = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
+    built = args.built.resolve()
+    if not own or platform.system() != "Linux":
+        sys.exit(
+            f"FAILED: this script requires Linux on x86-64 or arm64, not {platform.system()} on {platform.machine()}"
+        )
+    # On SIGTERM, the exit stack below must stop the engine too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="packwatch-")))
+        try:
+            engine = Engine(folder)
+            stack.callback(engine.close)
+            organization = Organization(folder, args.simulation.resolve(), engine.gateway)
+            stack.callback(organization.stop)
+            services = MotoServices(engine.gateway)
+            stack.callback(services.stop)
+            simulated = dict.fromkeys(("CONFIG_SERVICE", "STS", "ORGANIZATIONS"), organization.url)
+            endpoints = {**simulated, "S3": services.url, "SNS": services.url}
+            variables = {f"AWS_ENDPOINT_URL_{service}": url for service, url in endpoints.items()}
+            options = engine.base_image(own, built / "Function/bootstrap", variables)
+        except MissingRequirement as missing:
+            sys.exit(f"FAILED: nothing was run in Docker.\n{missing}")
+        origin = "started by this script" if engine.own else "already running"
+        version = engine.client.version()["Version"]
+        print(f"Docker engine {version}, {origin}; AWS endpoints {organization.url} and {services.url}", flush=True)
+        function = LocalFunction(folder, built, own, engine, options, services)
+        scenario = Scenario(function, organization, services)
+        scenario.fail_member("baseline")
+        passed = run_scenario(scenario)
+    sys.exit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+//! Changes of the simulated state. Tests, JSON documents, schedules and the control endpoint all
+//! use this one type.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::config::pack::Pack;
+use crate::config::status_record::StatusRecord;
+use crate::faults::rate_limit::RateLimit;
+use crate::faults::{ArmedFault, Fault};
+use crate::identity::Identity;
+use crate::organizations::Account;
+use crate::world::World;
+
+/// A change of the simulated state. In JSON: `{"put_member": {"caller": "...", ...}}`,
+/// `"clear_faults"`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change {
+    /// Makes the account a management or delegated administrator account.
+    AllowCaller(String),
+    /// Reverts `AllowCaller`. AWS Config returns `OrganizationAccessDeniedException` to other
+    /// accounts.
+    DenyCaller(String),
+    /// Adds a long-term access key of an account.
+    AddKey { key: String, account: String },
+    /// Adds a role that every caller with the external id may assume.
+    AllowRole {
+        arn: String,
+        external_id: Option<String>,
+    },
+    /// Removes the role. `AssumeRole` returns `AccessDenied`.
+    DenyRole(String),
+    /// Sets the name and state that AWS Organizations reports for an account.
+    PutAccount {
+        account: String,
+        name: String,
+        state: String,
+    },
+    /// Removes an account from the organization.
+    RemoveAccount(String),
+    /// Grants or denies `s3:ListBucket` to an account. Without it S3 returns 403 instead of 404 for
+    /// a missing key.
+    Listing { account: String, allowed: bool },
+    /// Creates a bucket.
+    CreateBucket(String),
+    /// Writes an object, and creates the bucket if it does not exist.
+    SetObject {
+        bucket: String,
+        key: String,
+        body: String,
+    },
+    /// Deletes an object.
+    RemoveObject { bucket: String, key: String },
+    /// Creates an SNS topic, given by its ARN. A FIFO topic has a name that ends with `.fifo`.
+    CreateTopic(String),
+    /// Deletes a topic.
+    RemoveTopic(String),
+    /// Creates a pack without members, or replaces the pack's own status record and keeps its
+    /// members.
+    PutPack {
+        caller: String,
+        region: String,
+        pack: String,
+        #[serde(rename = "row")]
+        record: StatusRecord,
+    },
+    /// Deletes a pack with its members.
+    RemovePack {
+        caller: String,
+        region: String,
+        pack: String,
+    },
+    /// Creates or replaces a member's status record. A missing pack is created as
+    /// `CREATE_SUCCESSFUL`.
+    PutMember {
+        caller: String,
+        region: String,
+        pack: String,
+        account: String,
+        #[serde(rename = "row")]
+        record: StatusRecord,
+    },
+    /// Deletes a member of a pack.
+    RemoveMember {
+        caller: String,
+        region: String,
+        pack: String,
+        account: String,
+    },
+    /// Creates packs `pack-000`, `pack-001`, ... with consecutive member accounts from 200000000001
+    /// on. Failing members are spread evenly.
+    Fill {
+        caller: String,
+        region: String,
+        packs: usize,
+        members: usize,
+        failing: usize,
+    },
+    /// Limits pages to this many records, even if a call asks for more. `null` removes the limit.
+    PageSize(Option<usize>),
+    /// Applies filters after paging: filtered pages are short or empty and still have a page token.
+    SparseFilters(bool),
+    /// Inserts an empty page with a page token before the first page, and then after every n pages.
+    /// `null` removes the empty pages.
+    EmptyPageEvery(Option<usize>),
+    /// Adds a page token to a full last page. The token leads to an empty page.
+    TrailingPage(bool),
+    /// Delays every response by this many milliseconds.
+    Latency(#[serde(with = "crate::serde_millis")] Duration),
+    /// Limits the rate of AWS Config calls for each caller and region. `null` removes the limit.
+    RateLimit(Option<RateLimit>),
+    /// Adds a fault.
+    Fault(Fault),
+    /// Removes all faults.
+    ClearFaults,
+    /// Schedules changes for a simulated time.
+    At { at: Timestamp, change: Vec<Change> },
+    /// Stops the simulated clock at a time. Before the first use the clock follows the real one.
+    AdvanceTo(Timestamp),
+    /// Clears the call log.
+    ForgetCalls,
+}
+
+impl World {
+    /// Applies a change.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::AllowCaller(account) => drop(self.callers.insert(account)),
+            Change::DenyCaller(account) => drop(self.callers.remove(&account)),
+            Change::AddKey { key, account } => {
+                self.keys
+                    .insert(key.clone(), Identity::user(&key, &account));
+            }
+            Change::AllowRole { arn, external_id } => drop(self.roles.insert(arn, external_id)),
+            Change::DenyRole(arn) => drop(self.roles.remove(&arn)),
+            Change::PutPack { .. }
+            | Change::RemovePack { .. }
+            | Change::PutMember { .. }
+            | Change::RemoveMember { .. }
+            | Change::Fill { .. } => self.apply_to_packs(change),
+            Change::PutAccount {
+                account,
+                name,
+                state,
+            } => drop(self.accounts.insert(account, Account { name, state })),
+            Change::RemoveAccount(account) => drop(self.accounts.remove(&account)),
+            Change::Listing {
+                account,
+                allowed: true,
+            } => drop(self.without_list_bucket.remove(&account)),
+            Change::Listing {
+                account,
+                allowed: false,
+            } => drop(self.without_list_bucket.insert(account)),
+            Change::CreateBucket(bucket) => drop(self.buckets.entry(bucket).or_default()),
+            Change::SetObject { bucket, key, body } => {
+                self.write_object(&bucket, &key, body.into_bytes());
+            }
+            Change::RemoveObject { bucket, key } => self.delete_object(&bucket, &key),
+            Change::CreateTopic(arn) => drop(self.topics.entry(arn).or_default()),
+            Change::RemoveTopic(arn) => drop(self.topics.remove(&arn)),
+            Change::PageSize(size) => self.paging.size = size,
+            Change::SparseFilters(sparse) => self.paging.sparse = sparse,
+            Change::EmptyPageEvery(pages) => self.paging.empty_every = pages,
+            Change::TrailingPage(trailing) => self.paging.trailing = trailing,
+            Change::Latency(latency) => self.latency = latency,
+            Change::RateLimit(limit) => {
+                self.rate_limit = limit;
+                self.token_buckets.clear();
+            }
+            Change::Fault(fault) => self.faults.push(ArmedFault::new(fault)),
+            Change::ClearFaults => self.faults.clear(),
+            Change::At { at, change } => {
+                self.schedule.entry(at).or_default().extend(change);
+                self.apply_due();
+            }
+            Change::AdvanceTo(time) => {
+                self.clock = Some(time);
+                self.apply_due();
+            }
+            Change::ForgetCalls => self.calls.clear(),
+        }
+    }
+
+    fn apply_to_packs(&mut self, change: Change) {
+        match change {
+            Change::PutPack {
+                caller,
+                region,
+                pack,
+                record,
+            } => self.pack(caller, region, pack).record = record,
+            Change::RemovePack {
+                caller,
+                region,
+                pack,
+            } => {
+                self.packs
+                    .entry((caller, region))
+                    .or_default()
+                    .remove(&pack);
+            }
+            Change::PutMember {
+                caller,
+                region,
+                pack,
+                account,
+                record,
+            } => {
+                self.pack(caller, region, pack)
+                    .members
+                    .insert(account, record);
+            }
+            Change::RemoveMember {
+                caller,
+                region,
+                pack,
+                account,
+            } => {
+                if let Some(pack) = self
+                    .packs
+                    .entry((caller, region))
+                    .or_default()
+                    .get_mut(&pack)
+                {
+                    pack.members.remove(&account);
+                }
+            }
+            Change::Fill {
+                caller,
+                region,
+                packs,
+                members,
+                failing,
+            } => {
+                for number in 0..packs {
+                    let generation = self.next_serial();
+                    let new_pack = Pack::generated(members, failing, generation);
+                    let source = (caller.clone(), region.clone());
+                    self.packs
+                        .entry(source)
+                        .or_default()
+                        .insert(format!("pack-{number:03}"), new_pack);
+                }
+            }
+            other => unreachable!("{other:?} is not a change of packs"),
+        }
+    }
+
+    /// Returns the pack. A missing pack is created as `CREATE_SUCCESSFUL` without members.
+    fn pack(&mut self, caller: String, region: String, pack: String) -> &mut Pack {
+        let generation = self.next_serial();
+        let new_pack = || Pack {
+            record: StatusRecord::new("CREATE_SUCCESSFUL"),
+            members: std::collections::BTreeMap::new(),
+            generation,
+        };
+        self.packs
+            .entry((caller, region))
+            .or_default()
+            .entry(pack)
+            .or_insert_with(new_pack)
+    }
+}
