@@ -1,9 +1,10 @@
 //! Fuzzes events: any input gives a run with exactly the requested scope and options, or an error
 //! that names the accepted values.
 
-use super::{plan, settings_of_two_topics};
 use packwatch::input::event::{ManualRequest, NotifyMode, Trigger};
 use serde_json::{Map, Value, json};
+
+use super::{plan, settings_of_two_topics};
 
 /// Panics if an invariant is violated.
 pub fn check_invariants(bytes: &[u8]) {

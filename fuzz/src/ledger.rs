@@ -3,12 +3,13 @@
 //! An accepted ledger survives a round trip. Every receiver is notified once, in a message that SNS
 //! accepts, and delivery leaves no outgoing digest.
 
-use super::{NOW, plan, settings_of_two_topics};
 use jiff::Timestamp;
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::ledger::{Delivery, Ledger};
 use packwatch::model::{AccountId, SIZE_LIMIT, SnsMessage};
 use packwatch::notify::NotificationContext;
+
+use super::{NOW, plan, settings_of_two_topics};
 
 /// Upper bound of counters, so that they can still be incremented. No run reaches it.
 const MAX_COUNTER: u64 = 1 << 31;

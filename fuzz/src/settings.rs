@@ -3,9 +3,10 @@
 //! Valid settings survive a round trip. Otherwise there is one line for each invalid variable,
 //! which starts with the name of the variable and names the accepted values.
 
-use super::plan;
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::settings::{InvalidSettings, Settings};
+
+use super::plan;
 
 /// Panics if an invariant is violated.
 pub fn check_invariants(environment: &str) {

@@ -1,11 +1,13 @@
 //! Conversion of SDK errors to the program's own error types.
 
-use crate::model::{ApiError, display_chain, truncate};
-use crate::ports::BoxError;
+use std::error::Error;
+
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use std::error::Error;
+
+use crate::model::{ApiError, display_chain, truncate};
+use crate::ports::BoxError;
 
 /// Converts an SDK error to an [`ApiError`]. A failure to assume the role of the caller is reported
 /// as an error of `AssumeRole`. Errors that the service model does not define (throttling, denied

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use crate::ledger::Ledger;
 use crate::model::{GapKey, PackKey, SourceTarget, StatusKind};
 use crate::ports::{ConfigApi, DESCRIBE_STATUSES};
+
 use pagination::PageTokens;
 
 pub use builder::ObservationBuilder;

@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::collect::Observation;
 use crate::ledger::{CachedAccount, Ledger, OpenFailure};
 use crate::model::{Account, AccountId, ApiError, FailureKey, GapKey, Resolution};
+
 use transitions::{close, resolved};
 
 pub use context::EvaluationContext;

@@ -1,9 +1,10 @@
 //! Gauges of the ledger: counts and ages over everything that is watched.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
 use crate::model::FailureKey;
-use jiff::{SignedDuration, Timestamp};
 
 /// Counts and ages over everything in the ledger, regardless of the scope of the run. Ignored
 /// failures are not counted.

@@ -7,8 +7,9 @@ mod gauges;
 mod names;
 mod run_metrics;
 
-pub use gauges::Gauges;
 use jiff::Timestamp;
+
+pub use gauges::Gauges;
 pub use names::{DIMENSION, METRICS, NAMESPACE};
 pub use run_metrics::{ChangeCounts, RunMetrics};
 

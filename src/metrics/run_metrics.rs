@@ -1,7 +1,8 @@
 //! Measurements of one invocation.
 
-use super::gauges::Gauges;
 use jiff::SignedDuration;
+
+use super::gauges::Gauges;
 
 /// Measurements of one invocation, as far as it got. A value that is `None` is not emitted: unknown
 /// is not zero.

@@ -1,6 +1,11 @@
 //! The snapshot: the document of one run in S3. It is one line of compact JSON, so that query
 //! engines can read a prefix of snapshots as a table.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
 use super::members::{self, Members};
 use super::records::{
     EmptySourceRecord, FailureDetails, GapRecord, GapState, NotificationState, ResolvedRecord,
@@ -13,9 +18,6 @@ use crate::ledger::{OutgoingDigest, estimated_size};
 use crate::model::{
     AccountId, AwsText, FailureKey, PackKey, Region, RunTotals, Scope, Status, StatusRecord,
 };
-use jiff::Timestamp;
-use serde::{Serialize, Serializer};
-use std::collections::BTreeSet;
 
 /// Schema version of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;

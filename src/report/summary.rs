@@ -1,12 +1,13 @@
 //! The findings of a run, and the totals computed from them.
 
+use std::collections::BTreeSet;
+
 use super::records::{EmptySourceRecord, EmptySourceState};
 use crate::collect::Observation;
 use crate::evaluate::Evaluation;
 use crate::input::plan::RunPlan;
 use crate::ledger::{EmptySource, Ledger, PendingChanges};
 use crate::model::{FailureKey, PackName, RunTotals, Scope, Source, StatusKind};
-use std::collections::BTreeSet;
 
 /// The findings of a run, before they are committed.
 #[derive(Debug, Clone, Copy)]

@@ -1,13 +1,12 @@
 //! The dry run: evaluates the observation and renders the digest, but writes and publishes nothing.
 
+use super::execution::Run;
+use super::ledger_store::StoredLedger;
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
 use crate::notify::digest::Digest;
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunFindings, RunResponse};
-
-use super::execution::Run;
-use super::ledger_store::StoredLedger;
 
 impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Returns the response of a dry run, with the text of the digest that the run would send.

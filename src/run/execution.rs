@@ -1,5 +1,13 @@
 //! The execution of a plan: the state and the helpers that the steps of a run share.
 
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tokio::time::{Duration, Instant};
+
+use super::error::RunError;
+use super::services::Services;
 use crate::collect::{Collector, Observation, account_names};
 use crate::evaluate::{self, Evaluation, EvaluationContext};
 use crate::input::plan::RunPlan;
@@ -9,13 +17,6 @@ use crate::model::{Account, AccountId, ApiError, Identity, Scope, SourceTarget};
 use crate::notify::NotificationContext;
 use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::count_cleared;
-use jiff::Timestamp;
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
-use tokio::time::{Duration, Instant};
-
-use super::error::RunError;
-use super::services::Services;
 
 /// Maximum number of attempts to write an object that other writers change.
 pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;

@@ -12,8 +12,10 @@ mod execution;
 mod ledger_store;
 mod services;
 
-pub use error::RunError;
-pub use services::Services;
+use std::cell::{Cell, OnceCell, RefCell};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::collect::Observation;
 use crate::evaluate::update_gaps;
@@ -24,13 +26,13 @@ use crate::metrics::RunMetrics;
 use crate::model::{AccountId, ApiError, SourceTarget};
 use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
-use jiff::Timestamp;
-use std::cell::{Cell, OnceCell, RefCell};
-use tokio::time::Instant;
 
 use commit::CommitOutcome;
 use execution::{MAX_COMMIT_ATTEMPTS, RESPONSE_RESERVE, Run, duration_until};
 use ledger_store::{LatestSource, StoredLedger};
+
+pub use error::RunError;
+pub use services::Services;
 
 /// Executes `plan`. `own_account` is the account of the function's own credentials, or the error of
 /// the STS call. Measurements are added to `metrics`, even if the run fails.

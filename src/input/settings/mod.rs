@@ -15,6 +15,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::model::{AccountId, Identity, PackGlobs, Region, TopicArn};
+
 use env_reader::EnvReader;
 use validate::{
     CALLERS, GLOBS, PREFIX, TOPIC, accounts, bucket, external_id, globs, identities, label,

@@ -1,5 +1,9 @@
 //! The contents of a digest, from which each of its forms is rendered.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
 use super::sanitize::sanitize;
 use super::sanitized::Sanitized;
 use super::snapshot_address::SnapshotAddress;
@@ -10,8 +14,6 @@ use crate::report::{
     EmptySourceRecord, FailureDetails, FailureRecord, GapRecord, GapState, ResolvedRecord,
     count_cleared, count_packs, empty_source_records, pack_names,
 };
-use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Contents of one digest for one receiver. Texts from AWS are sanitized; pack names
 /// are not.

@@ -1,14 +1,16 @@
 //! Groups of failures with the same cause: the same pack, status, error code and message, where
 //! identifiers in the message are masked.
 
-use super::account_label::AccountLabel;
-use crate::model::{AccountId, AwsText, FailureKey, PackName, Region};
-use crate::report::FailureRecord;
-use jiff::Timestamp;
-use regex::Regex;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use regex::Regex;
+
+use super::account_label::AccountLabel;
+use crate::model::{AccountId, AwsText, FailureKey, PackName, Region};
+use crate::report::FailureRecord;
 
 /// Failures of one pack with the same cause, in all regions.
 #[derive(Debug, Clone, PartialEq, Eq)]

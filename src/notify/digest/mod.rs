@@ -26,11 +26,11 @@ mod text_layout;
 
 use std::collections::BTreeMap;
 
+use crate::model::{Attribute, SIZE_LIMIT, SnsMessage};
+
 pub use contents::Digest;
 pub use sanitize::sanitize;
 pub use snapshot_address::SnapshotAddress;
-
-use crate::model::{Attribute, SIZE_LIMIT, SnsMessage};
 
 impl Digest {
     /// Returns the subject, which is the same for every topic.

@@ -1,6 +1,9 @@
 //! The text of the digest for people: 72 columns, a summary in the first ten lines, then every
 //! change in full as far as the size limit allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
 use super::account_label::AccountLabel;
 use super::contents::Digest;
 use super::empty_sources;
@@ -12,8 +15,6 @@ use super::text_layout::{
 use crate::ledger::GapResolution;
 use crate::model::{AccountId, AwsText, PackName, Region, Resolution};
 use crate::report::{GapRecord, ResolvedRecord};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// Maximum size of the text. What does not fit is in the snapshot.
 const MAX_TEXT_BYTES: usize = 30_000;

@@ -1,15 +1,17 @@
 //! The layout of the text: wrapping, lists, and blocks that are shown completely or not at all.
 
-use super::account_label::AccountLabel;
-use super::grouping::FailureGroup;
-use super::sanitize::sanitize;
-use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
-use jiff::{SignedDuration, Timestamp, Unit};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::iter;
+
+use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
+use jiff::{SignedDuration, Timestamp, Unit};
 use textwrap::WordSeparator;
 use textwrap::core::Word;
+
+use super::account_label::AccountLabel;
+use super::grouping::FailureGroup;
+use super::sanitize::sanitize;
 
 /// Width of the text, in columns.
 pub(super) const COLUMNS: usize = 72;

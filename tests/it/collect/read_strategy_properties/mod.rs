@@ -24,6 +24,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::support::harness::{OWN, REGION, TOPIC, time};
+
 use organization::{Change, Organization, PACKS, Pack, Packs, StatusName, account, kind, row};
 
 /// The statuses of AWS Config, and one that AWS Config may add. A status that is listed twice is

@@ -14,12 +14,13 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
+
 use execution::{End, RunOutcome};
 use model::{
     Action, ISOLATED, InitialState, LEASED, Protocol, QUIESCENT, READ_ORDER, STORED, State,
 };
 use mutant::Mutant;
-use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
 
 /// Two events, or one event that Lambda runs twice.
 const TWO_EXECUTIONS: [&[&str]; 2] = [&["a", "b"], &["a", "a"]];

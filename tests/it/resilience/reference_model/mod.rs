@@ -20,6 +20,7 @@ use proptest::prelude::*;
 
 use crate::support::harness::{CHAT, TOPIC};
 use crate::support::scheduler::{InMemoryServices, Scheduler, with_paused_clock};
+
 use generators::{History, InjectedFault, Request, Scope, Step, history};
 use invariants::StoredState;
 use organization::{Change, Statuses, World};

@@ -16,10 +16,12 @@ use crate::http::response::Response;
 use crate::identity::Identity;
 use crate::service::ServiceError;
 use crate::world::World;
+
 use pack::{Pack, member_pack_name};
-pub(crate) use pagination::{Paging, Tokens};
 use pagination::{TokenScope, page_size};
 use status_record::StatusRecord;
+
+pub(crate) use pagination::{Paging, Tokens};
 
 const DESCRIBE_STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
 const GET_DETAILED_STATUS: &str = "GetOrganizationConformancePackDetailedStatus";

@@ -15,6 +15,7 @@ use crate::http::response::Response;
 use crate::identity::Identity;
 use crate::service::{Service, ServiceError};
 use crate::world::World;
+
 pub use attribute::Attribute;
 
 /// Time for which a FIFO topic rejects duplicates of a deduplication id.

@@ -18,6 +18,7 @@ use crate::organizations::Account;
 use crate::s3::Bucket;
 use crate::service::Service;
 use crate::sns::{Publish, Topic};
+
 use change::Change;
 
 /// Source of packs: a calling account and a region.
