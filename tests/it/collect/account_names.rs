@@ -72,7 +72,7 @@ async fn digest_names_failing_and_recovered_accounts() {
 }
 
 #[tokio::test]
-async fn inactive_account_is_labelled_with_its_state() {
+async fn inactive_account_is_labeled_with_its_state() {
     let env = named_accounts(2).await;
     env.world
         .put_account(&account_id(0), "payments-0", "SUSPENDED");

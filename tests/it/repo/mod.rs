@@ -1,6 +1,8 @@
-//! Checks of the repository: the module structure, the SAM template, the alarms and the README.
+//! Checks of the repository: the module structure, the SAM template, the alarms, the README and the
+//! links of the documents.
 
 mod alarms;
 mod architecture;
+mod links;
 mod readme;
 pub mod sam_template;

@@ -79,7 +79,7 @@ pub(crate) fn handle(
         "Arn": format!("arn:aws:organizations::{own}:account/o-simulated00/{id}"),
         "Email": format!("{id}@example.com"),
         "Name": name,
-        // AWS retired `Status` in favour of `State`. A caller that reads it sees only active
+        // AWS retired `Status` in favor of `State`. A caller that reads it sees only active
         // accounts.
         "Status": "ACTIVE",
         "State": state,
