@@ -75,7 +75,7 @@ impl Run {
         EvaluationContext {
             scope: &self.scope,
             policy: &self.plan.policy,
-            run_id: &self.plan.run_id,
+            run_id: &self.plan.run.id,
         }
     }
 

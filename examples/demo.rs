@@ -24,7 +24,7 @@ use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
-use packwatch::run::Services;
+use packwatch::run::ServiceSet;
 use packwatch_simulation::{Fault, Organization, Publish, Server, Service, StatusRecord};
 use serde_json::Value;
 
@@ -255,7 +255,7 @@ fn organization() -> Organization {
 async fn handler(
     url: &str,
     clock: ManualClock,
-) -> Handler<ConfigServiceApi, S3Store, SnsNotifier, ManualClock> {
+) -> Handler<ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => HOME,
@@ -273,7 +273,7 @@ async fn handler(
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
     let aws = aws::connect(loader, &settings, aws::Timeouts::default(), |_| None).await;
-    let services = Services {
+    let services = ServiceSet {
         config: aws.config,
         store: aws.store,
         notifier: aws.notifier,

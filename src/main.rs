@@ -6,7 +6,7 @@ use packwatch::aws::{self, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::{self, Handler, InitError};
 use packwatch::metrics::MetricsEmitter;
-use packwatch::run::{RunError, Services};
+use packwatch::run::{RunError, ServiceSet};
 use packwatch::system::{SystemClock, env_var, new_execution_id, write_stdout};
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,7 +25,7 @@ async fn start() -> Result<(), InitError> {
     let settings = Settings::read(env_var).map_err(RunError::InvalidSettings)?;
     lambda::ensure_lambda(env_var)?;
     let clients = aws::connect(aws::sdk_config(), &settings, Timeouts::default(), env_var).await;
-    let services = Services {
+    let services = ServiceSet {
         config: clients.config,
         store: clients.store,
         notifier: clients.notifier,

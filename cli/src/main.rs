@@ -17,7 +17,7 @@ use packwatch::aws::{self, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
-use packwatch::run::{RunError, Services};
+use packwatch::run::{RunError, ServiceSet};
 use packwatch::system::{SystemClock, env_var, new_execution_id};
 
 use args::{Args, Command, RunArgs};
@@ -73,7 +73,7 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
     if let Some(function) = &function_config {
         function.ensure_same_account(&settings, &aws.config).await?;
     }
-    let services = Services {
+    let services = ServiceSet {
         config: ProgressConfigApi::new(aws.config),
         store: aws.store,
         notifier: RecordingNotifier::new(aws.notifier),
@@ -92,7 +92,7 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
         .as_millisecond()
         .unsigned_abs();
     let result = handler.invoke(&event.to_string(), context).await;
-    let Services {
+    let ServiceSet {
         config, notifier, ..
     } = handler.services();
     let stats = config.finish();

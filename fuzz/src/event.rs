@@ -39,11 +39,17 @@ pub fn check_invariants(bytes: &[u8]) {
             let narrowed = ["packs", "accounts", "regions"]
                 .iter()
                 .any(|key| requested.get(key).is_some());
-            assert_eq!(plan.narrowed, narrowed, "the narrowed scope is lost");
-            assert_eq!(plan.dry_run, requested.get("dry_run").is_some());
-            assert!(!plan.regions.is_empty() && plan.regions.is_subset(&settings.regions));
-            assert!(plan.read_deadline < plan.deadline);
-            let key = plan.snapshot_key.bytes();
+            assert_eq!(
+                plan.selection.narrowed, narrowed,
+                "the narrowed scope is lost"
+            );
+            assert_eq!(plan.mode.dry_run, requested.get("dry_run").is_some());
+            assert!(
+                !plan.selection.regions.is_empty()
+                    && plan.selection.regions.is_subset(&settings.regions)
+            );
+            assert!(plan.timing.read_deadline < plan.timing.deadline);
+            let key = plan.keys.snapshot.bytes();
             assert!(
                 key.into_iter()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"/=_-.".contains(&byte))

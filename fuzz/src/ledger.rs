@@ -71,16 +71,16 @@ pub fn check_invariants(bytes: &[u8]) {
     }
     assert_round_trip(&ledger);
 
-    ledger.acquire_leases(&topics, &plan.execution, plan.deadline, now);
+    ledger.acquire_leases(&topics, &plan.run.execution, plan.timing.deadline, now);
     let leased_to: Vec<_> = ledger
-        .leased_to(&plan.execution)
+        .leased_to(&plan.run.execution)
         .map(|(topic, outgoing)| (topic.clone(), outgoing.id.clone()))
         .collect();
     for (topic, digest_id) in leased_to {
-        ledger.settle(&topic, &digest_id, &plan.execution, Delivery::Published);
+        ledger.settle(&topic, &digest_id, &plan.run.execution, Delivery::Published);
     }
     assert!(
-        ledger.leased_to(&plan.execution).next().is_none(),
+        ledger.leased_to(&plan.run.execution).next().is_none(),
         "a delivered digest is still leased"
     );
     assert_round_trip(&ledger);

@@ -46,7 +46,7 @@ pub fn check_invariants(environment: &str) {
     );
     let plan = plan(Trigger::Manual(ManualRequest::default()), &settings)
         .expect("valid settings give a run");
-    for key in [&plan.snapshot_key, &plan.latest_key, &plan.ledger_key] {
+    for key in [&plan.keys.snapshot, &plan.keys.latest, &plan.keys.ledger] {
         assert!(
             key.len() <= 1024 && key.is_ascii(),
             "S3 does not accept the key: {key}"

@@ -38,64 +38,91 @@ pub enum TriggerKind {
     Manual,
 }
 
-/// The plan of one run.
+/// One run: everything that is decided before the first call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunPlan {
-    /// The id of the run, which is Lambda's request id.
-    pub run_id: String,
-    /// The id of this execution. Two executions have the same run id if Lambda retries an
-    /// invocation.
+    /// The settings of the function.
+    pub settings: Settings,
+    /// Which run it is.
+    pub run: RunIdentity,
+    /// When its parts must end.
+    pub timing: Timing,
+    /// The objects that it reads and writes.
+    pub keys: ObjectKeys,
+    /// What it reads.
+    pub selection: Selection,
+    /// What it may write and send.
+    pub mode: Mode,
+    /// Which failures receivers are notified of, and when.
+    pub policy: NotificationPolicy,
+}
+
+/// Which run it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunIdentity {
+    /// The id of the run: Lambda's request id, which retries of the same event share.
+    pub id: String,
+    /// The id of this execution: two executions can have the same run id.
     pub execution: String,
     /// What started the run.
     pub trigger: TriggerKind,
-    /// The scheduled time; `None` for a manual run.
+    /// The time of the schedule that started it, if one did.
     pub scheduled_at: Option<Timestamp>,
+}
+
+/// When the parts of a run must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
     /// When the run started.
     pub started_at: Timestamp,
-    /// Deadline for reading. What is not read by then is a gap.
+    /// When reading ends. What is not read by then is a gap.
     pub read_deadline: Timestamp,
-    /// Deadline of the invocation.
+    /// When the invocation ends.
     pub deadline: Timestamp,
-    /// Key of the snapshot, unless an object with this key exists.
-    pub snapshot_key: String,
-    /// Key of the copy of the newest snapshot of a run that was not narrowed.
-    pub latest_key: String,
-    /// Key of the ledger.
-    pub ledger_key: String,
-    /// The bucket of these objects, for messages.
-    pub bucket: String,
-    /// The function's own region, for links to the console.
-    pub home_region: Region,
-    /// The identities to read as, each in every region.
-    pub identities: Vec<Identity>,
+}
+
+/// Keys of the objects of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectKeys {
+    /// The first key to try for the snapshot.
+    pub snapshot: String,
+    /// The key of the newest snapshot of a full run.
+    pub latest: String,
+    /// The key of the ledger.
+    pub ledger: String,
+}
+
+impl ObjectKeys {
+    /// Returns another key for the snapshot, with `suffix` before its extension.
+    pub fn snapshot_with(&self, suffix: &str) -> String {
+        let stem = self
+            .snapshot
+            .strip_suffix(".json")
+            .unwrap_or(&self.snapshot);
+        format!("{stem}.{suffix}.json")
+    }
+}
+
+/// What a run reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
     /// The regions to read.
     pub regions: BTreeSet<Region>,
-    /// Packs that the settings include.
-    pub include: PackGlobs,
-    /// Packs that the settings exclude.
-    pub exclude: PackGlobs,
     /// Packs that the event narrows the run to; `None` for all.
     pub packs: Option<PackGlobs>,
     /// Member accounts that the event narrows the run to; `None` for all.
     pub accounts: Option<BTreeSet<AccountId>>,
     /// Whether the event narrows the run to some packs, accounts or regions.
     pub narrowed: bool,
+}
+
+/// What a run may write and send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
     /// Whether to report the changes without storing or publishing anything.
     pub dry_run: bool,
     /// When to send a digest.
     pub announce: NotifyMode,
-    /// Which failures receivers are notified of, and when.
-    pub policy: NotificationPolicy,
-    /// The topic for the digest.
-    pub topic: TopicArn,
-    /// The topic for chat notifications.
-    pub chat_topic: Option<TopicArn>,
-    /// Maximum number of concurrent calls to AWS Config per source.
-    pub concurrency: usize,
-    /// A label for the subject and text of digests.
-    pub label: Option<String>,
-    /// Whether to look up the names of failing accounts.
-    pub account_names: bool,
 }
 
 /// Divisor of the remaining time that gives the time reserved for storing and publishing: a fifth,
@@ -154,49 +181,52 @@ impl RunPlan {
         let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
         let key_time = scheduled_at.unwrap_or(now);
         Ok(Self {
-            trigger,
-            scheduled_at,
-            started_at: now,
-            read_deadline: now + (remaining - reserved),
-            deadline: now + remaining,
-            snapshot_key: settings.key(&format!(
-                "{}{}.json",
-                key_time.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
-                key_segment(&request_id)
-            )),
-            latest_key: settings.key("latest.json"),
-            ledger_key: settings.key("ledger.json"),
-            bucket: settings.bucket.clone(),
-            home_region: settings.home_region.clone(),
-            identities: settings.identities.clone(),
-            regions,
-            include: settings.include.clone(),
-            exclude: settings.exclude.clone(),
-            narrowed: packs.is_some() || request.accounts.is_some() || request.regions.is_some(),
-            packs,
-            accounts: request
-                .accounts
-                .map(|accounts| accounts.into_iter().collect()),
-            dry_run: request.dry_run,
-            announce: request.announce,
+            timing: Timing {
+                started_at: now,
+                read_deadline: now + (remaining - reserved),
+                deadline: now + remaining,
+            },
+            keys: ObjectKeys {
+                snapshot: settings.key(&format!(
+                    "{}{}.json",
+                    key_time.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
+                    key_segment(&request_id)
+                )),
+                latest: settings.key("latest.json"),
+                ledger: settings.key("ledger.json"),
+            },
+            selection: Selection {
+                regions,
+                narrowed: packs.is_some()
+                    || request.accounts.is_some()
+                    || request.regions.is_some(),
+                packs,
+                accounts: request
+                    .accounts
+                    .map(|accounts| accounts.into_iter().collect()),
+            },
+            mode: Mode {
+                dry_run: request.dry_run,
+                announce: request.announce,
+            },
             policy: NotificationPolicy {
                 ignored_accounts: settings.ignored_accounts.clone(),
                 announce_after: settings.announce_after,
                 remind_after: settings.remind_after,
             },
-            topic: settings.topic.clone(),
-            chat_topic: settings.chat_topic.clone(),
-            concurrency: settings.concurrency,
-            label: settings.label.clone(),
-            account_names: settings.account_names,
-            run_id: request_id,
-            execution,
+            run: RunIdentity {
+                id: request_id,
+                execution,
+                trigger,
+                scheduled_at,
+            },
+            settings: settings.clone(),
         })
     }
 
     /// Returns the topics of the receivers, the digest topic first.
     pub fn receivers(&self) -> impl Iterator<Item = &TopicArn> {
-        std::iter::once(&self.topic).chain(&self.chat_topic)
+        self.settings.receivers()
     }
 
     /// Returns the sources, each with the identity that reads it, in the order of the sources.
@@ -207,20 +237,25 @@ impl RunPlan {
     pub fn targets(&self, own_account: &AccountId) -> Result<Vec<SourceTarget>, InvalidSettings> {
         let mut accounts = BTreeSet::new();
         let mut targets = Vec::new();
-        for caller in &self.identities {
+        for caller in &self.settings.identities {
             let account = match caller {
                 Identity::Own => own_account,
                 Identity::Role(role) => &role.account,
             };
             if !accounts.insert(account) {
-                let identities: Vec<_> = self.identities.iter().map(ToString::to_string).collect();
+                let identities: Vec<_> = self
+                    .settings
+                    .identities
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
                 return Err(InvalidSettings(vec![format!(
                     "ROLE_ARNS is {:?}, which names a role in {account}, the function's own account, and self; accepted is \
                      each account once: take out either self or that role",
                     identities.join(",")
                 )]));
             }
-            targets.extend(self.regions.iter().map(|region| SourceTarget {
+            targets.extend(self.selection.regions.iter().map(|region| SourceTarget {
                 source: Source {
                     caller: account.clone(),
                     region: region.clone(),
@@ -237,21 +272,12 @@ impl RunPlan {
         Scope {
             sources: targets.iter().map(|target| target.source.clone()).collect(),
             identified,
-            include: self.include.clone(),
-            exclude: self.exclude.clone(),
-            packs: self.packs.clone(),
-            accounts: self.accounts.clone(),
-            narrowed: self.narrowed,
+            include: self.settings.include.clone(),
+            exclude: self.settings.exclude.clone(),
+            packs: self.selection.packs.clone(),
+            accounts: self.selection.accounts.clone(),
+            narrowed: self.selection.narrowed,
         }
-    }
-
-    /// Returns an alternative key of the snapshot, for when an object with the planned key exists.
-    pub fn snapshot_key_with(&self, suffix: &str) -> String {
-        let stem = self
-            .snapshot_key
-            .strip_suffix(".json")
-            .unwrap_or(&self.snapshot_key);
-        format!("{stem}.{suffix}.json")
     }
 }
 

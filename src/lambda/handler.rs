@@ -11,15 +11,15 @@ use crate::input::plan::{Invocation, RunPlan};
 use crate::input::settings::Settings;
 use crate::metrics::{MetricsEmitter, RunMetrics};
 use crate::model::{AccountId, ApiError, Identity};
-use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
+use crate::ports::{Clock, ConfigApi};
 use crate::report::RunResponse;
 use crate::run::{self, RunError, Services};
 
 /// The handler of invocations, created once per process.
 #[derive(Debug)]
-pub struct Handler<S, A, N, C> {
+pub struct Handler<S> {
     settings: Settings,
-    services: Services<S, A, N, C>,
+    services: S,
     new_execution_id: fn() -> String,
     metrics: Option<MetricsEmitter>,
     force_dry_run: bool,
@@ -31,12 +31,12 @@ pub struct Handler<S, A, N, C> {
 /// for reading.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(4);
 
-impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
+impl<S: Services> Handler<S> {
     /// Creates a handler. `new_execution_id` returns an id that no other execution has. `metrics`
     /// emits the metrics of each invocation; with `None`, no metrics are written.
     pub fn new(
         settings: Settings,
-        services: Services<S, A, N, C>,
+        services: S,
         new_execution_id: fn() -> String,
         metrics: Option<MetricsEmitter>,
     ) -> Self {
@@ -60,7 +60,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
     }
 
     /// Returns the external services that the handler uses.
-    pub fn services(&self) -> &Services<S, A, N, C> {
+    pub fn services(&self) -> &S {
         &self.services
     }
 
@@ -68,13 +68,13 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
     pub async fn invoke(&self, event: &str, context: Context) -> Result<RunResponse, RunError> {
         let invocation = self.invocation(&context);
         let started_at = invocation.now;
-        let throttles_before = self.services.config.throttle_count();
+        let throttles_before = self.services.config().throttle_count();
         let metrics = RefCell::<RunMetrics>::default();
         let result = self.run(event, invocation, &metrics).await;
         if let Some(emitter) = &self.metrics {
-            let now = self.services.clock.now();
+            let now = self.services.clock().now();
             let mut metrics = metrics.into_inner();
-            metrics.config_throttles = self.services.config.throttle_count() - throttles_before;
+            metrics.config_throttles = self.services.config().throttle_count() - throttles_before;
             metrics.run_time = now.duration_since(started_at);
             emitter.emit(&metrics, now);
         }
@@ -90,8 +90,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
         let mut plan = Trigger::read(event)
             .and_then(|trigger| RunPlan::new(trigger, &self.settings, invocation))
             .map_err(RunError::InvalidEvent)?;
-        plan.dry_run |= self.force_dry_run;
-        let own_account = self.identity_with_timeout(plan.read_deadline).await;
+        plan.mode.dry_run |= self.force_dry_run;
+        let own_account = self.identity_with_timeout(plan.timing.read_deadline).await;
         let response = run::run(&self.services, &plan, &own_account, metrics).await?;
         tracing::info!(
             run_id = response.run_id,
@@ -135,14 +135,14 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
                 .ok()
                 .and_then(|deadline| Timestamp::from_millisecond(deadline).ok())
                 .unwrap_or(Timestamp::UNIX_EPOCH),
-            now: self.services.clock.now(),
+            now: self.services.clock().now(),
         }
     }
 
     /// Returns the function's own account, or an error if STS does not respond in time.
     async fn identity_with_timeout(&self, read_deadline: Timestamp) -> Result<AccountId, ApiError> {
         let remaining = read_deadline
-            .duration_since(self.services.clock.now())
+            .duration_since(self.services.clock().now())
             .try_into()
             .unwrap_or(Duration::ZERO);
         tokio::time::timeout(IDENTITY_TIMEOUT.min(remaining), self.identity())
@@ -167,7 +167,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Handler<S, A, N, C> {
         if let Some(account) = cached {
             return Ok(account);
         }
-        let account = self.services.config.identify().await?;
+        let account = self.services.config().identify().await?;
         self.own_account.replace(Some(account.clone()));
         Ok(account)
     }

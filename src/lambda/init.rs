@@ -7,8 +7,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::handler::Handler;
 use crate::model::display_chain;
-use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
+use crate::ports::BoxError;
 use crate::run::RunError;
+use crate::run::Services;
 
 /// Why the function cannot serve invocations.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +62,7 @@ pub fn ensure_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Init
 }
 
 /// Serves invocations until Lambda ends the process. Returns only with an error.
-pub async fn serve<S, A, N, C>(handler: Handler<S, A, N, C>) -> Result<(), InitError>
-where
-    S: ConfigApi,
-    A: ObjectStore,
-    N: Notifier,
-    C: Clock,
-{
+pub async fn serve<S: Services>(handler: Handler<S>) -> Result<(), InitError> {
     let handler = &handler;
     // The raw event: if the runtime crate failed to deserialize it, the error would have a type of
     // that crate and appear in no metric.

@@ -50,7 +50,7 @@ impl Gauges {
             .count();
         let outgoing = ledger
             .receivers
-            .get(&plan.topic)
+            .get(&plan.settings.topic)
             .and_then(|receiver| receiver.outgoing.as_ref());
         gauges.oldest_undelivered_digest_age = outgoing
             .and_then(|outgoing| outgoing.created_at)

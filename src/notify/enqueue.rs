@@ -67,8 +67,8 @@ impl NotificationContext<'_> {
                     message,
                     created_at: Some(self.now),
                     lease: Some(Lease {
-                        holder: self.plan.execution.clone(),
-                        expires_at: self.plan.deadline,
+                        holder: self.plan.run.execution.clone(),
+                        expires_at: self.plan.timing.deadline,
                     }),
                 });
             }
@@ -111,7 +111,7 @@ impl NotificationContext<'_> {
         topic: &TopicArn,
     ) -> SnsMessage {
         let digest = self.digest(ledger, receiver, changes);
-        if self.plan.chat_topic.as_ref() == Some(topic) {
+        if self.plan.settings.chat_topic.as_ref() == Some(topic) {
             digest.chat_message()
         } else {
             digest.message()

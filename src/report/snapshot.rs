@@ -182,13 +182,13 @@ impl RunFindings<'_> {
         let document = Snapshot {
             schema_version: SCHEMA_VERSION,
             run: RunRecord {
-                id: &plan.run_id,
+                id: &plan.run.id,
                 sequence,
                 previous,
                 outcome: "committed",
-                trigger: plan.trigger,
-                scheduled_at: plan.scheduled_at,
-                started_at: plan.started_at,
+                trigger: plan.run.trigger,
+                scheduled_at: plan.run.scheduled_at,
+                started_at: plan.timing.started_at,
                 finished_at,
                 complete: self.is_complete(),
                 scope: RunScope::of(scope),
@@ -234,7 +234,7 @@ impl RunFindings<'_> {
 
     fn pack_record(&self, key: &PackKey, pack: &PackObservation) -> PackRecord {
         let ledger = &self.evaluation.ledger;
-        let receiver = ledger.receiver_id(&self.plan.topic);
+        let receiver = ledger.receiver_id(&self.plan.settings.topic);
         let at = self.observation.ended_at;
         let open = ledger
             .open_in(key)

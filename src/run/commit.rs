@@ -8,12 +8,13 @@ use bytes::Bytes;
 use super::error::RunError;
 use super::execution::Run;
 use super::ledger_store::{LatestSource, StoredLedger};
+use super::services::Services;
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
 use crate::ledger::{LastCommit, LastRead, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
 use crate::model::RunTotals;
-use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore, PutError, PutMode};
+use crate::ports::{BoxError, PutError, PutMode};
 use crate::report::{DigestRef, Outcome, RunFindings, RunResponse};
 
 /// Result of one commit attempt.
@@ -62,7 +63,7 @@ impl PendingCommit {
 /// Maximum number of keys to try for one snapshot. More conflicts mean a fault of the bucket.
 const MAX_SNAPSHOT_KEYS: u32 = 16;
 
-impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: Services> Run<'_, S> {
     /// Evaluates the observation, stores the snapshot and tries to commit the ledger once.
     pub(super) async fn commit(
         &self,
@@ -94,7 +95,11 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             // never overwritten.
             self.snapshot_keys_tried
                 .set(self.snapshot_keys_tried.get() + 1);
-            match self.put(&key, snapshot.clone(), &PutMode::Create).await {
+            match self
+                .store
+                .put(&key, snapshot.clone(), &PutMode::Create)
+                .await
+            {
                 Ok(_) => {
                     let pending = PendingCommit {
                         sequence: next.sequence,
@@ -124,7 +129,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
         let what = format!(
             "the snapshot {} could not be stored",
-            self.address(&self.plan.snapshot_key)
+            self.store.address(&self.plan.keys.snapshot)
         );
         Err(RunError::StoreFailed {
             what,
@@ -145,20 +150,20 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let at = findings.observation.ended_at;
         let notification_context = self.notification_context(at, at);
         let mut enqueued = BTreeSet::new();
-        if self.plan.announce == NotifyMode::Never {
+        if self.plan.mode.announce == NotifyMode::Never {
             notification_context.suppress(&mut next, before);
         } else {
             enqueued = notification_context
-                .enqueue(&mut next, |_| self.plan.announce == NotifyMode::Always);
+                .enqueue(&mut next, |_| self.plan.mode.announce == NotifyMode::Always);
         }
         next.acquire_leases(
             self.plan.receivers(),
-            &self.plan.execution,
-            self.plan.deadline,
+            &self.plan.run.execution,
+            self.plan.timing.deadline,
             self.now(),
         );
         let outgoing = enqueued
-            .get(&self.plan.topic)
+            .get(&self.plan.settings.topic)
             .and_then(|topic| next.receivers.get(topic)?.outgoing.as_ref());
         let digest = outgoing.map(DigestRef::from);
         (next, digest)
@@ -170,7 +175,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         next: Ledger,
         put_mode: &PutMode,
     ) -> Result<CommitOutcome, RunError> {
-        match self.put_ledger(&next, put_mode).await {
+        match self.store.put_ledger(&next, put_mode).await {
             Ok(etag) => {
                 let stored = StoredLedger {
                     ledger: next,
@@ -181,7 +186,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             Err(PutError::Rejected(cause)) => Err(RunError::StoreFailed {
                 what: format!(
                     "{} could not be stored",
-                    self.address(&self.plan.ledger_key)
+                    self.store.address(&self.plan.keys.ledger)
                 ),
                 source: Some(cause),
             }),
@@ -195,11 +200,14 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     /// Returns the next snapshot key to try: the planned one first, then keys with the execution
     /// id.
     fn next_snapshot_key(&self) -> String {
-        let execution = &self.plan.execution;
+        let execution = &self.plan.run.execution;
         match self.snapshot_keys_tried.get() {
-            0 => self.plan.snapshot_key.clone(),
-            1 => self.plan.snapshot_key_with(execution),
-            tried => self.plan.snapshot_key_with(&format!("{execution}-{tried}")),
+            0 => self.plan.keys.snapshot.clone(),
+            1 => self.plan.keys.snapshot_with(execution),
+            tried => self
+                .plan
+                .keys
+                .snapshot_with(&format!("{execution}-{tried}")),
         }
     }
 
@@ -235,7 +243,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
         let totals = findings.totals();
         next.last_commit = Some(LastCommit {
-            run_id: self.plan.run_id.clone(),
+            run_id: self.plan.run.id.clone(),
             at,
             snapshot: key.to_owned(),
             totals,
@@ -248,8 +256,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         next.recent_runs
             .retain(|run| at.duration_since(run.at) < RUN_ID_RETENTION);
         next.recent_runs.push(RecentRun {
-            run_id: self.plan.run_id.clone(),
-            execution: self.plan.execution.clone(),
+            run_id: self.plan.run.id.clone(),
+            execution: self.plan.run.execution.clone(),
             sequence: next.sequence,
             snapshot: key.to_owned(),
             at,
@@ -278,11 +286,11 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let results = self.deliver(&mut current, latest).await;
         self.record_committed(&current.ledger, complete, Some(changes));
         Ok(RunResponse {
-            run_id: self.plan.run_id.clone(),
+            run_id: self.plan.run.id.clone(),
             sequence,
             outcome: Outcome::Committed,
             complete,
-            snapshot: Some(self.address(&snapshot_key)),
+            snapshot: Some(self.store.address(&snapshot_key)),
             totals,
             digest: results.report(&current.ledger, self.plan)?,
             config_calls: self.config_calls.get(),

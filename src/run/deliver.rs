@@ -10,11 +10,12 @@ use tokio::time::{Duration, Instant, timeout_at};
 use super::error::RunError;
 use super::execution::Run;
 use super::ledger_store::{LatestSource, StoredLedger};
+use super::services::Services;
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{Delivery, Ledger, OutgoingDigest};
 use crate::model::TopicArn;
-use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
+use crate::ports::{BoxError, Notifier};
 use crate::report::{DigestRef, DigestStatus, DigestSummary};
 
 /// Time reserved for settling in the ledger; at most a quarter of the time left is reserved.
@@ -59,7 +60,7 @@ impl DeliveryResults {
         }
         let outgoing = ledger
             .receivers
-            .get(&plan.topic)
+            .get(&plan.settings.topic)
             .and_then(|receiver| receiver.outgoing.as_ref());
         let summary = |status, digest: DigestRef| DigestSummary {
             status,
@@ -67,7 +68,7 @@ impl DeliveryResults {
             subject: Some(digest.subject),
             text: None,
         };
-        Ok(match (published.remove(&plan.topic), outgoing) {
+        Ok(match (published.remove(&plan.settings.topic), outgoing) {
             (Some(digest), _) => summary(DigestStatus::Published, digest),
             (None, Some(outgoing)) => summary(DigestStatus::Waiting, DigestRef::from(outgoing)),
             (None, None) => DigestSummary::with_status(DigestStatus::None),
@@ -75,7 +76,7 @@ impl DeliveryResults {
     }
 }
 
-impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: Services> Run<'_, S> {
     /// Sends the leased digests and updates `latest.json` with `latest`, the snapshot of a full
     /// run. Both run concurrently: a digest links to its own snapshot, not to `latest.json`.
     pub(super) async fn deliver(
@@ -85,7 +86,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     ) -> DeliveryResults {
         let update_latest = async {
             if let Some((sequence, snapshot)) = latest {
-                self.update_latest(sequence, snapshot).await;
+                self.store.update_latest(sequence, snapshot).await;
             }
         };
         future::join(Box::pin(self.send(current)), Box::pin(update_latest))
@@ -98,7 +99,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
     pub(super) async fn send(&self, current: &mut StoredLedger) -> DeliveryResults {
         let mut results = DeliveryResults::default();
         loop {
-            let leased: Vec<_> = current.ledger.leased_to(&self.plan.execution).collect();
+            let leased: Vec<_> = current.ledger.leased_to(&self.plan.run.execution).collect();
             if leased.is_empty() {
                 return results;
             }
@@ -125,21 +126,21 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
             // `NotifyMode::Always` also enqueues a digest for a receiver that just got one of an
             // earlier run. A receiver that got none here may have got that of this run from an
             // earlier execution.
-            let run_prefix = format!("{}.", self.plan.run_id);
+            let run_prefix = format!("{}.", self.plan.run.id);
             let got_earlier_digest = |topic: &&TopicArn| {
                 results
                     .published
                     .get(topic)
                     .is_some_and(|digest| !digest.id.starts_with(&run_prefix))
             };
-            let always = self.plan.announce == NotifyMode::Always;
+            let always = self.plan.mode.announce == NotifyMode::Always;
             let forced = self
                 .plan
                 .receivers()
                 .filter(|topic| always && got_earlier_digest(topic))
                 .collect();
             if let Err(cause) = self.settle(current, &deliveries, &forced).await {
-                results.settle_error = Some((self.address(&self.plan.ledger_key), cause));
+                results.settle_error = Some((self.store.address(&self.plan.keys.ledger), cause));
                 return results;
             }
         }
@@ -151,7 +152,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         timeout_at(
             self.deadline - (left / 4).min(SETTLE_RESERVE),
-            self.services.notifier.publish(topic, &outgoing.message),
+            self.services.notifier().publish(topic, &outgoing.message),
         )
         .await
         .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
@@ -166,17 +167,18 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         forced: &BTreeSet<&TopicArn>,
     ) -> Result<(), Option<BoxError>> {
         let now = self.now();
-        self.update_ledger(current, |ledger| {
-            for (topic, digest_id, delivery) in deliveries {
-                ledger.settle(topic, digest_id, &self.plan.execution, *delivery);
-            }
-            if self.plan.announce != NotifyMode::Never
-                && let Some(due_at) = ledger.last_commit.as_ref().map(|last| last.at)
-            {
-                self.notification_context(due_at, now)
-                    .enqueue(ledger, |topic| forced.contains(topic));
-            }
-        })
-        .await
+        self.store
+            .update(current, |ledger| {
+                for (topic, digest_id, delivery) in deliveries {
+                    ledger.settle(topic, digest_id, &self.plan.run.execution, *delivery);
+                }
+                if self.plan.mode.announce != NotifyMode::Never
+                    && let Some(due_at) = ledger.last_commit.as_ref().map(|last| last.at)
+                {
+                    self.notification_context(due_at, now)
+                        .enqueue(ledger, |topic| forced.contains(topic));
+                }
+            })
+            .await
     }
 }

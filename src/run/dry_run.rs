@@ -2,13 +2,13 @@
 
 use super::execution::Run;
 use super::ledger_store::StoredLedger;
+use super::services::Services;
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
 use crate::notify::digest::Digest;
-use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunFindings, RunResponse};
 
-impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: Services> Run<'_, S> {
     /// Returns the response of a dry run, with the text of the digest that the run would send.
     pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
         let (evaluation, changes) = self.evaluate(&current.ledger, observation);
@@ -21,21 +21,24 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         };
         let mut next = evaluation.ledger.clone();
         self.record_commit(&mut next, &current.ledger, &findings, "");
-        let has_digest = match self.plan.announce {
+        let has_digest = match self.plan.mode.announce {
             NotifyMode::Changes => !changes.is_empty(),
             NotifyMode::Always => true,
             NotifyMode::Never => false,
         };
         let notification_context =
             self.notification_context(observation.ended_at, observation.ended_at);
-        let receiver = next.receivers.get(&self.plan.topic).filter(|_| has_digest);
+        let receiver = next
+            .receivers
+            .get(&self.plan.settings.topic)
+            .filter(|_| has_digest);
         let digest = receiver.map(|receiver| Digest {
             // A dry run stores no snapshot to link to.
             snapshot: None,
             ..notification_context.digest(&next, receiver, &changes)
         });
         RunResponse {
-            run_id: self.plan.run_id.clone(),
+            run_id: self.plan.run.id.clone(),
             sequence: current.ledger.sequence,
             outcome: Outcome::DryRun,
             complete: findings.is_complete(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
 
 use super::error::RunError;
+use super::ledger_store::{LedgerStore, MAX_COMMIT_ATTEMPTS};
 use super::services::Services;
 use crate::collect::{Collector, Observation, account_names};
 use crate::evaluate::{self, Evaluation, EvaluationContext};
@@ -15,18 +16,17 @@ use crate::ledger::{CommitCheck, Ledger, PendingChanges};
 use crate::metrics::{ChangeCounts, Gauges, RunMetrics};
 use crate::model::{Account, AccountId, ApiError, Identity, Scope, SourceTarget};
 use crate::notify::NotificationContext;
-use crate::ports::{BoxError, Clock, ConfigApi, Notifier, ObjectStore};
+use crate::ports::{BoxError, Clock};
 use crate::report::count_cleared;
-
-/// Maximum number of attempts to write an object that other writers change.
-pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;
 
 /// Time reserved at the end of the invocation for the response.
 pub(super) const RESPONSE_RESERVE: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
 
 /// One execution of a plan, which is one invocation.
-pub(super) struct Run<'a, S, A, N, C> {
-    pub(super) services: &'a Services<S, A, N, C>,
+pub(super) struct Run<'a, S: Services> {
+    pub(super) services: &'a S,
+    /// The objects in the bucket.
+    pub(super) store: LedgerStore<'a, S::Store>,
     pub(super) plan: &'a RunPlan,
     pub(super) scope: Scope,
     pub(super) own_account: &'a Result<AccountId, ApiError>,
@@ -46,9 +46,9 @@ pub(super) fn duration_until(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
 }
 
-impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
+impl<S: Services> Run<'_, S> {
     pub(super) fn now(&self) -> Timestamp {
-        self.services.clock.now()
+        self.services.clock().now()
     }
 
     /// Returns the accounts of the observation as AWS Organizations describes them; empty if
@@ -58,15 +58,15 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         observation: &Observation,
         ledger: &Ledger,
     ) -> BTreeMap<AccountId, Option<Account>> {
-        if !self.plan.account_names {
+        if !self.plan.settings.account_names {
             return BTreeMap::new();
         }
         if let Some(known) = self.accounts.get() {
             return known.clone();
         }
-        let deadline = Instant::now() + duration_until(self.now(), self.plan.read_deadline);
+        let deadline = Instant::now() + duration_until(self.now(), self.plan.timing.read_deadline);
         let accounts = account_names::resolve(
-            &self.services.config,
+            self.services.config(),
             observation,
             ledger,
             &self.scope,
@@ -100,8 +100,8 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
 
     pub(super) fn check_commit(&self, ledger: &Ledger, started_at: Timestamp) -> CommitCheck {
         ledger.check_commit(
-            &self.plan.run_id,
-            &self.plan.execution,
+            &self.plan.run.id,
+            &self.plan.run.execution,
             started_at,
             &self.scope,
             self.now(),
@@ -112,7 +112,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         EvaluationContext {
             scope: &self.scope,
             policy: &self.plan.policy,
-            run_id: &self.plan.run_id,
+            run_id: &self.plan.run.id,
         }
     }
 
@@ -120,13 +120,13 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         &self,
         targets: &[SourceTarget],
         started_at: Timestamp,
-    ) -> Collector<'_, S> {
-        let deadline = Instant::now() + duration_until(self.now(), self.plan.read_deadline);
+    ) -> Collector<'_, S::Config> {
+        let deadline = Instant::now() + duration_until(self.now(), self.plan.timing.read_deadline);
         let collector = Collector::new(
-            &self.services.config,
+            self.services.config(),
             &self.scope,
             targets,
-            self.plan.concurrency,
+            self.plan.settings.concurrency,
             started_at,
             deadline,
         );
@@ -167,7 +167,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         evaluation.ledger.register_receivers(self.plan.receivers());
         let notification_context =
             self.notification_context(observation.ended_at, observation.ended_at);
-        let receiver = evaluation.ledger.receivers.get(&self.plan.topic);
+        let receiver = evaluation.ledger.receivers.get(&self.plan.settings.topic);
         let changes = receiver
             .map(|receiver| notification_context.changes(&evaluation.ledger, receiver))
             .unwrap_or_default();
@@ -183,7 +183,7 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         changes: &PendingChanges,
     ) -> ChangeCounts {
         let at = before.last_commit.as_ref().map(|last| last.at);
-        let pending_before = before.receivers.get(&self.plan.topic).zip(at);
+        let pending_before = before.receivers.get(&self.plan.settings.topic).zip(at);
         let pending_before = pending_before
             .map(|(receiver, at)| self.notification_context(at, at).changes(before, receiver));
         let new = changes.minus(&pending_before.unwrap_or_default());
@@ -193,15 +193,10 @@ impl<S: ConfigApi, A: ObjectStore, N: Notifier, C: Clock> Run<'_, S, A, N, C> {
         }
     }
 
-    /// Returns the `s3://` address of `key`.
-    pub(super) fn address(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.plan.bucket)
-    }
-
     /// Returns the error of a run whose commit attempts are used up. `cause` is the error of the
     /// last write if it was not answered, and `None` if another writer changed the ledger.
     pub(super) fn commit_conflict_error(&self, cause: Option<BoxError>) -> RunError {
-        let ledger = self.address(&self.plan.ledger_key);
+        let ledger = self.store.address(&self.plan.keys.ledger);
         let what = match cause {
             Some(_) => format!("{ledger} could not be stored, tried {MAX_COMMIT_ATTEMPTS} times"),
             None => {

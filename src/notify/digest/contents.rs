@@ -111,7 +111,7 @@ impl Digest {
         Self {
             id: format!(
                 "{}.{}.{}",
-                plan.run_id,
+                plan.run.id,
                 receiver.id,
                 receiver.digest_count + 1
             ),
@@ -119,8 +119,8 @@ impl Digest {
             sequence: ledger.sequence,
             created_at: now,
             as_of: at,
-            label: plan.label.clone(),
-            first_run: last.is_some_and(|last| last.first && last.run_id == plan.run_id)
+            label: plan.settings.label.clone(),
+            first_run: last.is_some_and(|last| last.first && last.run_id == plan.run.id)
                 && receiver.digest_count == 0,
             totals: RunTotals {
                 appeared: changes.appeared.len(),
@@ -143,9 +143,9 @@ impl Digest {
             pending,
             newly_watched: receiver.newly_watched.clone(),
             snapshot: last.map(|LastCommit { snapshot, .. }| SnapshotAddress {
-                bucket: plan.bucket.clone(),
+                bucket: plan.settings.bucket.clone(),
                 key: snapshot.clone(),
-                region: plan.home_region.clone(),
+                region: plan.settings.home_region.clone(),
             }),
         }
     }

@@ -335,7 +335,7 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
         EvaluationContext {
             scope: &scope,
             policy: &plan.policy,
-            run_id: &plan.run_id,
+            run_id: &plan.run.id,
         },
     );
     if !scope.narrowed {
@@ -365,9 +365,9 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn,
         changes: &PendingChanges::default(),
     };
     next.last_commit = Some(LastCommit {
-        run_id: run.plan.run_id.clone(),
+        run_id: run.plan.run.id.clone(),
         at: run.observation.ended_at,
-        snapshot: run.plan.snapshot_key.clone(),
+        snapshot: run.plan.keys.snapshot.clone(),
         totals: findings.totals(),
         first: before.last_commit.is_none(),
     });
@@ -379,13 +379,13 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn,
         now: at,
     };
     let mut enqueued = Vec::new();
-    if run.plan.announce == NotifyMode::Never {
+    if run.plan.mode.announce == NotifyMode::Never {
         notification_context.suppress(&mut next, before);
     } else {
         enqueued = enqueue(
             &notification_context,
             &mut next,
-            run.plan.announce == NotifyMode::Always,
+            run.plan.mode.announce == NotifyMode::Always,
         );
     }
     while settled
@@ -407,7 +407,7 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn,
                 Delivery::Published,
             );
         }
-        if run.plan.announce != NotifyMode::Never {
+        if run.plan.mode.announce != NotifyMode::Never {
             enqueued.extend(enqueue(&notification_context, &mut next, false));
         }
     }
@@ -483,7 +483,7 @@ proptest! {
     #[test]
     fn evaluate_twice_with_same_observation_changes_nothing(history in history()) {
         replay(&history, |_, run, _| {
-            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
+            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run.id };
             let again = evaluate(&run.evaluation.ledger, &run.observation, context);
             assert_eq!(again.ledger, run.evaluation.ledger);
         });
@@ -494,7 +494,7 @@ proptest! {
         replay(&history, |before, run, step| {
             let other = observe(&step.found, &run.scope, run.observation.started_at, true);
             assert_eq!(&other, &run.observation);
-            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run_id };
+            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run.id };
             assert_eq!(evaluate(before, &other, context).unconfirmed, run.evaluation.unconfirmed.clone());
         });
     }
@@ -605,7 +605,7 @@ proptest! {
                 // Empty sources outside the scope are dropped without notification.
                 replayed_empty.retain(|source| run.scope.sources.contains(source));
             }
-            if run.plan.announce == NotifyMode::Never {
+            if run.plan.mode.announce == NotifyMode::Never {
                 // A suppressed digest counts as notified.
                 let id = next.receiver_id(&topic).expect("the receiver is registered");
                 replayed = next.open.iter().filter(|(_, open)| open.notified.contains_key(&id)).map(|(key, _)| key.clone()).collect();
@@ -614,7 +614,7 @@ proptest! {
             }
             let id = next.receiver_id(&topic).expect("the receiver is registered");
             let at = run.observation.ended_at;
-            if step.settled && !run.scope.narrowed && run.plan.announce != NotifyMode::Never {
+            if step.settled && !run.scope.narrowed && run.plan.mode.announce != NotifyMode::Never {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()

@@ -127,22 +127,22 @@ fn repository_events_are_planned() {
             .unwrap_or_else(|error| panic!("events/{name}: {error}"));
         // The file name tells the reader which kind of run the event starts.
         assert_eq!(
-            plan.trigger == TriggerKind::Manual,
+            plan.run.trigger == TriggerKind::Manual,
             name.starts_with("manual-"),
             "events/{name} is a {:?} run",
-            plan.trigger
+            plan.run.trigger
         );
         assert_eq!(
-            plan.dry_run,
+            plan.mode.dry_run,
             name.contains("dry-run"),
             "events/{name}: dry_run"
         );
         assert_eq!(
-            plan.narrowed,
+            plan.selection.narrowed,
             name.contains("one-"),
             "events/{name}: narrowed"
         );
-        triggers.insert(plan.trigger);
+        triggers.insert(plan.run.trigger);
     }
     assert_eq!(
         triggers,

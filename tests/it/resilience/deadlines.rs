@@ -20,7 +20,7 @@ use packwatch::ports::{
     PutMode,
 };
 use packwatch::report::RunResponse;
-use packwatch::run::{RunError, Services};
+use packwatch::run::{RunError, ServiceSet};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -145,7 +145,10 @@ impl Clock for PausedClock {
     }
 }
 
-fn function(bucket: Bucket, topics: Topics) -> Handler<SlowConfig, Bucket, Topics, PausedClock> {
+fn function(
+    bucket: Bucket,
+    topics: Topics,
+) -> Handler<ServiceSet<SlowConfig, Bucket, Topics, PausedClock>> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => "eu-west-1",
@@ -157,7 +160,7 @@ fn function(bucket: Bucket, topics: Topics) -> Handler<SlowConfig, Bucket, Topic
         };
         Some(value.to_owned())
     });
-    let services = Services {
+    let services = ServiceSet {
         config: SlowConfig::default(),
         store: bucket,
         notifier: topics,
@@ -167,7 +170,7 @@ fn function(bucket: Bucket, topics: Topics) -> Handler<SlowConfig, Bucket, Topic
 }
 
 async fn invoke(
-    function: &Handler<SlowConfig, Bucket, Topics, PausedClock>,
+    function: &Handler<ServiceSet<SlowConfig, Bucket, Topics, PausedClock>>,
     clock: &PausedClock,
     id: &str,
     seconds: i64,

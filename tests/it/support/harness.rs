@@ -12,7 +12,7 @@ use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
-use packwatch::run::{RunError, Services};
+use packwatch::run::{RunError, ServiceSet};
 use packwatch_simulation::{Organization, Publish, Server, StatusRecord};
 use serde_json::{Value, json};
 
@@ -33,9 +33,9 @@ impl Clock for ManualClock {
 }
 
 /// The services of the deployed function, with a manual clock.
-pub type RealServices = Services<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
+pub type RealServices = ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
 /// The handler of the deployed function, with a manual clock.
-pub type RealHandler = Handler<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
+pub type RealHandler = Handler<ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>>;
 
 /// A simulated organization, the environment variables of the function, and a manual clock.
 pub struct TestEnv {
@@ -118,7 +118,7 @@ impl TestEnv {
             self.env.get(name).cloned()
         })
         .await;
-        let services = Services {
+        let services = ServiceSet {
             config: aws.config,
             store: aws.store,
             notifier: aws.notifier,

@@ -21,7 +21,7 @@ use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode,
 };
 use packwatch::report::RunResponse;
-use packwatch::run::{RunError, Services};
+use packwatch::run::{RunError, ServiceSet};
 use serde_json::Value;
 
 use crate::support::harness::{CHAT, TOPIC, time};
@@ -246,7 +246,7 @@ impl<S: ConfigApi + Clone + 'static> Scheduler<S> {
     /// Starts an execution of a run. Executions with the same `run` share their request ID.
     pub fn start(&mut self, run: u32, settings: Settings, event: Value) {
         let in_memory = || self.services.clone();
-        let services = Services {
+        let services = ServiceSet {
             config: self.config.clone(),
             store: in_memory(),
             notifier: in_memory(),

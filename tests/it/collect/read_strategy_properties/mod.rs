@@ -165,7 +165,7 @@ fn evaluate_run(ledger: &Ledger, observation: &Observation, run: usize) -> Evalu
         EvaluationContext {
             scope: &scope,
             policy: &plan.policy,
-            run_id: &plan.run_id,
+            run_id: &plan.run.id,
         },
     )
 }

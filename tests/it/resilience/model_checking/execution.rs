@@ -16,7 +16,7 @@ use packwatch::input::settings::Settings;
 use packwatch::model::AccountId;
 use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
-use packwatch::run::{self, Services};
+use packwatch::run::{self, ServiceSet};
 
 use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Responses, Time, at};
 use crate::support::harness::OWN;
@@ -202,7 +202,7 @@ impl Executions {
             waiting: RefCell::default(),
         };
         let replay = Replay(&replayed);
-        let services = Services {
+        let services = ServiceSet {
             config: replay,
             store: replay,
             notifier: replay,
