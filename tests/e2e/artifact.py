@@ -24,7 +24,7 @@ from samcli.lib.package.utils import make_zip_with_lambda_permissions
 
 # In bytes. Lambda allows 50 MB, but cold starts take longer with a larger zip, and a larger zip
 # means that optimizations were lost.
-MAX_ZIP_SIZE = 4_000_000
+MAX_ZIP_SIZE = 6_000_000
 # https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 MAX_SYMBOL_VERSIONS = {"GLIBC": (2, 34), "GCC": (11, 0, 0)}
 # The libraries of glibc and libgcc in the runtime, besides the loader.
