@@ -1,7 +1,7 @@
 //! Run plan: the ids, object keys, scope, deadlines and permitted writes of one run.
 //!
-//! The plan is derived once from the event, the settings and the invocation. Later steps read it
-//! and consult neither the event nor the settings.
+//! The plan is derived once from the event, the settings and the invocation, and contains the
+//! settings. Later steps read the plan and never the event.
 
 use std::collections::BTreeSet;
 
