@@ -225,8 +225,8 @@ async fn config_service_api(
     } else {
         throttles.clone()
     };
-    for caller in &settings.identities {
-        let config = match caller {
+    for identity in &settings.identities {
+        let config = match identity {
             Identity::Own => base.clone(),
             Identity::Role(role) => {
                 let mut provider = AssumeRoleProvider::builder(&role.arn)
@@ -242,12 +242,15 @@ async fn config_service_api(
             }
         };
         for region in &settings.regions {
-            let client = config_client(&config, caller, region.as_str(), retries, &counter);
+            let client = config_client(&config, identity, region.as_str(), retries, &counter);
             let throttled_caller = ThrottledCaller::new(
                 concurrency.clone(),
                 use_rate_limiter.then(|| retries.clone()),
             );
-            sources.insert((caller.clone(), region.clone()), (client, throttled_caller));
+            sources.insert(
+                (identity.clone(), region.clone()),
+                (client, throttled_caller),
+            );
         }
     }
     let sts = aws_sdk_sts::config::Builder::from(base)
@@ -279,7 +282,7 @@ fn retry_partition(name: String) -> RetryPartition {
 /// source has its own client.
 fn config_client(
     config: &SdkConfig,
-    caller: &Identity,
+    identity: &Identity,
     region: &str,
     retries: &RetryConfig,
     throttles: &ThrottleCounter,
@@ -288,7 +291,7 @@ fn config_client(
         aws_sdk_config::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
             .retry_config(retries.clone())
-            .retry_partition(retry_partition(format!("config {caller} {region}")))
+            .retry_partition(retry_partition(format!("config {identity} {region}")))
             .interceptor(TimeoutRetryLimit)
             .interceptor(throttles.clone())
             .build(),

@@ -237,8 +237,8 @@ impl RunPlan {
     pub fn targets(&self, own_account: &AccountId) -> Result<Vec<SourceTarget>, InvalidSettings> {
         let mut accounts = BTreeSet::new();
         let mut targets = Vec::new();
-        for caller in &self.settings.identities {
-            let account = match caller {
+        for identity in &self.settings.identities {
+            let account = match identity {
                 Identity::Own => own_account,
                 Identity::Role(role) => &role.account,
             };
@@ -260,7 +260,7 @@ impl RunPlan {
                     caller: account.clone(),
                     region: region.clone(),
                 },
-                identity: caller.clone(),
+                identity: identity.clone(),
             }));
         }
         targets.sort();

@@ -11,7 +11,7 @@ use crate::input::plan::{Invocation, RunPlan};
 use crate::input::settings::Settings;
 use crate::metrics::{MetricsEmitter, RunMetrics};
 use crate::model::{AccountId, ApiError, Identity};
-use crate::ports::{Clock, ConfigApi};
+use crate::ports::{Clock, ConfigApi, DEADLINE_EXCEEDED};
 use crate::report::RunResponse;
 use crate::run::{self, RunError, Services};
 
@@ -150,7 +150,7 @@ impl<S: Services> Handler<S> {
             .unwrap_or_else(|_| {
                 Err(ApiError {
                     operation: "GetCallerIdentity".to_owned(),
-                    code: "DeadlineExceeded".to_owned(),
+                    code: DEADLINE_EXCEEDED.to_owned(),
                     message: "STS did not say in time which account the function runs in"
                         .to_owned(),
                 })

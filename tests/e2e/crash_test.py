@@ -150,7 +150,7 @@ def record_calls(env):
 def crash_at_call(env, call, nth, after, late):
     """Kills a run at a call, then retries it at once or after its lease has expired."""
     prepare_changes(env)
-    effect = {"delay": 60_000} if after else "silence"
+    effect = {"delay": 60_000} if after else "no_response"
     fault = {"effect": effect, "when": {"nth": nth}, "operation": call["operation"], "target": stable_target(call)}
     env.organization.change({"fault": fault})
     function = env.start()

@@ -470,7 +470,7 @@ def connection_faults_can_be_injected():
     for effect, kind in [
         ("reset_before", botocore.exceptions.ConnectionClosedError),
         ("reset_after", botocore.exceptions.ConnectionClosedError),
-        ("silence", botocore.exceptions.ReadTimeoutError),
+        ("no_response", botocore.exceptions.ReadTimeoutError),
         ({"delay": 1500}, botocore.exceptions.ReadTimeoutError),
         ({"hold": 1500}, botocore.exceptions.ReadTimeoutError),
     ]:

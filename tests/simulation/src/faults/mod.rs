@@ -54,7 +54,6 @@ pub enum Effect {
     /// Executes the call and resets the connection instead of responding.
     ResetAfter,
     /// Never responds. The call is not executed.
-    #[serde(rename = "silence")]
     NoResponse,
     /// Executes the call and returns the page token of the request as the next page token.
     RepeatToken,
