@@ -16,6 +16,65 @@
 //!
 //! Nothing is sent that is not committed, and nothing is committed over a newer read.
 //!
+//! # Example
+//!
+//! Everything that decides is a pure function. Here a run sees a member account failing, and the
+//! receiver of the digest is to be notified of it:
+//!
+//! ```
+//! use packwatch::collect::{Coverage, Listing, ObservationBuilder};
+//! use packwatch::evaluate::{EvaluationContext, evaluate};
+//! use packwatch::input::event::Trigger;
+//! use packwatch::input::plan::{Invocation, RunPlan};
+//! use packwatch::input::settings::Settings;
+//! use packwatch::ledger::{Ledger, PendingChanges};
+//! use packwatch::model::{AccountId, PackKey, StatusRecord};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Settings::read(|name| match name {
+//!     "AWS_REGION" => Some("eu-west-1".to_owned()),
+//!     "SNAPSHOT_BUCKET" => Some("packwatch-snapshots".to_owned()),
+//!     "TOPIC_ARN" => Some("arn:aws:sns:eu-west-1:111122223333:packwatch".to_owned()),
+//!     _ => None,
+//! })?;
+//! let now = "2026-01-31T08:15:00Z".parse()?;
+//! let invocation = Invocation {
+//!     request_id: "run-1".to_owned(),
+//!     execution: "execution-1".to_owned(),
+//!     deadline: "2026-01-31T08:20:00Z".parse()?,
+//!     now,
+//! };
+//! let plan = RunPlan::new(Trigger::read("{}")?, &settings, invocation)?;
+//! let targets = plan.targets(&AccountId::from("111122223333"))?;
+//! let scope = plan.scope(&targets, true);
+//!
+//! // What the run read: one pack, with one member account that fails.
+//! let pack = PackKey {
+//!     source: targets[0].source.clone(),
+//!     pack: "baseline".into(),
+//! };
+//! let mut observation = ObservationBuilder::new(now);
+//! let listing = Listing { pages: 1, complete: true };
+//! observation.found_listing(&pack.source, listing);
+//! observation.found_pack(&pack, StatusRecord::new("CREATE_FAILED"));
+//! let member = AccountId::from("222233334444");
+//! observation.found_member(&pack, &member, StatusRecord::new("CREATE_FAILED"));
+//! observation.found_coverage(&pack, Coverage::SinglePage, |_| true);
+//!
+//! let context = EvaluationContext {
+//!     scope: &scope,
+//!     policy: &plan.policy,
+//!     run_id: &plan.run.id,
+//! };
+//! let mut ledger = evaluate(&Ledger::default(), &observation.build(now), context).ledger;
+//! ledger.register_receivers(plan.receivers());
+//! let receiver = ledger.receiver_id(&plan.settings.topic).unwrap_or_default();
+//! let changes = PendingChanges::compute(&ledger, receiver, &plan.policy, None, now);
+//! assert_eq!(changes.appeared.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Layers
 //!
 //! Each module uses only modules of the layers below it, and no two files use each other. A test

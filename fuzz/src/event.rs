@@ -21,7 +21,7 @@ pub fn check_invariants(bytes: &[u8]) {
     };
     if let Trigger::Manual(request) = &trigger {
         assert_eq!(
-            Trigger::parse(&requested).as_ref(),
+            Trigger::read(&requested.to_string()).as_ref(),
             Ok(&trigger),
             "the request does not survive a round trip"
         );

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::collect::Observation;
-use crate::ledger::{CachedAccount, Ledger, OpenFailure};
+use crate::ledger::{CachedAccount, Ledger, NotifiedAt, OpenFailure};
 use crate::model::{Account, AccountId, ApiError, FailureKey, GapKey, Resolution};
 
 use transitions::{close, resolved};
@@ -84,7 +84,7 @@ fn close_out_of_scope(next: &mut Ledger, context: EvaluationContext<'_>, now: Ti
     for (key, open) in &mut next.open {
         if context.policy.ignores(key) && !open.notified.is_empty() {
             let resolved = resolved(open, Resolution::Unwatched, now);
-            OpenFailure::update(open, |open| open.notified.clear());
+            OpenFailure::update(open, |open| open.notified = NotifiedAt::default());
             next.resolved.insert(key.clone(), resolved);
         }
     }
@@ -120,7 +120,7 @@ fn cancel_undelivered_resolutions(next: &mut Ledger, context: EvaluationContext<
             && let Some(resolved) = next.resolved.remove(key)
         {
             OpenFailure::update(open, |open| {
-                open.notified.extend(resolved.unnotified);
+                open.notified.merge(resolved.unnotified);
                 if !resolved.end_notified {
                     open.failing_since = open.failing_since.min(resolved.failing_since);
                 }

@@ -45,7 +45,7 @@ impl OpenFailure {
             seen_again: false,
             absent_since: None,
             successful_since: None,
-            notified: NotifiedAt::new(),
+            notified: NotifiedAt::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Input: the settings and the event, and the run plan that is derived from them.
 
 pub mod event;
+mod event_values;
 pub mod plan;
 pub mod settings;

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger, quoted};
+use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger};
+use crate::input::event_values::quoted;
 use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{
     AccountId, Identity, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,

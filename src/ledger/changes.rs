@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::state::{Ledger, OpenFailure, ReceiverId};
+use super::notified_at::ReceiverId;
+use super::state::{Ledger, OpenFailure};
 use crate::model::{FailureKey, GapKey, NotificationPolicy, Resolution, Scope, Source};
 
 /// The changes that a receiver is to be notified of, by their keys in the ledger.
@@ -45,16 +46,16 @@ impl PendingChanges {
         let mut changes = Self::default();
         let in_scope = |key: &FailureKey| scope.is_none_or(|scope| scope.covers(key));
         for (key, open) in ledger.open.iter().filter(|(key, _)| in_scope(key)) {
-            match open.notified.get(&receiver) {
+            match open.notified.get(receiver) {
                 None if open.is_due(key, policy, at) => changes.appeared.insert(key.clone()),
-                Some(notified) if !policy.ignores(key) && policy.reminder_is_due(*notified, at) => {
+                Some(notified) if !policy.ignores(key) && policy.reminder_is_due(notified, at) => {
                     changes.reminders.insert(key.clone())
                 }
                 _ => false,
             };
         }
         for (key, resolved) in ledger.resolved.iter().filter(|(key, _)| in_scope(key)) {
-            if resolved.unnotified.contains_key(&receiver) {
+            if resolved.unnotified.contains(receiver) {
                 let list = match resolved.resolution {
                     Resolution::Unwatched => &mut changes.unwatched,
                     _ => &mut changes.cleared,
@@ -122,7 +123,7 @@ impl PendingChanges {
         }
         for key in self.cleared.iter().chain(&self.unwatched) {
             if let Some(resolved) = ledger.resolved.get_mut(key) {
-                resolved.end_notified |= resolved.unnotified.remove(&receiver).is_some();
+                resolved.end_notified |= resolved.unnotified.remove(receiver);
             }
         }
         for key in &self.gaps_lasting {

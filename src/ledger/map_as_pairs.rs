@@ -7,7 +7,6 @@ use std::fmt;
 use std::iter;
 use std::marker::PhantomData;
 
-use litemap::LiteMap;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
@@ -29,14 +28,6 @@ pub(super) fn deserialize<
     deserializer: D,
 ) -> Result<BTreeMap<K, V>, D::Error> {
     deserializer.deserialize_seq(PairsVisitor(PhantomData))
-}
-
-/// Serializes a small map as a JSON object, even if it is empty.
-pub(super) fn serialize_small<K: Serialize, V: Serialize, S: Serializer>(
-    map: &LiteMap<K, V>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(map.iter())
 }
 
 struct PairsVisitor<K, V>(PhantomData<(K, V)>);

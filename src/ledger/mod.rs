@@ -7,6 +7,7 @@
 //! | `commit` | which execution may commit |
 //! | `outbox` | leases on outgoing digests, and settling them |
 //! | `hints` | hints for reading a pack with fewer calls |
+//! | `notified_at` | when each receiver was notified of a failure |
 //! | `map_as_pairs` | the serde form of maps with structured keys |
 //! | `format` | the stored bytes and their schema version |
 
@@ -15,6 +16,7 @@ mod commit;
 mod format;
 mod hints;
 mod map_as_pairs;
+mod notified_at;
 mod outbox;
 mod state;
 
@@ -23,9 +25,10 @@ pub use commit::CommitCheck;
 pub use format::DecodeError;
 pub(crate) use format::estimated_size;
 pub use hints::{LargePack, LastFullScan, PackHint};
+pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;
 pub(crate) use state::RUN_ID_RETENTION;
 pub use state::{
     CachedAccount, EmptySource, Gap, GapResolution, LastCommit, LastRead, Lease, Ledger,
-    NotifiedAt, OpenFailure, OutgoingDigest, Receiver, ReceiverId, RecentRun, ResolvedFailure,
+    OpenFailure, OutgoingDigest, Receiver, RecentRun, ResolvedFailure,
 };

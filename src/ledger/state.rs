@@ -9,22 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::hints::PackHint;
+use super::notified_at::{NotifiedAt, ReceiverId};
 use crate::model::{
     Account, AccountId, ApiError, FailureKey, GapKey, NotificationPolicy, PackKey, Resolution,
     RunId, RunTotals, Scope, SnsMessage, Source, StatusRecord, TopicArn,
 };
-
-/// Number of a receiver in the ledger: shorter than its topic ARN, and never reused.
-pub type ReceiverId = u32;
-
-/// When each receiver was last notified of a failure.
-///
-/// A compact map, because every failure has one and it holds one or two receivers.
-pub type NotifiedAt = LiteMap<ReceiverId, Timestamp>;
 
 /// The state that a run reads, and stores for the next run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -188,7 +180,6 @@ pub struct OpenFailure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successful_since: Option<Timestamp>,
     /// The receivers that were notified of the failure, and when last.
-    #[serde(serialize_with = "super::map_as_pairs::serialize_small")]
     pub notified: NotifiedAt,
 }
 
@@ -235,7 +226,6 @@ pub struct ResolvedFailure {
     pub end_notified: bool,
     /// The receivers that are still to be notified of the end, and when each was last notified of
     /// the failure.
-    #[serde(serialize_with = "super::map_as_pairs::serialize_small")]
     pub unnotified: NotifiedAt,
 }
 
@@ -368,11 +358,11 @@ impl Ledger {
             .collect();
         for open in self.open.values_mut() {
             OpenFailure::update(open, |open| {
-                open.notified.retain(|id, _| known.contains(id));
+                open.notified.retain(|id| known.contains(&id));
             });
         }
         for resolved in self.resolved.values_mut() {
-            resolved.unnotified.retain(|id, _| known.contains(id));
+            resolved.unnotified.retain(|id| known.contains(&id));
         }
         for gap in self.gaps.values_mut() {
             gap.notified.retain(|id| known.contains(id));

@@ -69,7 +69,7 @@ impl FailureDetails {
     ) -> Self {
         let record = &open.row;
         let account = ledger.account(key);
-        let notified = receiver.is_some_and(|receiver| open.notified.contains_key(&receiver));
+        let notified = receiver.is_some_and(|receiver| open.notified.contains(receiver));
         Self {
             account_name: account.map(|account| account.name.clone()),
             account_state: account.and_then(|account| account.state.clone()),

@@ -1,6 +1,10 @@
 //! Environment reader: reads variables and collects the errors of all of them.
 
-use super::validate::region;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::validate::{HOME_REGION, region};
 use crate::model::Region;
 
 /// Reads variables through `lookup`, which returns the value of a variable.
@@ -63,39 +67,32 @@ impl<L: Fn(&str) -> Option<String>> EnvReader<L> {
         self.optional(name, accepted, parse)
     }
 
-    /// Parses an optional whole number from `min` to `max`. On an error, records it and returns
-    /// `default`.
-    pub(super) fn number(&mut self, name: &str, default: i64, min: i64, max: i64) -> i64 {
-        self.optional(
-            name,
-            &format!("a whole number from {min} to {max}"),
-            |text| {
-                text.parse()
-                    .ok()
-                    .filter(|number| (min..=max).contains(number))
-                    .ok_or_else(String::new)
-            },
-        )
+    /// Parses an optional whole number in `range`. On an error, records it and returns `default`.
+    pub(super) fn number<T: FromStr + PartialOrd + Display>(
+        &mut self,
+        name: &str,
+        default: T,
+        range: RangeInclusive<T>,
+    ) -> T {
+        let accepted = format!("a whole number from {} to {}", range.start(), range.end());
+        self.optional(name, &accepted, |text| {
+            text.parse()
+                .ok()
+                .filter(|number| range.contains(number))
+                .ok_or_else(String::new)
+        })
         .unwrap_or(default)
     }
 
-    /// Returns the function's own region from `AWS_REGION` or `AWS_DEFAULT_REGION`, the variables
-    /// of the SDK. Records an error if neither is set, because no AWS service could be called.
-    pub(super) fn home_region(&mut self) -> Region {
-        let name = if self.text("AWS_REGION").is_some() {
-            "AWS_REGION"
-        } else {
-            "AWS_DEFAULT_REGION"
+    /// Parses the function's own region from `AWS_REGION` or `AWS_DEFAULT_REGION`, the variables of
+    /// the SDK. It is required, because without it no AWS service could be called.
+    pub(super) fn home_region(&mut self) -> Option<Region> {
+        let name = match self.text("AWS_REGION") {
+            None if self.text("AWS_DEFAULT_REGION").is_some() => "AWS_DEFAULT_REGION",
+            _ => "AWS_REGION",
         };
-        if self.text(name).is_none() {
-            self.errors.push(
-                "AWS_REGION is not set; accepted is the function's own region such as eu-west-1"
-                    .to_owned(),
-            );
-        }
-        self.optional(name, "a region such as eu-west-1", |text| {
+        self.required(name, HOME_REGION, |text| {
             region(text).ok_or_else(String::new)
         })
-        .unwrap_or_else(|| Region::from(""))
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! They are read once at start-up, before any call. The error lists every invalid variable.
 //!
-//! A new setting is a field of [`Settings`], a line in [`Settings::read`] and its accepted values in
-//! `validate`. Tests name the other places that are missing: the parameter in `template.yaml`, its
+//! A new setting is a field of [`Settings`], two lines in [`Settings::read`] and its accepted values
+//! in `validate`. Tests name the other places that are missing: the parameter in `template.yaml`, its
 //! examples in `tests/e2e/parameters.json`, and the table in `README.md`.
 
 mod env_reader;
@@ -18,8 +18,9 @@ use crate::model::{AccountId, Identity, PackGlobs, Region, TopicArn};
 
 use env_reader::EnvReader;
 use validate::{
-    CALLERS, GLOBS, PREFIX, TOPIC, accounts, bucket, external_id, globs, identities, label,
-    on_or_off, prefix, regions, topic,
+    ACCOUNTS, BUCKET, CALLERS, EXTERNAL_ID, GLOBS, LABEL, ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS,
+    TOPIC, accounts, bucket, external_id, globs, identities, label, on_or_off, prefix, regions,
+    topic,
 };
 
 /// The settings of the function.
@@ -80,79 +81,52 @@ impl Settings {
             lookup,
             errors: Vec::new(),
         };
+        // Errors are reported in the order in which the variables are read.
         let home_region = env.home_region();
-        let settings = Self {
-            bucket: env
-                .required("SNAPSHOT_BUCKET", "the name of an S3 bucket", bucket)
-                .unwrap_or_default(),
-            prefix: env
-                .optional("SNAPSHOT_PREFIX", PREFIX, prefix)
-                .unwrap_or_default(),
-            topic: env
-                .required("TOPIC_ARN", TOPIC, topic)
-                .unwrap_or_else(|| TopicArn::from("")),
-            chat_topic: env.optional("CHAT_TOPIC_ARN", TOPIC, topic),
-            regions: env
-                .optional(
-                    "REGIONS",
-                    "comma-separated regions such as eu-west-1,us-east-1",
-                    regions,
-                )
-                .unwrap_or_else(|| BTreeSet::from([home_region.clone()])),
-            identities: env
-                .optional("ROLE_ARNS", CALLERS, identities)
-                .unwrap_or_else(|| vec![Identity::Own]),
-            external_id: env.optional(
-                "ROLE_EXTERNAL_ID",
-                "2 to 1224 letters, digits or any of +=,.@:/-_",
-                external_id,
-            ),
-            include: env
-                .optional("INCLUDE_PACKS", GLOBS, globs)
-                .unwrap_or_else(PackGlobs::match_all),
-            exclude: env
-                .optional("EXCLUDE_PACKS", GLOBS, globs)
-                .unwrap_or_default(),
-            ignored_accounts: env
-                .optional(
-                    "IGNORE_ACCOUNTS",
-                    "comma-separated account ids of 12 digits",
-                    accounts,
-                )
-                .unwrap_or_default(),
-            announce_after: SignedDuration::from_mins(env.number(
-                "ANNOUNCE_AFTER_MINUTES",
-                0,
-                0,
-                43_200,
-            )),
-            remind_after: match env.number("REMIND_AFTER_HOURS", 168, 0, 8_784) {
-                0 => None,
-                hours => Some(SignedDuration::from_hours(hours)),
-            },
-            account_names: env
-                .optional("ACCOUNT_NAMES", "on or off", on_or_off)
-                .unwrap_or(false),
-            concurrency: usize::try_from(env.number("CONCURRENCY", 8, 1, 64)).unwrap_or(1),
-            label: env.optional(
-                "LABEL",
-                "a word of at most 24 letters, digits or any of -_.",
-                label,
-            ),
-            home_region,
+        let bucket = env.required("SNAPSHOT_BUCKET", BUCKET, bucket);
+        let prefix = env.optional("SNAPSHOT_PREFIX", PREFIX, prefix);
+        let topic_arn = env.required("TOPIC_ARN", TOPIC, topic);
+        let chat_topic = env.optional("CHAT_TOPIC_ARN", TOPIC, topic);
+        let regions = env.optional("REGIONS", REGIONS, regions);
+        let identities = env.optional("ROLE_ARNS", CALLERS, identities);
+        let external_id = env.optional("ROLE_EXTERNAL_ID", EXTERNAL_ID, external_id);
+        let include = env.optional("INCLUDE_PACKS", GLOBS, globs);
+        let exclude = env.optional("EXCLUDE_PACKS", GLOBS, globs);
+        let ignored_accounts = env.optional("IGNORE_ACCOUNTS", ACCOUNTS, accounts);
+        let announce_after = env.number("ANNOUNCE_AFTER_MINUTES", 0, 0..=43_200);
+        let remind_after = env.number("REMIND_AFTER_HOURS", 168, 0..=8_784);
+        let account_names = env.optional("ACCOUNT_NAMES", ON_OR_OFF, on_or_off);
+        let concurrency = env.number("CONCURRENCY", 8, 1..=64);
+        let label = env.optional("LABEL", LABEL, label);
+        if let Some(chat_topic) = &chat_topic
+            && topic_arn.as_ref() == Some(chat_topic)
+        {
+            env.push_error("CHAT_TOPIC_ARN", chat_topic.as_str(), OTHER_TOPIC);
+        }
+        // A required variable that is `None` has an error.
+        let (Some(home_region), Some(bucket), Some(topic), true) =
+            (home_region, bucket, topic_arn, env.errors.is_empty())
+        else {
+            return Err(InvalidSettings(env.errors));
         };
-        if settings.chat_topic.as_ref() == Some(&settings.topic) {
-            env.push_error(
-                "CHAT_TOPIC_ARN",
-                settings.topic.as_str(),
-                "a topic of its own, other than TOPIC_ARN",
-            );
-        }
-        if env.errors.is_empty() {
-            Ok(settings)
-        } else {
-            Err(InvalidSettings(env.errors))
-        }
+        Ok(Self {
+            bucket,
+            prefix: prefix.unwrap_or_default(),
+            topic,
+            chat_topic,
+            regions: regions.unwrap_or_else(|| BTreeSet::from([home_region.clone()])),
+            home_region,
+            identities: identities.unwrap_or_else(|| vec![Identity::Own]),
+            external_id,
+            include: include.unwrap_or_else(PackGlobs::match_all),
+            exclude: exclude.unwrap_or_default(),
+            ignored_accounts: ignored_accounts.unwrap_or_default(),
+            announce_after: SignedDuration::from_mins(announce_after),
+            remind_after: (remind_after > 0).then(|| SignedDuration::from_hours(remind_after)),
+            account_names: account_names.unwrap_or(false),
+            concurrency,
+            label,
+        })
     }
 
     /// Returns the key of an object under the prefix.

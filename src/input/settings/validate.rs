@@ -7,16 +7,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{AccountId, Identity, PackGlobs, Region, RoleArn, TopicArn};
 
+pub(super) const HOME_REGION: &str = "the function's own region such as eu-west-1";
+
+pub(super) const BUCKET: &str = "the name of an S3 bucket";
+
 pub(super) const PREFIX: &str =
     "a key prefix of at most 512 printable ASCII characters, not starting with /";
 
 pub(super) const TOPIC: &str =
     "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:111122223333:packwatch";
 
-pub(super) const GLOBS: &str = "comma-separated globs such as baseline*,prod-?";
+pub(super) const OTHER_TOPIC: &str = "a topic of its own, other than TOPIC_ARN";
+
+pub(super) const REGIONS: &str = "comma-separated regions such as eu-west-1,us-east-1";
 
 pub(super) const CALLERS: &str =
     "comma-separated ARNs of IAM roles, each in an account of its own, and the word self";
+
+pub(super) const EXTERNAL_ID: &str = "2 to 1224 letters, digits or any of +=,.@:/-_";
+
+pub(super) const GLOBS: &str = "comma-separated globs such as baseline*,prod-?";
+
+pub(super) const ACCOUNTS: &str = "comma-separated account ids of 12 digits";
+
+pub(super) const ON_OR_OFF: &str = "on or off";
+
+pub(super) const LABEL: &str = "a word of at most 24 letters, digits or any of -_.";
 
 /// Splits a comma-separated list into its trimmed items. Fails if there are none.
 pub(super) fn split_list(text: &str) -> Result<Vec<&str>, String> {

@@ -101,7 +101,7 @@ impl Digest {
         let mut pending = 0;
         let is_other = |key: &FailureKey| !policy.ignores(key) && !changes.appeared.contains(key);
         for (key, open) in ledger.open.iter().filter(|(key, _)| is_other(key)) {
-            if open.notified.contains_key(&receiver.id) || open.is_due(key, policy, at) {
+            if open.notified.contains(receiver.id) || open.is_due(key, policy, at) {
                 *still_open.entry(key.pack.pack.clone()).or_default() += 1;
             } else {
                 pending += 1;

@@ -48,7 +48,7 @@ const ACTIONS: [(&str, &str); 15] = [
     ),
     (
         "s3:GetObject",
-        "reading the ledger and latest.json; If-Match also requires it",
+        "reading the ledger and the metadata of latest.json; If-Match also requires it",
     ),
     (
         "s3:ListBucket",
@@ -122,7 +122,7 @@ fn repository_events_are_planned() {
             deadline: now + SignedDuration::from_secs(120),
             now,
         };
-        let plan = Trigger::parse(&event)
+        let plan = Trigger::read(&event.to_string())
             .and_then(|trigger| RunPlan::new(trigger, &settings, invocation))
             .unwrap_or_else(|error| panic!("events/{name}: {error}"));
         // The file name tells the reader which kind of run the event starts.
@@ -165,7 +165,7 @@ fn schedule_input_is_accepted_and_equals_scheduled_json() {
     let event: Value =
         serde_json::from_str(&input.replace(SCHEDULED_TIME, at)).expect("the input is JSON");
     assert_eq!(
-        Trigger::parse(&event),
+        Trigger::read(&event.to_string()),
         Ok(Trigger::Schedule {
             scheduled_at: time(at)
         })

@@ -63,7 +63,15 @@ async fn invalid_event_error_names_key_and_accepted_values() {
         (json!({"announce": true}), "\"announce\" is true"),
         (
             json!({"trigger": "schedule"}),
-            "\"scheduled_at\" is missing",
+            "\"scheduled_at\" is missing; accepted is an event such as {\"trigger\": \"schedule\", ",
+        ),
+        (
+            json!({"scheduled_at": "2026-01-01T00:00:00Z"}),
+            "\"trigger\" is missing; accepted is an event such as",
+        ),
+        (
+            json!({"detail-type": "Scheduled Event"}),
+            "\"time\" is missing; accepted is an event such as {\"detail-type\": ",
         ),
         (
             json!({"trigger": "schedule", "scheduled_at": "<aws.scheduler.scheduled-time>"}),
@@ -75,7 +83,7 @@ async fn invalid_event_error_names_key_and_accepted_values() {
         ),
         (
             json!({"trigger": "schedule", "scheduled_at": "2026-01-01T00:00:00Z", "dry_run": true}),
-            "\"dry_run\" is not accepted",
+            "\"dry_run\" is not accepted in the input of a schedule; accepted are \"trigger\", \"scheduled_at\"",
         ),
         (
             scheduled("AWS Console Sign In via CloudTrail", "2026-01-01T00:00:00Z"),
@@ -113,12 +121,36 @@ async fn invalid_event_error_names_key_and_accepted_values() {
             scheduled("Scheduled Event", "2026-03-01T08:15:00,5Z"),
             "\"time\" is",
         ),
+        (
+            scheduled("Scheduled Event", "2026-03-01T08:15:00+05:30:15"),
+            "\"time\" is",
+        ),
+        (
+            scheduled("Scheduled Event", "2026-3-1T8:15:0Z"),
+            "\"time\" is",
+        ),
+        (
+            json!({"packs": null}),
+            "\"packs\" is null; accepted is a list",
+        ),
+        (
+            json!({"a, expected `b`": 1}),
+            "\"a, expected `b`\" is not a key of a manual request; accepted are \"packs\"",
+        ),
+        (
+            json!({"announce": "missing field `x`"}),
+            "\"announce\" is \"missing field `x`\"; accepted is \"changes\"",
+        ),
         (json!({"a\nb": 1}), "\"a\\nb\" is not a key"),
         (json!({"packs": ["[\n"]}), "the glob \"[\\n\" is malformed"),
         (json!({"regions": ["x\ny"]}), "\"regions\" holds \"x\\ny\""),
         (
             json!({"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "dry_run": true}),
-            "\"dry_run\" is not accepted",
+            "\"dry_run\" is not accepted in a scheduled event",
+        ),
+        (
+            json!({"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "packs": null}),
+            "\"packs\" is not accepted in a scheduled event",
         ),
     ] {
         let report = rejection_report(event.clone()).await;
