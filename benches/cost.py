@@ -57,7 +57,7 @@ def measure(command, simulation, packs, members, failing):
             return {
                 "seconds": program.init_seconds + run.wall,
                 "puts": operations.count("PutObject"),
-                "gets": operations.count("GetObject"),
+                "gets": operations.count("GetObject") + operations.count("HeadObject"),
                 "log": (log.stat().st_size - before) / 2 + LAMBDA_LOGS,
                 "snapshot": organization.size("latest.json"),
                 "ledger": organization.size("ledger.json"),

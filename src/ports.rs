@@ -102,6 +102,22 @@ pub trait ConfigApi {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(pub String);
 
+/// Metadata that is stored with an object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ObjectMetadata {
+    /// Sequence of the run that wrote the object, for objects that only a later run may replace.
+    pub sequence: Option<u64>,
+}
+
+/// An object without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// Entity tag of the object.
+    pub etag: ETag,
+    /// [`ObjectMetadata::sequence`]; `None` if the object has none, or one that is not a number.
+    pub sequence: Option<u64>,
+}
+
 /// Condition under which a write takes effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutMode {
@@ -131,22 +147,16 @@ pub trait ObjectStore {
     /// Returns the bytes and the entity tag of an object; `None` if the object does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>>;
 
-    /// Returns at least the first `bytes` bytes of an object, or all of a smaller object, and its
-    /// entity tag. The default implementation, for stores without range requests, returns the whole
-    /// object.
-    fn get_range(
-        &self,
-        key: &str,
-        _bytes: u16,
-    ) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>> {
-        self.get(key)
-    }
+    /// Returns the entity tag and the metadata of an object; `None` if the object does not exist.
+    fn head(&self, key: &str) -> impl Future<Output = Result<Option<ObjectHead>, BoxError>>;
 
-    /// Stores an object if the condition of `mode` holds, and returns its new entity tag.
+    /// Stores an object with its metadata if the condition of `mode` holds, and returns its new
+    /// entity tag. The metadata replaces that of the stored object.
     fn put(
         &self,
         key: &str,
         bytes: Bytes,
+        metadata: ObjectMetadata,
         mode: &PutMode,
     ) -> impl Future<Output = Result<ETag, PutError>>;
 }

@@ -12,7 +12,7 @@ use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_sts::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_types::retry::{RetryConfig, RetryMode, RetrySpec};
+use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::config_service::ConfigServiceApi;
@@ -146,14 +146,13 @@ pub async fn connect(
     let retries = base
         .retry_config()
         .cloned()
-        .unwrap_or_else(RetryConfig::standard);
-    let retries = retries
+        .unwrap_or_else(RetryConfig::standard)
         .with_initial_backoff(timeouts.initial_backoff)
         .with_max_backoff(timeouts.max_backoff);
     let base = base.to_builder().retry_config(retries.clone()).build();
-    let (config_retries, use_rate_limiter) = config_retries(retries, &lookup);
+    let config_retries = config_retries(retries, &lookup);
     AwsClients {
-        config: config_service_api(&base, settings, &config_retries, use_rate_limiter).await,
+        config: config_service_api(&base, settings, &config_retries).await,
         store: S3Store::new(
             s3_client(&base, &lookup),
             settings.bucket.clone(),
@@ -168,44 +167,17 @@ pub async fn connect(
     }
 }
 
-/// Returns the retry configuration of AWS Config calls, and whether [`ThrottledCaller`] retries
-/// throttled ones.
+/// Returns the retry configuration of AWS Config calls. `AWS_MAX_ATTEMPTS` in the environment takes
+/// precedence over [`MAX_CONFIG_ATTEMPTS`].
 ///
-/// `AWS_RETRY_MODE` and `AWS_MAX_ATTEMPTS` in the environment take precedence. With
-/// `AWS_RETRY_MODE` set, the SDK retries throttled calls itself; its mode `adaptive` has a rate
-/// limiter of its own. Without it, `ThrottledCaller` retries them in the order of all calls to
-/// their source.
-fn config_retries(
-    retries: RetryConfig,
-    lookup: impl Fn(&str) -> Option<String>,
-) -> (RetryConfig, bool) {
-    let is_set = |name: &str| lookup(name).is_some();
-    let use_rate_limiter = !is_set("AWS_RETRY_MODE");
-    let retries = if use_rate_limiter {
-        retries.with_retry_mode(RetryMode::Standard)
-    } else {
-        retry_spec_2_1(retries, is_set)
-    };
-    let retries = if is_set("AWS_MAX_ATTEMPTS") {
+/// The retry mode is always `standard`: [`ThrottledCaller`] retries throttled calls, and the SDK
+/// retries the others. The mode `adaptive` would add a second rate limiter.
+fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>) -> RetryConfig {
+    let retries = retries.with_retry_mode(RetryMode::Standard);
+    if lookup("AWS_MAX_ATTEMPTS").is_some() {
         retries
     } else {
         retries.with_max_attempts(MAX_CONFIG_ATTEMPTS)
-    };
-    (retries, use_rate_limiter)
-}
-
-/// Returns retries that wait for the SDK's rate limiter as first attempts do, which is what [AWS
-/// SDKs do since November
-/// 2026](https://aws.amazon.com/blogs/developer/updated-default-retry-behavior-for-aws-sdks-and-tools/).
-/// A later `BehaviorVersion` includes this, with a backoff of 50 ms after a 5xx response; here that
-/// backoff remains [`Timeouts::initial_backoff`]. The SDK applies `AWS_NEW_RETRIES_2026` itself
-/// where it is set.
-fn retry_spec_2_1(retries: RetryConfig, is_set: impl Fn(&str) -> bool) -> RetryConfig {
-    let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(retries.initial_backoff());
-    if is_set("AWS_NEW_RETRIES_2026") {
-        retries
-    } else {
-        retries.with_retry_spec(spec)
     }
 }
 
@@ -215,16 +187,10 @@ async fn config_service_api(
     base: &SdkConfig,
     settings: &Settings,
     retries: &RetryConfig,
-    use_rate_limiter: bool,
 ) -> ConfigServiceApi {
     let mut sources = BTreeMap::new();
     let concurrency = ConcurrencyLimit::default();
     let throttles = ThrottleCounter::default();
-    let counter = if use_rate_limiter {
-        throttles.without_sdk_retries()
-    } else {
-        throttles.clone()
-    };
     for identity in &settings.identities {
         let config = match identity {
             Identity::Own => base.clone(),
@@ -242,11 +208,8 @@ async fn config_service_api(
             }
         };
         for region in &settings.regions {
-            let client = config_client(&config, identity, region.as_str(), retries, &counter);
-            let throttled_caller = ThrottledCaller::new(
-                concurrency.clone(),
-                use_rate_limiter.then(|| retries.clone()),
-            );
+            let client = config_client(&config, identity, region.as_str(), retries, &throttles);
+            let throttled_caller = ThrottledCaller::new(concurrency.clone(), retries.clone());
             sources.insert(
                 (identity.clone(), region.clone()),
                 (client, throttled_caller),

@@ -1,4 +1,5 @@
-//! Adapter for S3: reads and conditional writes of the objects of one bucket.
+//! Adapter for S3: reads and conditional writes of the objects of one bucket, and the metadata that
+//! is stored with them.
 
 use std::time::Duration;
 
@@ -13,7 +14,10 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::sdk_error::sdk_error;
-use crate::ports::{BoxError, ETag, ObjectStore, PutError, PutMode};
+use crate::ports::{BoxError, ETag, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode};
+
+/// Name of the user metadata for [`ObjectMetadata::sequence`], sent as `x-amz-meta-sequence`.
+const SEQUENCE: &str = "sequence";
 
 /// [`ObjectStore`] on S3.
 #[derive(Debug)]
@@ -34,15 +38,10 @@ impl S3Store {
         }
     }
 
-    /// Requests an object, or a byte range of it, and returns its body unread; `None` if the object
-    /// does not exist.
-    async fn start_get(
-        &self,
-        key: &str,
-        range: Option<&str>,
-    ) -> Result<Option<(ByteStream, ETag)>, BoxError> {
+    /// Requests an object and returns its body unread; `None` if the object does not exist.
+    async fn start_get(&self, key: &str) -> Result<Option<(ByteStream, ETag)>, BoxError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
-        match get.set_range(range.map(str::to_owned)).send().await {
+        match get.send().await {
             Ok(object) => Ok(Some((object.body, etag(object.e_tag)?))),
             Err(error)
                 if error
@@ -54,28 +53,6 @@ impl S3Store {
             Err(error) => Err(sdk_error(&error)),
         }
     }
-
-    /// Reads an object. The SDK's timeouts and retries do not cover the body, so an object whose
-    /// body breaks off or stalls is requested once more.
-    async fn read(
-        &self,
-        key: &str,
-        range: Option<&str>,
-    ) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
-        let Some((body, etag)) = self.start_get(key, range).await? else {
-            return Ok(None);
-        };
-        if let Ok(Ok(bytes)) = timeout(self.body_timeout, collect_body(body)).await {
-            return Ok(Some((bytes, etag)));
-        }
-        let Some((body, etag)) = self.start_get(key, range).await? else {
-            return Ok(None);
-        };
-        Ok(Some((
-            timeout(self.body_timeout, collect_body(body)).await??,
-            etag,
-        )))
-    }
 }
 
 /// A response without an entity tag.
@@ -83,23 +60,61 @@ impl S3Store {
 #[error("S3 answered without an ETag, so that the next write could not be conditional")]
 struct MissingETag;
 
+/// An error response to HEAD. It has no body, so the HTTP status is all that S3 tells.
+#[derive(Debug, thiserror::Error)]
+#[error("HeadObject failed with HTTP status {0}")]
+struct HeadFailed(u16);
+
 impl ObjectStore for S3Store {
+    /// Reads an object. The SDK's timeouts and retries do not cover the body, so an object whose
+    /// body breaks off or stalls is requested once more.
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
-        self.read(key, None).await
+        let Some((body, etag)) = self.start_get(key).await? else {
+            return Ok(None);
+        };
+        if let Ok(Ok(bytes)) = timeout(self.body_timeout, collect_body(body)).await {
+            return Ok(Some((bytes, etag)));
+        }
+        let Some((body, etag)) = self.start_get(key).await? else {
+            return Ok(None);
+        };
+        Ok(Some((
+            timeout(self.body_timeout, collect_body(body)).await??,
+            etag,
+        )))
     }
 
-    async fn get_range(&self, key: &str, bytes: u16) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
-        match self
-            .read(key, Some(&format!("bytes=0-{}", bytes.saturating_sub(1))))
-            .await
-        {
-            // S3 rejects a range of an empty object, and a compatible store may not support ranges.
-            Err(_) => self.read(key, None).await,
-            result => result,
+    /// Reads the metadata of an object. Without `s3:ListBucket` a missing object is an error with
+    /// status 403. A missing bucket cannot be told from a missing object.
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
+        // The request names no encryption: S3 rejects encryption headers on HEAD with 400.
+        let head = self.client.head_object().bucket(&self.bucket).key(key);
+        match head.send().await {
+            Ok(object) => {
+                let sequence = object
+                    .metadata()
+                    .and_then(|metadata| metadata.get(SEQUENCE)?.parse().ok());
+                Ok(Some(ObjectHead {
+                    etag: etag(object.e_tag)?,
+                    sequence,
+                }))
+            }
+            Err(error) => match http_status(&error) {
+                Some(404) => Ok(None),
+                Some(status @ 300..) => Err(Box::new(HeadFailed(status))),
+                _ => Err(sdk_error(&error)),
+            },
         }
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, mode: &PutMode) -> Result<ETag, PutError> {
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        metadata: ObjectMetadata,
+        mode: &PutMode,
+    ) -> Result<ETag, PutError> {
+        let ObjectMetadata { sequence } = metadata;
         let put = self
             .client
             .put_object()
@@ -107,6 +122,10 @@ impl ObjectStore for S3Store {
             .key(key)
             .content_type("application/json")
             .body(ByteStream::from(bytes));
+        let put = match sequence {
+            Some(sequence) => put.metadata(SEQUENCE, sequence.to_string()),
+            None => put,
+        };
         let put = match mode {
             PutMode::Create => put.if_none_match("*"),
             PutMode::Update(ETag(etag)) => put.if_match(etag),
@@ -150,15 +169,19 @@ fn etag(e_tag: Option<String>) -> Result<ETag, MissingETag> {
         .ok_or(MissingETag)
 }
 
+/// Returns the HTTP status of the response that an error is about, if there was one.
+fn http_status<E>(error: &SdkError<E>) -> Option<u16> {
+    error
+        .raw_response()
+        .map(|response| response.status().as_u16())
+}
+
 /// Classifies the error of a [conditional
 /// write](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). S3
 /// responds with 412 if the condition does not hold, with 409 if writes conflict, and with 404 if
 /// the expected object does not exist.
 fn put_error(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
-    match error
-        .raw_response()
-        .map(|response| response.status().as_u16())
-    {
+    match http_status(error) {
         Some(412 | 409) => PutError::PreconditionFailed,
         Some(404) if matches!(mode, PutMode::Update(_)) && error.code() == Some("NoSuchKey") => {
             PutError::PreconditionFailed

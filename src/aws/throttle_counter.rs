@@ -1,4 +1,4 @@
-//! Interceptor that counts the attempts that AWS Config throttled, and that can disable the SDK's
+//! Interceptor that counts the attempts that AWS Config throttled, and that disables the SDK's
 //! retries of them.
 
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use super::timeout_retries::stop_retrying;
 
 /// Counts the throttled attempts of every client that has it as an interceptor. Clones share one
 /// count.
+///
+/// It also makes a throttled attempt the last one of its call: the SDK's own retries would bypass
+/// the queue of the rate limiter, so [`ThrottledCaller`](super::ThrottledCaller) retries the call.
 #[derive(Debug, Clone, Default)]
-pub struct ThrottleCounter {
-    count: Arc<AtomicU64>,
-    stops_retries: bool,
-}
+pub struct ThrottleCounter(Arc<AtomicU64>);
 
 /// Returns whether an error code means throttling.
 pub(super) fn is_throttling(code: &str) -> bool {
@@ -30,16 +30,7 @@ pub(super) fn is_throttling(code: &str) -> bool {
 impl ThrottleCounter {
     /// Returns the number of throttled attempts so far.
     pub(super) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// Returns a counter that shares the count and ends a call at its first throttled attempt. The
-    /// SDK's own retries would bypass the queue of the rate limiter.
-    pub(super) fn without_sdk_retries(&self) -> Self {
-        Self {
-            stops_retries: true,
-            ..self.clone()
-        }
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -68,10 +59,8 @@ impl Intercept for ThrottleCounter {
                 .or_else(|| members_error.and_then(ProvideErrorMetadata::code))
         });
         if code.is_some_and(is_throttling) {
-            self.count.fetch_add(1, Ordering::Relaxed);
-            if self.stops_retries {
-                stop_retrying(config);
-            }
+            self.0.fetch_add(1, Ordering::Relaxed);
+            stop_retrying(config);
         }
         Ok(())
     }

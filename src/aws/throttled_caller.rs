@@ -30,26 +30,18 @@ const BACKOFF_AFTER_ATTEMPTS: u32 = 4;
 #[derive(Debug)]
 pub struct ThrottledCaller {
     concurrency: ConcurrencyLimit,
-    retry_loop: Option<RetryLoop>,
-}
-
-/// Rate limit and retries of the calls to one source.
-#[derive(Debug)]
-struct RetryLoop {
     limiter: AdaptiveRateLimiter,
     retries: RetryConfig,
 }
 
 impl ThrottledCaller {
     /// Creates a caller that retries throttled calls at an adaptive rate, with the attempts and
-    /// backoff of `retries`. Without `retries`, throttled calls are left to the SDK.
-    pub fn new(concurrency: ConcurrencyLimit, retries: Option<RetryConfig>) -> Self {
+    /// backoff of `retries`.
+    pub fn new(concurrency: ConcurrencyLimit, retries: RetryConfig) -> Self {
         Self {
             concurrency,
-            retry_loop: retries.map(|retries| RetryLoop {
-                limiter: AdaptiveRateLimiter::default(),
-                retries,
-            }),
+            limiter: AdaptiveRateLimiter::default(),
+            retries,
         }
     }
 
@@ -61,27 +53,23 @@ impl ThrottledCaller {
         call: impl AsyncFn() -> Result<T, E>,
         is_throttled: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
-        let Some(RetryLoop { limiter, retries }) = &self.retry_loop else {
-            let _permit = self.concurrency.0.acquire().await.ok();
-            return call().await;
-        };
-        let (mut attempt, mut backoff) = (0, retries.initial_backoff());
+        let (mut attempt, mut backoff) = (0, self.retries.initial_backoff());
         loop {
-            let (permit, sent) = limiter.acquire(self.concurrency.0.acquire()).await;
+            let (permit, sent) = self.limiter.acquire(self.concurrency.0.acquire()).await;
             let response = call().await;
             drop(permit);
             attempt += 1;
             if !response.as_ref().is_err_and(&is_throttled) {
-                limiter.on_success(sent);
+                self.limiter.on_success(sent);
                 return response;
             }
-            limiter.on_throttle(sent);
-            if attempt >= retries.max_attempts() {
+            self.limiter.on_throttle(sent);
+            if attempt >= self.retries.max_attempts() {
                 return response;
             }
             if attempt >= BACKOFF_AFTER_ATTEMPTS {
                 sleep(backoff).await;
-                backoff = (2 * backoff).min(retries.max_backoff());
+                backoff = (2 * backoff).min(self.retries.max_backoff());
             }
         }
     }

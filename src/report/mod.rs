@@ -2,14 +2,12 @@
 //! response of the invocation.
 
 mod members;
-mod peek;
 mod records;
 mod response;
 mod snapshot;
 mod summary;
 
 pub use members::Members;
-pub use peek::sequence_of;
 pub use records::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, GapRecord, GapState,
     NotificationState, ResolvedRecord,

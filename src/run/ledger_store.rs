@@ -1,5 +1,5 @@
 //! The store of the ledger and of `latest.json`: load, and update by compare-and-swap. `latest.json`
-//! never goes back to an older snapshot.
+//! never goes back to an older snapshot: its metadata has the sequence of its run.
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
@@ -8,17 +8,26 @@ use super::error::RunError;
 use crate::input::plan::RunPlan;
 use crate::ledger::{DecodeError, Ledger};
 use crate::model::display_chain;
-use crate::ports::{BoxError, ETag, ObjectStore, PutError, PutMode};
-use crate::report::sequence_of;
+use crate::ports::{BoxError, ETag, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode};
 
-/// Maximum number of attempts to write an object that other writers change.
+/// Maximum number of attempts to write the ledger while other writers change it.
 pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;
+
+/// Maximum number of attempts to write `latest.json` while other writers change it. After a lost
+/// race the object usually has the newer snapshot already.
+const MAX_LATEST_ATTEMPTS: u32 = 2;
 
 /// The ledger as it was loaded or stored, and the condition for replacing it.
 #[derive(Debug, Clone)]
 pub(super) struct StoredLedger {
     pub ledger: Ledger,
     pub put_mode: PutMode,
+}
+
+impl AsRef<Ledger> for StoredLedger {
+    fn as_ref(&self) -> &Ledger {
+        &self.ledger
+    }
 }
 
 /// Where the contents of `latest.json` come from.
@@ -33,10 +42,6 @@ pub(super) enum LatestSource<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error("there was no time left before the invocation ends")]
 struct DeadlineExceeded;
-
-/// Size of the range read to find the sequence. It is at the start of every snapshot that packwatch
-/// writes.
-const HEADER_BYTES: u16 = 512;
 
 /// The objects of a run in the bucket. No request outlasts the deadline of the run.
 #[derive(Debug)]
@@ -62,7 +67,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     }
 
     /// Loads the ledger. If there is none, returns an empty one whose sequence continues after that
-    /// of `latest.json`.
+    /// in the metadata of `latest.json`.
     pub(super) async fn load(&self) -> Result<StoredLedger, RunError> {
         let unreadable = |key: &str, source: BoxError| RunError::LedgerUnreadable {
             object: self.address(key),
@@ -85,9 +90,10 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
                 Err(error) => Err(unreadable(ledger_key, Box::new(error))),
             },
             None => {
-                let latest = self.latest_sequence().await;
-                let latest = latest.map_err(|cause| unreadable(&self.plan.keys.latest, cause))?;
-                let sequence = latest.and_then(|(sequence, _)| sequence).unwrap_or(0);
+                let latest_key = &self.plan.keys.latest;
+                let latest = self.head(latest_key).await;
+                let latest = latest.map_err(|cause| unreadable(latest_key, cause))?;
+                let sequence = latest.and_then(|latest| latest.sequence).unwrap_or(0);
                 Ok(StoredLedger {
                     ledger: Ledger::with_sequence(sequence),
                     put_mode: PutMode::Create,
@@ -103,30 +109,33 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
             .unwrap_or_else(|_| Err(Box::new(DeadlineExceeded)))
     }
 
-    /// Returns the sequence of `latest.json`, if it has one, and its `ETag`; `None` if the object
-    /// does not exist. Reads only the start of the object, because a snapshot with many failures is
-    /// large. The whole object is read only if its start holds no sequence.
-    async fn latest_sequence(&self) -> Result<Option<(Option<u64>, ETag)>, BoxError> {
-        let key = &self.plan.keys.latest;
-        let range = timeout_at(self.deadline, self.store.get_range(key, HEADER_BYTES));
-        let range = range
+    /// Reads the metadata of an object; `None` if it does not exist.
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
+        timeout_at(self.deadline, self.store.head(key))
             .await
-            .unwrap_or_else(|_| Err(Box::new(DeadlineExceeded)))?;
-        let object = match range {
-            Some((bytes, _)) if sequence_of(&bytes).is_none() => self.get(key).await?,
-            range => range,
-        };
-        Ok(object.map(|(bytes, etag)| (sequence_of(&bytes), etag)))
+            .unwrap_or_else(|_| Err(Box::new(DeadlineExceeded)))
     }
 
-    /// Writes an object before the deadline of the run. A timeout is `PutError::Indeterminate`.
+    /// Writes an object without metadata before the deadline of the run. A timeout is
+    /// `PutError::Indeterminate`.
     pub(super) async fn put(
         &self,
         key: &str,
         bytes: Bytes,
         put_mode: &PutMode,
     ) -> Result<ETag, PutError> {
-        let put = self.store.put(key, bytes, put_mode);
+        self.put_with_metadata(key, bytes, ObjectMetadata::default(), put_mode)
+            .await
+    }
+
+    async fn put_with_metadata(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        metadata: ObjectMetadata,
+        put_mode: &PutMode,
+    ) -> Result<ETag, PutError> {
+        let put = self.store.put(key, bytes, metadata, put_mode);
         timeout_at(self.deadline, put)
             .await
             .unwrap_or_else(|_| Err(PutError::Indeterminate(Box::new(DeadlineExceeded))))
@@ -199,10 +208,15 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         sequence: u64,
         snapshot: LatestSource<'_>,
     ) -> Result<(), BoxError> {
-        for _ in 0..MAX_COMMIT_ATTEMPTS {
-            let put_mode = match self.latest_sequence().await? {
-                Some((Some(latest), _)) if latest >= sequence => return Ok(()),
-                Some((_, etag)) => PutMode::Update(etag),
+        let latest_key = &self.plan.keys.latest;
+        let metadata = ObjectMetadata {
+            sequence: Some(sequence),
+        };
+        for _ in 0..MAX_LATEST_ATTEMPTS {
+            let put_mode = match self.head(latest_key).await? {
+                // An object without a sequence counts as older.
+                Some(latest) if latest.sequence >= Some(sequence) => return Ok(()),
+                Some(latest) => PutMode::Update(latest.etag),
                 None => PutMode::Create,
             };
             let bytes = match &snapshot {
@@ -215,7 +229,8 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
                         .into()
                 }
             };
-            match self.put(&self.plan.keys.latest, bytes, &put_mode).await {
+            let put = self.put_with_metadata(latest_key, bytes, metadata, &put_mode);
+            match put.await {
                 Ok(_) => return Ok(()),
                 Err(PutError::PreconditionFailed) => {}
                 Err(error) => return Err(Box::new(error)),

@@ -217,23 +217,26 @@ def calls_and_outcomes(s3, bucket: str, prefix: str) -> list:
     def get(key, from_bucket=bucket):
         return lambda: s3.get_object(Bucket=from_bucket, Key=key)
 
-    def replace(key):
-        return lambda: put(key, IfMatch=s3.get_object(Bucket=bucket, Key=key)["ETag"])()
+    def head(key):
+        return lambda: s3.head_object(Bucket=bucket, Key=key)
+
+    def replace(key, read=s3.get_object, **metadata):
+        return lambda: put(key, IfMatch=read(Bucket=bucket, Key=key)["ETag"], **metadata)()
 
     ledger, latest = f"{prefix}ledger.json", f"{prefix}latest.json"
     snapshot = f"{prefix}snapshots/dt=2026-03-01/20260301T081500Z_run-1.json"
     allowed = [
         ("get a ledger that does not exist", get(ledger), "NoSuchKey"),
-        ("get a latest.json that does not exist", get(latest), "NoSuchKey"),
+        ("read the metadata of a latest.json that does not exist", head(latest), "404"),
         ("create a snapshot", put(snapshot, IfNoneMatch="*"), "success"),
         ("create a snapshot under an existing key", put(snapshot, IfNoneMatch="*"), "PreconditionFailed"),
         ("create the ledger", put(ledger, IfNoneMatch="*"), "success"),
         ("get the ledger", get(ledger), "success"),
         ("replace the ledger", replace(ledger), "success"),
         ("replace a ledger that another execution has written", put(ledger, IfMatch='"0"'), "PreconditionFailed"),
-        ("create latest.json", put(latest, IfNoneMatch="*"), "success"),
-        ("get latest.json", get(latest), "success"),
-        ("replace latest.json", replace(latest), "success"),
+        ("create latest.json", put(latest, IfNoneMatch="*", Metadata={"sequence": "1"}), "success"),
+        ("read the metadata of latest.json", head(latest), "success"),
+        ("replace latest.json", replace(latest, s3.head_object, Metadata={"sequence": "2"}), "success"),
     ]
     denied = [
         ("delete the ledger", lambda: s3.delete_object(Bucket=bucket, Key=ledger)),

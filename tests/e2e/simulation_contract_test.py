@@ -628,20 +628,42 @@ def streamed_and_large_bodies_are_stored():
 
 
 @check
-def range_of_an_object_is_returned():
+def metadata_is_stored_and_returned_by_head_and_get():
     s3 = client("s3")
-    put = s3.put_object(Bucket=BUCKET, Key="part", Body=b"0123456789")
-    part = s3.get_object(Bucket=BUCKET, Key="part", Range="bytes=2-4")
-    assert (
-        part["Body"].read() == b"234"
-        and part["ResponseMetadata"]["HTTPStatusCode"] == 206
-        and part["ETag"] == put["ETag"]
-    )
-    assert s3.get_object(Bucket=BUCKET, Key="part", Range="bytes=8-99")["Body"].read() == b"89", (
-        "a range ends at the end of the object"
-    )
-    s3.put_object(Bucket=BUCKET, Key="empty", Body=b"")
-    assert_error(lambda: s3.get_object(Bucket=BUCKET, Key="empty", Range="bytes=0-9"), "InvalidRange", 416)
+    put = lambda **arguments: s3.put_object(Bucket=BUCKET, Key="latest", **arguments)["ETag"]
+    head = lambda **arguments: s3.head_object(Bucket=BUCKET, Key="latest", **arguments)
+    first = put(Body=b"0123456789", Metadata={"sequence": "42", "Run-Id": "a b"}, ContentType="text/html")
+    for response in (head(), s3.get_object(Bucket=BUCKET, Key="latest")):
+        assert response["Metadata"] == {"sequence": "42", "run-id": "a b"}, f"{response['Metadata']}"
+        assert response["ETag"] == first and response["ContentType"] == "text/html", f"{response}"
+        assert response["ContentLength"] == 10, "HEAD returns the length of the object"
+    second = put(Body=b"", IfMatch=first)
+    assert head()["Metadata"] == {} and head()["ContentLength"] == 0, "a put replaces the metadata"
+    assert_error(lambda: put(Body=b"x", IfMatch=first, Metadata={"sequence": "43"}), "PreconditionFailed", 412)
+    assert_error(lambda: head(IfMatch=first), "412", 412)
+    assert head(IfMatch=second)["Metadata"] == {}, "a rejected put changes no metadata"
+    change({"set_object": {"bucket": BUCKET, "key": "latest", "body": "x", "metadata": {"sequence": "44"}}})
+    assert head()["Metadata"] == {"sequence": "44"}
+
+
+@check
+def head_errors_have_only_a_status():
+    s3, unlisting = client("s3"), client("s3", key="AKIDUNLISTING")
+    s3.put_object(Bucket=BUCKET, Key="head", Body=b"{}")
+    head = lambda key, s3=s3: lambda: s3.head_object(Bucket=BUCKET, Key=key)
+    assert_error(head("none"), "404", 404)
+    change({"listing": {"account": "123412341234", "allowed": False}})
+    assert_error(head("none", unlisting), "403", 403)
+    assert head("head", unlisting)()["ContentLength"] == 2, "HEAD of an object needs no s3:ListBucket"
+    change({"listing": {"account": "123412341234", "allowed": True}})
+    fault("denied", operation="HeadObject", target="head", when={"first": 1})
+    s3.get_object(Bucket=BUCKET, Key="head")
+    assert_error(head("head"), "403", 403)
+    fault("throttle", operation="HeadObject", target="head", when={"first": 1})
+    assert_error(head("head"), "503", 503)
+    head("head")()
+    calls = [(call["operation"], call["status"]) for call in control("calls") if call["target"] == f"{BUCKET}/head"]
+    assert calls[-3:] == [("HeadObject", 403), ("HeadObject", 503), ("HeadObject", 200)], f"{calls}"
 
 
 @check

@@ -3,18 +3,28 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
+use aws_smithy_types::retry::RetryConfig;
 use packwatch::aws::{
     ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
 };
 use packwatch::model::{Attribute, Identity, SnsMessage, Source, SourceTarget};
-use packwatch::ports::{ConfigApi, ETag, Filter, Notifier, ObjectStore, PutMode};
+use packwatch::ports::{
+    ConfigApi, ETag, Filter, Notifier, ObjectHead, ObjectMetadata, ObjectStore, PutMode,
+};
 use serde_json::{Value, json};
 
 use crate::support::harness::{OWN, REGION, TOPIC};
 
 fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
-    let (client, requests) = capture_request(None);
+    sdk_with_response(None)
+}
+
+fn sdk_with_response(
+    response: Option<http::Response<SdkBody>>,
+) -> (aws_config::SdkConfig, CaptureRequestReceiver) {
+    let (client, requests) = capture_request(response);
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
         .region(aws_config::Region::new(REGION))
@@ -26,10 +36,18 @@ fn sdk() -> (aws_config::SdkConfig, CaptureRequestReceiver) {
     (config, requests)
 }
 
+fn store(config: &aws_config::SdkConfig) -> S3Store {
+    S3Store::new(
+        aws_sdk_s3::Client::new(config),
+        "bucket".into(),
+        std::time::Duration::from_secs(10),
+    )
+}
+
 fn config_api(config: &aws_config::SdkConfig) -> ConfigServiceApi {
     let source = (
         aws_sdk_config::Client::new(config),
-        ThrottledCaller::new(ConcurrencyLimit::default(), None),
+        ThrottledCaller::new(ConcurrencyLimit::default(), RetryConfig::disabled()),
     );
     ConfigServiceApi::new(
         BTreeMap::from([((Identity::Own, REGION.into()), source)]),
@@ -131,12 +149,10 @@ async fn object_put_is_conditional() {
         ),
     ] {
         let (config, requests) = sdk();
-        let store = S3Store::new(
-            aws_sdk_s3::Client::new(&config),
-            "bucket".into(),
-            std::time::Duration::from_secs(10),
-        );
-        let _ = store.put("ledger.json", "{}".into(), &mode).await;
+        let metadata = ObjectMetadata::default();
+        let _ = store(&config)
+            .put("ledger.json", "{}".into(), metadata, &mode)
+            .await;
         let request = requests.expect_request();
         assert_eq!(request.method(), "PUT");
         assert_eq!(request.headers().get(header), Some(value));
@@ -144,7 +160,68 @@ async fn object_put_is_conditional() {
             request.headers().get("content-type"),
             Some("application/json")
         );
+        assert_eq!(request.headers().get("x-amz-meta-sequence"), None);
         assert!(request.uri().contains("/ledger.json"), "{}", request.uri());
+    }
+}
+
+#[tokio::test]
+async fn sequence_is_stored_as_user_metadata() {
+    let (config, requests) = sdk();
+    let metadata = ObjectMetadata { sequence: Some(42) };
+    let _ = store(&config)
+        .put("latest.json", "{}".into(), metadata, &PutMode::Create)
+        .await;
+    let request = requests.expect_request();
+    assert_eq!(request.headers().get("x-amz-meta-sequence"), Some("42"));
+}
+
+#[tokio::test]
+async fn sequence_and_etag_are_read_with_head() {
+    let (config, requests) = sdk();
+    let _ = store(&config).head("latest.json").await;
+    let request = requests.expect_request();
+    assert_eq!(request.method(), "HEAD");
+    assert!(request.uri().contains("/latest.json"), "{}", request.uri());
+    let encryption = |name: &str| name.starts_with("x-amz-server-side-encryption");
+    let headers = request.headers();
+    assert!(!headers.iter().any(|(name, _)| encryption(name)));
+
+    for (stored, sequence) in [
+        (Some("42"), Some(42)),
+        (Some("18446744073709551616"), None),
+        (Some("seven"), None),
+        (Some(""), None),
+        (None, None),
+    ] {
+        let mut response = http::Response::builder().header("etag", "\"abc\"");
+        if let Some(stored) = stored {
+            response = response.header("x-amz-meta-sequence", stored);
+        }
+        let response = response.body(SdkBody::empty()).expect("a valid response");
+        let (config, _requests) = sdk_with_response(Some(response));
+        let head = store(&config).head("latest.json").await;
+        let expected = ObjectHead {
+            etag: ETag("\"abc\"".into()),
+            sequence,
+        };
+        assert_eq!(head.expect("the object exists"), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn failed_head_is_missing_object_or_error_with_status() {
+    for status in [404_u16, 400, 403] {
+        let response = http::Response::builder().status(status);
+        let response = response.body(SdkBody::empty()).expect("a valid response");
+        let (config, _requests) = sdk_with_response(Some(response));
+        match store(&config).head("latest.json").await {
+            Ok(head) => assert_eq!((status, head), (404, None)),
+            Err(error) => assert_eq!(
+                error.to_string(),
+                format!("HeadObject failed with HTTP status {status}")
+            ),
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use packwatch::aws::{
 };
 use packwatch::model::{ApiError, Identity, SnsMessage, Source, SourceTarget};
 use packwatch::ports::{
-    BoxError, ConfigApi, ETag, MembersError, Notifier, ObjectStore, PutError, PutMode,
+    BoxError, ConfigApi, ETag, MembersError, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
+    PutError, PutMode,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -187,7 +188,7 @@ fn config_api(response: &Response) -> ConfigServiceApi {
     let config = sdk(response);
     let source = (
         aws_sdk_config::Client::new(&config),
-        ThrottledCaller::new(ConcurrencyLimit::default(), None),
+        ThrottledCaller::new(ConcurrencyLimit::default(), RetryConfig::disabled()),
     );
     ConfigServiceApi::new(
         BTreeMap::from([((Identity::Own, REGION.into()), source)]),
@@ -353,9 +354,23 @@ proptest! {
     }
 
     #[test]
+    fn object_head_is_missing_only_with_status_404(response in any_response()) {
+        let store = S3Store::new(aws_sdk_s3::Client::new(&sdk(&response)), "bucket".into(), Duration::from_secs(10));
+        match block_on(store.head("latest.json")) {
+            Ok(Some(ObjectHead { etag: ETag(etag), sequence })) => {
+                prop_assert!(response.succeeds());
+                prop_assert_eq!((Some(etag), sequence), (response.trimmed_etag(), None));
+            }
+            Ok(None) => prop_assert_eq!(response.status, 404),
+            Err(cause) => prop_assert!(has_message(&cause)),
+        }
+    }
+
+    #[test]
     fn put_succeeds_only_with_etag_and_is_rejected_only_by_4xx(response in any_response()) {
         let store = S3Store::new(aws_sdk_s3::Client::new(&sdk(&response)), "bucket".into(), Duration::from_secs(10));
-        match block_on(store.put("ledger.json", "{}".into(), &PutMode::Update(ETag("\"0\"".into())))) {
+        let mode = PutMode::Update(ETag("\"0\"".into()));
+        match block_on(store.put("ledger.json", "{}".into(), ObjectMetadata::default(), &mode)) {
             Ok(ETag(etag)) => prop_assert!(response.succeeds() && response.trimmed_etag() == Some(etag)),
             Err(PutError::PreconditionFailed) => prop_assert!([404, 409, 412].contains(&response.status)),
             Err(PutError::Rejected(cause)) => prop_assert!((400..500).contains(&response.status) && has_message(&cause)),

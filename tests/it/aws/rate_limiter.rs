@@ -95,7 +95,7 @@ fn retries() -> RetryConfig {
 }
 
 fn caller() -> ThrottledCaller {
-    ThrottledCaller::new(ConcurrencyLimit::default(), Some(retries()))
+    ThrottledCaller::new(ConcurrencyLimit::default(), retries())
 }
 
 fn paused<T>(run: impl Future<Output = T>) -> T {
@@ -239,6 +239,31 @@ async fn always_throttled_call_fails_after_max_attempts() {
     assert_eq!(service.attempts.get(), ATTEMPTS);
 }
 
+/// The maximum number of attempts applies to each call, and not to all calls of a source together.
+#[tokio::test(start_paused = true)]
+async fn exhausted_call_leaves_next_call_all_attempts() {
+    let caller = caller();
+    let attempts = Cell::new(0);
+    let throttled_until_twentieth = || {
+        attempts.set(attempts.get() + 1);
+        if attempts.get() < 2 * ATTEMPTS {
+            Err(Throttled)
+        } else {
+            Ok(())
+        }
+    };
+    let first = caller
+        .call(async || throttled_until_twentieth(), |_| true)
+        .await;
+    assert!(first.is_err());
+    assert_eq!(attempts.get(), ATTEMPTS);
+    let next = caller
+        .call(async || throttled_until_twentieth(), |_| true)
+        .await;
+    assert!(next.is_ok());
+    assert_eq!(attempts.get(), 2 * ATTEMPTS);
+}
+
 /// The attempts of a call that is alone in flight outlast an outage of ten seconds.
 #[tokio::test(start_paused = true)]
 async fn single_call_in_flight_survives_outage() {
@@ -278,26 +303,24 @@ impl InFlight {
 
 #[tokio::test(start_paused = true)]
 async fn concurrency_of_all_sources_is_at_most_sixty_four() {
-    for retries in [Some(retries()), None] {
-        let (concurrency, in_flight) = (ConcurrencyLimit::default(), InFlight::default());
-        let throttled_callers: Vec<ThrottledCaller> = (0..12)
-            .map(|_| ThrottledCaller::new(concurrency.clone(), retries.clone()))
-            .collect();
-        let calls = throttled_callers
-            .iter()
-            .flat_map(|caller| (0..20).map(move |_| caller));
-        let calls = calls.map(|caller| caller.call(async || in_flight.call().await, |_| true));
-        assert!(join_all(calls).await.iter().all(Result::is_ok));
-        assert_eq!(in_flight.max.get(), 64);
-    }
+    let (concurrency, in_flight) = (ConcurrencyLimit::default(), InFlight::default());
+    let throttled_callers: Vec<ThrottledCaller> = (0..12)
+        .map(|_| ThrottledCaller::new(concurrency.clone(), retries()))
+        .collect();
+    let calls = throttled_callers
+        .iter()
+        .flat_map(|caller| (0..20).map(move |_| caller));
+    let calls = calls.map(|caller| caller.call(async || in_flight.call().await, |_| true));
+    assert!(join_all(calls).await.iter().all(Result::is_ok));
+    assert_eq!(in_flight.max.get(), 64);
 }
 
 #[tokio::test(start_paused = true)]
 async fn throttled_source_does_not_delay_other_source() {
     let concurrency = ConcurrencyLimit::default();
     let (throttled_caller, other_caller) = (
-        ThrottledCaller::new(concurrency.clone(), Some(retries())),
-        ThrottledCaller::new(concurrency, Some(retries())),
+        ThrottledCaller::new(concurrency.clone(), retries()),
+        ThrottledCaller::new(concurrency, retries()),
     );
     let service = RateLimitedService::new(|_| 2.0, 2.0, Duration::from_millis(40));
     let ended = Rc::new(RefCell::new(Vec::new()));

@@ -16,8 +16,8 @@ use packwatch::model::{
     Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord, TopicArn,
 };
 use packwatch::ports::{
-    BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
-    PutMode,
+    BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
+    ObjectStore, Page, PutError, PutMode,
 };
 use packwatch::report::RunResponse;
 use packwatch::run::{RunError, ServiceSet};
@@ -81,10 +81,13 @@ impl ConfigApi for SlowConfig {
     }
 }
 
+/// Bytes, version and metadata of an object.
+type StoredObject = (Vec<u8>, u32, ObjectMetadata);
+
 /// In-memory bucket. A write never gets a response if its key contains `unresponsive`.
 #[derive(Default)]
 struct Bucket {
-    objects: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    objects: RefCell<BTreeMap<String, StoredObject>>,
     unresponsive: Option<&'static str>,
 }
 
@@ -93,15 +96,29 @@ impl ObjectStore for Bucket {
         let objects = self.objects.borrow();
         Ok(objects
             .get(key)
-            .map(|(bytes, version)| (bytes.clone(), ETag(version.to_string()))))
+            .map(|(bytes, version, _)| (bytes.clone(), ETag(version.to_string()))))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, expect: &PutMode) -> Result<ETag, PutError> {
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
+        let objects = self.objects.borrow();
+        Ok(objects.get(key).map(|(_, version, metadata)| ObjectHead {
+            etag: ETag(version.to_string()),
+            sequence: metadata.sequence,
+        }))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        metadata: ObjectMetadata,
+        expect: &PutMode,
+    ) -> Result<ETag, PutError> {
         if self.unresponsive.is_some_and(|part| key.contains(part)) {
             std::future::pending::<()>().await;
         }
         let mut objects = self.objects.borrow_mut();
-        let current = objects.get(key).map(|(_, version)| *version);
+        let current = objects.get(key).map(|(_, version, _)| *version);
         let precondition_holds = match expect {
             PutMode::Create => current.is_none(),
             PutMode::Update(ETag(version)) => {
@@ -112,7 +129,7 @@ impl ObjectStore for Bucket {
             return Err(PutError::PreconditionFailed);
         }
         let version = current.unwrap_or(0) + 1;
-        objects.insert(key.to_owned(), (bytes.into(), version));
+        objects.insert(key.to_owned(), (bytes.into(), version, metadata));
         Ok(ETag(version.to_string()))
     }
 }

@@ -352,13 +352,13 @@ impl Runner {
         let mut sequence = ledger["sequence"].as_u64().expect("a sequence number");
         let mut next = ledger["snapshot"].as_str().map(str::to_owned);
         let mut runs = BTreeSet::new();
-        let latest: Value = serde_json::from_slice(&objects["latest.json"].0).expect("JSON");
+        let latest: Value = serde_json::from_slice(&objects["latest.json"].bytes).expect("JSON");
         assert_eq!(
             latest["run"]["sequence"], sequence,
             "latest.json is not the last commit"
         );
         while let Some(key) = next {
-            let snapshot: Value = serde_json::from_slice(&objects[&key].0).expect("JSON");
+            let snapshot: Value = serde_json::from_slice(&objects[&key].bytes).expect("JSON");
             assert_eq!(snapshot["run"]["sequence"], sequence, "{key}");
             assert!(
                 runs.insert(snapshot["run"]["id"].to_string()),

@@ -1,142 +1,130 @@
-//! `latest.json`, the copy of the newest snapshot: a run reads only its first bytes and writes it
-//! while the digest is sent.
+//! `latest.json`, the copy of the newest snapshot: a run reads only its metadata and writes it while
+//! the digest is sent.
 
-use packwatch::report::sequence_of;
-use packwatch_simulation::{Call, Fault, Service};
+use std::collections::BTreeMap;
+
+use packwatch_simulation::{Call, Change, Fault, Service};
 use serde_json::json;
 
 use crate::support::harness::{BUCKET, TestEnv};
 
 #[tokio::test]
-async fn truncated_snapshot_yields_correct_sequence_or_none() {
+async fn only_latest_json_has_sequence_in_its_metadata() {
     let env = TestEnv::failing().await;
-    env.run().await;
-    let written = env
-        .world
-        .object(BUCKET, "latest.json")
-        .expect("latest.json");
-    let text = String::from_utf8(written).expect("JSON is UTF-8");
-    let text = text.replacen("\"sequence\":1,", "\"sequence\":123456,", 1);
-    let end = text
-        .find("\"previous\"")
-        .expect("the key after the sequence")
-        + "\"previous\"".len();
-    assert!(
-        end < 512,
-        "the bytes of the range request include the sequence"
-    );
-    for length in 0..=text.len() {
-        let expected = (length >= end).then_some(123_456);
-        assert_eq!(
-            sequence_of(&text.as_bytes()[..length]),
-            expected,
-            "{length} bytes of {text}"
-        );
-    }
-}
-
-#[test]
-fn sequence_is_read_only_from_run_object() {
-    for (text, sequence) in [
-        (r#"{"run":{"sequence":7}}"#, Some(7)),
-        (
-            r#"{"totals":{"sequence":1},"sequence":2,"run":{"id":{"run":{"sequence":3}},"sequence":7,"previous":nu"#,
-            Some(7),
-        ),
-        (
-            r#"{"run":{"id":"\"run\":{\"sequence\":3}","sequence":7,"previous":"#,
-            Some(7),
-        ),
-        (r#"{"run":{"id":"7"},"totals":{}}"#, None),
-        (r#"{"run":{"sequence":-7}}"#, None),
-        (r#"{"run":{"sequence":"7"}}"#, None),
-        (r#"{"run":7}"#, None),
-        (r#"[{"run":{"sequence":7}}]"#, None),
-        ("", None),
-    ] {
-        assert_eq!(sequence_of(text.as_bytes()), sequence, "{text}");
+    for run in 1..=2 {
+        let response = env.run().await;
+        let snapshot = response["snapshot"].as_str().expect("a snapshot");
+        let snapshot = snapshot.rsplit_once("/snapshots/").expect("a key").1;
+        let sequence = BTreeMap::from([("sequence".to_owned(), run.to_string())]);
+        assert_eq!(metadata(&env, "latest.json"), sequence);
+        for key in ["ledger.json", &format!("snapshots/{snapshot}")] {
+            assert_eq!(metadata(&env, key), BTreeMap::new(), "{key}");
+        }
     }
 }
 
 #[tokio::test]
-async fn newer_latest_json_is_kept_for_any_key_order() {
-    let env = TestEnv::failing().await;
-    env.run().await;
-    let newer = json!({"about": "a".repeat(2_000), "run": {"sequence": 99}});
-    env.world
-        .set_object(BUCKET, "latest.json", newer.to_string());
-    env.run().await;
-    assert_eq!(env.latest(), newer);
-}
-
-#[tokio::test]
-async fn invalid_latest_json_is_overwritten() {
-    for bytes in ["", "{", "not JSON", "{\"run\":{}}"] {
+async fn latest_json_with_same_or_newer_sequence_is_kept() {
+    for sequence in ["2", "99", "18446744073709551615"] {
         let env = TestEnv::failing().await;
         env.run().await;
-        env.world.set_object(BUCKET, "latest.json", bytes);
+        env.world.apply(latest_json("not JSON", Some(sequence)));
         env.run().await;
-        assert_eq!(env.latest()["run"]["sequence"], 2, "{bytes:?}");
+        let kept = env.world.object(BUCKET, "latest.json");
+        assert_eq!(kept.as_deref(), Some(&b"not JSON"[..]), "{sequence}");
+        assert_eq!(metadata(&env, "latest.json")["sequence"], sequence);
     }
 }
 
 #[tokio::test]
-async fn unsupported_range_request_falls_back_to_whole_object() {
-    let env = TestEnv::failing().await;
-    env.run().await;
-    env.world.forget_calls();
-    let unsupported = Fault::error(501, "NotImplemented", "ranges are not supported")
-        .service(Service::S3)
-        .operation("GetObject");
-    env.world.fault(unsupported.target("latest").first(1));
-    env.run().await;
-    let reads = env
-        .world
-        .calls()
-        .into_iter()
-        .filter(|call| is_call(call, "GetObject", "latest.json"));
-    let ranges: Vec<bool> = reads.map(|call| call.condition.is_some()).collect();
-    assert_eq!(
-        (ranges.as_slice(), &env.latest()["run"]["sequence"]),
-        ([true, false].as_slice(), &json!(2))
-    );
-}
-
-#[tokio::test]
-async fn large_latest_json_is_read_with_one_range_request() {
-    let env = TestEnv::failing().await;
-    for member in 0..40 {
-        env.member(
-            "baseline",
-            &format!("{}", 300_000_000_000_u64 + member),
-            "UPDATE_FAILED",
-        );
-    }
-    env.run().await;
-    env.world.forget_calls();
-    env.run().await;
-    let reads: Vec<_> = env
-        .world
-        .calls()
-        .into_iter()
-        .filter(|call| call.operation == "GetObject")
-        .collect();
-    let latest_reads: Vec<_> = reads
-        .iter()
-        .filter(|call| call.target.ends_with("latest.json"))
-        .collect();
-    assert!(
+async fn latest_json_without_valid_sequence_is_overwritten() {
+    for sequence in [None, Some("1"), Some("seven"), Some("-7"), Some("7.0")] {
+        let env = TestEnv::failing().await;
+        env.run().await;
         env.world
-            .object(BUCKET, "latest.json")
-            .expect("latest.json")
-            .len()
-            > 10_000
-    );
-    assert_eq!(latest_reads.len(), 1);
+            .apply(latest_json("{\"run\": {\"sequence\": 99}}", sequence));
+        env.run().await;
+        assert_eq!(env.latest()["run"]["sequence"], 2, "{sequence:?}");
+    }
+}
+
+#[tokio::test]
+async fn run_reads_metadata_of_latest_json_once_and_not_its_content() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.forget_calls();
+    env.run().await;
     assert_eq!(
-        latest_reads[0].condition.as_deref(),
-        Some("Range: bytes=0-511")
+        calls_for_latest_json(&env),
+        [
+            ("HeadObject".to_owned(), 200),
+            ("PutObject".to_owned(), 200)
+        ]
     );
+}
+
+#[tokio::test]
+async fn lost_race_for_latest_json_is_looked_at_once_more() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    for (conflicts, written) in [(1, true), (2, false)] {
+        env.world.forget_calls();
+        let conflict = Fault::error(412, "PreconditionFailed", "conflict")
+            .service(Service::S3)
+            .operation("PutObject");
+        env.world.fault(conflict.target("latest").first(conflicts));
+        let response = env.run().await;
+        assert_eq!(response["outcome"], "committed");
+        assert_eq!(
+            calls_for_latest_json(&env),
+            [
+                ("HeadObject".to_owned(), 200),
+                ("PutObject".to_owned(), 412),
+                ("HeadObject".to_owned(), 200),
+                ("PutObject".to_owned(), if written { 200 } else { 412 }),
+            ]
+        );
+        assert_eq!(
+            env.latest()["run"]["sequence"] == response["sequence"],
+            written
+        );
+        env.world.clear_faults();
+    }
+}
+
+#[tokio::test]
+async fn race_lost_to_newer_run_keeps_its_latest_json() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.forget_calls();
+    let newer = Fault::then([latest_json("{\"newer\": true}", Some("99"))])
+        .service(Service::S3)
+        .operation("HeadObject");
+    env.world.fault(newer.first(1));
+    assert_eq!(env.run().await["outcome"], "committed");
+    assert_eq!(env.latest(), json!({"newer": true}));
+    assert_eq!(
+        calls_for_latest_json(&env),
+        [
+            ("HeadObject".to_owned(), 200),
+            ("PutObject".to_owned(), 412),
+            ("HeadObject".to_owned(), 200),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn denied_read_of_latest_json_fails_no_run() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    let denied = Fault::error(403, "AccessDenied", "no")
+        .service(Service::S3)
+        .operation("HeadObject");
+    env.world.fault(denied.first(1));
+    assert_eq!(env.run().await["outcome"], "committed");
+    assert_eq!(env.latest()["run"]["sequence"], 1);
+    env.run().await;
+    assert_eq!(env.latest()["run"]["sequence"], 3);
 }
 
 #[tokio::test]
@@ -162,8 +150,36 @@ async fn digest_and_latest_json_are_written_concurrently() {
     first.sort_unstable();
     assert_eq!(
         (first, &after[2..]),
-        (["GetObject", "Publish"], &["PutObject"; 2][..])
+        (["HeadObject", "Publish"], &["PutObject"; 2][..])
     );
+}
+
+/// Returns the write of `latest.json` by another run, or by hand if it has no sequence.
+fn latest_json(body: &str, sequence: Option<&str>) -> Change {
+    Change::SetObject {
+        bucket: BUCKET.to_owned(),
+        key: "latest.json".to_owned(),
+        body: body.to_owned(),
+        metadata: sequence
+            .map(|sequence| ("sequence".to_owned(), sequence.to_owned()))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// Returns the user metadata of an object.
+fn metadata(env: &TestEnv, key: &str) -> BTreeMap<String, String> {
+    let versions = env.world.versions(BUCKET, key);
+    versions.last().expect("an object").metadata.clone()
+}
+
+/// Returns the operation and the HTTP status of each call for `latest.json`.
+fn calls_for_latest_json(env: &TestEnv) -> Vec<(String, u16)> {
+    let calls = env.world.calls().into_iter();
+    calls
+        .filter(|call| call.target.ends_with("/latest.json"))
+        .map(|call| (call.operation, call.status.expect("a response")))
+        .collect()
 }
 
 fn is_call(call: &Call, operation: &str, target: &str) -> bool {

@@ -1,6 +1,8 @@
 //! Errors of an invocation: the error kind of each failure, and the objects that stay unchanged.
 
-use packwatch_simulation::{Effect, Fault, Service};
+use std::collections::BTreeMap;
+
+use packwatch_simulation::{Change, Effect, Fault, Service};
 use serde_json::json;
 
 use crate::support::harness::{BUCKET, TestEnv};
@@ -109,7 +111,7 @@ async fn indeterminate_snapshot_write_uses_another_key() {
 }
 
 #[tokio::test]
-async fn snapshot_write_stops_after_sixteen_taken_keys() {
+async fn snapshot_write_stops_after_two_taken_keys() {
     let env = TestEnv::failing().await;
     let taken = Fault::error(412, "PreconditionFailed", "the key exists")
         .service(Service::S3)
@@ -122,9 +124,9 @@ async fn snapshot_write_stops_after_sixteen_taken_keys() {
         .into_iter()
         .filter(|call| call.operation == "PutObject")
         .collect();
-    assert_eq!(writes.len(), 16);
+    assert_eq!(writes.len(), 2);
     writes.dedup_by(|one, other| one.target == other.target);
-    assert_eq!(writes.len(), 16, "each attempt uses a different key");
+    assert_eq!(writes.len(), 2, "each attempt uses a different key");
 }
 
 #[tokio::test]
@@ -186,6 +188,25 @@ async fn missing_ledger_continues_sequence_of_latest_snapshot() {
 }
 
 #[tokio::test]
+async fn missing_ledger_and_denied_latest_json_fail_run() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.remove_object(BUCKET, "ledger.json");
+    let denied = Fault::error(403, "AccessDenied", "no")
+        .service(Service::S3)
+        .operation("HeadObject");
+    env.world.fault(denied);
+    let report = invoke_error_report(&env, "LedgerUnreadable").await;
+    // A response to HEAD has no error code.
+    assert!(
+        report.contains("latest.json") && report.contains("HTTP status 403"),
+        "{report}"
+    );
+    assert_eq!(env.world.object(BUCKET, "ledger.json"), None);
+    assert_eq!(env.digests().len(), 1);
+}
+
+#[tokio::test]
 async fn latest_json_never_moves_back_and_narrowed_run_keeps_it() {
     let env = TestEnv::failing().await;
     env.run().await;
@@ -195,8 +216,12 @@ async fn latest_json_never_moves_back_and_narrowed_run_keeps_it() {
         .expect("the run succeeds");
     assert_eq!(narrowed["sequence"], 2);
     assert_eq!(env.latest()["run"]["sequence"], 1);
-    env.world
-        .set_object(BUCKET, "latest.json", "{\"run\": {\"sequence\": 99}}");
+    env.world.apply(Change::SetObject {
+        bucket: BUCKET.to_owned(),
+        key: "latest.json".to_owned(),
+        body: "{\"run\": {\"sequence\": 99}}".to_owned(),
+        metadata: BTreeMap::from([("sequence".to_owned(), "99".to_owned())]),
+    });
     env.run().await;
     assert_eq!(env.latest(), json!({"run": {"sequence": 99}}));
 }

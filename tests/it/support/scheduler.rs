@@ -18,7 +18,8 @@ use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::model::{SnsMessage, TopicArn};
 use packwatch::ports::{
-    BoxError, Clock, ConfigApi, ETag, Notifier, ObjectStore, PutError, PutMode,
+    BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore, PutError,
+    PutMode,
 };
 use packwatch::report::RunResponse;
 use packwatch::run::{RunError, ServiceSet};
@@ -39,14 +40,29 @@ pub enum Fault {
 
 pub const FAULTS: [Fault; 3] = [Fault::Rejected, Fault::RequestLost, Fault::ResponseLost];
 
+/// An object in the bucket.
+pub struct StoredObject {
+    pub bytes: Vec<u8>,
+    /// Its `ETag`, as a number.
+    version: u64,
+    metadata: ObjectMetadata,
+}
+
+impl StoredObject {
+    fn etag(&self) -> ETag {
+        ETag(self.version.to_string())
+    }
+}
+
 /// The bucket, the topics and the clock. They outlive the executions.
 #[derive(Default)]
 pub struct InMemoryState {
     /// Milliseconds since the start of the test.
     pub now: Cell<i64>,
-    pub objects: RefCell<BTreeMap<String, (Vec<u8>, u64)>>,
+    pub objects: RefCell<BTreeMap<String, StoredObject>>,
     versions: Cell<u64>,
     pub sent: RefCell<Vec<(TopicArn, SnsMessage)>>,
+    /// Whether the next read of an object, or of its metadata, gets no response.
     pub get_fault: Cell<bool>,
     pub put_fault: Cell<Option<Fault>>,
     pub publish_fault: Cell<Option<Fault>>,
@@ -92,11 +108,21 @@ impl InMemoryServices {
         self.objects
             .borrow()
             .get(key)
-            .map(|(bytes, _)| serde_json::from_slice(bytes).expect("JSON"))
+            .map(|object| serde_json::from_slice(&object.bytes).expect("JSON"))
     }
 
     pub fn ledger(&self) -> Value {
         self.document("ledger.json").expect("a ledger")
+    }
+
+    /// Starts a read, which fails if a fault is set.
+    async fn read(&self) -> Result<(), BoxError> {
+        yield_now().await;
+        if self.get_fault.take() {
+            self.allow_duplicate();
+            return Err("no response".into());
+        }
+        Ok(())
     }
 }
 
@@ -147,18 +173,29 @@ impl Clock for InMemoryServices {
 
 impl ObjectStore for InMemoryServices {
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
-        yield_now().await;
-        if self.get_fault.take() {
-            self.allow_duplicate();
-            return Err("no response".into());
-        }
+        self.read().await?;
         let objects = self.objects.borrow();
         Ok(objects
             .get(key)
-            .map(|(bytes, version)| (bytes.clone(), ETag(version.to_string()))))
+            .map(|object| (object.bytes.clone(), object.etag())))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, expect: &PutMode) -> Result<ETag, PutError> {
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
+        self.read().await?;
+        let objects = self.objects.borrow();
+        Ok(objects.get(key).map(|object| ObjectHead {
+            etag: object.etag(),
+            sequence: object.metadata.sequence,
+        }))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        metadata: ObjectMetadata,
+        expect: &PutMode,
+    ) -> Result<ETag, PutError> {
         yield_now().await;
         let fault = self.put_fault.take();
         if fault.is_some() {
@@ -170,19 +207,25 @@ impl ObjectStore for InMemoryServices {
             Some(Fault::ResponseLost) | None => {}
         }
         let mut objects = self.objects.borrow_mut();
-        let current = objects.get(key).map(|(_, version)| version.to_string());
+        let current = objects.get(key).map(StoredObject::etag);
         let precondition_holds = match expect {
             PutMode::Create => current.is_none(),
-            PutMode::Update(ETag(version)) => current.as_ref() == Some(version),
+            PutMode::Update(etag) => current.as_ref() == Some(etag),
         };
         if !precondition_holds {
             return Err(PutError::PreconditionFailed);
         }
         self.versions.set(self.versions.get() + 1);
-        objects.insert(key.to_owned(), (bytes.into(), self.versions.get()));
+        let stored = StoredObject {
+            bytes: bytes.into(),
+            version: self.versions.get(),
+            metadata,
+        };
+        let etag = stored.etag();
+        objects.insert(key.to_owned(), stored);
         match fault {
             Some(_) => Err(PutError::Indeterminate("no response".into())),
-            None => Ok(ETag(self.versions.get().to_string())),
+            None => Ok(etag),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Call {
     /// Filters of a `GetOrganizationConformancePackDetailedStatus` call as
     /// `AccountId=...&Status=...`, or the prefix of a `ListObjectsV2` call.
     pub filter: Option<String>,
-    /// First of the S3 headers `If-Match`, `If-None-Match` and `Range`, as `If-Match: "..."`.
+    /// First of the S3 headers `If-Match` and `If-None-Match`, as `If-Match: "..."`.
     pub condition: Option<String>,
     /// Number of calls in flight for this service, caller and region on arrival, including this
     /// one.

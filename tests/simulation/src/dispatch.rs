@@ -158,7 +158,7 @@ impl World {
         if let Reply::Response(response) | Reply::CutOff(response) = &mut reply {
             response
                 .headers
-                .push((service.request_id_header(), request_id));
+                .push((service.request_id_header().into(), request_id));
             // `Change::ForgetCalls` may have cleared the call log in the meantime.
             if let Some(call) = self
                 .calls

@@ -179,7 +179,8 @@ impl Organization {
     }
 
     pub fn set_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
-        self.world().write_object(bucket, key, body.into());
+        self.world()
+            .write_object(bucket, key, body.into(), BTreeMap::new());
     }
 
     pub fn remove_object(&self, bucket: &str, key: &str) {

@@ -209,13 +209,12 @@ impl Executions {
             clock: replay,
         };
         let own = Ok(AccountId::from(OWN));
-        let metrics = RefCell::default();
         let end = {
-            let mut run = pin!(run::run(&services, &plan, &own, &metrics));
+            let mut run = pin!(run::run(&services, &plan, &own));
             let mut before = None;
             // The execution is blocked when a poll makes no new call and resumes none.
             loop {
-                if let Poll::Ready(result) =
+                if let Poll::Ready((result, _)) =
                     run.as_mut().poll(&mut Context::from_waker(Waker::noop()))
                 {
                     break Some(end(result));

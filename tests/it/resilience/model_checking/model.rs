@@ -558,7 +558,7 @@ impl Model for Protocol {
 /// Returns the faults of a call.
 fn faults(call: &Call) -> &'static [Effect] {
     match call {
-        Call::Get { .. } => &[Effect::RequestLost],
+        Call::Get { .. } | Call::Head { .. } => &[Effect::RequestLost],
         Call::Put { .. } => &[
             Effect::Conflict,
             Effect::ResponseLost,

@@ -61,7 +61,12 @@ impl Mutant {
                 let loaded = altered(&bytes, |ledger| mutant.alter_loaded(ledger, spec, progress));
                 Response::Object(Some((loaded, version)))
             }
-            Call::Put { key, bytes, expect } if key == LEDGER => {
+            Call::Put {
+                key,
+                bytes,
+                sequence,
+                expect,
+            } if key == LEDGER => {
                 if mutant == Self::PublishBeforeCommit {
                     for (topic, outgoing) in bytes.ledger().leased_to(&spec.id) {
                         let message = serde_json::to_vec(&outgoing.message).expect("JSON").into();
@@ -83,6 +88,7 @@ impl Mutant {
                     &Call::Put {
                         key: key.clone(),
                         bytes,
+                        sequence: *sequence,
                         expect,
                     },
                     effect,
@@ -108,7 +114,7 @@ impl Mutant {
                 Self::StopAfterRejection if progress.publish_failed => Response::Rejected,
                 _ => world.perform(spec, progress, call, effect),
             },
-            Call::Get { .. } | Call::Put { .. } | Call::Read => {
+            Call::Get { .. } | Call::Head { .. } | Call::Put { .. } | Call::Read => {
                 world.perform(spec, progress, call, effect)
             }
         }

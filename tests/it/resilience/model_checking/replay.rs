@@ -8,8 +8,8 @@ use packwatch::model::{
     Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord, TopicArn,
 };
 use packwatch::ports::{
-    BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectStore, Page, PutError,
-    PutMode,
+    BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
+    ObjectStore, Page, PutError, PutMode,
 };
 
 use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER};
@@ -35,9 +35,14 @@ pub enum Call {
     Get {
         key: String,
     },
+    Head {
+        key: String,
+    },
     Put {
         key: String,
         bytes: Bytes,
+        /// Sequence in the metadata.
+        sequence: Option<u64>,
         /// Expected `ETag`, or `None` if the object must not exist.
         expect: Option<String>,
     },
@@ -59,8 +64,8 @@ impl Call {
     /// Returns whether the call belongs to the update of `latest.json`, which runs concurrently.
     pub fn is_for_latest(&self) -> bool {
         match self {
-            Self::Get { key } => key == LATEST || key.starts_with("snapshots/"),
-            Self::Put { key, .. } => key == LATEST,
+            Self::Get { key } => key.starts_with("snapshots/"),
+            Self::Head { key } | Self::Put { key, .. } => key == LATEST,
             Self::Read | Self::Publish { .. } => false,
         }
     }
@@ -70,6 +75,8 @@ impl Call {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Response {
     Object(Option<(Bytes, String)>),
+    /// `ETag` and sequence in the metadata.
+    Head(Option<(String, Option<u64>)>),
     Stored(String),
     PreconditionFailed,
     Unanswered,
@@ -254,10 +261,26 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
         }
     }
 
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
+        match self
+            .call(Call::Head {
+                key: key.to_owned(),
+            })
+            .await
+        {
+            Response::Head(object) => Ok(object.map(|(version, sequence)| ObjectHead {
+                etag: ETag(version),
+                sequence,
+            })),
+            _ => Err("no response".into()),
+        }
+    }
+
     async fn put(
         &self,
         key: &str,
         bytes: bytes::Bytes,
+        metadata: ObjectMetadata,
         expect: &PutMode,
     ) -> Result<ETag, PutError> {
         let expect = match expect {
@@ -268,6 +291,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
             .call(Call::Put {
                 key: key.to_owned(),
                 bytes: bytes.to_vec().into(),
+                sequence: metadata.sequence,
                 expect,
             })
             .await

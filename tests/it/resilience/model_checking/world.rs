@@ -65,6 +65,14 @@ pub enum Effect {
 #[derive(Clone)]
 pub struct Bytes(Arc<Content>);
 
+/// An object in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct StoredObject {
+    bytes: Bytes,
+    /// Sequence in the metadata.
+    sequence: Option<u64>,
+}
+
 /// Bytes and their decoded form, which is cached because every state reads it.
 struct Content {
     bytes: Vec<u8>,
@@ -156,7 +164,7 @@ pub struct ReceiverLog {
 /// State outside the executions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
-    objects: Arc<BTreeMap<String, Bytes>>,
+    objects: Arc<BTreeMap<String, StoredObject>>,
     pub failing: Accounts,
     pub receivers: BTreeMap<&'static str, ReceiverLog>,
     /// Execution ID by ID of the run that it committed.
@@ -191,11 +199,15 @@ impl World {
     }
 
     pub fn ledger(&self) -> Option<&Ledger> {
-        self.objects.get(LEDGER).map(Bytes::ledger)
+        self.bytes(LEDGER).map(Bytes::ledger)
     }
 
     pub fn version(&self, key: &str) -> Option<String> {
-        self.objects.get(key).map(Bytes::version)
+        self.bytes(key).map(Bytes::version)
+    }
+
+    fn bytes(&self, key: &str) -> Option<&Bytes> {
+        self.objects.get(key).map(|object| &object.bytes)
     }
 
     /// Returns the number of messages sent, duplicates included.
@@ -219,7 +231,7 @@ impl World {
             (Effect::Done | Effect::Conflict, _) => false,
             (_, Call::Get { key } | Call::Put { key, .. }) => key == LEDGER,
             (Effect::ResponseLost, Call::Publish { .. }) => true,
-            (_, Call::Publish { .. } | Call::Read) => false,
+            (_, Call::Head { .. } | Call::Publish { .. } | Call::Read) => false,
         });
         match (effect, call) {
             (Effect::Rejected, _) => return Response::Rejected,
@@ -229,16 +241,25 @@ impl World {
         }
         let response = match call {
             Call::Get { key } => Response::Object(
-                self.objects
-                    .get(key)
+                self.bytes(key)
                     .map(|bytes| (bytes.clone(), bytes.version())),
             ),
+            Call::Head { key } => Response::Head(
+                self.objects
+                    .get(key)
+                    .map(|object| (object.bytes.version(), object.sequence)),
+            ),
             Call::Read => Response::Members(self.failing),
-            Call::Put { key, bytes, expect } => {
+            Call::Put {
+                key,
+                bytes,
+                sequence,
+                expect,
+            } => {
                 if self.version(key) != *expect {
                     return Response::PreconditionFailed;
                 }
-                self.store(spec, progress, key, bytes);
+                self.store(spec, progress, key, bytes, *sequence);
                 Response::Stored(bytes.version())
             }
             Call::Publish {
@@ -258,18 +279,24 @@ impl World {
     }
 
     /// Stores an object without a precondition.
-    pub fn store(&mut self, spec: &ExecutionSpec, progress: &Progress, key: &str, bytes: &Bytes) {
+    pub fn store(
+        &mut self,
+        spec: &ExecutionSpec,
+        progress: &Progress,
+        key: &str,
+        bytes: &Bytes,
+        sequence: Option<u64>,
+    ) {
         if key == LEDGER {
             self.commit(spec, progress, bytes.ledger());
-        } else if key != LATEST
-            && self
-                .objects
-                .get(key)
-                .is_some_and(|current| current != bytes)
-        {
+        } else if key != LATEST && self.bytes(key).is_some_and(|current| current != bytes) {
             self.record_violation(SafetyViolation::SnapshotOverwritten);
         }
-        Arc::make_mut(&mut self.objects).insert(key.to_owned(), bytes.clone());
+        let stored = StoredObject {
+            bytes: bytes.clone(),
+            sequence,
+        };
+        Arc::make_mut(&mut self.objects).insert(key.to_owned(), stored);
     }
 
     fn commit(&mut self, spec: &ExecutionSpec, progress: &Progress, next: &Ledger) {
@@ -428,7 +455,7 @@ impl World {
             })
             .collect();
         (
-            self.objects.get(LEDGER).cloned(),
+            self.bytes(LEDGER).cloned(),
             self.failing,
             reported_open,
             outgoing_sent,
@@ -439,11 +466,10 @@ impl World {
 
     /// Returns whether `latest.json` is the snapshot of the last commit.
     pub fn latest_is_current(&self) -> bool {
-        let latest = self
-            .objects
-            .get(LATEST)
-            .map(|latest| &latest.link().sequence);
-        latest.cloned() == self.ledger().map(|ledger| ledger.sequence.into())
+        let ledger = self.ledger().map(|ledger| ledger.sequence);
+        let latest = self.objects.get(LATEST);
+        latest.map(|latest| &latest.bytes.link().sequence) == ledger.map(Value::from).as_ref()
+            && latest.and_then(|latest| latest.sequence) == ledger
     }
 
     /// Returns whether every commit has a snapshot and each snapshot names the previous one.
@@ -456,7 +482,7 @@ impl World {
             .as_ref()
             .map(|last| last.snapshot.as_str());
         for sequence in (1..=ledger.sequence).rev() {
-            let Some(snapshot) = next.and_then(|key| self.objects.get(key)).map(Bytes::link) else {
+            let Some(snapshot) = next.and_then(|key| self.bytes(key)).map(Bytes::link) else {
                 return false;
             };
             if snapshot.sequence != sequence {
@@ -488,12 +514,12 @@ fn notified_accounts(ledger: &Ledger, receiver: u32) -> Accounts {
     let notified = ledger
         .open
         .iter()
-        .filter(|(_, open)| open.notified.contains_key(&receiver))
+        .filter(|(_, open)| open.notified.contains(receiver))
         .map(|(key, _)| key);
     let unnotified = ledger
         .resolved
         .iter()
-        .filter(|(_, resolved)| resolved.unnotified.contains_key(&receiver))
+        .filter(|(_, resolved)| resolved.unnotified.contains(receiver))
         .map(|(key, _)| key);
     let accounts: Vec<_> = notified
         .chain(unnotified)

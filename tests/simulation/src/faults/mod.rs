@@ -12,7 +12,8 @@ use crate::world::change::Change;
 
 /// Effect of a fault on a call.
 ///
-/// "Executed" means that the call reads or changes the simulated state.
+/// "Executed" means that the call reads or changes the simulated state. A response to HEAD has no
+/// body, so effects on the body do not reach it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {

@@ -153,6 +153,8 @@ async fn sleep(duration: Duration) {
 }
 
 fn to_hyper(mut response: Response, is_head: bool, cut_off: bool) -> hyper::Response<Payload> {
+    // hyper sends no body in response to HEAD. `Content-Length` is that of the object; an error has
+    // none.
     if is_head && response.status != 200 {
         response.body.clear();
     }
@@ -165,7 +167,7 @@ fn to_hyper(mut response: Response, is_head: bool, cut_off: bool) -> hyper::Resp
     };
     let mut builder = hyper::Response::builder().status(response.status);
     for (name, value) in response.headers {
-        builder = builder.header(name, value);
+        builder = builder.header(name.as_ref(), value);
     }
     if ![204, 304].contains(&response.status) {
         builder = builder.header("content-length", length);

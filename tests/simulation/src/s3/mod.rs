@@ -1,12 +1,12 @@
-//! S3: objects at `/bucket/key`, conditions in headers, errors in XML.
+//! S3: objects at `/bucket/key`, conditions and user metadata in headers, errors in XML.
 //!
 //! Conditional writes follow the S3 user guide ("How to prevent object overwrites with conditional
 //! writes"): 412 if the condition fails, 404 if `If-Match` finds no object. Reading a missing key
-//! returns 403 to a caller without `s3:ListBucket`.
+//! returns 403 to a caller without `s3:ListBucket`. An error response to HEAD has no body. `Range`
+//! is ignored: every read returns the whole object.
 
 mod aws_chunked;
 mod list_objects;
-mod range;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ use crate::world::World;
 pub struct Version {
     pub body: Vec<u8>,
     pub content_type: String,
+    /// User metadata: the `x-amz-meta-` headers by the rest of their name, in lower case.
+    pub metadata: BTreeMap<String, String>,
     /// Entity tag with its quotes. It changes with every write, even if the content is the same.
     pub etag: String,
     pub last_modified: Timestamp,
@@ -32,13 +34,16 @@ pub struct Version {
     pub deleted: bool,
 }
 
+/// Prefix of the headers of user metadata.
+const METADATA_PREFIX: &str = "x-amz-meta-";
+
 /// Versions of each object by key, oldest first.
 pub(crate) type Bucket = BTreeMap<String, Vec<Version>>;
 
 /// Returns the metadata of a call.
 pub(crate) fn call_metadata(request: &Request) -> CallMetadata {
     let (bucket, key) = request.bucket_and_key();
-    let condition = ["If-Match", "If-None-Match", "Range"]
+    let condition = ["If-Match", "If-None-Match"]
         .into_iter()
         .find_map(|name| Some(format!("{name}: {}", request.header(name)?)));
     let target = if key.is_empty() {
@@ -105,6 +110,7 @@ pub(crate) fn handle(
         "HeadBucket" => Ok(Response::new(200, "application/xml", "")),
         "ListObjectsV2" if may_list => list_objects::list(world, &bucket, request),
         "ListObjectsV2" => Err(ServiceError::new(403, "AccessDenied", "Access Denied")),
+        // GetObject and HeadObject.
         _ => match world.current(&bucket, &key) {
             Some(version) => read(version, request),
             None if may_list => Err(no_such_key()),
@@ -137,12 +143,12 @@ fn read(version: &Version, request: &Request) -> Result<Response, ServiceError> 
     let unchanged = request
         .header("if-none-match")
         .is_some_and(|condition| etag_matches(condition, &version.etag));
-    let (status, body) = match range::requested_part(&version.body, request)? {
-        _ if unchanged => (304, Vec::new()),
-        Some(part) => (206, part.to_vec()),
-        None => (200, version.body.clone()),
+    let (status, body) = if unchanged {
+        (304, Vec::new())
+    } else {
+        (200, version.body.clone())
     };
-    Ok(Response::new(status, &version.content_type, body)
+    let mut response = Response::new(status, &version.content_type, body)
         .header("etag", &version.etag)
         .header(
             "last-modified",
@@ -150,8 +156,11 @@ fn read(version: &Version, request: &Request) -> Result<Response, ServiceError> 
                 .last_modified
                 .strftime("%a, %d %b %Y %H:%M:%S GMT")
                 .to_string(),
-        )
-        .header("accept-ranges", "bytes"))
+        );
+    for (name, value) in &version.metadata {
+        response = response.header(format!("{METADATA_PREFIX}{name}"), value);
+    }
+    Ok(response)
 }
 
 fn put(
@@ -184,8 +193,35 @@ fn put(
         .header("content-type")
         .unwrap_or("binary/octet-stream")
         .to_owned();
-    let etag = world.push_version(bucket, key, body, content_type, false);
+    let content = NewVersion {
+        body,
+        content_type,
+        metadata: user_metadata(request),
+        deleted: false,
+    };
+    let etag = world.push_version(bucket, key, content);
     Ok(Response::new(200, "application/xml", "").header("etag", etag))
+}
+
+/// Returns the user metadata of a request. Header names are case-insensitive, and hyper returns them
+/// in lower case.
+fn user_metadata(request: &Request) -> BTreeMap<String, String> {
+    request
+        .headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.as_str().strip_prefix(METADATA_PREFIX)?;
+            Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect()
+}
+
+/// What a write stores as a new version.
+struct NewVersion {
+    body: Vec<u8>,
+    content_type: String,
+    metadata: BTreeMap<String, String>,
+    deleted: bool,
 }
 
 impl World {
@@ -198,35 +234,53 @@ impl World {
             .filter(|version| !version.deleted)
     }
 
-    /// Writes an object, and creates the bucket if it does not exist.
-    pub fn write_object(&mut self, bucket: &str, key: &str, body: Vec<u8>) {
-        self.push_version(bucket, key, body, "binary/octet-stream".to_owned(), false);
+    /// Writes an object with user metadata, and creates the bucket if it does not exist.
+    pub fn write_object(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+        metadata: BTreeMap<String, String>,
+    ) {
+        let content = NewVersion {
+            body,
+            content_type: "binary/octet-stream".to_owned(),
+            metadata,
+            deleted: false,
+        };
+        self.push_version(bucket, key, content);
     }
 
     /// Deletes an object if it exists.
     pub fn delete_object(&mut self, bucket: &str, key: &str) {
         if self.current(bucket, key).is_some() {
-            self.push_version(bucket, key, Vec::new(), String::new(), true);
+            let delete_marker = NewVersion {
+                body: Vec::new(),
+                content_type: String::new(),
+                metadata: BTreeMap::new(),
+                deleted: true,
+            };
+            self.push_version(bucket, key, delete_marker);
         }
     }
 
     /// Adds a version and returns its entity tag.
-    fn push_version(
-        &mut self,
-        bucket: &str,
-        key: &str,
-        body: Vec<u8>,
-        content_type: String,
-        deleted: bool,
-    ) -> String {
+    fn push_version(&mut self, bucket: &str, key: &str, content: NewVersion) -> String {
         // A hashed serial number, so that no test can rely on ordered entity tags or on MD5 sums: with
         // KMS encryption an S3 entity tag is not the MD5 of the content.
         let stable_hash =
             u128::from(self.next_serial()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let etag = format!("\"{stable_hash:032x}\"");
+        let NewVersion {
+            body,
+            content_type,
+            metadata,
+            deleted,
+        } = content;
         let version = Version {
             body,
             content_type,
+            metadata,
             etag: etag.clone(),
             last_modified: self.now(),
             deleted,

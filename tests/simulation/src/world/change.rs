@@ -1,6 +1,7 @@
 //! Changes of the simulated state. Tests, JSON documents, schedules and the control endpoint all
 //! use this one type.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -51,6 +52,9 @@ pub enum Change {
         bucket: String,
         key: String,
         body: String,
+        /// User metadata, stored as `x-amz-meta-<name>: <value>`.
+        #[serde(default)]
+        metadata: BTreeMap<String, String>,
     },
     /// Deletes an object.
     RemoveObject { bucket: String, key: String },
@@ -156,9 +160,12 @@ impl World {
                 allowed: false,
             } => drop(self.without_list_bucket.insert(account)),
             Change::CreateBucket(bucket) => drop(self.buckets.entry(bucket).or_default()),
-            Change::SetObject { bucket, key, body } => {
-                self.write_object(&bucket, &key, body.into_bytes());
-            }
+            Change::SetObject {
+                bucket,
+                key,
+                body,
+                metadata,
+            } => self.write_object(&bucket, &key, body.into_bytes(), metadata),
             Change::RemoveObject { bucket, key } => self.delete_object(&bucket, &key),
             Change::CreateTopic(arn) => drop(self.topics.entry(arn).or_default()),
             Change::RemoveTopic(arn) => drop(self.topics.remove(&arn)),
@@ -255,7 +262,7 @@ impl World {
         let generation = self.next_serial();
         let new_pack = || Pack {
             record: StatusRecord::new("CREATE_SUCCESSFUL"),
-            members: std::collections::BTreeMap::new(),
+            members: BTreeMap::new(),
             generation,
         };
         self.packs
