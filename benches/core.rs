@@ -184,13 +184,13 @@ fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
     let evaluation = run.evaluate(&Ledger::default());
     let changes = run.changes(&evaluation.ledger);
-    let findings = RunFindings {
-        plan: &run.plan,
-        scope: &run.scope,
-        observation: &run.observation,
-        evaluation: &evaluation,
-        changes: &changes,
-    };
+    let findings = RunFindings::new(
+        &run.plan,
+        &run.scope,
+        &run.observation,
+        &evaluation,
+        &changes,
+    );
     let now = run.observation.ended_at;
     bencher
         .counter(ItemsCount::new(failures))

@@ -1,5 +1,5 @@
 //! [`ObservationBuilder`]: assembles an [`Observation`] from the results of calls, in any order,
-//! without I/O.
+//! without I/O. Each source has its own builder; the collector merges them.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,22 +62,6 @@ impl ObservationBuilder {
         }
     }
 
-    /// Records that a call for the members of a pack is being made, so that the pack no longer
-    /// counts as not read.
-    pub fn found_attempt(&mut self, pack: &PackKey) {
-        if let Some(observed) = self.observation.packs.get_mut(pack) {
-            observed.coverage = observed.coverage.max(Coverage::Partial);
-        }
-    }
-
-    /// Records that pages of failing members were not full and yet not the last, so that the filter
-    /// saves no calls.
-    pub fn found_ineffective_filters(&mut self, pack: &PackKey) {
-        if let Some(observed) = self.observation.packs.get_mut(pack) {
-            observed.filters_ineffective = true;
-        }
-    }
-
     /// Records how far the members of a pack were read. After a read of all members in several
     /// pages, the accounts of successful members are kept only where `keep` returns true, and the
     /// others are counted.
@@ -88,13 +72,7 @@ impl ObservationBuilder {
         keep: impl Fn(&AccountId) -> bool,
     ) {
         if let Some(observed) = self.observation.packs.get_mut(pack) {
-            observed.coverage = coverage;
-            // A single page has few members and proves absence, so all its accounts are kept.
-            if coverage == Coverage::AllPages {
-                let all = observed.successful.len();
-                observed.successful.retain(keep);
-                observed.other_successful += all - observed.successful.len();
-            }
+            observed.set_coverage(coverage, keep);
         }
     }
 
@@ -124,9 +102,18 @@ impl ObservationBuilder {
         self.observation.gaps.entry(key).or_insert(cause);
     }
 
-    /// Adds to the number of AWS Config calls.
-    pub fn called(&mut self, config_calls: u64) {
-        self.observation.config_calls += config_calls;
+    /// Adds the observation of another source.
+    pub(super) fn merge(&mut self, source: Self) {
+        let mut source = source.observation;
+        self.observation.listings.append(&mut source.listings);
+        self.observation.packs.append(&mut source.packs);
+        self.observation.gone.append(&mut source.gone);
+        self.observation.gaps.append(&mut source.gaps);
+    }
+
+    /// Returns the packs so far, to add what is read of each of them.
+    pub(super) fn packs_mut(&mut self) -> impl Iterator<Item = (&PackKey, &mut PackObservation)> {
+        self.observation.packs.iter_mut()
     }
 
     /// Returns the observation so far.
@@ -142,8 +129,22 @@ impl ObservationBuilder {
 }
 
 impl PackObservation {
-    /// Adds the status record of a member. Of two records of one member, the worse is kept.
-    fn add_member(&mut self, account: &AccountId, row: StatusRecord) {
+    /// Sets how far the members were read. After a read of all members in several pages, the
+    /// accounts of successful members are kept only where `keep` returns true, and the others are
+    /// counted.
+    pub(super) fn set_coverage(&mut self, coverage: Coverage, keep: impl Fn(&AccountId) -> bool) {
+        self.coverage = coverage;
+        // A single page has few members and proves absence, so all its accounts are kept.
+        if coverage == Coverage::AllPages {
+            let all = self.successful.len();
+            self.successful.retain(keep);
+            self.other_successful += all - self.successful.len();
+        }
+    }
+
+    /// Adds the status record of a member. Of two records of one member, the worse is kept, in
+    /// whatever order they are added.
+    pub(super) fn add_member(&mut self, account: &AccountId, row: StatusRecord) {
         let known = self.not_successful.get_mut(account);
         match (row.kind(), known) {
             (StatusKind::Successful, None) => {

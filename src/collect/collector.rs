@@ -1,25 +1,31 @@
-//! [`Collector`]: the state that all calls of one run share, which is the concurrency limits, the
-//! deadline and the observation so far. No call starts after the deadline.
+//! [`Collector`]: reads all sources of a run concurrently, while the ledger is being loaded, and
+//! merges what they return into one [`Observation`].
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::Cell;
 
+use futures_util::{FutureExt, future};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::SetOnce;
+use tokio::time::Instant;
 
 use super::builder::ObservationBuilder;
-use crate::model::{ApiError, GapKey, Scope, Source, SourceTarget};
-use crate::ports::{ConfigApi, DEADLINE_EXCEEDED};
+use super::observation::Observation;
+use super::source::SourceReader;
+use super::source_client::SourceClient;
+use crate::ledger::Ledger;
+use crate::model::{ApiError, GapKey, Identity, Scope, SourceTarget};
+use crate::ports::ConfigApi;
 
 /// Reads everything in the scope of a run.
 pub struct Collector<'a, S> {
-    pub(super) api: &'a S,
-    pub(super) scope: &'a Scope,
-    pub(super) deadline: Instant,
-    pub(super) concurrency: usize,
-    pub(super) per_source: BTreeMap<Source, Semaphore>,
-    pub(super) builder: RefCell<ObservationBuilder>,
+    api: &'a S,
+    scope: &'a Scope,
+    targets: &'a [SourceTarget],
+    own_identity_error: Option<&'a ApiError>,
+    concurrency: usize,
+    started_at: Timestamp,
+    deadline: Instant,
+    calls: Cell<u64>,
 }
 
 impl<'a, S: ConfigApi> Collector<'a, S> {
@@ -28,71 +34,86 @@ impl<'a, S: ConfigApi> Collector<'a, S> {
     pub fn new(
         api: &'a S,
         scope: &'a Scope,
-        targets: &[SourceTarget],
+        targets: &'a [SourceTarget],
         concurrency: usize,
         started_at: Timestamp,
         deadline: Instant,
     ) -> Self {
-        let per_source = targets
-            .iter()
-            .map(|target| (target.source.clone(), Semaphore::new(concurrency)))
-            .collect();
         Self {
             api,
             scope,
-            deadline,
+            targets,
+            own_identity_error: None,
             concurrency,
-            per_source,
-            builder: RefCell::new(ObservationBuilder::new(started_at)),
+            started_at,
+            deadline,
+            calls: Cell::new(0),
         }
     }
 
-    /// Adds calls that were made before the collector was created.
-    pub fn add_calls(&self, config_calls: u64) {
-        self.builder.borrow_mut().called(config_calls);
+    /// Sets the error with which the function's own account could not be determined, if there is
+    /// one. The sources with the function's own identity are then not called, because a result
+    /// could not be assigned to a caller account; each of them is a gap with this cause.
+    #[must_use]
+    pub fn own_identity_error(mut self, cause: Option<&'a ApiError>) -> Self {
+        self.own_identity_error = cause;
+        self
     }
 
-    /// Records a gap for a source that cannot be called at all.
-    pub fn add_source_error(&self, source: &Source, cause: ApiError) {
-        self.builder
-            .borrow_mut()
-            .found_gap(GapKey::source(source), cause);
+    /// Lists the packs of every source while `load` loads the ledger, then reads the members of
+    /// every listed pack, and requests the evidence that the open failures of the ledger need. Each
+    /// source is read as soon as it is listed, so a slow source does not delay the others.
+    ///
+    /// Returns the output of `load` and the observation. If `load` fails, returns its error at
+    /// once, and drops the calls in flight.
+    pub async fn collect<L: AsRef<Ledger>, E>(
+        &self,
+        load: impl Future<Output = Result<L, E>>,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<(L, Observation), E> {
+        let mut found = ObservationBuilder::new(self.started_at);
+        let ledger = SetOnce::new();
+        let mut sources = Vec::new();
+        for target in self.targets {
+            match self.own_identity_error {
+                Some(cause) if target.identity == Identity::Own => {
+                    found.found_gap(GapKey::source(&target.source), cause.clone());
+                }
+                _ => sources.push(self.source(target).read(&ledger)),
+            }
+        }
+        let load = async {
+            // Only this sets the ledger, so it cannot be set already.
+            let _ = ledger.set(load.await?);
+            Ok(())
+        };
+        let ((), sources) = future::try_join(load, future::join_all(sources).map(Ok)).await?;
+        for source in sources {
+            found.merge(source);
+        }
+        let observation = Observation {
+            config_calls: self.config_calls(),
+            ..found.build(now())
+        };
+        match ledger.into_inner() {
+            Some(ledger) => Ok((ledger, observation)),
+            None => unreachable!("the ledger is set when `load` has succeeded"),
+        }
     }
 
     /// Returns the number of AWS Config calls so far, without retries.
     pub fn config_calls(&self) -> u64 {
-        self.builder.borrow().so_far().config_calls
+        self.calls.get()
     }
-}
 
-impl<S: ConfigApi> Collector<'_, S> {
-    /// Makes one call within the concurrency limit of its source. Returns an error with the code
-    /// [`DEADLINE_EXCEEDED`] if the call does not finish before the deadline.
-    pub(super) async fn call<T>(
-        &self,
-        target: &SourceTarget,
-        operation: &str,
-        call: impl Future<Output = T>,
-    ) -> Result<T, ApiError> {
-        let limited = async {
-            let _permit = match self.per_source.get(&target.source) {
-                Some(limit) => limit.acquire().await.ok(),
-                None => None,
-            };
-            self.builder.borrow_mut().called(1);
-            call.await
-        };
-        let deadline_exceeded = || ApiError {
-            operation: operation.to_owned(),
-            code: DEADLINE_EXCEEDED.to_owned(),
-            message: "there was no time left to read this before the run had to store what it knew"
-                .to_owned(),
-        };
-        if Instant::now() >= self.deadline {
-            return Err(deadline_exceeded());
-        }
-        timeout_at(self.deadline, limited)
-            .await
-            .map_err(|_| deadline_exceeded())
+    fn source<'s>(&'s self, target: &'s SourceTarget) -> SourceReader<'s, S> {
+        let client = SourceClient::new(
+            self.api,
+            target,
+            self.concurrency,
+            self.deadline,
+            &self.calls,
+        );
+        SourceReader::new(client, self.scope, self.started_at)
     }
 }

@@ -2,71 +2,124 @@
 //! among them.
 
 use futures_util::{StreamExt, future, stream};
+use jiff::Timestamp;
 
-use super::collector::Collector;
-use super::observation::Coverage;
+use super::observation::{Coverage, PackObservation};
 use super::pagination::MemberPages;
+use super::source_client::SourceClient;
 use super::strategy::{self, FAILING, ReadStrategy};
 use crate::ledger::{LargePack, Ledger};
-use crate::model::{AccountId, FailureKey, GapKey, PackKey, SourceTarget, Status, StatusKind};
+use crate::model::{AccountId, FailureKey, PackKey, Scope, Status, StatusKind};
 use crate::ports::{ConfigApi, DEADLINE_EXCEEDED, Filter, MembersError, PAGE_SIZE};
 
-impl<S: ConfigApi> Collector<'_, S> {
-    /// Reads the members of a pack, and records the coverage or the error.
-    pub(super) async fn read_pack(&self, target: &SourceTarget, pack: &PackKey, ledger: &Ledger) {
-        match self.read_members(target, pack, ledger).await {
-            Ok(coverage) => self.record_coverage(pack, ledger, coverage),
-            Err(error) => self.record_error(pack, error),
+/// Reads one pack into its observation. After an error the observation keeps the records that were
+/// read before.
+pub(super) struct PackReader<'a, S> {
+    client: &'a SourceClient<'a, S>,
+    scope: &'a Scope,
+    ledger: &'a Ledger,
+    pub(super) pack: &'a PackKey,
+    observed: &'a mut PackObservation,
+}
+
+impl<'a, S: ConfigApi> PackReader<'a, S> {
+    /// Creates a reader of a pack that was found.
+    pub(super) fn new(
+        client: &'a SourceClient<'a, S>,
+        scope: &'a Scope,
+        ledger: &'a Ledger,
+        pack: &'a PackKey,
+        observed: &'a mut PackObservation,
+    ) -> Self {
+        Self {
+            client,
+            scope,
+            ledger,
+            pack,
+            observed,
         }
     }
 
-    /// Reads the members of a pack with the fewest calls, and confirms absences. Returns how far
-    /// the members were read.
-    async fn read_members(
-        &self,
-        target: &SourceTarget,
-        pack: &PackKey,
-        ledger: &Ledger,
-    ) -> Result<Coverage, MembersError> {
-        let large = large_pack(pack, ledger);
-        let members = ledger.open_in(pack).filter(|(key, _)| !key.is_pack());
+    /// Reads the members of the pack with the fewest calls, and confirms absences.
+    pub(super) async fn read(mut self) -> Result<(), MembersError> {
+        let large = self.large();
+        let members = self.ledger.open_in(self.pack);
+        let members = members.filter(|(key, _)| !key.is_pack());
         let read_strategy = strategy::choose(large, members.map(|(_, open)| &open.row.status));
         let mut all_members = MemberPages::default();
         if read_strategy == ReadStrategy::FirstPage {
-            self.next_page(target, pack, &mut all_members).await?;
+            self.read_pages(&mut all_members, 1).await?;
         }
         let filters_save_calls = read_strategy != ReadStrategy::Full
             && !all_members.ended
-            && self.read_failing(target, pack).await?;
+            && self.read_failing().await?;
         let pages = if filters_save_calls {
-            strategy::pages_worth_scanning(self.unseen_open_accounts(pack, ledger).len(), large)
+            strategy::pages_worth_scanning(self.unseen_open_accounts().len(), large)
         } else {
             usize::MAX
         };
-        self.read_pages(target, pack, &mut all_members, pages)
-            .await?;
-        self.confirm_absences(target, pack, ledger, all_members.coverage())
-            .await?;
-        Ok(all_members.coverage())
+        self.read_pages(&mut all_members, pages).await?;
+        self.confirm_absences(all_members.coverage()).await?;
+        self.set_coverage(all_members.coverage());
+        Ok(())
+    }
+
+    /// Reads all members of the pack.
+    pub(super) async fn full_scan(mut self) -> Result<(), MembersError> {
+        let mut all_members = MemberPages::default();
+        match self.read_pages(&mut all_members, usize::MAX).await {
+            Ok(()) => self.set_coverage(all_members.coverage()),
+            // The failing members are known already, so this is not a gap.
+            Err(MembersError::Api(cause)) if cause.code == DEADLINE_EXCEEDED => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Returns whether a full read is due of a pack whose failing members are read.
+    pub(super) fn full_scan_due(&self, now: Timestamp) -> bool {
+        let (large, key) = (self.large(), FailureKey::pack_itself(self.pack));
+        let in_progress = self
+            .ledger
+            .open
+            .get(&key)
+            .filter(|_| self.observed.row.kind() == StatusKind::InProgress);
+        self.observed.coverage == Coverage::FailingOnly
+            && self.scope.covers(&key)
+            && (large.is_some_and(|large| strategy::daily_scan_due(self.pack, large, now))
+                || in_progress.is_some_and(|open| strategy::in_progress_scan_due(open, large, now)))
+    }
+
+    /// Reads the following pages of an unfiltered request, at most `max_pages`. Each page is added
+    /// to the observation at once, because all pages together can be very large.
+    async fn read_pages(
+        &mut self,
+        pages: &mut MemberPages<'_>,
+        max_pages: usize,
+    ) -> Result<(), MembersError> {
+        let mut read = 0;
+        while !pages.ended && read < max_pages {
+            let result = self.client.next_page(&self.pack.pack, pages).await;
+            pages.move_rows_to(self.observed);
+            result?;
+            read += 1;
+        }
+        Ok(())
     }
 
     /// Reads the failing members, all failing statuses concurrently. Returns false, and stops, if
     /// the filter saves no calls.
-    async fn read_failing(
-        &self,
-        target: &SourceTarget,
-        pack: &PackKey,
-    ) -> Result<bool, MembersError> {
+    async fn read_failing(&mut self) -> Result<bool, MembersError> {
+        let (client, pack) = (self.client, &self.pack.pack);
         let statuses = FAILING.map(Status::from);
         let mut requests = statuses
             .each_ref()
             .map(|status| MemberPages::filtered(Filter::Status(status)));
-        let first = future::join_all(
-            requests
-                .iter_mut()
-                .map(|request| self.next_page(target, pack, request)),
-        )
-        .await;
+        let first = requests
+            .iter_mut()
+            .map(|request| client.next_page(pack, request));
+        let first = future::join_all(first).await;
+        self.add_rows(&mut requests);
         let rows = first
             .into_iter()
             .collect::<Result<Vec<usize>, MembersError>>()?;
@@ -77,48 +130,30 @@ impl<S: ConfigApi> Collector<'_, S> {
             .zip(rows)
             .any(|(request, rows)| !request.ended && rows < PAGE_SIZE.into())
         {
-            self.builder.borrow_mut().found_ineffective_filters(pack);
+            self.observed.filters_ineffective = true;
             return Ok(false);
         }
         let rest = requests
             .iter_mut()
-            .map(|request| self.read_pages(target, pack, request, usize::MAX));
-        future::join_all(rest)
-            .await
-            .into_iter()
-            .collect::<Result<(), MembersError>>()?;
+            .map(|request| client.remaining_pages(pack, request));
+        let rest = future::join_all(rest).await;
+        self.add_rows(&mut requests);
+        rest.into_iter().collect::<Result<(), MembersError>>()?;
         Ok(true)
     }
 
     /// Requests by account every open failure whose account was not seen. If one is absent, also
     /// requests the pack, because the pack's own status shows whether its records are being
     /// rewritten.
-    async fn confirm_absences(
-        &self,
-        target: &SourceTarget,
-        pack: &PackKey,
-        ledger: &Ledger,
-        coverage: Coverage,
-    ) -> Result<(), MembersError> {
+    async fn confirm_absences(&mut self, coverage: Coverage) -> Result<(), MembersError> {
         if coverage != Coverage::SinglePage {
-            stream::iter(&self.unseen_open_accounts(pack, ledger))
-                .map(|account| self.get_member(target, pack, account))
-                .buffer_unordered(self.concurrency)
-                .collect::<Vec<_>>()
-                .await
-                .into_iter()
-                .collect::<Result<(), MembersError>>()?;
+            self.get_members(&self.unseen_open_accounts()).await?;
         }
-        if !self.unseen_open_accounts(pack, ledger).is_empty() {
-            match self
-                .get_pack(target, &pack.pack)
-                .await
-                .map_err(MembersError::Api)?
-            {
+        if !self.unseen_open_accounts().is_empty() {
+            let row = self.client.get_pack(&self.pack.pack).await;
+            match row.map_err(MembersError::Api)? {
                 Some(row) if row.kind() != StatusKind::Deleted => {
-                    self.builder
-                        .borrow_mut()
-                        .found_recheck_status(pack, row.status);
+                    self.observed.recheck_status = Some(row.status);
                 }
                 _ => return Err(MembersError::NoSuchPack),
             }
@@ -126,110 +161,55 @@ impl<S: ConfigApi> Collector<'_, S> {
         Ok(())
     }
 
+    /// Requests these members by account, and records as absent those that AWS Config does not
+    /// have.
+    async fn get_members(&mut self, accounts: &[AccountId]) -> Result<(), MembersError> {
+        let (client, pack) = (self.client, &self.pack.pack);
+        let responses: Vec<_> = stream::iter(accounts)
+            .map(|account| async move {
+                let mut request = MemberPages::filtered(Filter::Account(account));
+                let result = client.remaining_pages(pack, &mut request).await;
+                (account, request, result)
+            })
+            .buffer_unordered(client.concurrency)
+            .collect()
+            .await;
+        let mut results = Vec::new();
+        for (account, mut request, result) in responses {
+            request.move_rows_to(self.observed);
+            if result.is_ok() && !self.observed.contains(account) {
+                self.observed.absent.insert(account.clone());
+            }
+            results.push(result);
+        }
+        results.into_iter().collect()
+    }
+
     /// Returns the accounts with an open failure in scope that this run has not seen in the pack.
-    fn unseen_open_accounts(&self, pack: &PackKey, ledger: &Ledger) -> Vec<AccountId> {
-        let builder = self.builder.borrow();
-        let Some(observed) = builder.so_far().packs.get(pack) else {
-            return Vec::new();
-        };
-        let open = ledger
-            .open_in(pack)
+    fn unseen_open_accounts(&self) -> Vec<AccountId> {
+        let open = self
+            .ledger
+            .open_in(self.pack)
             .filter(|(key, _)| self.scope.covers(key));
         open.filter_map(|(key, _)| key.account_id.clone())
-            .filter(|account| !observed.contains(account))
+            .filter(|account| !self.observed.contains(account))
             .collect()
     }
 
-    /// Requests one member of a pack, and records it as absent if AWS Config does not have it.
-    async fn get_member(
-        &self,
-        target: &SourceTarget,
-        pack: &PackKey,
-        account: &AccountId,
-    ) -> Result<(), MembersError> {
-        self.read_pages(
-            target,
-            pack,
-            &mut MemberPages::filtered(Filter::Account(account)),
-            usize::MAX,
-        )
-        .await?;
-        let mut builder = self.builder.borrow_mut();
-        if builder
-            .so_far()
-            .packs
-            .get(pack)
-            .is_some_and(|observed| !observed.contains(account))
-        {
-            builder.found_no_member(pack, account);
-        }
-        Ok(())
-    }
-
-    /// Reads all members of the packs for which a full read is due. There are few at a time. They
-    /// take turns page by page, so a pack that is too large for the time left does not prevent the
-    /// others from finishing.
-    pub(super) async fn run_full_scans(&self, target: &SourceTarget, ledger: &Ledger) {
-        let due: Vec<PackKey> = {
-            let builder = self.builder.borrow();
-            let now = builder.so_far().started_at;
-            let packs = builder.so_far().packs.iter().filter(|(pack, observed)| {
-                pack.source == target.source
-                    && observed.coverage == Coverage::FailingOnly
-                    && self.full_scan_due(pack, observed.row.kind(), ledger, now)
-            });
-            packs.map(|(pack, _)| pack.clone()).collect()
-        };
-        future::join_all(due.iter().map(|pack| self.full_scan(target, pack, ledger))).await;
-    }
-
-    fn full_scan_due(
-        &self,
-        pack: &PackKey,
-        kind: StatusKind,
-        ledger: &Ledger,
-        now: jiff::Timestamp,
-    ) -> bool {
-        let (large, key) = (large_pack(pack, ledger), FailureKey::pack_itself(pack));
-        let in_progress = ledger
-            .open
-            .get(&key)
-            .filter(|_| kind == StatusKind::InProgress);
-        self.scope.covers(&key)
-            && (large.is_some_and(|large| strategy::daily_scan_due(pack, large, now))
-                || in_progress.is_some_and(|open| strategy::in_progress_scan_due(open, large, now)))
-    }
-
-    async fn full_scan(&self, target: &SourceTarget, pack: &PackKey, ledger: &Ledger) {
-        let mut all_members = MemberPages::default();
-        match self
-            .read_pages(target, pack, &mut all_members, usize::MAX)
-            .await
-        {
-            Ok(()) => self.record_coverage(pack, ledger, all_members.coverage()),
-            // The failing members are known already, so this is not a gap.
-            Err(MembersError::Api(cause)) if cause.code == DEADLINE_EXCEEDED => {}
-            Err(error) => self.record_error(pack, error),
+    fn add_rows(&mut self, requests: &mut [MemberPages<'_>]) {
+        for request in requests {
+            request.move_rows_to(self.observed);
         }
     }
 
-    fn record_coverage(&self, pack: &PackKey, ledger: &Ledger, coverage: Coverage) {
-        let is_open =
-            |account: &AccountId| ledger.open.contains_key(&FailureKey::member(pack, account));
-        self.builder
-            .borrow_mut()
-            .found_coverage(pack, coverage, is_open);
+    fn set_coverage(&mut self, coverage: Coverage) {
+        let (ledger, pack) = (self.ledger, self.pack);
+        self.observed.set_coverage(coverage, |account| {
+            ledger.open.contains_key(&FailureKey::member(pack, account))
+        });
     }
 
-    fn record_error(&self, pack: &PackKey, error: MembersError) {
-        let mut builder = self.builder.borrow_mut();
-        match error {
-            MembersError::NoSuchPack => builder.found_no_pack(pack),
-            MembersError::Api(cause) => builder.found_gap(GapKey::pack(pack), cause),
-        }
+    fn large(&self) -> Option<&'a LargePack> {
+        self.ledger.pack_hints.get(self.pack)?.large.as_ref()
     }
-}
-
-fn large_pack<'a>(pack: &PackKey, ledger: &'a Ledger) -> Option<&'a LargePack> {
-    ledger.pack_hints.get(pack)?.large.as_ref()
 }

@@ -4,49 +4,43 @@
 
 use std::collections::BTreeSet;
 
-use super::collector::Collector;
-use super::observation::Coverage;
-use crate::model::{AccountId, ApiError, PackKey, PackName, SourceTarget, StatusRecord};
+use super::observation::{Coverage, PackObservation};
+use super::source_client::SourceClient;
+use crate::model::{AccountId, ApiError, PackName, StatusRecord};
 use crate::ports::{ConfigApi, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError};
 
-impl<S: ConfigApi> Collector<'_, S> {
+impl<S: ConfigApi> SourceClient<'_, S> {
     /// Requests the status record of a pack by name; `None` if the pack does not exist.
-    pub(super) async fn get_pack(
-        &self,
-        target: &SourceTarget,
-        pack: &PackName,
-    ) -> Result<Option<StatusRecord>, ApiError> {
-        self.call(target, DESCRIBE_STATUSES, self.api.pack(target, pack))
+    pub(super) async fn get_pack(&self, pack: &PackName) -> Result<Option<StatusRecord>, ApiError> {
+        self.call(DESCRIBE_STATUSES, self.api.pack(self.target, pack))
             .await?
     }
 
     /// Reads the next page of members, if there is one. Returns the number of records in it.
     pub(super) async fn next_page(
         &self,
-        target: &SourceTarget,
-        pack: &PackKey,
+        pack: &PackName,
         request: &mut MemberPages<'_>,
     ) -> Result<usize, MembersError> {
         if request.ended {
             return Ok(0);
         }
         let response = async {
-            self.builder.borrow_mut().found_attempt(pack);
+            request.called = true;
             self.api
-                .members(target, &pack.pack, request.filter, request.tokens.next())
+                .members(self.target, pack, request.filter, request.tokens.next())
                 .await
         };
         let page = self
-            .call(target, GET_DETAILED_STATUS, response)
+            .call(GET_DETAILED_STATUS, response)
             .await
             .map_err(MembersError::Api)??;
         request.pages_read += 1;
         let rows = page.rows.len();
-        for (account, row) in page.rows {
-            if request.matches_filter(&account) {
-                self.builder.borrow_mut().found_member(pack, &account, row);
-            }
-        }
+        let filter = request.filter;
+        let requested = page.rows.into_iter();
+        let requested = requested.filter(|(account, _)| was_requested(filter, account));
+        request.rows.extend(requested);
         request.ended = !request
             .tokens
             .follow(page.next, GET_DETAILED_STATUS)
@@ -54,31 +48,31 @@ impl<S: ConfigApi> Collector<'_, S> {
         Ok(rows)
     }
 
-    /// Reads the following pages of members: all of them, or at most `max_pages`.
-    pub(super) async fn read_pages(
+    /// Reads all following pages of members.
+    pub(super) async fn remaining_pages(
         &self,
-        target: &SourceTarget,
-        pack: &PackKey,
+        pack: &PackName,
         request: &mut MemberPages<'_>,
-        max_pages: usize,
     ) -> Result<(), MembersError> {
-        let mut read = 0;
-        while !request.ended && read < max_pages {
-            self.next_page(target, pack, request).await?;
-            read += 1;
+        while !request.ended {
+            self.next_page(pack, request).await?;
         }
         Ok(())
     }
 }
 
-/// A paginated request for the members of a pack.
+/// A paginated request for the members of a pack, and the records that it returned.
 #[derive(Default)]
 pub(super) struct MemberPages<'a> {
     filter: Option<Filter<'a>>,
     tokens: PageTokens,
+    /// Whether a call was started.
+    called: bool,
     pages_read: u32,
     /// Whether the last page was read.
-    pub ended: bool,
+    pub(super) ended: bool,
+    /// The records that are not in the observation of the pack yet.
+    rows: Vec<(AccountId, StatusRecord)>,
 }
 
 impl<'a> MemberPages<'a> {
@@ -98,10 +92,21 @@ impl<'a> MemberPages<'a> {
         }
     }
 
-    /// Returns whether an account was requested: a response must not add another one.
-    fn matches_filter(&self, account: &AccountId) -> bool {
-        !matches!(self.filter, Some(Filter::Account(requested)) if requested != account)
+    /// Moves the records that were read to the observation of the pack. Once a call was started,
+    /// the pack no longer counts as not read.
+    pub(super) fn move_rows_to(&mut self, observed: &mut PackObservation) {
+        if self.called {
+            observed.coverage = observed.coverage.max(Coverage::Partial);
+        }
+        for (account, row) in self.rows.drain(..) {
+            observed.add_member(&account, row);
+        }
     }
+}
+
+/// Returns whether an account was requested: a response must not add another one.
+fn was_requested(filter: Option<Filter<'_>>, account: &AccountId) -> bool {
+    !matches!(filter, Some(Filter::Account(requested)) if requested != account)
 }
 
 /// The page tokens of one paginated request.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic};
 
-use crate::input::event::{ManualRequest, Trigger};
+use crate::input::event::{InvalidEvent, ManualRequest, Trigger};
 use crate::input::plan::{Invocation, RunPlan};
 use crate::input::settings::Settings;
 use crate::metrics::{MetricsEmitter, RunMetrics};
@@ -69,11 +69,12 @@ impl<S: Services> Handler<S> {
         let invocation = self.invocation(&context);
         let started_at = invocation.now;
         let throttles_before = self.services.config().throttle_count();
-        let metrics = RefCell::<RunMetrics>::default();
-        let result = self.run(event, invocation, &metrics).await;
+        let (result, mut metrics) = match self.plan(event, invocation) {
+            Ok(plan) => self.run(&plan).await,
+            Err(error) => (Err(RunError::InvalidEvent(error)), RunMetrics::default()),
+        };
         if let Some(emitter) = &self.metrics {
             let now = self.services.clock().now();
-            let mut metrics = metrics.into_inner();
             metrics.config_throttles = self.services.config().throttle_count() - throttles_before;
             metrics.run_time = now.duration_since(started_at);
             emitter.emit(&metrics, now);
@@ -81,32 +82,21 @@ impl<S: Services> Handler<S> {
         result
     }
 
-    async fn run(
-        &self,
-        event: &str,
-        invocation: Invocation,
-        metrics: &RefCell<RunMetrics>,
-    ) -> Result<RunResponse, RunError> {
-        let mut plan = Trigger::read(event)
-            .and_then(|trigger| RunPlan::new(trigger, &self.settings, invocation))
-            .map_err(RunError::InvalidEvent)?;
+    fn plan(&self, event: &str, invocation: Invocation) -> Result<RunPlan, InvalidEvent> {
+        let mut plan = RunPlan::new(Trigger::read(event)?, &self.settings, invocation)?;
         plan.mode.dry_run |= self.force_dry_run;
+        Ok(plan)
+    }
+
+    async fn run(&self, plan: &RunPlan) -> (Result<RunResponse, RunError>, RunMetrics) {
         let own_account = self.identity_with_timeout(plan.timing.read_deadline).await;
-        let response = run::run(&self.services, &plan, &own_account, metrics).await?;
-        tracing::info!(
-            run_id = response.run_id,
-            sequence = response.sequence,
-            outcome = ?response.outcome,
-            complete = response.complete,
-            failures = response.totals.failures,
-            appeared = response.totals.appeared,
-            cleared = response.totals.cleared,
-            gaps = response.totals.gaps,
-            digest = ?response.digest.status,
-            config_calls = response.config_calls,
-            "run ended"
-        );
-        Ok(response)
+        // Boxed, because the future of a run is large.
+        let run = Box::pin(run::run(&self.services, plan, &own_account));
+        let (result, metrics) = run.await;
+        if let Ok(response) = &result {
+            log_response(response);
+        }
+        (result, metrics)
     }
 
     /// Returns an error if the settings are invalid for the account that the function runs in.
@@ -180,4 +170,20 @@ impl From<RunError> for Diagnostic {
             error_message: error.to_report(),
         }
     }
+}
+
+fn log_response(response: &RunResponse) {
+    tracing::info!(
+        run_id = response.run_id,
+        sequence = response.sequence,
+        outcome = ?response.outcome,
+        complete = response.complete,
+        failures = response.totals.failures,
+        appeared = response.totals.appeared,
+        cleared = response.totals.cleared,
+        gaps = response.totals.gaps,
+        digest = ?response.digest.status,
+        config_calls = response.config_calls,
+        "run ended"
+    );
 }

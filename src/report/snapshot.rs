@@ -172,6 +172,7 @@ impl RunFindings<'_> {
             observation,
             evaluation,
             changes,
+            totals,
         } = *self;
         let ledger = &evaluation.ledger;
         let resolved = |keys: &BTreeSet<FailureKey>| {
@@ -194,7 +195,7 @@ impl RunFindings<'_> {
                 scope: RunScope::of(scope),
                 config_calls: observation.config_calls,
             },
-            totals: self.totals(),
+            totals,
             packs: PackRecords(self),
             cleared: resolved(&changes.cleared),
             unwatched: resolved(&changes.unwatched),

@@ -22,6 +22,8 @@ pub struct RunFindings<'a> {
     pub evaluation: &'a Evaluation,
     /// The pending changes of the digest topic.
     pub changes: &'a PendingChanges,
+    /// The totals of the run.
+    pub totals: RunTotals,
 }
 
 /// Returns how many of the resolved failures in `changes` count as cleared.
@@ -82,43 +84,63 @@ pub(crate) fn pack_names<'a>(
     failures.into_iter().map(|key| &key.pack.pack).collect()
 }
 
-impl RunFindings<'_> {
+impl<'a> RunFindings<'a> {
+    /// Combines the results of a run, and computes its totals.
+    pub fn new(
+        plan: &'a RunPlan,
+        scope: &'a Scope,
+        observation: &'a Observation,
+        evaluation: &'a Evaluation,
+        changes: &'a PendingChanges,
+    ) -> Self {
+        Self {
+            plan,
+            scope,
+            observation,
+            evaluation,
+            changes,
+            totals: totals(plan, scope, observation, evaluation, changes),
+        }
+    }
+
     /// Returns whether everything in scope was read.
     pub fn is_complete(&self) -> bool {
         self.observation.gaps.is_empty()
     }
+}
 
-    /// Computes the totals of the run.
-    pub fn totals(&self) -> RunTotals {
-        let ledger = &self.evaluation.ledger;
-        let policy = &self.plan.policy;
-        let not_ignored = |key: &&FailureKey| !policy.ignores(key);
-        let open: Vec<&FailureKey> = ledger
-            .open
-            .keys()
-            .filter(|key| self.scope.covers(key))
-            .collect();
-        let failing: Vec<&FailureKey> = open.iter().copied().filter(not_ignored).collect();
-        let packs = || {
-            self.observation
-                .packs
-                .iter()
-                .filter(|(pack, _)| self.scope.covers_pack(pack))
-        };
-        RunTotals {
-            packs: packs().count(),
-            packs_failing: count_packs(failing.iter().copied()),
-            packs_in_progress: packs()
-                .filter(|(_, pack)| pack.row.kind() == StatusKind::InProgress)
-                .count(),
-            accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
-            failures: failing.len(),
-            ignored: open.len() - failing.len(),
-            appeared: self.changes.appeared.len(),
-            cleared: count_cleared(ledger, self.changes),
-            unconfirmed: self.evaluation.unconfirmed.len(),
-            gaps: self.evaluation.gaps.len(),
-            open_total: ledger.open.keys().filter(not_ignored).count(),
-        }
+/// Computes the totals of a run.
+fn totals(
+    plan: &RunPlan,
+    scope: &Scope,
+    observation: &Observation,
+    evaluation: &Evaluation,
+    changes: &PendingChanges,
+) -> RunTotals {
+    let ledger = &evaluation.ledger;
+    let policy = &plan.policy;
+    let not_ignored = |key: &&FailureKey| !policy.ignores(key);
+    let open: Vec<&FailureKey> = ledger.open.keys().filter(|key| scope.covers(key)).collect();
+    let failing: Vec<&FailureKey> = open.iter().copied().filter(not_ignored).collect();
+    let packs = || {
+        observation
+            .packs
+            .iter()
+            .filter(|(pack, _)| scope.covers_pack(pack))
+    };
+    RunTotals {
+        packs: packs().count(),
+        packs_failing: count_packs(failing.iter().copied()),
+        packs_in_progress: packs()
+            .filter(|(_, pack)| pack.row.kind() == StatusKind::InProgress)
+            .count(),
+        accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
+        failures: failing.len(),
+        ignored: open.len() - failing.len(),
+        appeared: changes.appeared.len(),
+        cleared: count_cleared(ledger, changes),
+        unconfirmed: evaluation.unconfirmed.len(),
+        gaps: evaluation.gaps.len(),
+        open_total: ledger.open.keys().filter(not_ignored).count(),
     }
 }

@@ -60,41 +60,29 @@ impl PendingCommit {
     }
 }
 
-/// Maximum number of keys to try for one snapshot. More conflicts mean a fault of the bucket.
-const MAX_SNAPSHOT_KEYS: u32 = 16;
-
 impl<S: Services> Run<'_, S> {
     /// Evaluates the observation, stores the snapshot and tries to commit the ledger once.
+    /// `attempt` is different for every commit attempt of the run.
     pub(super) async fn commit(
         &self,
         current: StoredLedger,
         observation: &Observation,
+        attempt: u32,
     ) -> Result<CommitOutcome, RunError> {
         let (evaluation, changes) = self.evaluate(&current.ledger, observation);
-        let findings = RunFindings {
-            plan: self.plan,
-            scope: &self.scope,
-            observation,
-            evaluation: &evaluation,
-            changes: &changes,
-        };
+        let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);
+        let previous = current
+            .ledger
+            .last_commit
+            .as_ref()
+            .map(|last| last.snapshot.as_str());
         let mut cause = None;
-        while self.snapshot_keys_tried.get() < MAX_SNAPSHOT_KEYS {
-            let key = self.next_snapshot_key();
+        for key in self.snapshot_keys(attempt) {
             let (next, digest) = self.next_ledger(&current.ledger, &findings, &key);
-            let previous = current
-                .ledger
-                .last_commit
-                .as_ref()
-                .map(|last| last.snapshot.as_str());
             let snapshot: Bytes = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
                 .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
                 .into();
-            // No key is tried twice: an unanswered write may have succeeded, and a snapshot is
-            // never overwritten.
-            self.snapshot_keys_tried
-                .set(self.snapshot_keys_tried.get() + 1);
             match self
                 .store
                 .put(&key, snapshot.clone(), &PutMode::Create)
@@ -105,7 +93,7 @@ impl<S: Services> Run<'_, S> {
                         sequence: next.sequence,
                         snapshot_key: key,
                         snapshot: Some(snapshot),
-                        totals: findings.totals(),
+                        totals: findings.totals,
                         complete: findings.is_complete(),
                         changes: self.change_counts(&current.ledger, &evaluation, &changes),
                     };
@@ -134,6 +122,17 @@ impl<S: Services> Run<'_, S> {
         Err(RunError::StoreFailed {
             what,
             source: cause,
+        })
+    }
+
+    /// Returns the two keys to try for the snapshot of a commit attempt. No key is tried twice in a
+    /// run: an unanswered write may have succeeded, and a snapshot is never overwritten.
+    fn snapshot_keys(&self, attempt: u32) -> [String; 2] {
+        let (keys, execution) = (&self.plan.keys, &self.plan.run.execution);
+        [2 * attempt, 2 * attempt + 1].map(|number| match number {
+            0 => keys.snapshot.clone(),
+            1 => keys.snapshot_with(execution),
+            _ => keys.snapshot_with(&format!("{execution}-{number}")),
         })
     }
 
@@ -197,20 +196,6 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
-    /// Returns the next snapshot key to try: the planned one first, then keys with the execution
-    /// id.
-    fn next_snapshot_key(&self) -> String {
-        let execution = &self.plan.run.execution;
-        match self.snapshot_keys_tried.get() {
-            0 => self.plan.keys.snapshot.clone(),
-            1 => self.plan.keys.snapshot_with(execution),
-            tried => self
-                .plan
-                .keys
-                .snapshot_with(&format!("{execution}-{tried}")),
-        }
-    }
-
     /// Records the commit in `next`: sequence, watched sources, last commit, last read and recent
     /// runs. `key` is the key of the snapshot.
     pub(super) fn record_commit(
@@ -241,7 +226,7 @@ impl<S: Services> Run<'_, S> {
         {
             next.own_account = Some(account.clone());
         }
-        let totals = findings.totals();
+        let totals = findings.totals;
         next.last_commit = Some(LastCommit {
             run_id: self.plan.run.id.clone(),
             at,
@@ -269,7 +254,7 @@ impl<S: Services> Run<'_, S> {
 
     /// Delivers the digests of a committed run and returns the response.
     pub(super) async fn deliver_and_report(
-        &self,
+        &mut self,
         committed: PendingCommit,
         mut current: StoredLedger,
     ) -> Result<RunResponse, RunError> {
@@ -293,7 +278,7 @@ impl<S: Services> Run<'_, S> {
             snapshot: Some(self.store.address(&snapshot_key)),
             totals,
             digest: results.report(&current.ledger, self.plan)?,
-            config_calls: self.config_calls.get(),
+            config_calls: self.metrics.config_calls,
         })
     }
 }

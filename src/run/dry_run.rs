@@ -12,13 +12,7 @@ impl<S: Services> Run<'_, S> {
     /// Returns the response of a dry run, with the text of the digest that the run would send.
     pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
         let (evaluation, changes) = self.evaluate(&current.ledger, observation);
-        let findings = RunFindings {
-            plan: self.plan,
-            scope: &self.scope,
-            observation,
-            evaluation: &evaluation,
-            changes: &changes,
-        };
+        let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);
         let mut next = evaluation.ledger.clone();
         self.record_commit(&mut next, &current.ledger, &findings, "");
         let has_digest = match self.plan.mode.announce {
@@ -43,14 +37,14 @@ impl<S: Services> Run<'_, S> {
             outcome: Outcome::DryRun,
             complete: findings.is_complete(),
             snapshot: None,
-            totals: findings.totals(),
+            totals: findings.totals,
             digest: DigestSummary {
                 status: DigestStatus::DryRun,
                 id: None,
                 subject: digest.as_ref().map(Digest::subject),
                 text: digest.as_ref().map(Digest::text),
             },
-            config_calls: self.config_calls.get(),
+            config_calls: self.metrics.config_calls,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The execution of a plan: the state and the helpers that the steps of a run share.
 
-use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -14,7 +13,7 @@ use crate::evaluate::{self, Evaluation, EvaluationContext};
 use crate::input::plan::RunPlan;
 use crate::ledger::{CommitCheck, Ledger, PendingChanges};
 use crate::metrics::{ChangeCounts, Gauges, RunMetrics};
-use crate::model::{Account, AccountId, ApiError, Identity, Scope, SourceTarget};
+use crate::model::{Account, AccountId, ApiError, Scope, SourceTarget};
 use crate::notify::NotificationContext;
 use crate::ports::{BoxError, Clock};
 use crate::report::count_cleared;
@@ -28,17 +27,14 @@ pub(super) struct Run<'a, S: Services> {
     /// The objects in the bucket.
     pub(super) store: LedgerStore<'a, S::Store>,
     pub(super) plan: &'a RunPlan,
-    pub(super) scope: Scope,
+    pub(super) scope: &'a Scope,
     pub(super) own_account: &'a Result<AccountId, ApiError>,
     /// Deadline of the last S3 or SNS request, on the monotonic clock.
     pub(super) deadline: Instant,
-    /// Number of snapshot keys that were tried.
-    pub(super) snapshot_keys_tried: Cell<u32>,
-    /// Calls to AWS Config so far, not counting retries.
-    pub(super) config_calls: Cell<u64>,
-    pub(super) metrics: &'a RefCell<RunMetrics>,
+    /// Measurements so far.
+    pub(super) metrics: RunMetrics,
     /// Accounts as AWS Organizations describes them, looked up once per run.
-    pub(super) accounts: OnceCell<BTreeMap<AccountId, Option<Account>>>,
+    pub(super) accounts: Option<BTreeMap<AccountId, Option<Account>>>,
 }
 
 /// Returns the duration from `now` until `then`, or zero if `then` is in the past.
@@ -54,14 +50,14 @@ impl<S: Services> Run<'_, S> {
     /// Returns the accounts of the observation as AWS Organizations describes them; empty if
     /// account names are turned off.
     pub(super) async fn resolve_account_names(
-        &self,
+        &mut self,
         observation: &Observation,
         ledger: &Ledger,
     ) -> BTreeMap<AccountId, Option<Account>> {
         if !self.plan.settings.account_names {
             return BTreeMap::new();
         }
-        if let Some(known) = self.accounts.get() {
+        if let Some(known) = &self.accounts {
             return known.clone();
         }
         let deadline = Instant::now() + duration_until(self.now(), self.plan.timing.read_deadline);
@@ -69,33 +65,31 @@ impl<S: Services> Run<'_, S> {
             self.services.config(),
             observation,
             ledger,
-            &self.scope,
+            self.scope,
             deadline,
         )
         .await;
-        self.accounts.get_or_init(|| accounts).clone()
+        self.accounts.insert(accounts).clone()
     }
 
     /// Records the metrics of a committed run. `changes` is `None` unless this execution committed
     /// it.
     pub(super) fn record_committed(
-        &self,
+        &mut self,
         ledger: &Ledger,
         complete: bool,
         changes: Option<ChangeCounts>,
     ) {
         self.record_gauges(ledger, complete);
-        let mut metrics = self.metrics.borrow_mut();
-        metrics.committed = true;
-        metrics.changes = changes;
+        self.metrics.committed = true;
+        self.metrics.changes = changes;
     }
 
     /// Records the gauges of the stored ledger, and whether everything in scope was read.
-    pub(super) fn record_gauges(&self, ledger: &Ledger, complete: bool) {
-        let mut metrics = self.metrics.borrow_mut();
+    pub(super) fn record_gauges(&mut self, ledger: &Ledger, complete: bool) {
         // A complete narrowed run does not show that the rest of the scope can be read.
-        metrics.complete = (!self.scope.narrowed).then_some(complete);
-        metrics.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
+        self.metrics.complete = (!self.scope.narrowed).then_some(complete);
+        self.metrics.gauges = Some(Gauges::of(ledger, self.plan, self.now()));
     }
 
     pub(super) fn check_commit(&self, ledger: &Ledger, started_at: Timestamp) -> CommitCheck {
@@ -103,54 +97,34 @@ impl<S: Services> Run<'_, S> {
             &self.plan.run.id,
             &self.plan.run.execution,
             started_at,
-            &self.scope,
+            self.scope,
             self.now(),
         )
     }
 
     pub(super) fn evaluation_context(&self) -> EvaluationContext<'_> {
         EvaluationContext {
-            scope: &self.scope,
+            scope: self.scope,
             policy: &self.plan.policy,
             run_id: &self.plan.run.id,
         }
     }
 
-    pub(super) fn collector(
-        &self,
-        targets: &[SourceTarget],
+    pub(super) fn collector<'c>(
+        &'c self,
+        targets: &'c [SourceTarget],
         started_at: Timestamp,
-    ) -> Collector<'_, S::Config> {
+    ) -> Collector<'c, S::Config> {
         let deadline = Instant::now() + duration_until(self.now(), self.plan.timing.read_deadline);
-        let collector = Collector::new(
+        Collector::new(
             self.services.config(),
-            &self.scope,
+            self.scope,
             targets,
             self.plan.settings.concurrency,
             started_at,
             deadline,
-        );
-        // Includes the calls of a superseded read of this run.
-        collector.add_calls(self.config_calls.get());
-        if let Err(cause) = self.own_account {
-            for target in targets
-                .iter()
-                .filter(|target| target.identity == Identity::Own)
-            {
-                collector.add_source_error(&target.source, cause.clone());
-            }
-        }
-        collector
-    }
-
-    /// Returns the targets whose caller account is known. If STS fails, this excludes those with
-    /// the function's own identity: a result could not be assigned to a caller account.
-    pub(super) fn identified_targets(&self, targets: &[SourceTarget]) -> Vec<SourceTarget> {
-        targets
-            .iter()
-            .filter(|target| self.own_account.is_ok() || target.identity != Identity::Own)
-            .cloned()
-            .collect()
+        )
+        .own_identity_error(self.own_account.as_ref().err())
     }
 
     /// Evaluates the observation; returns the result and the pending changes of the digest topic.
@@ -216,7 +190,7 @@ impl<S: Services> Run<'_, S> {
     ) -> NotificationContext<'_> {
         NotificationContext {
             plan: self.plan,
-            scope: &self.scope,
+            scope: self.scope,
             due_at,
             now,
         }

@@ -12,8 +12,6 @@ mod execution;
 mod ledger_store;
 mod services;
 
-use std::cell::{Cell, OnceCell, RefCell};
-
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -21,10 +19,10 @@ use crate::collect::Observation;
 use crate::evaluate::update_gaps;
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
-use crate::ledger::{CommitCheck, RecentRun};
+use crate::ledger::{CommitCheck, Ledger, RecentRun};
 use crate::metrics::RunMetrics;
 use crate::model::{AccountId, ApiError, SourceTarget};
-use crate::ports::Clock;
+use crate::ports::{Clock, ObjectStore};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
 
 use commit::CommitOutcome;
@@ -35,50 +33,52 @@ pub use error::RunError;
 pub use services::{ServiceSet, Services};
 
 /// Executes `plan`. `own_account` is the account of the function's own credentials, or the error of
-/// the STS call. Measurements are added to `metrics`, even if the run fails.
+/// the STS call. Returns the measurements of the run as well, even if it fails.
 pub async fn run<S: Services>(
     services: &S,
     plan: &RunPlan,
     own_account: &Result<AccountId, ApiError>,
-    metrics: &RefCell<RunMetrics>,
-) -> Result<RunResponse, RunError> {
+) -> (Result<RunResponse, RunError>, RunMetrics) {
     let deadline = Instant::now()
         + duration_until(
             services.clock().now(),
             plan.timing.deadline - RESPONSE_RESERVE,
         );
     let store = LedgerStore::new(services.store(), plan, deadline);
-    // If STS fails, the ledger supplies the own account of the last run, so it is loaded first.
-    let preloaded = match own_account {
-        Ok(_) => None,
-        Err(_) => Some(store.load().await?),
+    let (targets, preloaded) = match resolve_targets(plan, own_account, &store).await {
+        Ok(resolved) => resolved,
+        Err(error) => return (Err(error), RunMetrics::default()),
     };
-    let account = match (own_account, &preloaded) {
-        (Ok(account), _) => account.clone(),
-        (Err(_), Some(stored)) => stored
-            .ledger
-            .own_account
-            .clone()
-            .unwrap_or_else(AccountId::unknown),
-        (Err(_), None) => AccountId::unknown(),
-    };
-    let targets = plan.targets(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&targets, own_account.is_ok());
-    let run = Run {
+    let mut run = Run {
         services,
         store,
         plan,
-        scope,
+        scope: &scope,
         own_account,
         deadline,
-        snapshot_keys_tried: Cell::new(0),
-        config_calls: Cell::new(0),
-        metrics,
-        accounts: OnceCell::new(),
+        metrics: RunMetrics::default(),
+        accounts: None,
     };
     let result = run.run(&targets, preloaded).await;
-    metrics.borrow_mut().config_calls = run.config_calls.get();
-    result
+    (result, run.metrics)
+}
+
+/// Returns the sources to read, and the ledger if it had to be loaded for them: if STS fails, the
+/// ledger supplies the own account of the last run.
+async fn resolve_targets<S: ObjectStore>(
+    plan: &RunPlan,
+    own_account: &Result<AccountId, ApiError>,
+    store: &LedgerStore<'_, S>,
+) -> Result<(Vec<SourceTarget>, Option<StoredLedger>), RunError> {
+    let targets = |account: &AccountId| plan.targets(account).map_err(RunError::InvalidSettings);
+    if let Ok(account) = own_account {
+        return Ok((targets(account)?, None));
+    }
+    let stored = store.load().await?;
+    let account = stored.ledger.own_account.clone();
+    let targets = targets(&account.unwrap_or_else(AccountId::unknown))?;
+    Ok((targets, Some(stored)))
 }
 
 /// Result of a read and the attempts to commit it.
@@ -96,58 +96,74 @@ impl Attempt {
     }
 }
 
+/// Why a read is not committed.
+enum Stop {
+    /// The ledger could not be loaded.
+    Failed(RunError),
+    /// Another execution has committed this run.
+    Resume(Box<StoredLedger>, RecentRun),
+    /// A newer read is committed. The flag says whether it covers the scope of this run.
+    Superseded(Box<StoredLedger>, bool),
+}
+
+/// Which of the two reads that a run may make this is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReadPass {
+    First,
+    /// A newer read was committed before the first one.
+    Second,
+}
+
 impl<S: Services> Run<'_, S> {
     /// Reads and commits; if a newer read is committed first, once more.
     async fn run(
-        &self,
+        &mut self,
         targets: &[SourceTarget],
-        mut preloaded: Option<StoredLedger>,
+        preloaded: Option<StoredLedger>,
     ) -> Result<RunResponse, RunError> {
-        let mut may_read_again = true;
-        loop {
-            let attempt = self.read_and_commit(targets, preloaded, may_read_again);
-            match attempt.await? {
-                Attempt::Finished(response) => return Ok(*response),
-                Attempt::ReadAgain(stored) => preloaded = Some(*stored),
-            }
-            may_read_again = false;
+        let first = self.read_and_commit(targets, preloaded, ReadPass::First);
+        let stored = match first.await? {
+            Attempt::Finished(response) => return Ok(*response),
+            Attempt::ReadAgain(stored) => Some(*stored),
+        };
+        let second = self.read_and_commit(targets, stored, ReadPass::Second);
+        match second.await? {
+            Attempt::Finished(response) => Ok(*response),
+            Attempt::ReadAgain(_) => unreachable!("the second read is not followed by another"),
         }
     }
 
     async fn read_and_commit(
-        &self,
+        &mut self,
         targets: &[SourceTarget],
         preloaded: Option<StoredLedger>,
-        may_read_again: bool,
+        pass: ReadPass,
     ) -> Result<Attempt, RunError> {
         let started_at = self.now();
-        let collector = self.collector(targets, started_at);
-        let identified_targets = self.identified_targets(targets);
         let load = async {
-            match preloaded {
-                Some(stored) => Ok(stored),
-                None => self.store.load().await,
+            let stored = match preloaded {
+                Some(stored) => stored,
+                None => self.store.load().await.map_err(Stop::Failed)?,
+            };
+            match self.check_commit(&stored.ledger, started_at) {
+                _ if self.plan.mode.dry_run => {}
+                CommitCheck::Resume(run) => return Err(Stop::Resume(Box::new(stored), run)),
+                CommitCheck::Superseded { covered } => {
+                    return Err(Stop::Superseded(Box::new(stored), covered));
+                }
+                CommitCheck::Proceed | CommitCheck::AlreadyCommitted(_) => {}
             }
+            Ok(stored)
         };
-        let (current, listings) = collector.list(&identified_targets, load).await;
-        self.config_calls.set(collector.config_calls());
-        let current = current?;
-        match self.check_commit(&current.ledger, started_at) {
-            _ if self.plan.mode.dry_run => {}
-            CommitCheck::Resume(run) => {
-                return self.resume(current, run).await.map(Attempt::finished);
-            }
-            CommitCheck::Superseded { covered } => {
-                return self.superseded(current, covered, started_at, may_read_again);
-            }
-            CommitCheck::Proceed | CommitCheck::AlreadyCommitted(_) => {}
-        }
-        let mut observation = collector
-            .read(listings, &current.ledger, || self.now())
-            .await;
-        self.config_calls.set(observation.config_calls);
-        self.metrics.borrow_mut().read_time +=
-            observation.ended_at.duration_since(observation.started_at);
+        let collector = self.collector(targets, started_at);
+        let collected = collector.collect(load, || self.now()).await;
+        self.metrics.config_calls += collector.config_calls();
+        let (current, mut observation) = match collected {
+            Ok(collected) => collected,
+            Err(stop) => return self.stop(stop, started_at, pass).await,
+        };
+        observation.config_calls = self.metrics.config_calls;
+        self.metrics.read_time += observation.ended_at.duration_since(observation.started_at);
         if observation.no_source_listed() {
             return Err(self.record_all_sources_failed(current, &observation).await);
         }
@@ -157,21 +173,24 @@ impl<S: Services> Run<'_, S> {
         if self.plan.mode.dry_run {
             return Ok(Attempt::finished(self.dry_run(&current, &observation)));
         }
-        self.commit_with_retries(current, observation, may_read_again)
-            .await
+        self.commit_with_retries(current, observation, pass).await
     }
 
     /// Commits the observation, again after each conflict, and delivers the digests.
     async fn commit_with_retries(
-        &self,
+        &mut self,
         mut current: StoredLedger,
         observation: Observation,
-        may_read_again: bool,
+        pass: ReadPass,
     ) -> Result<Attempt, RunError> {
         let started_at = observation.started_at;
         let mut last_cause = None;
-        for _ in 0..MAX_COMMIT_ATTEMPTS {
-            let (pending, cause) = match self.commit(current, &observation).await? {
+        for attempt in 0..MAX_COMMIT_ATTEMPTS {
+            let attempt = match pass {
+                ReadPass::First => attempt,
+                ReadPass::Second => MAX_COMMIT_ATTEMPTS + attempt,
+            };
+            let (pending, cause) = match self.commit(current, &observation, attempt).await? {
                 CommitOutcome::Committed(committed) => {
                     // Frees memory first: many failures make both the observation and the digest
                     // large.
@@ -194,23 +213,44 @@ impl<S: Services> Run<'_, S> {
                             .to_owned(),
                     source: Some(Box::new(error)),
                 })?;
-            match self.check_commit(&current.ledger, started_at) {
+            let stop = match self.check_commit(&current.ledger, started_at) {
+                CommitCheck::Proceed => {
+                    last_cause = cause;
+                    continue;
+                }
                 CommitCheck::AlreadyCommitted(run) => {
                     return self
                         .deliver_and_report(pending.adopt(run), current)
                         .await
                         .map(Attempt::finished);
                 }
-                CommitCheck::Resume(run) => {
-                    return self.resume(current, run).await.map(Attempt::finished);
-                }
-                CommitCheck::Superseded { covered } => {
-                    return self.superseded(current, covered, started_at, may_read_again);
-                }
-                CommitCheck::Proceed => last_cause = cause,
-            }
+                CommitCheck::Resume(run) => Stop::Resume(Box::new(current), run),
+                CommitCheck::Superseded { covered } => Stop::Superseded(Box::new(current), covered),
+            };
+            return self.stop(stop, started_at, pass).await;
         }
         Err(self.commit_conflict_error(last_cause))
+    }
+
+    /// Ends a read that is not committed.
+    async fn stop(
+        &mut self,
+        stop: Stop,
+        started_at: Timestamp,
+        pass: ReadPass,
+    ) -> Result<Attempt, RunError> {
+        match stop {
+            Stop::Failed(error) => Err(error),
+            Stop::Resume(stored, run) => self.resume(*stored, run).await.map(Attempt::finished),
+            Stop::Superseded(stored, _)
+                if pass == ReadPass::First && self.has_time_to_read_again(started_at) =>
+            {
+                Ok(Attempt::ReadAgain(stored))
+            }
+            Stop::Superseded(stored, covered) => self
+                .superseded(&stored.ledger, covered)
+                .map(Attempt::finished),
+        }
     }
 
     /// Returns whether a second read, if it takes as long as the first, ends before the deadline.
@@ -219,18 +259,9 @@ impl<S: Services> Run<'_, S> {
         now + now.duration_since(started_at) < self.plan.timing.read_deadline
     }
 
-    /// A newer read is committed: reads again if there is time, else ends the run; with an error if
-    /// the newer read does not cover this scope.
-    fn superseded(
-        &self,
-        current: StoredLedger,
-        covered: bool,
-        started_at: Timestamp,
-        may_read_again: bool,
-    ) -> Result<Attempt, RunError> {
-        if may_read_again && self.has_time_to_read_again(started_at) {
-            return Ok(Attempt::ReadAgain(Box::new(current)));
-        }
+    /// Returns the response of a run that another one superseded; an error if the newer read does
+    /// not cover this scope.
+    fn superseded(&self, ledger: &Ledger, covered: bool) -> Result<RunResponse, RunError> {
         if !covered {
             return Err(RunError::StoreFailed {
                 what:
@@ -240,9 +271,8 @@ impl<S: Services> Run<'_, S> {
                 source: None,
             });
         }
-        let ledger = current.ledger;
         let last = ledger.last_commit.as_ref();
-        Ok(Attempt::finished(RunResponse {
+        Ok(RunResponse {
             run_id: self.plan.run.id.clone(),
             sequence: ledger.sequence,
             outcome: Outcome::Superseded,
@@ -250,14 +280,14 @@ impl<S: Services> Run<'_, S> {
             snapshot: last.map(|last| self.store.address(&last.snapshot)),
             totals: last.map(|last| last.totals).unwrap_or_default(),
             digest: DigestSummary::with_status(DigestStatus::None),
-            config_calls: self.config_calls.get(),
-        }))
+            config_calls: self.metrics.config_calls,
+        })
     }
 
     /// Finishes a run that an earlier execution committed: sends its outgoing digests that are free
     /// to lease.
     async fn resume(
-        &self,
+        &mut self,
         mut current: StoredLedger,
         run: RecentRun,
     ) -> Result<RunResponse, RunError> {
@@ -289,14 +319,14 @@ impl<S: Services> Run<'_, S> {
             snapshot: Some(self.store.address(&run.snapshot)),
             totals: run.totals,
             digest,
-            config_calls: self.config_calls.get(),
+            config_calls: self.metrics.config_calls,
         })
     }
 
     /// Records the gaps when no source could be listed. Open failures stay open, and
     /// pending digests are still sent. Returns the error of the run.
     async fn record_all_sources_failed(
-        &self,
+        &mut self,
         mut current: StoredLedger,
         observation: &Observation,
     ) -> RunError {

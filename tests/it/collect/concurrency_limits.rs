@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -180,8 +181,8 @@ async fn read(
         now,
         started + Duration::from_mins(5),
     );
-    let ((), listings) = collector.list(&targets, async {}).await;
-    let observation = collector.read(listings, &ledger, || now).await;
+    let load = async { Ok::<_, Infallible>(Box::new(ledger)) };
+    let Ok((_, observation)) = collector.collect(load, || now).await;
     (observation, started.elapsed())
 }
 

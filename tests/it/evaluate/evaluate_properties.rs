@@ -357,18 +357,19 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
 fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Value)>) {
     let mut next = run.evaluation.ledger.clone();
     next.sequence = before.sequence + 1;
-    let findings = RunFindings {
-        plan: &run.plan,
-        scope: &run.scope,
-        observation: &run.observation,
-        evaluation: &run.evaluation,
-        changes: &PendingChanges::default(),
-    };
+    let no_changes = PendingChanges::default();
+    let findings = RunFindings::new(
+        &run.plan,
+        &run.scope,
+        &run.observation,
+        &run.evaluation,
+        &no_changes,
+    );
     next.last_commit = Some(LastCommit {
         run_id: run.plan.run.id.clone(),
         at: run.observation.ended_at,
         snapshot: run.plan.keys.snapshot.clone(),
-        totals: findings.totals(),
+        totals: findings.totals,
         first: before.last_commit.is_none(),
     });
     let at = run.observation.ended_at;
@@ -608,8 +609,8 @@ proptest! {
             if run.plan.mode.announce == NotifyMode::Never {
                 // A suppressed digest counts as notified.
                 let id = next.receiver_id(&topic).expect("the receiver is registered");
-                replayed = next.open.iter().filter(|(_, open)| open.notified.contains_key(&id)).map(|(key, _)| key.clone()).collect();
-                replayed.extend(next.resolved.iter().filter(|(_, c)| c.unnotified.contains_key(&id)).map(|(key, _)| key.clone()));
+                replayed = next.open.iter().filter(|(_, open)| open.notified.contains(id)).map(|(key, _)| key.clone()).collect();
+                replayed.extend(next.resolved.iter().filter(|(_, c)| c.unnotified.contains(id)).map(|(key, _)| key.clone()));
                 replayed_empty = next.empty_sources.iter().filter(|(_, e)| e.notified.contains(&id)).map(|(source, _)| source.clone()).collect();
             }
             let id = next.receiver_id(&topic).expect("the receiver is registered");
@@ -618,7 +619,7 @@ proptest! {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
-                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains_key(&id) || open.is_due(key, &run.plan.policy, at)))
+                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy, at)))
                     .map(|(key, _)| key.clone())
                     .collect();
                 prop_assert_eq!(&replayed, &expected);

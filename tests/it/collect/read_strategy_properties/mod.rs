@@ -5,6 +5,7 @@
 mod organization;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -107,11 +108,11 @@ fn read(organization: &Organization, ledger: &Ledger, at: Timestamp) -> Observat
         .build();
     runtime.expect("the runtime starts").block_on(async {
         let until = tokio::time::Instant::now() + std::time::Duration::from_secs(500);
-        let scope = scope(&plan(at, 1));
-        let collector = Collector::new(organization, &scope, &targets(), 4, at, until);
-        let targets = targets();
-        let ((), listings) = collector.list(&targets, async {}).await;
-        collector.read(listings, ledger, || at).await
+        let (scope, targets) = (scope(&plan(at, 1)), targets());
+        let collector = Collector::new(organization, &scope, &targets, 4, at, until);
+        let load = async { Ok::<_, Infallible>(Box::new(ledger.clone())) };
+        let Ok((_, observation)) = collector.collect(load, || at).await;
+        observation
     })
 }
 
