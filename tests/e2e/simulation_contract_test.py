@@ -31,6 +31,7 @@ from botocore.config import Config
 OWN, ADMIN, MEMBER = "111122223333", "444455556666", "999988887777"
 STATUSES = "DescribeOrganizationConformancePackStatuses"
 DETAILS = "GetOrganizationConformancePackDetailedStatus"
+NO_SUCH_PACK = "NoSuchOrganizationConformancePackException"
 TOPIC = f"arn:aws:sns:eu-west-1:{OWN}:digest"
 FIFO = f"{TOPIC}.fifo"
 BUCKET = "snapshots"
@@ -41,6 +42,7 @@ RESET = [
     {"sparse_filters": False},
     {"empty_page_every": None},
     {"trailing_page": False},
+    {"account_filter_requires_member": False},
     {"latency": 0},
     {"rate_limit": None},
 ]
@@ -221,6 +223,48 @@ def filters_select_by_status_and_account():
     ]:
         rows = member_records(details(config, "large", Filters=filters))
         assert len(rows) == count, f"{filters} selects {len(rows)} members, expected {count}"
+
+
+@check
+def account_filter_can_require_a_member():
+    config = client("config")
+    kind = config.exceptions.NoSuchOrganizationConformancePackException
+    read = lambda filters, **arguments: lambda: config.get_organization_conformance_pack_detailed_status(
+        OrganizationConformancePackName="large", Filters=filters, **arguments
+    )
+    absent, member = {"AccountId": "000000000000"}, {"AccountId": "200000000001"}
+    change({"account_filter_requires_member": True})
+    assert_error(read(absent), NO_SUCH_PACK, 400, kind, "large")
+    assert_error(read({**absent, "Status": "CREATE_FAILED"}), NO_SUCH_PACK, 400, kind)
+    for filters, count in [(member, 1), ({**member, "Status": "DELETE_FAILED"}, 0), ({"Status": "DELETE_FAILED"}, 0)]:
+        rows = member_records([read(filters)()])
+        assert len(rows) == count, f"{filters} selects {len(rows)} members, expected {count}"
+    change({"account_filter_requires_member": False})
+    assert lengths([read(absent)()]) == [0], "by default an account without a row has an empty page"
+
+
+@check
+def faults_can_match_the_filter():
+    config = client("config")
+    kind = config.exceptions.NoSuchOrganizationConformancePackException
+    read = lambda **arguments: lambda: config.get_organization_conformance_pack_detailed_status(
+        OrganizationConformancePackName="large", **arguments
+    )
+    error = {"error": {"status": 400, "code": NO_SUCH_PACK, "message": "gone"}}
+    first, second = ({"Filters": {"AccountId": f"20000000000{number}"}} for number in (1, 2))
+    failing = {"Filters": {"Status": "CREATE_FAILED"}}
+    for part, hit, missed in [
+        ("AccountId=200000000001", [first], [second, failing, {}]),
+        ("AccountId=", [first, second], [failing, {}]),
+        ("Status=CREATE_FAILED", [failing], [first, second, {}]),
+        ("", [first, second, failing], [{}]),
+    ]:
+        change("clear_faults")
+        fault(error, operation=DETAILS, filter=part)
+        for arguments in hit:
+            assert_error(read(**arguments), NO_SUCH_PACK, 400, kind, "gone")
+        for arguments in missed:
+            read(**arguments)()
 
 
 @check
@@ -563,6 +607,18 @@ def unknown_changes_are_rejected():
 # STS
 
 
+def assume_reader(**arguments):
+    role = f"arn:aws:iam::{ADMIN}:role/service/reader"
+    return client("sts").assume_role(RoleArn=role, RoleSessionName="check", **arguments)
+
+
+def temporary(response):
+    """Returns the arguments of `client` for the credentials in a response of AssumeRole."""
+    credentials = response["Credentials"]
+    names = {"key": "AccessKeyId", "secret": "SecretAccessKey", "token": "SessionToken"}
+    return {argument: credentials[name] for argument, name in names.items()}
+
+
 @check
 def caller_identity_is_returned():
     identity = client("sts").get_caller_identity()
@@ -573,23 +629,61 @@ def caller_identity_is_returned():
 
 @check
 def assumed_role_calls_as_its_account():
-    role = f"arn:aws:iam::{ADMIN}:role/service/reader"
-    response = client("sts").assume_role(RoleArn=role, RoleSessionName="check", DurationSeconds=900)
+    response = assume_reader(DurationSeconds=900)
     credentials = response["Credentials"]
     assert response["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ADMIN}:assumed-role/reader/check"
     left = credentials["Expiration"] - datetime.datetime.now(datetime.timezone.utc)
     assert datetime.timedelta(minutes=14) < left <= datetime.timedelta(minutes=15), f"{left} left"
-    temporary = {
-        "key": credentials["AccessKeyId"],
-        "secret": credentials["SecretAccessKey"],
-        "token": credentials["SessionToken"],
-    }
-    names = [row["OrganizationConformancePackName"] for row in status_records(statuses(client("config", **temporary)))]
+    session = temporary(response)
+    names = [row["OrganizationConformancePackName"] for row in status_records(statuses(client("config", **session)))]
     assert names == ["delegated"], f"{names}"
-    identity = client("sts", **temporary).get_caller_identity()
+    identity = client("sts", **session).get_caller_identity()
     assert identity["Arn"] == f"arn:aws:sts::{ADMIN}:assumed-role/reader/check", f"{identity}"
-    bare = client("config", key=temporary["key"], secret=temporary["secret"])
+    bare = client("config", key=session["key"], secret=session["secret"])
     assert_error(bare.describe_organization_conformance_pack_statuses, "UnrecognizedClientException", 400)
+
+
+@check
+def expired_sessions_are_rejected_by_every_service():
+    topic = f"arn:aws:sns:eu-west-1:{ADMIN}:theirs"
+    calls = lambda credentials: {
+        "config": client("config", **credentials).describe_organization_conformance_pack_statuses,
+        "organizations": lambda: client("organizations", **credentials).describe_account(AccountId="222233334444"),
+        "s3": lambda: client("s3", **credentials).list_objects_v2(Bucket=BUCKET),
+        "sns": lambda: client("sns", **credentials).publish(TopicArn=topic, Message="x"),
+        "sts": client("sts", **credentials).get_caller_identity,
+    }
+    expired = [temporary(assume_reader()) for _ in range(2)]
+    for credentials in expired:
+        for call in calls(credentials).values():
+            call()
+    change("forget_calls", "expire_sessions")
+    for credentials in expired:
+        for service, code, status in [
+            ("config", "ExpiredTokenException", 400),
+            ("organizations", "ExpiredTokenException", 400),
+            ("s3", "ExpiredToken", 400),
+            ("sns", "ExpiredToken", 403),
+            ("sts", "ExpiredToken", 403),
+        ]:
+            assert_error(calls(credentials)[service], code, status, message="expired")
+    assert_error(lambda: client("s3", **expired[0]).head_object(Bucket=BUCKET, Key="x"), "400", 400)
+    assert {call["caller"] for call in control("calls")} == {ADMIN}, "the call log has the caller of an expired session"
+    wrong = client("config", **{**expired[0], "token": expired[1]["token"]})
+    assert_error(wrong.describe_organization_conformance_pack_statuses, "UnrecognizedClientException", 400)
+    statuses(client("config"))
+    for call in calls(temporary(assume_reader())).values():
+        call()
+
+
+@check
+def sessions_can_expire_between_two_pages():
+    change({"page_size": 2})
+    config = client("config", **temporary(assume_reader()))
+    fault({"then": ["expire_sessions"]}, operation=DETAILS, when={"nth": 1})
+    assert_error(lambda: details(config, "delegated"), "ExpiredTokenException", 400)
+    codes = [call["code"] for call in control("calls") if call["operation"] == DETAILS]
+    assert codes == [None, "ExpiredTokenException"], f"{codes}"
 
 
 @check
@@ -831,6 +925,43 @@ def invalid_messages_are_rejected():
 
 
 @check
+def message_size_is_limited_by_the_topic():
+    sns, small = client("sns"), f"{TOPIC}-small"
+    kind = sns.exceptions.InvalidParameterException
+    publish = lambda length, **arguments: lambda: sns.publish(TopicArn=small, Message="x" * length, **arguments)
+    binary = lambda length: {"MessageAttributes": {"a": {"DataType": "Binary", "BinaryValue": b"x" * length}}}
+    change({"create_topic": small})
+    for size in (1024, 262_144, 1_048_576):
+        change({"maximum_message_size": {"topic": small, "bytes": size}})
+        for length, arguments in [
+            (size, {}),
+            (size, {"Subject": "the subject does not count"}),
+            # Name, type and value have 3, 6 and 1 bytes, then 1, 6 and 3.
+            (size - 10, {"MessageAttributes": {"abc": text("1", "Number")}}),
+            (size - 10, {"MessageAttributes": {"a": text("é1", "String")}}),
+            # A binary value counts decoded: 1 + 6 + 100 bytes.
+            (size - 107, binary(100)),
+        ]:
+            publish(length, **arguments)()
+            assert_error(publish(length + 1, **arguments), "InvalidParameter", 400, kind, "Message too long")
+        assert_error(publish(size // 2, **binary(size // 2)), "InvalidParameter", 400, kind, "Message too long")
+    sns.publish(TopicArn=TOPIC, Message="x" * 262_144)
+    assert_error(lambda: sns.publish(TopicArn=TOPIC, Message="x" * 262_145), "InvalidParameter", 400, kind)
+    change({"remove_topic": small})
+
+
+@check
+def message_size_of_a_topic_has_a_range():
+    for size in (0, 1023, 1_048_577):
+        try:
+            change({"maximum_message_size": {"topic": TOPIC, "bytes": size}})
+        except urllib.error.HTTPError as error:
+            assert error.code == 400 and b"1024 to 1048576" in error.read(), f"HTTP {error.code}"
+            continue
+        raise AssertionError(f"a MaximumMessageSize of {size} is accepted")
+
+
+@check
 def invalid_attributes_are_rejected():
     sns = client("sns", validate=False)
     kind = sns.exceptions.InvalidParameterValueException
@@ -849,6 +980,13 @@ def invalid_attributes_are_rejected():
         {"a": text("x", "String.Array")},
         {"a": text('{"a": 1}', "String.Array")},
         {"a": text("[[1]]", "String.Array")},
+        {"a": text('"a"', "String.Array")},
+        {"a": text("null", "String.Array")},
+        {"a": text("[]", "String.Array")},
+        {"a": text(" [ ] ", "String.Array")},
+        {"a": text("", "String.Array")},
+        {"a": text("", "Number")},
+        {"": text("[1]", "String.Array")},
         {"a": {"DataType": "Binary", "BinaryValue": b""}},
     ]:
         assert_error(lambda: publish(attributes), "ParameterValueInvalid", 400, kind)

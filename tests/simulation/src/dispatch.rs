@@ -57,11 +57,19 @@ impl World {
             .as_ref()
             .map(|scope| scope.region.clone())
             .unwrap_or_default();
-        let mut caller = self.authenticate(service, request);
-        let account = caller
+        let authenticated = self.authenticate(service, request);
+        let account = authenticated
             .as_ref()
             .map(|identity| identity.account.clone())
             .unwrap_or_default();
+        // After the account is known, so that the call log has the caller of an expired session.
+        let mut caller = authenticated.and_then(|identity| {
+            if identity.expired {
+                Err(service.expired_token_error())
+            } else {
+                Ok(identity)
+            }
+        });
 
         let metadata = match service {
             Service::Config => config::call_metadata(request),
@@ -195,8 +203,8 @@ impl World {
         }
     }
 
-    /// Returns the identity of the request's access key and session token. Signatures are not
-    /// verified.
+    /// Returns the identity of the request's access key and session token, which may have expired.
+    /// Signatures are not verified.
     fn authenticate(&self, service: Service, request: &Request) -> Result<Identity, ServiceError> {
         let Some(scope) = request.scope() else {
             return Err(match request.header("authorization") {

@@ -8,6 +8,8 @@ pub(crate) struct Identity {
     pub user_id: String,
     /// Session token that a temporary access key requires.
     pub session_token: Option<String>,
+    /// Whether the session token has expired.
+    pub expired: bool,
 }
 
 impl Identity {
@@ -18,6 +20,7 @@ impl Identity {
             arn: format!("arn:aws:iam::{account}:user/{}", key.to_lowercase()),
             user_id: format!("AIDA{key}"),
             session_token: None,
+            expired: false,
         }
     }
 
@@ -30,7 +33,13 @@ impl Identity {
             user_id: format!("{}:{session}", role_id(role)),
             account,
             session_token: Some(session_token),
+            expired: false,
         }
+    }
+
+    /// Expires the session token. A long-term access key has none and remains valid.
+    pub fn expire_session(&mut self) {
+        self.expired = self.session_token.is_some();
     }
 }
 

@@ -79,6 +79,10 @@ impl Organization {
         self.apply(Change::DenyRole(arn.to_owned()));
     }
 
+    pub fn expire_sessions(&self) {
+        self.apply(Change::ExpireSessions);
+    }
+
     pub fn put_account(&self, account: &str, name: &str, state: &str) {
         let [account, name, state] = [account, name, state].map(str::to_owned);
         self.apply(Change::PutAccount {
@@ -225,6 +229,17 @@ impl Organization {
         self.apply(Change::RemoveTopic(arn.to_owned()));
     }
 
+    /// Sets `MaximumMessageSize` of a topic.
+    ///
+    /// # Panics
+    /// When the size is not from 1,024 to 1,048,576 bytes.
+    pub fn maximum_message_size(&self, topic: &str, bytes: usize) {
+        self.apply(Change::MaximumMessageSize {
+            topic: topic.to_owned(),
+            bytes,
+        });
+    }
+
     /// Returns the messages that SNS accepted, in order.
     pub fn publishes(&self) -> Vec<Publish> {
         self.world().publishes.clone()
@@ -244,6 +259,10 @@ impl Organization {
 
     pub fn trailing_page(&self, trailing: bool) {
         self.apply(Change::TrailingPage(trailing));
+    }
+
+    pub fn account_filter_requires_member(&self, required: bool) {
+        self.apply(Change::AccountFilterRequiresMember(required));
     }
 
     pub fn latency(&self, latency: Duration) {

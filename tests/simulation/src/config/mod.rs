@@ -244,6 +244,13 @@ impl<'w> SourceView<'w> {
         let size = page_size(input.limit)?;
         self.authorize()?;
         let pack = self.pack(name)?;
+        let filters_absent_account = filters
+            .account_id
+            .as_ref()
+            .is_some_and(|account| !pack.members.contains_key(account));
+        if self.world.account_filter_requires_member && filters_absent_account {
+            return Err(no_such_pack(name));
+        }
         let scope = self.token_scope(
             GET_DETAILED_STATUS,
             name,
@@ -288,15 +295,17 @@ impl<'w> SourceView<'w> {
     fn pack(&self, name: &str) -> Result<&'w Pack, ServiceError> {
         self.packs()
             .and_then(|packs| packs.get(name))
-            .ok_or_else(|| {
-                let message = format!("Organization conformance pack {name} does not exist.");
-                ServiceError::new(400, "NoSuchOrganizationConformancePackException", message)
-            })
+            .ok_or_else(|| no_such_pack(name))
     }
 
     fn token_scope(&self, operation: &str, pack: &str, filters: &str) -> TokenScope {
         TokenScope([operation, self.account, self.region, pack, filters].map(str::to_owned))
     }
+}
+
+fn no_such_pack(name: &str) -> ServiceError {
+    let message = format!("Organization conformance pack {name} does not exist.");
+    ServiceError::new(400, "NoSuchOrganizationConformancePackException", message)
 }
 
 /// Returns an `OrganizationConformancePackStatus`.

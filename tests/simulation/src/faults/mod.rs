@@ -89,7 +89,7 @@ pub enum Occurrence {
 ///
 /// Faults are tried in the order in which they were added. The first one with an effect on the
 /// response determines the response; delays, holds and changes of all applicable faults add up.
-/// Calls that the rate limit rejects are not counted.
+/// Calls that the rate limit or the authentication rejects are not counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[must_use]
@@ -108,6 +108,10 @@ pub struct Fault {
     /// Substring of the call's target: pack, `bucket/key`, topic, role or account.
     #[serde(default)]
     pub target: Option<String>,
+    /// Substring of the call's filter: `AccountId=...&Status=...` in AWS Config, the prefix in S3. An
+    /// empty substring matches every call with a filter.
+    #[serde(default)]
+    pub filter: Option<String>,
 }
 
 impl Fault {
@@ -121,6 +125,7 @@ impl Fault {
             caller: None,
             region: None,
             target: None,
+            filter: None,
         }
     }
 
@@ -164,6 +169,12 @@ impl Fault {
         self
     }
 
+    /// Restricts the fault to calls with a filter that contains this substring.
+    pub fn filter(mut self, part: &str) -> Self {
+        self.filter = Some(part.to_owned());
+        self
+    }
+
     /// Restricts the fault to the first `count` matching calls.
     pub fn first(mut self, count: u64) -> Self {
         self.when = Occurrence::First(count);
@@ -194,6 +205,11 @@ impl Fault {
                 .target
                 .as_ref()
                 .is_none_or(|part| call.target.contains(part.as_str()))
+            && self.filter.as_ref().is_none_or(|part| {
+                call.filter
+                    .as_ref()
+                    .is_some_and(|filter| filter.contains(part.as_str()))
+            })
     }
 }
 

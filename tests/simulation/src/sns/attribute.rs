@@ -107,7 +107,7 @@ fn validate_value(name: &str, data_type: &str, value: &str) -> Result<(), Servic
     }
     let is_valid = match data_type {
         "Number" => value.parse::<f64>().is_ok_and(f64::is_finite),
-        "String.Array" => is_scalar_array(value),
+        "String.Array" => is_nonempty_scalar_array(value),
         "Binary" => is_base64(value),
         _ => true,
     };
@@ -120,11 +120,18 @@ fn validate_value(name: &str, data_type: &str, value: &str) -> Result<(), Servic
     )))
 }
 
-fn is_scalar_array(value: &str) -> bool {
+/// Returns whether a value is a JSON array with at least one element and only scalar elements.
+///
+/// It is not documented whether SNS accepts an empty array. SNS requires a value that is not empty,
+/// so the simulation applies the stricter reading.
+fn is_nonempty_scalar_array(value: &str) -> bool {
     match serde_json::from_str(value) {
-        Ok(Value::Array(values)) => !values
-            .iter()
-            .any(|value| value.is_array() || value.is_object()),
+        Ok(Value::Array(values)) => {
+            !values.is_empty()
+                && !values
+                    .iter()
+                    .any(|value| value.is_array() || value.is_object())
+        }
         _ => false,
     }
 }

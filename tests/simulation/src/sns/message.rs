@@ -8,15 +8,11 @@ use crate::service::ServiceError;
 use crate::sns::attribute::Attribute;
 use crate::sns::invalid;
 
-/// Maximum size of message and attributes together.
-const MAX_MESSAGE_BYTES: usize = 262_144;
-
 /// Validates message, subject and structure.
 pub(crate) fn validate(
     message: &str,
     subject: Option<&str>,
     structure: Option<&str>,
-    attributes: &BTreeMap<String, Attribute>,
 ) -> Result<(), ServiceError> {
     if message.is_empty() {
         return Err(invalid("Empty message"));
@@ -24,19 +20,30 @@ pub(crate) fn validate(
     if subject.is_some_and(|subject| !is_subject(subject)) {
         return Err(invalid("Subject"));
     }
-    let size = message.len()
-        + attributes
-            .iter()
-            .map(|(name, attribute)| attribute.size(name))
-            .sum::<usize>();
-    if size > MAX_MESSAGE_BYTES {
-        return Err(invalid("Message too long"));
-    }
     match structure {
         None => Ok(()),
         Some("json") => validate_json(message),
         Some(_) => Err(invalid("MessageStructure")),
     }
+}
+
+/// Validates the size of a message in bytes against its topic's `MaximumMessageSize`.
+///
+/// Message and attributes count together, the attributes with their names, types and values. The
+/// API reference does not list the subject, so it does not count.
+pub(crate) fn validate_size(
+    message: &str,
+    attributes: &BTreeMap<String, Attribute>,
+    maximum: usize,
+) -> Result<(), ServiceError> {
+    let attribute_bytes: usize = attributes
+        .iter()
+        .map(|(name, attribute)| attribute.size(name))
+        .sum();
+    if message.len() + attribute_bytes > maximum {
+        return Err(invalid("Message too long"));
+    }
+    Ok(())
 }
 
 /// Validates the message group and deduplication id.

@@ -4,9 +4,10 @@ mod attribute;
 mod message;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::call::CallMetadata;
 use crate::http::query::{Form, success};
@@ -20,6 +21,12 @@ pub use attribute::Attribute;
 
 /// Time for which a FIFO topic rejects duplicates of a deduplication id.
 const DEDUPLICATION_WINDOW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Values that SNS allows for a topic's `MaximumMessageSize`, in bytes.
+const MESSAGE_SIZE_RANGE: RangeInclusive<usize> = 1_024..=1_048_576;
+
+/// `MaximumMessageSize` of a topic whose owner has not set it, in bytes.
+const DEFAULT_MESSAGE_SIZE: usize = 262_144;
 
 /// A message that SNS accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,11 +50,50 @@ pub struct Publish {
     pub deduplication_id: Option<String>,
 }
 
-/// State of a topic: the recent deduplication ids of a FIFO topic, with the time and receipt of
-/// their messages.
-#[derive(Debug, Default)]
+/// State of a topic.
+#[derive(Debug)]
 pub(crate) struct Topic {
+    /// `MaximumMessageSize`, in bytes.
+    maximum_message_size: usize,
+    /// Recent deduplication ids of a FIFO topic, with the time and receipt of their messages.
     recent: BTreeMap<String, (Timestamp, Receipt)>,
+}
+
+impl Default for Topic {
+    fn default() -> Self {
+        Self {
+            maximum_message_size: DEFAULT_MESSAGE_SIZE,
+            recent: BTreeMap::new(),
+        }
+    }
+}
+
+impl Topic {
+    /// Sets `MaximumMessageSize`.
+    ///
+    /// # Panics
+    /// When SNS does not allow the size.
+    pub fn set_maximum_message_size(&mut self, bytes: usize) {
+        validate_message_size(bytes).expect("a valid MaximumMessageSize");
+        self.maximum_message_size = bytes;
+    }
+}
+
+fn validate_message_size(bytes: usize) -> Result<usize, String> {
+    if MESSAGE_SIZE_RANGE.contains(&bytes) {
+        return Ok(bytes);
+    }
+    let (least, most) = (MESSAGE_SIZE_RANGE.start(), MESSAGE_SIZE_RANGE.end());
+    Err(format!(
+        "MaximumMessageSize {bytes} is outside the range of {least} to {most} bytes"
+    ))
+}
+
+/// Deserializes a `MaximumMessageSize`, and rejects sizes that SNS does not allow.
+pub(crate) fn deserialize_message_size<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    validate_message_size(usize::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// Result of a `Publish` call.
@@ -113,7 +159,7 @@ fn publish(
     let text = form.get("Message").unwrap_or_default();
     let structure = form.get("MessageStructure");
     let attributes = attribute::read(form)?;
-    message::validate(text, form.get("Subject"), structure, &attributes)?;
+    message::validate(text, form.get("Subject"), structure)?;
     #[expect(
         clippy::case_sensitive_file_extension_comparisons,
         reason = "a topic name is not a file name"
@@ -137,6 +183,7 @@ fn publish(
     let Some(topic) = world.topics.get_mut(arn) else {
         return Err(ServiceError::new(404, "NotFound", "Topic does not exist"));
     };
+    message::validate_size(text, &attributes, topic.maximum_message_size)?;
     topic
         .recent
         .retain(|_, (at, _)| now.duration_since(*at) < DEDUPLICATION_WINDOW);

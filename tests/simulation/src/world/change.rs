@@ -32,8 +32,11 @@ pub enum Change {
         arn: String,
         external_id: Option<String>,
     },
-    /// Removes the role. `AssumeRole` returns `AccessDenied`.
+    /// Removes the role. `AssumeRole` returns `AccessDenied`. Sessions that exist remain valid.
     DenyRole(String),
+    /// Expires the credentials that `AssumeRole` has issued so far: every service rejects them with
+    /// its error for an expired session token. Later sessions and long-term keys remain valid.
+    ExpireSessions,
     /// Sets the name and state that AWS Organizations reports for an account.
     PutAccount {
         account: String,
@@ -62,6 +65,14 @@ pub enum Change {
     CreateTopic(String),
     /// Deletes a topic.
     RemoveTopic(String),
+    /// Sets `MaximumMessageSize` of a topic, from 1,024 to 1,048,576 bytes, and creates the topic if
+    /// it does not exist. A new topic has 262,144 bytes. Other sizes are rejected in JSON, and panic
+    /// otherwise.
+    MaximumMessageSize {
+        topic: String,
+        #[serde(deserialize_with = "crate::sns::deserialize_message_size")]
+        bytes: usize,
+    },
     /// Creates a pack without members, or replaces the pack's own status record and keeps its
     /// members.
     PutPack {
@@ -112,6 +123,10 @@ pub enum Change {
     EmptyPageEvery(Option<usize>),
     /// Adds a page token to a full last page. The token leads to an empty page.
     TrailingPage(bool),
+    /// Returns `NoSuchOrganizationConformancePackException` if `Filters.AccountId` names an account
+    /// without a row in the pack, also when there is a status filter. By default such a call returns
+    /// an empty page. It is not documented which of the two AWS Config does.
+    AccountFilterRequiresMember(bool),
     /// Delays every response by this many milliseconds.
     Latency(#[serde(with = "crate::serde_millis")] Duration),
     /// Limits the rate of AWS Config calls for each caller and region. `null` removes the limit.
@@ -140,6 +155,7 @@ impl World {
             }
             Change::AllowRole { arn, external_id } => drop(self.roles.insert(arn, external_id)),
             Change::DenyRole(arn) => drop(self.roles.remove(&arn)),
+            Change::ExpireSessions => self.keys.values_mut().for_each(Identity::expire_session),
             Change::PutPack { .. }
             | Change::RemovePack { .. }
             | Change::PutMember { .. }
@@ -169,10 +185,18 @@ impl World {
             Change::RemoveObject { bucket, key } => self.delete_object(&bucket, &key),
             Change::CreateTopic(arn) => drop(self.topics.entry(arn).or_default()),
             Change::RemoveTopic(arn) => drop(self.topics.remove(&arn)),
+            Change::MaximumMessageSize { topic, bytes } => self
+                .topics
+                .entry(topic)
+                .or_default()
+                .set_maximum_message_size(bytes),
             Change::PageSize(size) => self.paging.size = size,
             Change::SparseFilters(sparse) => self.paging.sparse = sparse,
             Change::EmptyPageEvery(pages) => self.paging.empty_every = pages,
             Change::TrailingPage(trailing) => self.paging.trailing = trailing,
+            Change::AccountFilterRequiresMember(required) => {
+                self.account_filter_requires_member = required;
+            }
             Change::Latency(latency) => self.latency = latency,
             Change::RateLimit(limit) => {
                 self.rate_limit = limit;

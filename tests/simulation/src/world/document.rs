@@ -36,6 +36,9 @@ pub(crate) struct Document {
     buckets: Vec<String>,
     #[serde(default)]
     topics: Vec<String>,
+    /// `MaximumMessageSize` in bytes by topic ARN; 262,144 by default.
+    #[serde(default)]
+    maximum_message_sizes: BTreeMap<String, MessageSize>,
     #[serde(default)]
     packs: Vec<PackEntry>,
     page_size: Option<usize>,
@@ -45,6 +48,8 @@ pub(crate) struct Document {
     #[serde(default)]
     trailing_page: bool,
     #[serde(default)]
+    account_filter_requires_member: bool,
+    #[serde(default)]
     latency_millis: u64,
     rate_limit: Option<RateLimit>,
     #[serde(default)]
@@ -53,6 +58,9 @@ pub(crate) struct Document {
     #[serde(default)]
     changes: Vec<Change>,
 }
+
+#[derive(Debug, Deserialize)]
+struct MessageSize(#[serde(deserialize_with = "crate::sns::deserialize_message_size")] usize);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,11 +124,19 @@ impl Document {
         );
         changes.extend(self.buckets.into_iter().map(Change::CreateBucket));
         changes.extend(self.topics.into_iter().map(Change::CreateTopic));
+        changes.extend(
+            self.maximum_message_sizes
+                .into_iter()
+                .map(|(topic, MessageSize(bytes))| Change::MaximumMessageSize { topic, bytes }),
+        );
         changes.extend(self.packs.into_iter().flat_map(PackEntry::changes));
         changes.push(Change::PageSize(self.page_size));
         changes.push(Change::SparseFilters(self.sparse_filters));
         changes.push(Change::EmptyPageEvery(self.empty_page_every));
         changes.push(Change::TrailingPage(self.trailing_page));
+        changes.push(Change::AccountFilterRequiresMember(
+            self.account_filter_requires_member,
+        ));
         changes.push(Change::Latency(std::time::Duration::from_millis(
             self.latency_millis,
         )));

@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub topics: BTreeMap<String, Topic>,
     pub publishes: Vec<Publish>,
     pub paging: Paging,
+    /// Whether an account filter for an account without a row is an error.
+    pub account_filter_requires_member: bool,
     pub latency: Duration,
     pub rate_limit: Option<RateLimit>,
     pub token_buckets: BTreeMap<Source, TokenBucket>,
