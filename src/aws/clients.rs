@@ -16,6 +16,7 @@ use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::config_service::ConfigServiceApi;
+use super::credential_renewal::{CredentialErrorClassifier, RenewableCredentials};
 use super::s3::S3Store;
 use super::sns::SnsNotifier;
 use super::throttle_counter::ThrottleCounter;
@@ -113,6 +114,27 @@ pub async fn resolve_region(profile: Option<&str>) -> Option<String> {
         .map(ToString::to_string)
 }
 
+/// SDK configuration with the credentials of one identity.
+#[derive(Debug, Clone)]
+struct Caller {
+    config: SdkConfig,
+    credentials: RenewableCredentials,
+}
+
+impl Caller {
+    /// Creates a caller with a credentials cache of its own, in place of the one in `config`.
+    fn new(config: SdkConfig) -> Self {
+        let credentials = RenewableCredentials::new();
+        Self {
+            config: config
+                .into_builder()
+                .identity_cache(credentials.clone())
+                .build(),
+            credentials,
+        }
+    }
+}
+
 fn http_client() -> SharedHttpClient {
     Builder::new()
         .tls_provider(tls::Provider::Rustls(
@@ -149,7 +171,7 @@ pub async fn connect(
         .unwrap_or_else(RetryConfig::standard)
         .with_initial_backoff(timeouts.initial_backoff)
         .with_max_backoff(timeouts.max_backoff);
-    let base = base.to_builder().retry_config(retries.clone()).build();
+    let base = Caller::new(base.to_builder().retry_config(retries.clone()).build());
     let config_retries = config_retries(retries, &lookup);
     AwsClients {
         config: config_service_api(&base, settings, &config_retries).await,
@@ -184,7 +206,7 @@ fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>)
 /// Creates the AWS Config clients and callers of all sources, and the clients of STS and AWS
 /// Organizations.
 async fn config_service_api(
-    base: &SdkConfig,
+    base: &Caller,
     settings: &Settings,
     retries: &RetryConfig,
 ) -> ConfigServiceApi {
@@ -192,23 +214,28 @@ async fn config_service_api(
     let concurrency = ConcurrencyLimit::default();
     let throttles = ThrottleCounter::default();
     for identity in &settings.identities {
-        let config = match identity {
+        let caller = match identity {
             Identity::Own => base.clone(),
             Identity::Role(role) => {
                 let mut provider = AssumeRoleProvider::builder(&role.arn)
                     .session_name("packwatch")
-                    .configure(base);
+                    .configure(&base.config);
                 if let Some(id) = &settings.external_id {
                     provider = provider.external_id(id);
                 }
-                // All regions share one provider and its cache, so the role is assumed once.
+                // All regions share one provider and one cache, so the role is assumed once.
                 let provider =
                     aws_sdk_config::config::SharedCredentialsProvider::new(provider.build().await);
-                base.to_builder().credentials_provider(provider).build()
+                Caller::new(
+                    base.config
+                        .to_builder()
+                        .credentials_provider(provider)
+                        .build(),
+                )
             }
         };
         for region in &settings.regions {
-            let client = config_client(&config, identity, region.as_str(), retries, &throttles);
+            let client = config_client(&caller, identity, region.as_str(), retries, &throttles);
             let throttled_caller = ThrottledCaller::new(concurrency.clone(), retries.clone());
             sources.insert(
                 (identity.clone(), region.clone()),
@@ -216,13 +243,17 @@ async fn config_service_api(
             );
         }
     }
-    let sts = aws_sdk_sts::config::Builder::from(base)
+    let sts = aws_sdk_sts::config::Builder::from(&base.config)
         .retry_partition(retry_partition("sts".to_owned()))
         .interceptor(TimeoutRetryLimit)
+        .interceptor(base.credentials.interceptor())
+        .retry_classifier(CredentialErrorClassifier)
         .build();
-    let organizations = aws_sdk_organizations::config::Builder::from(base)
+    let organizations = aws_sdk_organizations::config::Builder::from(&base.config)
         .retry_partition(retry_partition("organizations".to_owned()))
         .interceptor(TimeoutRetryLimit)
+        .interceptor(base.credentials.interceptor())
+        .retry_classifier(CredentialErrorClassifier)
         .build();
     ConfigServiceApi::new(
         sources,
@@ -244,18 +275,20 @@ fn retry_partition(name: String) -> RetryPartition {
 /// Creates the AWS Config client of one source. Rate limits apply to a caller in a region, so every
 /// source has its own client.
 fn config_client(
-    config: &SdkConfig,
+    caller: &Caller,
     identity: &Identity,
     region: &str,
     retries: &RetryConfig,
     throttles: &ThrottleCounter,
 ) -> aws_sdk_config::Client {
     aws_sdk_config::Client::from_conf(
-        aws_sdk_config::config::Builder::from(config)
+        aws_sdk_config::config::Builder::from(&caller.config)
             .region(Region::new(region.to_owned()))
             .retry_config(retries.clone())
             .retry_partition(retry_partition(format!("config {identity} {region}")))
             .interceptor(TimeoutRetryLimit)
+            .interceptor(caller.credentials.interceptor())
+            .retry_classifier(CredentialErrorClassifier)
             .interceptor(throttles.clone())
             .build(),
     )
@@ -263,20 +296,22 @@ fn config_client(
 
 /// Creates the S3 client. With a custom endpoint (an emulator or an interface endpoint), it uses
 /// path-style addressing, because such an endpoint serves every bucket under one host name.
-fn s3_client(config: &SdkConfig, lookup: impl Fn(&str) -> Option<String>) -> aws_sdk_s3::Client {
+fn s3_client(caller: &Caller, lookup: impl Fn(&str) -> Option<String>) -> aws_sdk_s3::Client {
     let custom_endpoint =
-        config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
+        caller.config.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
     aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(config)
+        aws_sdk_s3::config::Builder::from(&caller.config)
             .force_path_style(custom_endpoint)
             .retry_partition(retry_partition("s3".to_owned()))
             .interceptor(TimeoutRetryLimit)
+            .interceptor(caller.credentials.interceptor())
+            .retry_classifier(CredentialErrorClassifier)
             .build(),
     )
 }
 
 /// Creates the SNS client of a topic, in the topic's own region.
-fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
+fn sns_client(caller: &Caller, topic: &TopicArn) -> aws_sdk_sns::Client {
     let region = topic
         .as_str()
         .split(':')
@@ -284,10 +319,12 @@ fn sns_client(config: &SdkConfig, topic: &TopicArn) -> aws_sdk_sns::Client {
         .unwrap_or_default()
         .to_owned();
     aws_sdk_sns::Client::from_conf(
-        aws_sdk_sns::config::Builder::from(config)
+        aws_sdk_sns::config::Builder::from(&caller.config)
             .region(Region::new(region))
             .retry_partition(retry_partition(format!("sns {topic}")))
             .interceptor(TimeoutRetryLimit)
+            .interceptor(caller.credentials.interceptor())
+            .retry_classifier(CredentialErrorClassifier)
             .build(),
     )
 }

@@ -4,6 +4,7 @@
 
 mod clients;
 mod config_service;
+mod credential_renewal;
 mod organizations;
 mod rate_limiter;
 mod s3;

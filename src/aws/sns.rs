@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::sdk_error::sdk_error;
 use crate::model::{SnsMessage, TopicArn};
-use crate::ports::{BoxError, Notifier};
+use crate::ports::{Notifier, PublishError};
 
 /// [`Notifier`] on SNS, with one client per topic, each in the region of its topic.
 #[derive(Debug)]
@@ -22,11 +24,11 @@ impl SnsNotifier {
 }
 
 impl Notifier for SnsNotifier {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
         let client = self
             .topics
             .get(topic)
-            .ok_or("no client was made for this topic")?;
+            .ok_or_else(|| PublishError::Failed("no client was made for this topic".into()))?;
         let mut publish = client
             .publish()
             .topic_arn(topic.as_str())
@@ -37,7 +39,8 @@ impl Notifier for SnsNotifier {
             let value = MessageAttributeValue::builder()
                 .data_type(attribute.data_type())
                 .string_value(attribute.value())
-                .build()?;
+                .build()
+                .map_err(|error| PublishError::Content(Box::new(error)))?;
             publish = publish.message_attributes(name, value);
         }
         if topic.is_fifo() {
@@ -46,10 +49,35 @@ impl Notifier for SnsNotifier {
                 .message_group_id("packwatch")
                 .message_deduplication_id(&message.deduplication_id);
         }
-        publish
-            .send()
-            .await
-            .map_err(|error| super::sdk_error::sdk_error(&error))?;
-        Ok(())
+        match publish.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let refuses_content = refuses_content(error.code(), error.message());
+                let cause = sdk_error(&error);
+                Err(if refuses_content {
+                    PublishError::Content(cause)
+                } else {
+                    PublishError::Failed(cause)
+                })
+            }
+        }
     }
+}
+
+/// Returns whether an error of SNS is about the content of the message: its
+/// [size](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html), its attributes or its
+/// subject. SNS uses the same code for a wrong topic, which is not a matter of content.
+fn refuses_content(code: Option<&str>, message: Option<&str>) -> bool {
+    let is_about_topic = message.is_some_and(|message| message.contains("TopicArn"));
+    matches!(
+        code,
+        Some(
+            "InvalidParameter"
+                | "InvalidParameterException"
+                | "InvalidParameterValue"
+                | "ParameterValueInvalid"
+                | "ValidationError"
+                | "ValidationException"
+        )
+    ) && !is_about_topic
 }

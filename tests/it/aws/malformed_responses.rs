@@ -390,7 +390,7 @@ proptest! {
         };
         match block_on(SnsNotifier::new(topics).publish(&TOPIC.into(), &message)) {
             Ok(()) => prop_assert!(response.succeeds()),
-            Err(cause) => prop_assert!(has_message(&cause)),
+            Err(error) => prop_assert!(has_message(&error.into_cause())),
         }
     }
 }
