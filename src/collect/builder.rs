@@ -90,8 +90,8 @@ impl ObservationBuilder {
         }
     }
 
-    /// Records that AWS Config, asked for a pack by name, does not have it. Everything that was
-    /// read of the pack before is discarded.
+    /// Records that AWS Config, asked for a pack by name, does not have it. What was read of the
+    /// pack before is discarded.
     pub fn found_no_pack(&mut self, pack: &PackKey) {
         self.observation.packs.remove(pack);
         self.observation.gone.insert(pack.clone());

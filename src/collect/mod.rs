@@ -14,4 +14,4 @@ mod strategy;
 
 pub use builder::ObservationBuilder;
 pub use collector::Collector;
-pub use observation::{Coverage, Listing, Observation, PackObservation};
+pub use observation::{Coverage, Listing, Observation, PackObservation, StatusFilters};

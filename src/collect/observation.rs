@@ -23,7 +23,8 @@ pub struct Observation {
     pub listings: BTreeMap<Source, Listing>,
     /// The packs that exist, and their members.
     pub packs: BTreeMap<PackKey, PackObservation>,
-    /// Packs that AWS Config, asked by name, does not have.
+    /// Packs that AWS Config, asked by name after everything else that was read of them, does not
+    /// have.
     pub gone: BTreeSet<PackKey>,
     /// What should have been read and was not, and why.
     pub gaps: BTreeMap<GapKey, ApiError>,
@@ -34,11 +35,11 @@ pub struct Observation {
     pub accounts: BTreeMap<AccountId, Option<Account>>,
 }
 
-/// How the packs of a source were listed.
+/// How the packs of a source were listed. No listing proves that a pack is absent: a listing can be
+/// wrong, and its pages shift while packs change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
-    /// Number of pages. Pages shift while packs change, so only a listing of one page proves that a
-    /// pack is absent.
+    /// Number of pages that were read.
     pub pages: u32,
     /// Whether the last page was read.
     pub complete: bool,
@@ -59,9 +60,8 @@ pub struct PackObservation {
     pub not_successful: BTreeMap<AccountId, Arc<StatusRecord>>,
     /// How far the members were read.
     pub coverage: Coverage,
-    /// Whether pages of failing members were not full and yet not the last, so that the filter
-    /// saves no calls.
-    pub filters_ineffective: bool,
+    /// Whether this run found that status filters save calls.
+    pub status_filters: StatusFilters,
     /// Members that AWS Config, asked by account, does not have in this pack.
     pub absent: BTreeSet<AccountId>,
     /// The pack's own status, requested by name after the members were read.
@@ -84,6 +84,18 @@ pub enum Coverage {
     SinglePage,
 }
 
+/// Whether status filters save calls in a pack. They do not if AWS Config filters the records of a
+/// page after paging: pages are then short, and as many as without a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusFilters {
+    /// The run requested no page by status, or got no answer.
+    NotTried,
+    /// Every page but the last was full.
+    Effective,
+    /// A page was not full and not the last.
+    Ineffective,
+}
+
 impl PackObservation {
     /// Creates the observation of a pack whose members are not read yet.
     pub fn of(row: StatusRecord) -> Self {
@@ -93,7 +105,7 @@ impl PackObservation {
             other_successful: 0,
             not_successful: BTreeMap::new(),
             coverage: Coverage::NotRead,
-            filters_ineffective: false,
+            status_filters: StatusFilters::NotTried,
             absent: BTreeSet::new(),
             recheck_status: None,
         }
@@ -155,14 +167,9 @@ impl Observation {
         self.listings.is_empty()
     }
 
-    /// Returns whether it is proven that a pack does not exist.
+    /// Returns whether it is proven that a pack does not exist. Only a request for the pack by name
+    /// proves that.
     pub fn proves_absent(&self, pack: &PackKey) -> bool {
-        let missing_from_listing = || {
-            self.listings
-                .get(&pack.source)
-                .is_some_and(|listing| listing.complete && listing.pages == 1)
-                && !self.packs.contains_key(pack)
-        };
-        self.gone.contains(pack) || missing_from_listing()
+        self.gone.contains(pack)
     }
 }

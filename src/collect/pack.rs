@@ -4,13 +4,28 @@
 use futures_util::{StreamExt, future, stream};
 use jiff::Timestamp;
 
-use super::observation::{Coverage, PackObservation};
+use super::observation::{Coverage, PackObservation, StatusFilters};
 use super::pagination::MemberPages;
 use super::source_client::SourceClient;
 use super::strategy::{self, FAILING, ReadStrategy};
 use crate::ledger::{LargePack, Ledger};
-use crate::model::{AccountId, FailureKey, PackKey, Scope, Status, StatusKind};
-use crate::ports::{ConfigApi, DEADLINE_EXCEEDED, Filter, MembersError, PAGE_SIZE};
+use crate::model::{
+    AccountId, ApiError, FailureKey, PackKey, Scope, Status, StatusKind, StatusRecord,
+};
+use crate::ports::{
+    ConfigApi, DEADLINE_EXCEEDED, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError,
+};
+
+/// Error code with which AWS Config reports that a pack does not exist.
+const NO_SUCH_PACK: &str = "NoSuchOrganizationConformancePackException";
+
+/// Why a pack was not read.
+pub(super) enum PackError {
+    /// AWS Config, asked for the pack by name after all other calls for it, does not have it.
+    Gone,
+    /// Something could not be read.
+    Gap(ApiError),
+}
 
 /// Reads one pack into its observation. After an error the observation keeps the records that were
 /// read before.
@@ -41,36 +56,53 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
     }
 
     /// Reads the members of the pack with the fewest calls, and confirms absences.
-    pub(super) async fn read(mut self) -> Result<(), MembersError> {
+    pub(super) async fn read(mut self, now: Timestamp) -> Result<(), PackError> {
         let large = self.large();
         let members = self.ledger.open_in(self.pack);
         let members = members.filter(|(key, _)| !key.is_pack());
-        let read_strategy = strategy::choose(large, members.map(|(_, open)| &open.row.status));
+        let read_strategy = strategy::choose(
+            large,
+            members.map(|(_, open)| &open.row.status),
+            self.daily_scan_due(now),
+        );
         let mut all_members = MemberPages::default();
         if read_strategy == ReadStrategy::FirstPage {
             self.read_pages(&mut all_members, 1).await?;
         }
-        let filters_save_calls = read_strategy != ReadStrategy::Full
-            && !all_members.ended
-            && self.read_failing().await?;
-        let pages = if filters_save_calls {
-            strategy::pages_worth_scanning(self.unseen_open_accounts().len(), large)
-        } else {
-            usize::MAX
+        let by_status = match read_strategy {
+            ReadStrategy::FirstPage if all_members.ended => Ok(true),
+            ReadStrategy::FirstPage | ReadStrategy::FailingOnly => {
+                self.read_failing(usize::MAX).await
+            }
+            ReadStrategy::FilterTrialAndFull => match self.read_failing(1).await {
+                // All members are read next, so a failed trial leaves no gap.
+                Err(MembersError::Api(_)) => Ok(false),
+                result => result.map(|_| false),
+            },
+            ReadStrategy::Full => Ok(false),
+        };
+        let pages = match by_status {
+            Ok(true) => strategy::pages_worth_scanning(self.unseen_open_accounts().len(), large),
+            Ok(false) => usize::MAX,
+            Err(MembersError::NoSuchPack) => {
+                self.get_pack().await?;
+                usize::MAX
+            }
+            Err(MembersError::Api(cause)) => return Err(PackError::Gap(cause)),
         };
         self.read_pages(&mut all_members, pages).await?;
-        self.confirm_absences(all_members.coverage()).await?;
+        self.confirm_absences(&mut all_members).await?;
         self.set_coverage(all_members.coverage());
         Ok(())
     }
 
     /// Reads all members of the pack.
-    pub(super) async fn full_scan(mut self) -> Result<(), MembersError> {
+    pub(super) async fn full_scan(mut self) -> Result<(), PackError> {
         let mut all_members = MemberPages::default();
         match self.read_pages(&mut all_members, usize::MAX).await {
             Ok(()) => self.set_coverage(all_members.coverage()),
             // The failing members are known already, so this is not a gap.
-            Err(MembersError::Api(cause)) if cause.code == DEADLINE_EXCEEDED => {}
+            Err(PackError::Gap(cause)) if cause.code == DEADLINE_EXCEEDED => {}
             Err(error) => return Err(error),
         }
         Ok(())
@@ -78,7 +110,7 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
 
     /// Returns whether a full read is due of a pack whose failing members are read.
     pub(super) fn full_scan_due(&self, now: Timestamp) -> bool {
-        let (large, key) = (self.large(), FailureKey::pack_itself(self.pack));
+        let key = FailureKey::pack_itself(self.pack);
         let in_progress = self
             .ledger
             .open
@@ -86,8 +118,15 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
             .filter(|_| self.observed.row.kind() == StatusKind::InProgress);
         self.observed.coverage == Coverage::FailingOnly
             && self.scope.covers(&key)
-            && (large.is_some_and(|large| strategy::daily_scan_due(self.pack, large, now))
-                || in_progress.is_some_and(|open| strategy::in_progress_scan_due(open, large, now)))
+            && (self.daily_scan_due(now)
+                || in_progress
+                    .is_some_and(|open| strategy::in_progress_scan_due(open, self.large(), now)))
+    }
+
+    /// Returns whether the daily full read of the pack is due. Every full read counts as one.
+    fn daily_scan_due(&self, now: Timestamp) -> bool {
+        self.large()
+            .is_some_and(|large| strategy::daily_scan_due(self.pack, large, now))
     }
 
     /// Reads the following pages of an unfiltered request, at most `max_pages`. Each page is added
@@ -96,76 +135,119 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
         &mut self,
         pages: &mut MemberPages<'_>,
         max_pages: usize,
-    ) -> Result<(), MembersError> {
+    ) -> Result<(), PackError> {
         let mut read = 0;
         while !pages.ended && read < max_pages {
             let result = self.client.next_page(&self.pack.pack, pages).await;
             pages.move_rows_to(self.observed);
-            result?;
+            if let Err(error) = result {
+                return Err(self.pack_error(error).await);
+            }
             read += 1;
         }
         Ok(())
     }
 
-    /// Reads the failing members, all failing statuses concurrently. Returns false, and stops, if
-    /// the filter saves no calls.
-    async fn read_failing(&mut self) -> Result<bool, MembersError> {
+    /// Reads the failing members, all failing statuses concurrently, at most `max_pages` of each.
+    /// Returns false, and stops, if the filters save no calls.
+    async fn read_failing(&mut self, max_pages: usize) -> Result<bool, MembersError> {
         let (client, pack) = (self.client, &self.pack.pack);
         let statuses = FAILING.map(Status::from);
         let mut requests = statuses
             .each_ref()
             .map(|status| MemberPages::filtered(Filter::Status(status)));
-        let first = requests
-            .iter_mut()
-            .map(|request| client.next_page(pack, request));
-        let first = future::join_all(first).await;
-        self.add_rows(&mut requests);
-        let rows = first
-            .into_iter()
-            .collect::<Result<Vec<usize>, MembersError>>()?;
-        // A page that is not full and not the last shows that AWS Config filters the records of a
-        // page, so that there are as many pages as without a filter.
-        if requests
-            .iter()
-            .zip(rows)
-            .any(|(request, rows)| !request.ended && rows < PAGE_SIZE.into())
-        {
-            self.observed.filters_ineffective = true;
-            return Ok(false);
+        // The first pages alone, because they show in most cases whether filters save calls.
+        for max_pages in [1, max_pages - 1] {
+            let pages = requests
+                .iter_mut()
+                .map(|request| client.full_pages(pack, request, max_pages));
+            let results = future::join_all(pages).await;
+            for request in &mut requests {
+                request.move_rows_to(self.observed);
+            }
+            // A page that is not full and not the last shows that AWS Config filters the records of
+            // a page, so that there are as many pages as without a filter.
+            if requests.iter().any(|request| request.short) {
+                self.observed.status_filters = StatusFilters::Ineffective;
+            }
+            all_answered(results)?;
+            if self.observed.status_filters == StatusFilters::Ineffective {
+                return Ok(false);
+            }
+            self.observed.status_filters = StatusFilters::Effective;
         }
-        let rest = requests
-            .iter_mut()
-            .map(|request| client.remaining_pages(pack, request));
-        let rest = future::join_all(rest).await;
-        self.add_rows(&mut requests);
-        rest.into_iter().collect::<Result<(), MembersError>>()?;
         Ok(true)
     }
 
     /// Requests by account every open failure whose account was not seen. If one is absent, also
     /// requests the pack, because the pack's own status shows whether its records are being
     /// rewritten.
-    async fn confirm_absences(&mut self, coverage: Coverage) -> Result<(), MembersError> {
-        if coverage != Coverage::SinglePage {
-            self.get_members(&self.unseen_open_accounts()).await?;
+    async fn confirm_absences(
+        &mut self,
+        all_members: &mut MemberPages<'_>,
+    ) -> Result<(), PackError> {
+        let mut result = self.get_unseen_members(all_members.coverage(), false).await;
+        if result == Err(MembersError::NoSuchPack) {
+            self.get_pack().await?;
+            // The pack is there, so the responses by account contradict it. Only those that follow
+            // a read of all members count.
+            self.observed.absent.clear();
+            self.read_pages(all_members, usize::MAX).await?;
+            let denied = self.get_unseen_members(all_members.coverage(), true).await;
+            if denied == Err(MembersError::NoSuchPack) {
+                // Without the status of the pack, only an absence that lasts clears a failure.
+                self.get_pack().await?;
+                return Ok(());
+            }
+            result = denied;
+        }
+        if let Err(error) = result {
+            return Err(self.pack_error(error).await);
         }
         if !self.unseen_open_accounts().is_empty() {
-            let row = self.client.get_pack(&self.pack.pack).await;
-            match row.map_err(MembersError::Api)? {
-                Some(row) if row.kind() != StatusKind::Deleted => {
-                    self.observed.recheck_status = Some(row.status);
-                }
-                _ => return Err(MembersError::NoSuchPack),
-            }
+            self.observed.recheck_status = Some(self.get_pack().await?.status);
         }
         Ok(())
     }
 
-    /// Requests these members by account, and records as absent those that AWS Config does not
-    /// have.
-    async fn get_members(&mut self, accounts: &[AccountId]) -> Result<(), MembersError> {
+    /// Requests the pack by name. Returns [`PackError::Gone`] if AWS Config does not have it.
+    async fn get_pack(&self) -> Result<StatusRecord, PackError> {
+        match self.client.get_pack(&self.pack.pack).await {
+            Ok(Some(row)) if row.kind() != StatusKind::Deleted => Ok(row),
+            Ok(_) => Err(PackError::Gone),
+            Err(cause) => Err(PackError::Gap(cause)),
+        }
+    }
+
+    /// Returns what an error of a request for members means, after which the pack is not read any
+    /// further. Requests the pack by name if AWS Config reports that it does not exist.
+    async fn pack_error(&self, error: MembersError) -> PackError {
+        match error {
+            MembersError::NoSuchPack => match self.get_pack().await {
+                Ok(_) => PackError::Gap(contradiction()),
+                Err(error) => error,
+            },
+            MembersError::Api(cause) => PackError::Gap(cause),
+        }
+    }
+
+    /// Requests by account every open failure whose account was not seen, unless all members were
+    /// read in one page. Records as absent the accounts that AWS Config does not have.
+    ///
+    /// It is not documented how AWS Config answers for an account that is not in the pack. After a
+    /// read of all members, `denied_is_absent` says that the report of a missing pack is such an
+    /// answer; the result is then [`MembersError::NoSuchPack`] only if no other error occurred.
+    async fn get_unseen_members(
+        &mut self,
+        coverage: Coverage,
+        denied_is_absent: bool,
+    ) -> Result<(), MembersError> {
+        if coverage == Coverage::SinglePage {
+            return Ok(());
+        }
         let (client, pack) = (self.client, &self.pack.pack);
-        let responses: Vec<_> = stream::iter(accounts)
+        let accounts = self.unseen_open_accounts();
+        let responses: Vec<_> = stream::iter(&accounts)
             .map(|account| async move {
                 let mut request = MemberPages::filtered(Filter::Account(account));
                 let result = client.remaining_pages(pack, &mut request).await;
@@ -177,12 +259,19 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
         let mut results = Vec::new();
         for (account, mut request, result) in responses {
             request.move_rows_to(self.observed);
-            if result.is_ok() && !self.observed.contains(account) {
+            let denied = denied_is_absent && result == Err(MembersError::NoSuchPack);
+            if (result.is_ok() || denied) && !self.observed.contains(account) {
                 self.observed.absent.insert(account.clone());
             }
             results.push(result);
         }
-        results.into_iter().collect()
+        if denied_is_absent {
+            let other_error = |result: &Result<(), MembersError>| matches!(result, Err(error) if *error != MembersError::NoSuchPack);
+            if let Some(position) = results.iter().position(other_error) {
+                return results.swap_remove(position);
+            }
+        }
+        all_answered(results)
     }
 
     /// Returns the accounts with an open failure in scope that this run has not seen in the pack.
@@ -196,12 +285,6 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
             .collect()
     }
 
-    fn add_rows(&mut self, requests: &mut [MemberPages<'_>]) {
-        for request in requests {
-            request.move_rows_to(self.observed);
-        }
-    }
-
     fn set_coverage(&mut self, coverage: Coverage) {
         let (ledger, pack) = (self.ledger, self.pack);
         self.observed.set_coverage(coverage, |account| {
@@ -211,5 +294,25 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
 
     fn large(&self) -> Option<&'a LargePack> {
         self.ledger.pack_hints.get(self.pack)?.large.as_ref()
+    }
+}
+
+/// Returns the error of concurrent requests for the members of one pack: that the pack does not
+/// exist, which is to be asked by name, or else the first one.
+fn all_answered(results: Vec<Result<(), MembersError>>) -> Result<(), MembersError> {
+    if results.contains(&Err(MembersError::NoSuchPack)) {
+        return Err(MembersError::NoSuchPack);
+    }
+    results.into_iter().collect()
+}
+
+/// Returns the cause of the gap of a pack that AWS Config has by name and denies otherwise.
+fn contradiction() -> ApiError {
+    ApiError {
+        operation: GET_DETAILED_STATUS.to_owned(),
+        code: NO_SUCH_PACK.to_owned(),
+        message: format!(
+            "AWS Config contradicts itself: it reports that the pack does not exist, but {DESCRIBE_STATUSES} returns it by name"
+        ),
     }
 }

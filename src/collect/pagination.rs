@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use super::observation::{Coverage, PackObservation};
 use super::source_client::SourceClient;
 use crate::model::{AccountId, ApiError, PackName, StatusRecord};
-use crate::ports::{ConfigApi, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError};
+use crate::ports::{
+    ConfigApi, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError, PAGE_SIZE,
+};
 
 impl<S: ConfigApi> SourceClient<'_, S> {
     /// Requests the status record of a pack by name; `None` if the pack does not exist.
@@ -16,15 +18,12 @@ impl<S: ConfigApi> SourceClient<'_, S> {
             .await?
     }
 
-    /// Reads the next page of members, if there is one. Returns the number of records in it.
+    /// Reads the next page of members.
     pub(super) async fn next_page(
         &self,
         pack: &PackName,
         request: &mut MemberPages<'_>,
-    ) -> Result<usize, MembersError> {
-        if request.ended {
-            return Ok(0);
-        }
+    ) -> Result<(), MembersError> {
         let response = async {
             request.called = true;
             self.api
@@ -45,7 +44,8 @@ impl<S: ConfigApi> SourceClient<'_, S> {
             .tokens
             .follow(page.next, GET_DETAILED_STATUS)
             .map_err(MembersError::Api)?;
-        Ok(rows)
+        request.short |= !request.ended && rows < PAGE_SIZE.into();
+        Ok(())
     }
 
     /// Reads all following pages of members.
@@ -56,6 +56,21 @@ impl<S: ConfigApi> SourceClient<'_, S> {
     ) -> Result<(), MembersError> {
         while !request.ended {
             self.next_page(pack, request).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the following pages of members, at most `max_pages`, and stops at a short page.
+    pub(super) async fn full_pages(
+        &self,
+        pack: &PackName,
+        request: &mut MemberPages<'_>,
+        max_pages: usize,
+    ) -> Result<(), MembersError> {
+        let mut read = 0;
+        while !request.ended && !request.short && read < max_pages {
+            self.next_page(pack, request).await?;
+            read += 1;
         }
         Ok(())
     }
@@ -71,6 +86,8 @@ pub(super) struct MemberPages<'a> {
     pages_read: u32,
     /// Whether the last page was read.
     pub(super) ended: bool,
+    /// Whether a page was not full and not the last.
+    pub(super) short: bool,
     /// The records that are not in the observation of the pack yet.
     rows: Vec<(AccountId, StatusRecord)>,
 }

@@ -8,12 +8,12 @@ use tokio::sync::SetOnce;
 
 use super::builder::ObservationBuilder;
 use super::observation::Listing;
-use super::pack::PackReader;
+use super::pack::{PackError, PackReader};
 use super::pagination::PageTokens;
 use super::source_client::SourceClient;
 use crate::ledger::Ledger;
 use crate::model::{ApiError, GapKey, PackKey, Scope, StatusKind};
-use crate::ports::{ConfigApi, DESCRIBE_STATUSES, MembersError};
+use crate::ports::{ConfigApi, DESCRIBE_STATUSES};
 
 /// Reads one source.
 pub(super) struct SourceReader<'a, S> {
@@ -88,8 +88,8 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
         }
     }
 
-    /// Requests by name the packs that are in the ledger and not in a listing of several pages.
-    /// Pages shift while packs change, so such a listing can miss a pack.
+    /// Requests by name the packs that are in the ledger and not in a complete listing. A listing
+    /// alone does not prove that a pack is gone.
     async fn get_missing_packs(&mut self, ledger: &Ledger) {
         let (client, missing) = (&self.client, self.missing_packs(ledger));
         let responses: Vec<_> = stream::iter(&missing)
@@ -110,14 +110,15 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
 
     fn missing_packs(&self, ledger: &Ledger) -> BTreeSet<PackKey> {
         let (source, so_far) = (&self.client.target.source, self.found.so_far());
-        let may_miss_packs = so_far
+        let listed = so_far
             .listings
             .get(source)
-            .is_some_and(|listing| listing.complete && listing.pages > 1);
-        if !may_miss_packs {
+            .is_some_and(|listing| listing.complete);
+        if !listed {
             return BTreeSet::new();
         }
-        let with_gap = ledger.gaps.keys().filter_map(GapKey::pack_key);
+        let with_gap = ledger.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
+        let with_gap = with_gap.filter_map(|(key, _)| key.pack_key());
         let known = ledger
             .open
             .keys()
@@ -133,6 +134,7 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
     /// Reads the failing members of every pack, and the evidence that its open failures need.
     async fn read_packs(&mut self, ledger: &Ledger) {
         let (client, scope) = (&self.client, self.scope);
+        let now = self.found.so_far().started_at;
         let mut packs: Vec<_> = self.found.packs_mut().collect();
         // Oldest attempt first, so that runs short of time do not leave out the same pack every
         // time.
@@ -144,7 +146,7 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
         let results: Vec<_> = stream::iter(packs)
             .map(|(pack, observed)| async move {
                 let reader = PackReader::new(client, scope, ledger, pack, observed);
-                (pack.clone(), reader.read().await)
+                (pack.clone(), reader.read(now).await)
             })
             .buffer_unordered(client.concurrency + client.concurrency / 4)
             .collect()
@@ -168,12 +170,12 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
         self.record_errors(results);
     }
 
-    fn record_errors(&mut self, results: Vec<(PackKey, Result<(), MembersError>)>) {
+    fn record_errors(&mut self, results: Vec<(PackKey, Result<(), PackError>)>) {
         for (pack, result) in results {
             match result {
                 Ok(()) => {}
-                Err(MembersError::NoSuchPack) => self.found.found_no_pack(&pack),
-                Err(MembersError::Api(cause)) => self.found.found_gap(GapKey::pack(&pack), cause),
+                Err(PackError::Gone) => self.found.found_no_pack(&pack),
+                Err(PackError::Gap(cause)) => self.found.found_gap(GapKey::pack(&pack), cause),
             }
         }
     }

@@ -24,16 +24,23 @@ pub(super) enum ReadStrategy {
     FailingOnly,
     /// All members.
     Full,
+    /// The first page of every failing status, to try the filters again, then all members.
+    FilterTrialAndFull,
 }
 
 /// Returns the cheapest read strategy of a pack whose members have open failures with the statuses
-/// `open`.
+/// `open`. If filters save nothing in the pack, they are tried again once a day, when its daily scan
+/// is due.
 pub(super) fn choose<'a>(
     large: Option<&LargePack>,
     open: impl Iterator<Item = &'a Status>,
+    daily_scan_due: bool,
 ) -> ReadStrategy {
     match large {
         None => ReadStrategy::FirstPage,
+        Some(large) if large.filters_ineffective && daily_scan_due => {
+            ReadStrategy::FilterTrialAndFull
+        }
         Some(large) if large.filters_ineffective => ReadStrategy::Full,
         Some(large) => match pages(large) {
             Some(pages) if pages <= cost_of_failing_read(open) => ReadStrategy::Full,

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
+use super::context::EvaluationContext;
 use crate::collect::Observation;
-use crate::ledger::{EmptySource, Ledger};
+use crate::ledger::{EmptySource, EmptySourceResolution, Ledger};
 use crate::model::{PackKey, Scope, Source};
 
 /// Updates the empty sources of the ledger for the sources that the run sees in full. `before` is
@@ -14,23 +15,24 @@ pub(super) fn update_empty_sources(
     next: &mut Ledger,
     before: &Ledger,
     observation: &Observation,
-    scope: &Scope,
+    context: EvaluationContext<'_>,
 ) {
+    let scope = context.scope;
     for source in scope
         .sources
         .iter()
-        .filter(|source| scope.covers_source(source))
+        .filter(|source| context.covers_source(source))
     {
-        let known = known_packs(before, observation, source, scope);
+        let known = known_packs(before, source, scope);
         if observation.packs.keys().any(|pack| pack.source == *source) {
             if let Some(empty_source) = next.empty_sources.get_mut(source) {
-                empty_source.ended = true;
+                empty_source.ended = Some(EmptySourceResolution::Repopulated);
             }
         } else if is_confirmed_empty(observation, source, &known) {
             let existing = next.empty_sources.get_mut(source);
-            let has_become_empty = existing
-                .as_ref()
-                .map_or(!known.is_empty(), |empty_source| empty_source.ended);
+            let has_become_empty = existing.as_ref().map_or(!known.is_empty(), |empty_source| {
+                empty_source.ended.is_some()
+            });
             if has_become_empty {
                 // A receiver that was not notified of the packs' return still has the source as
                 // empty, so it is not notified again.
@@ -38,9 +40,9 @@ pub(super) fn update_empty_sources(
                     .map(|empty_source| take(&mut empty_source.notified))
                     .unwrap_or_default();
                 let empty_source = EmptySource {
-                    packs_before: known.len(),
+                    packs: known.into_iter().map(|key| key.pack).collect(),
                     since: observation.ended_at,
-                    ended: false,
+                    ended: None,
                     notified,
                 };
                 next.empty_sources.insert(source.clone(), empty_source);
@@ -50,22 +52,13 @@ pub(super) fn update_empty_sources(
 }
 
 /// Returns the packs of a source that the ledger knows from a hint, an open failure or a gap.
-fn known_packs(
-    ledger: &Ledger,
-    observation: &Observation,
-    source: &Source,
-    scope: &Scope,
-) -> BTreeSet<PackKey> {
+fn known_packs(ledger: &Ledger, source: &Source, scope: &Scope) -> BTreeSet<PackKey> {
     let packs = ledger
         .pack_hints
         .keys()
         .chain(ledger.open.keys().map(|key| &key.pack))
         .cloned();
-    // A gap that this run has as well gives no new evidence.
-    let with_gap = ledger
-        .gaps
-        .iter()
-        .filter(|(key, gap)| gap.ended.is_none() && !observation.gaps.contains_key(key));
+    let with_gap = ledger.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
     let with_gap = with_gap.filter_map(|(key, _)| key.pack_key());
     packs
         .chain(with_gap)
@@ -73,8 +66,8 @@ fn known_packs(
         .collect()
 }
 
-/// Returns whether a listing without packs is confirmed. The listing has to be complete. If it has
-/// several pages, it can miss a pack, so every known pack has to be requested by name as well.
+/// Returns whether a listing without packs is confirmed: it has to be complete, and AWS Config must
+/// not have any known pack when asked by name.
 fn is_confirmed_empty(
     observation: &Observation,
     source: &Source,

@@ -330,6 +330,124 @@ async fn filters_that_become_ineffective_waste_three_calls_once() {
     }
 }
 
+/// A short page, which may come once, must not cost full reads for ever: the flag that it sets ends
+/// with the next daily scan. The trial costs the first pages only, although a full read and failing
+/// members that have several pages follow.
+#[tokio::test]
+async fn ineffective_filters_are_tried_again_by_daily_scan() {
+    let env = env_with_pack(500, 150).await;
+    env.run().await;
+    env.world.sparse_filters(true);
+    env.run().await;
+    env.world.sparse_filters(false);
+    assert_eq!(large_hint(&env)["filters_ineffective"], true);
+    let mut calls = run_counting(&env).await.1;
+    let mut hours = 0;
+    while calls == 5 {
+        hours += 1;
+        assert!(hours <= 24, "the filters are not tried again within a day");
+        env.advance_minutes(45);
+        calls = run_counting(&env).await.1;
+    }
+    assert_eq!(calls, 3 + 5, "the trial, and the daily full read");
+    assert_eq!(large_hint(&env)["filters_ineffective"], false);
+    assert_eq!(env.latest()["packs"][0]["coverage"], "full");
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!(
+        (calls, &response["totals"]["failures"]),
+        (3 + 1, &json!(150)),
+        "the failing members only"
+    );
+}
+
+#[tokio::test]
+async fn filters_that_stay_ineffective_are_tried_once_a_day() {
+    let env = env_with_pack(500, 50).await;
+    env.world.sparse_filters(true);
+    assert_eq!(run_counting(&env).await.1, 3 + 5);
+    let mut trials = Vec::new();
+    for run in 1..=72 {
+        env.advance_minutes(45);
+        let (response, calls) = run_counting(&env).await;
+        assert_eq!(response["totals"]["failures"], 50);
+        assert!([5, 3 + 5].contains(&calls), "{calls}");
+        if calls > 5 {
+            trials.push(run);
+        }
+        assert_eq!(large_hint(&env)["filters_ineffective"], true);
+    }
+    assert_eq!(trials.len(), 3, "{trials:?}");
+    assert!(
+        trials.windows(2).all(|pair| pair[1] - pair[0] == 24),
+        "{trials:?}"
+    );
+}
+
+/// All members are read after the trial, so a trial without an answer costs no data. It says nothing
+/// about the filters either.
+#[tokio::test]
+async fn failed_trial_of_filters_is_no_gap_and_keeps_flag() {
+    let env = env_with_pack(500, 50).await;
+    env.world.sparse_filters(true);
+    env.run().await;
+    env.world.sparse_filters(false);
+    env.advance_minutes(DAY);
+    env.world.fault(
+        Fault::new(Effect::Denied)
+            .operation(MEMBERS)
+            .filter("Status"),
+    );
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!(
+        (
+            calls,
+            &response["complete"],
+            &response["totals"]["failures"]
+        ),
+        (3 + 5, &json!(true), &json!(50))
+    );
+    assert_eq!(large_hint(&env)["filters_ineffective"], true);
+}
+
+/// A run of one account reads such a pack in full too, which counts as the daily full read. If it did
+/// not try the filters, frequent runs of accounts could put off the trial for ever.
+#[tokio::test]
+async fn run_of_one_account_tries_filters_again() {
+    let env = env_with_pack(500, 50).await;
+    env.world.sparse_filters(true);
+    env.run().await;
+    env.world.sparse_filters(false);
+    env.advance_minutes(DAY);
+    let response = env
+        .invoke(json!({"accounts": [account(1)]}))
+        .await
+        .expect("the run succeeds");
+    assert_eq!(response["config_calls"], 1 + 3 + 5);
+    assert_eq!(large_hint(&env)["filters_ineffective"], false);
+}
+
+/// Filters can turn out to be ineffective on any page. The pack is then read in full at once, and
+/// the chain of short pages is not followed.
+#[tokio::test]
+async fn later_short_page_makes_filters_ineffective() {
+    let env = env_with_pack(500, 250).await;
+    env.run().await;
+    let second_page_is_short = [Change::PageSize(Some(20))];
+    env.world
+        .fault(Fault::then(second_page_is_short).operation(MEMBERS).nth(3));
+    env.world.fault(
+        Fault::then([Change::PageSize(None)])
+            .operation(MEMBERS)
+            .nth(4),
+    );
+    let (response, calls) = run_counting(&env).await;
+    assert_eq!(
+        (calls, &response["totals"]["failures"]),
+        (3 + 1 + 5, &json!(250))
+    );
+    assert_eq!(large_hint(&env)["filters_ineffective"], true);
+}
+
 #[tokio::test]
 async fn daily_scans_are_spread_over_day_with_one_per_pack() {
     const PACKS: usize = 24;

@@ -122,12 +122,12 @@ async fn ended_gap_stays_ended_after_run_of_another_region() {
     env.advance_minutes(15);
     env.invoke(json!({}))
         .await
-        .expect_err("the end of the gap is pending behind the outgoing digest");
+        .expect("the end of the gap is pending behind the outgoing digest");
     assert_eq!(gap_end(), "read");
     env.advance_minutes(15);
     env.invoke(json!({"regions": ["eu-west-1"]}))
         .await
-        .expect_err("SNS still rejects the digest");
+        .expect("SNS still rejects the digest");
     assert_eq!(
         gap_end(),
         "read",

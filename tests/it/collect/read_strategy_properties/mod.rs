@@ -1,6 +1,8 @@
 //! Properties of the read strategies. For any ledger, the collector's reads evaluate to the same
 //! result as a full read of every pack. When packs change between two calls, every row that was
-//! read was true at some instant, and no failure clears that was failing during the whole run.
+//! read was true at some instant, and no failure clears that was failing during the whole run. The
+//! same holds if some responses contradict the others: a listing comes empty, a request by account is
+//! answered as if the pack did not exist, a page by status is short.
 
 mod organization;
 
@@ -9,7 +11,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::collect::{Collector, Coverage, Listing, Observation, ObservationBuilder};
+use packwatch::collect::{
+    Collector, Coverage, Listing, Observation, ObservationBuilder, StatusFilters,
+};
 use packwatch::evaluate::{Evaluation, EvaluationContext, evaluate};
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
@@ -19,14 +23,16 @@ use packwatch::model::{
     ApiError, FailureKey, GapKey, Identity, PackKey, Resolution, Scope, Source, SourceTarget,
     Status, StatusKind, StatusRecord,
 };
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::support::harness::{OWN, REGION, TOPIC, time};
 
-use organization::{Change, Organization, PACKS, Pack, Packs, StatusName, account, kind, row};
+use organization::{
+    Change, Contradictions, Organization, PACKS, Pack, Packs, StatusName, account, kind, row,
+};
 
 /// The statuses of AWS Config, and one that AWS Config may add. A status that is listed twice is
 /// generated twice as often.
@@ -116,8 +122,8 @@ fn read(organization: &Organization, ledger: &Ledger, at: Timestamp) -> Observat
     })
 }
 
-/// Returns the observation of an unfiltered full read of static packs: every row, and a read by id
-/// for every open account that has no row.
+/// Returns the observation of an unfiltered full read of static packs: every row, a read by id for
+/// every open account that has no row, and a request by name for every known pack that is missing.
 fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation {
     let mut found = ObservationBuilder::new(at);
     found.found_listing(
@@ -127,6 +133,12 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
             complete: true,
         },
     );
+    for pack in known_packs(ledger) {
+        let status = packs.get(pack.pack.as_str()).map(|pack| pack.status);
+        if status.is_none_or(|status| status == "DELETE_SUCCESSFUL") {
+            found.found_no_pack(&pack);
+        }
+    }
     for (name, pack) in packs {
         let key = key(name);
         found.found_pack(&key, StatusRecord::new(pack.status));
@@ -157,6 +169,15 @@ fn read_everything(packs: &Packs, ledger: &Ledger, at: Timestamp) -> Observation
     found.build(at)
 }
 
+/// Returns the packs that a ledger knows.
+fn known_packs(ledger: &Ledger) -> BTreeSet<PackKey> {
+    let open = ledger.open.keys().map(|key| key.pack.clone());
+    let with_gap = ledger.gaps.keys().filter_map(GapKey::pack_key);
+    open.chain(ledger.pack_hints.keys().cloned())
+        .chain(with_gap)
+        .collect()
+}
+
 fn evaluate_run(ledger: &Ledger, observation: &Observation, run: usize) -> Evaluation {
     let plan = plan(observation.ended_at, run);
     let scope = scope(&plan);
@@ -165,6 +186,7 @@ fn evaluate_run(ledger: &Ledger, observation: &Observation, run: usize) -> Evalu
         observation,
         EvaluationContext {
             scope: &scope,
+            later_reads: &[],
             policy: &plan.policy,
             run_id: &plan.run.id,
         },
@@ -234,6 +256,8 @@ fn open_failure(
         changed_at: None,
         first_run: "run-0".into(),
         seen_again: true,
+        due: true,
+        unconfirmed: false,
         absent_since: absent.map(ago),
         successful_since: successful.map(ago),
         notified: [(0, ago(2_900))].into_iter().collect(),
@@ -358,6 +382,32 @@ fn changing_packs() -> impl Strategy<Value = (Packs, BTreeMap<usize, Vec<Change>
         })
 }
 
+/// Generates contradictions that a run resolves: a request by account that is denied once is
+/// answered when it is made again.
+fn resolvable_contradictions() -> impl Strategy<Value = Contradictions> {
+    (
+        of(0..4_usize),
+        proptest::bool::weighted(0.2),
+        of(0..6_usize),
+    )
+        .prop_map(
+            |(denied_account, empty_listing, short_page)| Contradictions {
+                denied_accounts: denied_account.into_iter().collect(),
+                empty_listing,
+                short_page,
+            },
+        )
+}
+
+fn any_contradictions() -> impl Strategy<Value = Contradictions> {
+    (resolvable_contradictions(), btree_set(0..20_usize, 0..12)).prop_map(
+        |(contradictions, denied_accounts)| Contradictions {
+            denied_accounts,
+            ..contradictions
+        },
+    )
+}
+
 fn has_kind(packs: &Packs, key: &FailureKey, wanted: StatusKind) -> bool {
     kind(packs, key.pack.pack.as_str(), key.account_id.as_ref()) == wanted
 }
@@ -384,12 +434,19 @@ proptest! {
     #[test]
     fn static_packs_evaluate_as_if_read_in_full(
         packs in packs(KNOWN.to_vec()), ledger in ledger(), sparse in any::<bool>(), packs_per_page in select(vec![1, 100]),
+        contradictions in resolvable_contradictions(),
     ) {
-        let organization = Organization { packs_per_page, sparse, ..Organization::unchanging(packs) };
+        let organization = Organization { packs_per_page, sparse, contradictions, ..Organization::unchanging(packs) };
         let observation = read(&organization, &ledger, now());
         prop_assert_eq!(observation.config_calls, organization.calls.get() as u64);
         let collected = evaluate_run(&ledger, &observation, 1);
-        let full = evaluate_run(&ledger, &read_everything(&organization.now(), &ledger, now()), 1);
+        let mut found = organization.now();
+        if organization.contradictions.empty_listing {
+            // The run finds the packs that the ledger knows.
+            let known = known_packs(&ledger);
+            found.retain(|name, _| known.contains(&key(name)));
+        }
+        let full = evaluate_run(&ledger, &read_everything(&found, &ledger, now()), 1);
         prop_assert_eq!(without_read_details(collected), without_read_details(full));
     }
 
@@ -398,8 +455,9 @@ proptest! {
     #[test]
     fn account_unknown_to_collector_is_not_taken_as_absent(
         packs in packs(KNOWN.to_vec()), read_with in ledger(), committed in ledger(), sparse in any::<bool>(),
+        contradictions in any_contradictions(),
     ) {
-        let organization = Organization { sparse, ..Organization::unchanging(packs) };
+        let organization = Organization { sparse, contradictions, ..Organization::unchanging(packs) };
         let observation = read(&organization, &read_with, now());
         for (key, resolved) in &evaluate_run(&committed, &observation, 1).ledger.resolved {
             prop_assert!(was_true(&organization, key, resolved.resolution), "{:?} cleared as {:?}, which was never true", key, resolved.resolution);
@@ -409,10 +467,15 @@ proptest! {
     #[test]
     fn changing_packs_give_true_rows_and_true_resolutions(
         (packs, changes) in changing_packs(), ledger in ledger(), sparse in proptest::bool::weighted(0.2),
-        delays in vec(1..9_u64, 7), packs_per_page in select(vec![1, 100]),
+        delays in vec(1..9_u64, 7), packs_per_page in select(vec![1, 100]), contradictions in any_contradictions(),
     ) {
-        let organization = Organization { changes, delays, packs_per_page, sparse, ..Organization::unchanging(packs) };
+        let organization = Organization { changes, delays, packs_per_page, sparse, contradictions, ..Organization::unchanging(packs) };
         let observation = read(&organization, &ledger, now());
+        for pack in &observation.gone {
+            let denied = organization.denied_by_name.borrow().get(pack.pack.as_str()).copied();
+            let seen = organization.last_seen.borrow().get(pack.pack.as_str()).copied();
+            prop_assert!(denied.is_some() && denied >= seen, "{} is gone, but not by name after it was last seen: {:?} {:?}", pack.pack, denied, seen);
+        }
         for (pack, observed) in &observation.packs {
             let status_of = |packs: &Packs, id| row(packs, pack.pack.as_str(), Some(id));
             for (id, found) in &observed.not_successful {
@@ -447,11 +510,18 @@ proptest! {
     #[test]
     fn ledger_matches_static_packs_within_a_day(
         packs in packs([KNOWN.as_slice(), &[UNFILTERED]].concat()), mut ledger in ledger(), sparse in any::<bool>(),
+        contradictions in resolvable_contradictions(),
     ) {
-        let organization = Organization { sparse, ..Organization::unchanging(packs.clone()) };
+        let contradictions = Contradictions { empty_listing: false, ..contradictions };
+        let organization = Organization { sparse, contradictions, ..Organization::unchanging(packs.clone()) };
+        let mut last_short_page = None;
         for run in 0..=25 {
             let at = now() + SignedDuration::from_hours(i64::try_from(run).expect("the hours fit i64"));
-            ledger = evaluate_run(&ledger, &read(&organization, &ledger, at), run).ledger;
+            let observation = read(&organization, &ledger, at);
+            if observation.packs.values().any(|observed| observed.status_filters == StatusFilters::Ineffective) {
+                last_short_page = Some(run);
+            }
+            ledger = evaluate_run(&ledger, &observation, run).ledger;
         }
         for (name, pack) in &packs {
             let exists = pack.status != "DELETE_SUCCESSFUL";
@@ -465,6 +535,10 @@ proptest! {
             }
             let hint = ledger.pack_hints.get(&key(name)).and_then(|hint| hint.large);
             prop_assert_eq!(hint.is_some(), exists && pack.members.len() > 100, "{}: the large hint does not match the pack size", name);
+            let flagged = hint.is_some_and(|large| large.filters_ineffective);
+            // The filters are tried again within a day after a short page, which may come in any run.
+            let tried_again = last_short_page <= Some(1);
+            prop_assert!(!flagged || sparse || !tried_again, "{}: the filters were not tried again", name);
             if let Some(full_scan) = hint.and_then(|large| large.last_full_scan) {
                 let total = pack.members.values().filter(|status| **status != "DELETE_SUCCESSFUL").count();
                 prop_assert_eq!(full_scan.total, total);

@@ -1,7 +1,7 @@
 //! In-memory packs behind the AWS Config API. Pages shift when the packs change between two calls.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use packwatch::model::{
@@ -50,6 +50,26 @@ pub struct Organization {
     pub packs_per_page: usize,
     /// Whether filters apply after paging, so that filtered pages come short.
     pub sparse: bool,
+    pub contradictions: Contradictions,
+    /// Numbers of requests by account and by status so far.
+    pub filtered_requests: [Cell<usize>; 2],
+    /// By pack, how many calls had started when the last response had the pack.
+    pub last_seen: RefCell<BTreeMap<String, usize>>,
+    /// By pack, the number of the last call by name to which the response was that the pack does
+    /// not exist.
+    pub denied_by_name: RefCell<BTreeMap<String, usize>>,
+}
+
+/// Responses that contradict the other responses of the organization.
+#[derive(Debug, Clone, Default)]
+pub struct Contradictions {
+    /// The requests by account, counted from 0, to which the response is that the pack does not
+    /// exist.
+    pub denied_accounts: BTreeSet<usize>,
+    /// Whether listings are empty.
+    pub empty_listing: bool,
+    /// The request by status, counted from 0, whose page is short and not the last.
+    pub short_page: Option<usize>,
 }
 
 impl Organization {
@@ -62,6 +82,10 @@ impl Organization {
             delays: vec![1],
             packs_per_page: 100,
             sparse: false,
+            contradictions: Contradictions::default(),
+            filtered_requests: Default::default(),
+            last_seen: RefCell::default(),
+            denied_by_name: RefCell::default(),
         }
     }
 
@@ -73,6 +97,12 @@ impl Organization {
     /// Returns whether a condition was true at some instant.
     pub fn once(&self, holds: impl FnMut(&Packs) -> bool) -> bool {
         self.instants.borrow().iter().any(holds)
+    }
+
+    /// Records that a response has a pack.
+    fn saw(&self, pack: &str) {
+        let mut last_seen = self.last_seen.borrow_mut();
+        last_seen.insert(pack.to_owned(), self.calls.get());
     }
 
     async fn call(&self) -> Packs {
@@ -118,17 +148,20 @@ impl Organization {
     }
 }
 
-/// Returns the kept rows of a page, and the token of the next page.
+/// Returns the kept rows of a page, and the token of the next page. A short page has one in any case.
 fn page<T>(
     rows: Vec<T>,
     size: usize,
     token: Option<&str>,
+    short: bool,
     sparse: bool,
     keep: impl Fn(&T) -> bool,
 ) -> Page<T> {
     let from: usize = token.map_or(0, |token| token.parse().expect("the token is an offset"));
     let rows: Vec<T> = rows.into_iter().filter(|row| sparse || keep(row)).collect();
-    let next = (from + size < rows.len()).then(|| (from + size).to_string());
+    let size = if short { size / 2 } else { size };
+    let end = rows.len().min(from + size);
+    let next = (short || end < rows.len()).then(|| end.to_string());
     Page {
         rows: rows
             .into_iter()
@@ -159,11 +192,18 @@ impl ConfigApi for Organization {
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
         let packs = self.call().await;
-        let rows = packs
-            .iter()
+        let listed = packs.iter().filter(|_| !self.contradictions.empty_listing);
+        let rows = listed
             .map(|(name, pack)| ((*name).into(), StatusRecord::new(pack.status)))
             .collect();
-        Ok(page(rows, self.packs_per_page, token, false, |_| true))
+        let page = page(rows, self.packs_per_page, token, false, false, |_| true);
+        let rows: &[(PackName, StatusRecord)] = &page.rows;
+        for (name, row) in rows {
+            if row.status.kind() != StatusKind::Deleted {
+                self.saw(name.as_str());
+            }
+        }
+        Ok(page)
     }
 
     async fn pack(
@@ -171,11 +211,22 @@ impl ConfigApi for Organization {
         _: &SourceTarget,
         name: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
-        Ok(self
+        let number = self.calls.get();
+        let row = self
             .call()
             .await
             .get(name.as_str())
-            .map(|pack| StatusRecord::new(pack.status)))
+            .map(|pack| StatusRecord::new(pack.status));
+        if row
+            .as_ref()
+            .is_none_or(|row| row.status.kind() == StatusKind::Deleted)
+        {
+            let mut denied = self.denied_by_name.borrow_mut();
+            denied.insert(name.as_str().to_owned(), number);
+        } else {
+            self.saw(name.as_str());
+        }
+        Ok(row)
     }
 
     async fn members(
@@ -186,7 +237,21 @@ impl ConfigApi for Organization {
         token: Option<&str>,
     ) -> Result<Page<(AccountId, StatusRecord)>, MembersError> {
         let packs = self.call().await;
-        let pack = packs.get(name.as_str()).ok_or(MembersError::NoSuchPack)?;
+        let [by_account, by_status] = &self.filtered_requests;
+        let next = |count: &Cell<usize>| count.replace(count.get() + 1);
+        let Contradictions {
+            denied_accounts,
+            short_page,
+            ..
+        } = &self.contradictions;
+        let (denied, short) = match filter {
+            Some(Filter::Account(_)) => (denied_accounts.contains(&next(by_account)), false),
+            Some(Filter::Status(_)) => (false, *short_page == Some(next(by_status))),
+            None => (false, false),
+        };
+        let pack = packs.get(name.as_str()).filter(|_| !denied);
+        let pack = pack.ok_or(MembersError::NoSuchPack)?;
+        self.saw(name.as_str());
         let rows = pack
             .members
             .iter()
@@ -196,6 +261,7 @@ impl ConfigApi for Organization {
             rows,
             100,
             token,
+            short,
             self.sparse,
             |(account, row): &(AccountId, StatusRecord)| match filter {
                 None => true,
