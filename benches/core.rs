@@ -74,6 +74,7 @@ impl Run {
     fn context(&self) -> EvaluationContext<'_> {
         EvaluationContext {
             scope: &self.scope,
+            later_reads: &[],
             policy: &self.plan.policy,
             run_id: &self.plan.run.id,
         }
@@ -81,7 +82,10 @@ impl Run {
 
     fn evaluate(&self, ledger: &Ledger) -> Evaluation {
         let mut evaluation = evaluate(ledger, &self.observation, self.context());
-        evaluation.ledger.register_receivers(self.plan.receivers());
+        let at = self.observation.ended_at;
+        evaluation
+            .ledger
+            .register_receivers(self.plan.receivers(), at);
         evaluation
     }
 

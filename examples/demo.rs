@@ -24,6 +24,7 @@ use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
+use packwatch::report::Response;
 use packwatch::run::ServiceSet;
 use packwatch_simulation::{Fault, Organization, Publish, Server, Service, StatusRecord};
 use serde_json::Value;
@@ -190,8 +191,9 @@ async fn main() {
         println!("\n{} {}", hour.at, hour.description);
         eprint!("      reading ...");
         let response = handler.invoke("{}", context(number, clock.now())).await;
-        match response {
-            Ok(response) => {
+        match response.map(Response::into_run) {
+            Ok(None) => {}
+            Ok(Some(response)) => {
                 let totals = response.totals;
                 eprintln!(
                     "\r      run {} read {} packs in {} calls: {} open, {} unconfirmed{}",

@@ -32,7 +32,8 @@ async fn start() -> Result<(), InitError> {
         clock: SystemClock,
     };
     let metrics = MetricsEmitter::new(env_var, write_stdout);
-    let handler = Handler::new(settings, services, new_execution_id, Some(metrics));
+    let handler =
+        Handler::new(settings, services, new_execution_id, Some(metrics)).deployed_as(env_var);
     handler.verify_identity().await?;
     lambda::serve(handler).await
 }

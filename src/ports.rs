@@ -49,8 +49,8 @@ pub enum Filter<'a> {
 /// Error of [`ConfigApi::members`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MembersError {
-    /// AWS Config reports that the pack does not exist. This is evidence that the pack was removed,
-    /// not a gap.
+    /// AWS Config reports that the pack does not exist. Only [`ConfigApi::pack`], called afterwards,
+    /// shows whether it was removed.
     NoSuchPack,
     /// Any other error, which leaves a gap.
     Api(ApiError),
@@ -161,15 +161,35 @@ pub trait ObjectStore {
     ) -> impl Future<Output = Result<ETag, PutError>>;
 }
 
+/// Error of [`Notifier::publish`].
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The receiver refused the content of the message, such as its size. It would refuse the same
+    /// message again.
+    #[error(transparent)]
+    Content(BoxError),
+    /// The message was refused for another reason, or not answered: it may have been published.
+    #[error(transparent)]
+    Failed(BoxError),
+}
+
+impl PublishError {
+    /// Returns the cause.
+    pub fn into_cause(self) -> BoxError {
+        match self {
+            Self::Content(cause) | Self::Failed(cause) => cause,
+        }
+    }
+}
+
 /// Publishes digests to topics.
 pub trait Notifier {
-    /// Publishes a message to a topic. After an error the message may have been published
-    /// nevertheless, because the response can be lost.
+    /// Publishes a message to a topic.
     fn publish(
         &self,
         topic: &TopicArn,
         message: &SnsMessage,
-    ) -> impl Future<Output = Result<(), BoxError>>;
+    ) -> impl Future<Output = Result<(), PublishError>>;
 }
 
 /// Source of the current time, injected for tests. A resolution of one millisecond is sufficient.

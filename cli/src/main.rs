@@ -17,6 +17,7 @@ use packwatch::aws::{self, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
+use packwatch::report::Response;
 use packwatch::run::{RunError, ServiceSet};
 use packwatch::system::{SystemClock, env_var, new_execution_id};
 
@@ -97,11 +98,12 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
     } = handler.services();
     let stats = config.finish();
     let response = result?;
-    if args.json {
-        output::json(&response)?;
-    } else {
-        output::digest(&response, notifier.text().as_deref());
+    match &response {
+        Response::Run(run) if !args.json => output::digest(run, notifier.text().as_deref()),
+        _ => output::json(&response)?,
     }
-    output::summary(&response, &stats, args.commit);
+    if let Response::Run(run) = &response {
+        output::summary(run, &stats, args.commit);
+    }
     Ok(())
 }

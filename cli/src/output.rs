@@ -11,7 +11,7 @@ use std::io;
 
 use packwatch::model::display_chain;
 use packwatch::ports::BoxError;
-use packwatch::report::{Outcome, RunResponse};
+use packwatch::report::{Outcome, Response, RunResponse};
 use packwatch::run::RunError;
 
 use crate::function_config::AccountMismatch;
@@ -58,7 +58,7 @@ pub(crate) fn error(error: &CliError) {
 }
 
 /// Prints the response as JSON.
-pub(crate) fn json(response: &RunResponse) -> Result<(), serde_json::Error> {
+pub(crate) fn json(response: &Response) -> Result<(), serde_json::Error> {
     println!("{}", serde_json::to_string_pretty(response)?);
     Ok(())
 }

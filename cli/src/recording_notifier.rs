@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use packwatch::model::{SnsMessage, TopicArn};
-use packwatch::ports::{BoxError, Notifier};
+use packwatch::ports::{Notifier, PublishError};
 use serde::Deserialize;
 
 /// Wraps a [`Notifier`] and keeps the text that it published.
@@ -34,7 +34,7 @@ impl<N> RecordingNotifier<N> {
 }
 
 impl<N: Notifier> Notifier for RecordingNotifier<N> {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
         self.inner.publish(topic, message).await?;
         // The body for the chat topic has another form and is not kept.
         if let Ok(protocol_messages) = serde_json::from_str::<ProtocolMessages>(&message.body) {

@@ -17,7 +17,7 @@ pub fn check_invariants(bytes: &[u8]) {
     };
     let requested = match &trigger {
         Trigger::Manual(request) => to_event(request),
-        Trigger::Schedule { .. } => json!({}),
+        Trigger::Schedule { .. } | Trigger::AdoptLedger => json!({}),
     };
     if let Trigger::Manual(request) = &trigger {
         assert_eq!(

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::context::EvaluationContext;
 use super::transitions::close;
-use crate::collect::{Coverage, Observation, PackObservation};
+use crate::collect::{Coverage, Observation, PackObservation, StatusFilters};
 use crate::ledger::{LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
-use crate::model::{AccountId, FailureKey, PackKey, Resolution, Scope, StatusKind, StatusRecord};
+use crate::model::{AccountId, FailureKey, PackKey, Resolution, StatusKind, StatusRecord};
 
 /// Minimum time between two observations that close a failure of a pack in progress. A state that
 /// is seen in both of them, and in all observations in between, is not a transient state of a pack
@@ -28,13 +28,13 @@ enum Verdict {
 pub(super) fn update_open(
     next: &mut Ledger,
     observation: &Observation,
-    scope: &Scope,
+    context: EvaluationContext<'_>,
 ) -> BTreeSet<FailureKey> {
     let now = observation.ended_at;
     let keys: Vec<FailureKey> = next
         .open
         .keys()
-        .filter(|key| scope.covers(key))
+        .filter(|key| context.covers(key))
         .cloned()
         .collect();
     let mut unconfirmed = BTreeSet::new();
@@ -52,12 +52,14 @@ pub(super) fn update_open(
             None if observation.proves_absent(&key.pack) => Verdict::Close(Resolution::PackRemoved),
             None => Verdict::Unconfirmed,
         };
-        match verdict {
-            Verdict::Close(resolution) => close(next, &key, resolution, now),
-            Verdict::KeepOpen => {}
-            Verdict::Unconfirmed => {
-                unconfirmed.insert(key);
-            }
+        if let Verdict::Close(resolution) = verdict {
+            close(next, &key, resolution, now);
+            continue;
+        }
+        let is_unconfirmed = matches!(verdict, Verdict::Unconfirmed);
+        OpenFailure::update(open, |open| open.unconfirmed = is_unconfirmed);
+        if is_unconfirmed {
+            unconfirmed.insert(key);
         }
     }
     unconfirmed
@@ -122,11 +124,11 @@ fn pack_verdict(open: &mut OpenFailure, observed: &PackObservation, now: Timesta
 
 /// Closes the failure of a pack itself where a member of it has an open failure, to which it is
 /// attributed.
-pub(super) fn close_attributed(next: &mut Ledger, scope: &Scope, now: Timestamp) {
+pub(super) fn close_attributed(next: &mut Ledger, context: EvaluationContext<'_>, now: Timestamp) {
     let pack_failures: Vec<FailureKey> = next
         .open
         .keys()
-        .filter(|key| key.is_pack() && scope.covers(key))
+        .filter(|key| key.is_pack() && context.covers(key))
         .cloned()
         .collect();
     for key in pack_failures {
@@ -144,9 +146,11 @@ pub(super) fn open_new(
 ) {
     let now = observation.ended_at;
     let mut new = Vec::new();
-    let mut record =
-        |next: &mut Ledger, key: FailureKey, row: &Arc<StatusRecord>| match next.open.get_mut(&key)
-        {
+    let mut record = |next: &mut Ledger, key: FailureKey, row: &Arc<StatusRecord>| {
+        if !context.covers(&key) {
+            return;
+        }
+        match next.open.get_mut(&key) {
             Some(open) => OpenFailure::update(open, |open| {
                 open.seen_again |= open.first_run.as_str() != context.run_id;
             }),
@@ -154,18 +158,19 @@ pub(super) fn open_new(
                 key,
                 Arc::new(OpenFailure::first_seen(row, context.run_id, now)),
             )),
-        };
+        }
+    };
     for (pack, observed) in observation
         .packs
         .iter()
-        .filter(|(pack, _)| context.scope.covers_pack(pack))
+        .filter(|(pack, _)| context.covers_pack(pack))
     {
         for (account, row) in &observed.not_successful {
-            if row.kind() == StatusKind::Failed && context.scope.covers_account(Some(account)) {
+            if row.kind() == StatusKind::Failed {
                 record(next, FailureKey::member(pack, account), row);
             }
         }
-        if fails_by_itself(next, pack, observed, context.scope) {
+        if fails_by_itself(next, pack, observed) {
             record(next, FailureKey::pack_itself(pack), &observed.row);
         }
     }
@@ -175,15 +180,8 @@ pub(super) fn open_new(
 
 /// Returns whether a pack fails without a failing member, both in the observation and among the
 /// open failures.
-fn fails_by_itself(
-    next: &Ledger,
-    pack: &PackKey,
-    observed: &PackObservation,
-    scope: &Scope,
-) -> bool {
-    let pack_failure = FailureKey::pack_itself(pack);
-    scope.covers(&pack_failure)
-        && observed.row.kind() == StatusKind::Failed
+fn fails_by_itself(next: &Ledger, pack: &PackKey, observed: &PackObservation) -> bool {
+    observed.row.kind() == StatusKind::Failed
         && observed.failing_known()
         && observed.count(StatusKind::Failed) == 0
         && !has_open_member(next, pack)
@@ -193,18 +191,39 @@ fn has_open_member(next: &Ledger, pack: &PackKey) -> bool {
     next.open_in(pack).any(|(key, _)| !key.is_pack())
 }
 
+/// Marks the failures as due that this run has read as failing and that are old enough. The failure
+/// of a pack itself must also have been seen by two runs.
+pub(super) fn mark_due(next: &mut Ledger, context: EvaluationContext<'_>, now: Timestamp) {
+    let policy = context.policy;
+    for (key, open) in next.open.iter_mut().filter(|(key, _)| context.covers(key)) {
+        let is_due = open.was_read_failing()
+            && now.duration_since(open.failing_since) >= policy.announce_after
+            && (!key.is_pack() || open.seen_again);
+        // A failure that is no longer ignored is due only once it is read again.
+        let due = !policy.ignores(key) && (open.due || is_due);
+        if open.due != due {
+            OpenFailure::update(open, |open| open.due = due);
+        }
+    }
+}
+
 /// Records which packs were read, and removes the hints of packs that are gone. The hints remain if
 /// the run does not see the whole source: a later run needs them to detect that the source has
 /// become empty.
-pub(super) fn record_attempts(next: &mut Ledger, observation: &Observation, scope: &Scope) {
-    let may_forget = |pack: &PackKey| scope.covers_source(&pack.source) && scope.covers_pack(pack);
+pub(super) fn record_attempts(
+    next: &mut Ledger,
+    observation: &Observation,
+    context: EvaluationContext<'_>,
+) {
+    let may_forget =
+        |pack: &PackKey| context.covers_source(&pack.source) && context.covers_pack(pack);
     next.pack_hints
         .retain(|pack, _| !may_forget(pack) || !observation.proves_absent(pack));
     let tried = |observed: &PackObservation| observed.coverage != Coverage::NotRead;
     for (pack, observed) in observation
         .packs
         .iter()
-        .filter(|(pack, observed)| scope.covers_pack(pack) && tried(observed))
+        .filter(|(pack, observed)| context.covers_pack(pack) && tried(observed))
     {
         let before = next.pack_hints.get(pack).and_then(|hint| hint.large);
         let large = update_size_hint(observed, before, observation.ended_at);
@@ -230,13 +249,17 @@ fn update_size_hint(
         last_full_scan: None,
     });
     let known = LargePack {
-        filters_ineffective: known.filters_ineffective || observed.filters_ineffective,
+        filters_ineffective: match observed.status_filters {
+            StatusFilters::NotTried => known.filters_ineffective,
+            StatusFilters::Effective => false,
+            StatusFilters::Ineffective => true,
+        },
         ..known
     };
     match observed.coverage {
         Coverage::SinglePage => None,
         Coverage::NotRead | Coverage::Partial => {
-            (before.is_some() || observed.filters_ineffective).then_some(known)
+            (before.is_some() || known.filters_ineffective).then_some(known)
         }
         Coverage::FailingOnly => Some(known),
         Coverage::AllPages => {

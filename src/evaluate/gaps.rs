@@ -19,7 +19,8 @@ pub(crate) fn update_gaps(
 ) -> Vec<(GapKey, ApiError, Timestamp, bool)> {
     let now = observation.ended_at;
     let mut current = Vec::new();
-    for (key, cause) in &observation.gaps {
+    let gaps = observation.gaps.iter();
+    for (key, cause) in gaps.filter(|(key, _)| !context.gap_read_later(key)) {
         let gap = next.gaps.entry(key.clone()).or_insert_with(|| Gap {
             cause: cause.clone(),
             since: now,
@@ -40,6 +41,9 @@ pub(crate) fn update_gaps(
         current.push((key.clone(), cause.clone(), gap.since, gap.seen_again));
     }
     for (key, gap) in &mut next.gaps {
+        if context.gap_read_later(key) {
+            continue;
+        }
         if gap.ended.is_none() && !observation.gaps.contains_key(key) {
             gap.ended = resolution(key, observation, context);
         }

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::collect::Observation;
-use crate::ledger::{CachedAccount, Ledger, NotifiedAt, OpenFailure};
+use crate::ledger::{CachedAccount, EmptySourceResolution, Ledger, NotifiedAt, OpenFailure};
 use crate::model::{Account, AccountId, ApiError, FailureKey, GapKey, Resolution};
 
 use transitions::{close, resolved};
@@ -52,13 +52,14 @@ pub fn evaluate(
     if !context.scope.narrowed && context.scope.identified {
         close_out_of_scope(&mut next, context, now);
     }
-    let mut unconfirmed = failures::update_open(&mut next, observation, context.scope);
+    let mut unconfirmed = failures::update_open(&mut next, observation, context);
     failures::open_new(&mut next, observation, context);
-    failures::close_attributed(&mut next, context.scope, now);
+    failures::close_attributed(&mut next, context, now);
     unconfirmed.retain(|key| next.open.contains_key(key));
-    failures::record_attempts(&mut next, observation, context.scope);
-    empty_sources::update_empty_sources(&mut next, ledger, observation, context.scope);
+    failures::record_attempts(&mut next, observation, context);
+    empty_sources::update_empty_sources(&mut next, ledger, observation, context);
     cancel_undelivered_resolutions(&mut next, context);
+    failures::mark_due(&mut next, context, now);
     let gaps = update_gaps(&mut next, observation, context);
     next.prune_delivered();
     cache_account_names(&mut next, observation);
@@ -84,14 +85,20 @@ fn close_out_of_scope(next: &mut Ledger, context: EvaluationContext<'_>, now: Ti
     for (key, open) in &mut next.open {
         if context.policy.ignores(key) && !open.notified.is_empty() {
             let resolved = resolved(open, Resolution::Unwatched, now);
-            OpenFailure::update(open, |open| open.notified = NotifiedAt::default());
+            OpenFailure::update(open, |open| {
+                open.notified = NotifiedAt::default();
+                open.due = false;
+            });
             next.resolved.insert(key.clone(), resolved);
         }
     }
     next.pack_hints
         .retain(|key, _| context.scope.covers_pack(key));
-    next.empty_sources
-        .retain(|source, _| context.scope.sources.contains(source));
+    for (source, empty_source) in &mut next.empty_sources {
+        if !context.scope.sources.contains(source) {
+            empty_source.ended = Some(EmptySourceResolution::OutOfScope);
+        }
+    }
 }
 
 /// Caches the account names of the observation. Names expire, and are not part of a failure.
@@ -112,18 +119,27 @@ fn cache_account_names(next: &mut Ledger, observation: &Observation) {
 }
 
 /// Removes the resolution of a failure that came back before all receivers were notified of its
-/// end. For those receivers the failure never ended.
+/// end. For those receivers the failure never ended. It keeps its start only if that is so for every
+/// receiver: for the others it is a new failure, which may not be due yet.
 fn cancel_undelivered_resolutions(next: &mut Ledger, context: EvaluationContext<'_>) {
+    let receivers: Vec<_> = next
+        .receivers
+        .values()
+        .map(|receiver| receiver.id)
+        .collect();
     for (key, open) in &mut next.open {
-        if context.scope.covers(key)
+        if context.covers(key)
             && !context.policy.ignores(key)
             && let Some(resolved) = next.resolved.remove(key)
         {
+            let never_ended = receivers
+                .iter()
+                .all(|receiver| resolved.unnotified.contains(*receiver));
             OpenFailure::update(open, |open| {
-                open.notified.merge(resolved.unnotified);
-                if !resolved.end_notified {
+                if never_ended {
                     open.failing_since = open.failing_since.min(resolved.failing_since);
                 }
+                open.notified.merge(resolved.unnotified);
             });
         }
     }

@@ -28,7 +28,6 @@ pub(super) fn resolved(
         row: Arc::clone(open.failing_record()),
         failing_since: open.failing_since,
         resolved_at: now,
-        end_notified: false,
         unnotified: open.notified.clone(),
     }
 }
@@ -43,6 +42,8 @@ impl OpenFailure {
             changed_at: None,
             first_run: run_id.into(),
             seen_again: false,
+            due: false,
+            unconfirmed: false,
             absent_since: None,
             successful_since: None,
             notified: NotifiedAt::default(),

@@ -26,6 +26,8 @@ pub enum Trigger {
     },
     /// A manual request; `{}` is a full run.
     Manual(ManualRequest),
+    /// The request to make the function the owner of a ledger that another one wrote.
+    AdoptLedger,
 }
 
 /// A manual request. The default is a full run.
@@ -77,6 +79,14 @@ struct ScheduleInput {
     scheduled_at: Timestamp,
 }
 
+/// The request to adopt the ledger.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdoptRequest {
+    #[serde(rename = "adopt_ledger", deserialize_with = "values::only_true")]
+    _adopt_ledger: (),
+}
+
 impl Trigger {
     /// Parses an event from its JSON text.
     pub fn read(event: &str) -> Result<Self, InvalidEvent> {
@@ -116,6 +126,11 @@ impl Trigger {
             return Ok(Self::Schedule {
                 scheduled_at: schedule.scheduled_at,
             });
+        }
+        if keys.contains_key("adopt_ledger") {
+            let example = r#"{"adopt_ledger": true}"#;
+            let request = parse(event, "is not accepted beside \"adopt_ledger\"", example);
+            return request.map(|AdoptRequest { .. }| Self::AdoptLedger);
         }
         parse(
             event,

@@ -4,13 +4,15 @@
 //! is accepted, such as `is "yes"; accepted is true or false`; the caller adds the key.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
 use crate::model::AccountId;
 
 /// When a run sends a digest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NotifyMode {
     /// If there are pending changes.
     #[default]
@@ -43,6 +45,12 @@ pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timesta
 
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     parse_value(deserializer, "true or false", Value::as_bool)
+}
+
+pub(super) fn only_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    parse_value(deserializer, "true", |value| {
+        (*value == Value::Bool(true)).then_some(())
+    })
 }
 
 pub(super) fn announce<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NotifyMode, D::Error> {

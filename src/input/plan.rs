@@ -13,7 +13,7 @@ use crate::input::event_values::quoted;
 use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{
     AccountId, Identity, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,
-    TopicArn,
+    TopicArn, Watched,
 };
 
 /// The invocation of the function.
@@ -27,6 +27,15 @@ pub struct Invocation {
     pub deadline: Timestamp,
     /// When the invocation started.
     pub now: Timestamp,
+}
+
+/// What an invocation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A run.
+    Run,
+    /// Makes the function the owner of the ledger.
+    AdoptLedger,
 }
 
 /// What started a run, as the snapshot records it.
@@ -44,6 +53,8 @@ pub enum TriggerKind {
 pub struct RunPlan {
     /// The settings of the function.
     pub settings: Settings,
+    /// What the invocation does.
+    pub task: Task,
     /// Which run it is.
     pub run: RunIdentity,
     /// When its parts must end.
@@ -152,6 +163,10 @@ impl RunPlan {
             deadline,
             now,
         } = invocation;
+        let task = match trigger {
+            Trigger::AdoptLedger => Task::AdoptLedger,
+            Trigger::Schedule { .. } | Trigger::Manual(_) => Task::Run,
+        };
         let (trigger, scheduled_at, request) = match trigger {
             Trigger::Schedule { scheduled_at } => (
                 TriggerKind::Schedule,
@@ -159,6 +174,7 @@ impl RunPlan {
                 ManualRequest::default(),
             ),
             Trigger::Manual(request) => (TriggerKind::Manual, None, request),
+            Trigger::AdoptLedger => (TriggerKind::Manual, None, ManualRequest::default()),
         };
         let regions = match &request.regions {
             None => settings.regions.clone(),
@@ -221,6 +237,7 @@ impl RunPlan {
                 trigger,
                 scheduled_at,
             },
+            task,
             settings: settings.clone(),
         })
     }
@@ -266,6 +283,31 @@ impl RunPlan {
         }
         targets.sort();
         Ok(targets)
+    }
+
+    /// Returns what the settings watch and notify, whatever the event narrows the run to.
+    pub fn watched(&self, own_account: &AccountId) -> Watched {
+        let callers = self
+            .settings
+            .identities
+            .iter()
+            .map(|identity| match identity {
+                Identity::Own => own_account,
+                Identity::Role(role) => &role.account,
+            });
+        let regions = &self.settings.regions;
+        let sources = callers.flat_map(|caller| {
+            regions.iter().map(|region| Source {
+                caller: caller.clone(),
+                region: region.clone(),
+            })
+        });
+        Watched {
+            sources: sources.collect(),
+            include: self.settings.include.clone(),
+            exclude: self.settings.exclude.clone(),
+            receivers: self.receivers().cloned().collect(),
+        }
     }
 
     /// Returns the scope of the run. `identified` is whether the function's own account is known.

@@ -10,10 +10,10 @@ use crate::input::event::{InvalidEvent, ManualRequest, Trigger};
 use crate::input::plan::{Invocation, RunPlan};
 use crate::input::settings::Settings;
 use crate::metrics::{MetricsEmitter, RunMetrics};
-use crate::model::{AccountId, ApiError, Identity};
+use crate::model::{AccountId, ApiError, Deployment, FunctionId, Identity};
 use crate::ports::{Clock, ConfigApi, DEADLINE_EXCEEDED};
-use crate::report::RunResponse;
-use crate::run::{self, RunError, Services};
+use crate::report::{Response, RunResponse};
+use crate::run::{self, Caller, RunError, Services};
 
 /// The handler of invocations, created once per process.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Handler<S> {
     new_execution_id: fn() -> String,
     metrics: Option<MetricsEmitter>,
     force_dry_run: bool,
+    /// The name of the function; `None` outside Lambda and in SAM local.
+    function_name: Option<String>,
     /// The function's own account, once STS has identified it.
     own_account: RefCell<Option<AccountId>>,
 }
@@ -46,7 +48,19 @@ impl<S: Services> Handler<S> {
             new_execution_id,
             metrics,
             force_dry_run: false,
+            function_name: None,
             own_account: RefCell::new(None),
+        }
+    }
+
+    /// Takes the name of the function from the environment, as Lambda sets it. `lookup` returns the
+    /// value of a variable. SAM local sets the name too, but does not execute the deployed function.
+    #[must_use]
+    pub fn deployed_as(self, lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let name = lookup("AWS_LAMBDA_FUNCTION_NAME").filter(|name| !name.is_empty());
+        Self {
+            function_name: name.filter(|_| lookup("AWS_SAM_LOCAL").is_none()),
+            ..self
         }
     }
 
@@ -65,12 +79,13 @@ impl<S: Services> Handler<S> {
     }
 
     /// Handles an invocation with the JSON text of its event, and emits its metrics.
-    pub async fn invoke(&self, event: &str, context: Context) -> Result<RunResponse, RunError> {
+    pub async fn invoke(&self, event: &str, context: Context) -> Result<Response, RunError> {
         let invocation = self.invocation(&context);
+        let function = self.function(&context.invoked_function_arn);
         let started_at = invocation.now;
         let throttles_before = self.services.config().throttle_count();
         let (result, mut metrics) = match self.plan(event, invocation) {
-            Ok(plan) => self.run(&plan).await,
+            Ok(plan) => self.run(&plan, function).await,
             Err(error) => (Err(RunError::InvalidEvent(error)), RunMetrics::default()),
         };
         if let Some(emitter) = &self.metrics {
@@ -88,15 +103,62 @@ impl<S: Services> Handler<S> {
         Ok(plan)
     }
 
-    async fn run(&self, plan: &RunPlan) -> (Result<RunResponse, RunError>, RunMetrics) {
-        let own_account = self.identity_with_timeout(plan.timing.read_deadline).await;
+    async fn run(
+        &self,
+        plan: &RunPlan,
+        function: Option<FunctionId>,
+    ) -> (Result<Response, RunError>, RunMetrics) {
+        let caller = self.caller(function, plan.timing.read_deadline).await;
         // Boxed, because the future of a run is large.
-        let run = Box::pin(run::run(&self.services, plan, &own_account));
+        let run = Box::pin(run::run(&self.services, plan, &caller));
         let (result, metrics) = run.await;
-        if let Ok(response) = &result {
-            log_response(response);
+        match &result {
+            Ok(Response::Run(response)) => log_response(response),
+            Ok(Response::Adopted(adopted)) => {
+                tracing::info!(owner = %adopted.owner, "the ledger was adopted");
+            }
+            Err(_) => {}
         }
         (result, metrics)
+    }
+
+    /// Returns the function that was invoked, by its
+    /// [ARN](https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html) and the
+    /// name in the environment.
+    fn function(&self, arn: &str) -> Option<FunctionId> {
+        let mut parts = arn.split(':').skip(3);
+        let (region, account) = (parts.next()?, parts.next()?);
+        Some(FunctionId {
+            account: account.into(),
+            region: region.into(),
+            name: self.function_name.clone()?,
+        })
+    }
+
+    /// Returns who makes a run. A run is deployed if the function is in the account of its
+    /// credentials: emulators of Lambda make up an account.
+    async fn caller(&self, function: Option<FunctionId>, read_deadline: Timestamp) -> Caller {
+        let reads_as_itself = self.settings.identities.contains(&Identity::Own);
+        let account = if reads_as_itself || function.is_some() {
+            self.identity_with_timeout(read_deadline).await
+        } else {
+            Ok(AccountId::unknown())
+        };
+        let deployment = match (function, &account) {
+            (Some(function), Ok(account)) if function.account == *account => {
+                Deployment::Function(function)
+            }
+            (Some(function), Err(_)) => Deployment::Unverified(function),
+            _ => Deployment::Local,
+        };
+        Caller {
+            own_account: if reads_as_itself {
+                account
+            } else {
+                Ok(AccountId::unknown())
+            },
+            deployment,
+        }
     }
 
     /// Returns an error if the settings are invalid for the account that the function runs in.
@@ -108,12 +170,15 @@ impl<S: Services> Handler<S> {
         let full_run = Trigger::Manual(ManualRequest::default());
         let plan =
             RunPlan::new(full_run, &self.settings, invocation).map_err(RunError::InvalidEvent)?;
+        if self.function_name.is_none() && !self.settings.identities.contains(&Identity::Own) {
+            return Ok(());
+        }
         match tokio::time::timeout(IDENTITY_TIMEOUT, self.identity()).await {
-            Ok(Ok(account)) => plan
+            Ok(Ok(account)) if self.settings.identities.contains(&Identity::Own) => plan
                 .targets(&account)
                 .map(drop)
                 .map_err(RunError::InvalidSettings),
-            Ok(Err(_)) | Err(_) => Ok(()),
+            Ok(Ok(_) | Err(_)) | Err(_) => Ok(()),
         }
     }
 
@@ -147,12 +212,8 @@ impl<S: Services> Handler<S> {
             })
     }
 
-    /// Returns the function's own account. Calls STS only if a caller needs it and it is not
-    /// cached.
+    /// Returns the function's own account. Calls STS only if it is not cached.
     async fn identity(&self) -> Result<AccountId, ApiError> {
-        if !self.settings.identities.contains(&Identity::Own) {
-            return Ok(AccountId::unknown());
-        }
         let cached = self.own_account.borrow().clone();
         if let Some(account) = cached {
             return Ok(account);

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::notified_at::ReceiverId;
 use super::state::{Ledger, OpenFailure};
 use crate::model::{FailureKey, GapKey, NotificationPolicy, Resolution, Scope, Source};
+
+/// Reminders that are due within this time join one that is due now.
+const REMINDER_BATCH: SignedDuration = SignedDuration::from_hours(24);
 
 /// The changes that a receiver is to be notified of, by their keys in the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,13 +32,16 @@ pub struct PendingChanges {
     pub gaps_ended: BTreeSet<GapKey>,
     /// Empty sources that are not notified yet.
     pub empty_sources: BTreeSet<Source>,
-    /// Notified empty sources that list packs again.
-    pub repopulated: BTreeSet<Source>,
+    /// Notified empty sources that list packs again, or are no longer in the scope of the settings.
+    pub empty_sources_ended: BTreeSet<Source>,
 }
 
 impl PendingChanges {
     /// Computes the pending changes of `receiver` at the time `at`, restricted to `scope` if it is
-    /// given.
+    /// given. `at` is the end of the last committed read.
+    ///
+    /// Reminders are due only for failures that the last run has read as failing. Those that are
+    /// due within the next day join one that is due now, so that they are not sent one by one.
     pub fn compute(
         ledger: &Ledger,
         receiver: ReceiverId,
@@ -44,15 +50,25 @@ impl PendingChanges {
         at: Timestamp,
     ) -> Self {
         let mut changes = Self::default();
+        let mut due_soon = Vec::new();
         let in_scope = |key: &FailureKey| scope.is_none_or(|scope| scope.covers(key));
         for (key, open) in ledger.open.iter().filter(|(key, _)| in_scope(key)) {
             match open.notified.get(receiver) {
-                None if open.is_due(key, policy, at) => changes.appeared.insert(key.clone()),
-                Some(notified) if !policy.ignores(key) && policy.reminder_is_due(notified, at) => {
-                    changes.reminders.insert(key.clone())
+                None if open.is_due(key, policy) => changes.appeared.insert(key.clone()),
+                Some(notified) if !policy.ignores(key) && open.was_read_failing() => {
+                    let (due, soon) = (at, at + REMINDER_BATCH);
+                    if policy.reminder_is_due(notified, due) {
+                        changes.reminders.insert(key.clone());
+                    } else if policy.reminder_is_due(notified, soon) {
+                        due_soon.push(key);
+                    }
+                    false
                 }
                 _ => false,
             };
+        }
+        if !changes.reminders.is_empty() {
+            changes.reminders.extend(due_soon.into_iter().cloned());
         }
         for (key, resolved) in ledger.resolved.iter().filter(|(key, _)| in_scope(key)) {
             if resolved.unnotified.contains(receiver) {
@@ -86,8 +102,8 @@ impl PendingChanges {
                 empty_source.notified.contains(&receiver),
                 empty_source.ended,
             ) {
-                (true, true) => changes.repopulated.insert(source.clone()),
-                (false, false) => changes.empty_sources.insert(source.clone()),
+                (true, Some(_)) => changes.empty_sources_ended.insert(source.clone()),
+                (false, None) => changes.empty_sources.insert(source.clone()),
                 _ => false,
             };
         }
@@ -105,8 +121,20 @@ impl PendingChanges {
             gaps_lasting: &self.gaps_lasting - &before.gaps_lasting,
             gaps_ended: &self.gaps_ended - &before.gaps_ended,
             empty_sources: &self.empty_sources - &before.empty_sources,
-            repopulated: &self.repopulated - &before.repopulated,
+            empty_sources_ended: &self.empty_sources_ended - &before.empty_sources_ended,
         }
+    }
+
+    /// Returns the number of changes.
+    pub fn len(&self) -> usize {
+        self.appeared.len()
+            + self.cleared.len()
+            + self.unwatched.len()
+            + self.reminders.len()
+            + self.gaps_lasting.len()
+            + self.gaps_ended.len()
+            + self.empty_sources.len()
+            + self.empty_sources_ended.len()
     }
 
     /// Returns whether there are no changes.
@@ -123,7 +151,7 @@ impl PendingChanges {
         }
         for key in self.cleared.iter().chain(&self.unwatched) {
             if let Some(resolved) = ledger.resolved.get_mut(key) {
-                resolved.end_notified |= resolved.unnotified.remove(receiver);
+                resolved.unnotified.remove(receiver);
             }
         }
         for key in &self.gaps_lasting {
@@ -141,7 +169,7 @@ impl PendingChanges {
                 empty_source.notified.insert(receiver);
             }
         }
-        for source in &self.repopulated {
+        for source in &self.empty_sources_ended {
             if let Some(empty_source) = ledger.empty_sources.get_mut(source) {
                 empty_source.notified.remove(&receiver);
             }

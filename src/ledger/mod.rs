@@ -6,6 +6,7 @@
 //! | `changes` | what a receiver is to be notified of |
 //! | `commit` | which execution may commit |
 //! | `outbox` | leases on outgoing digests, and settling them |
+//! | `owner` | which runs may write the ledger |
 //! | `hints` | hints for reading a pack with fewer calls |
 //! | `notified_at` | when each receiver was notified of a failure |
 //! | `map_as_pairs` | the serde form of maps with structured keys |
@@ -18,17 +19,19 @@ mod hints;
 mod map_as_pairs;
 mod notified_at;
 mod outbox;
+mod owner;
 mod state;
 
 pub use changes::PendingChanges;
-pub use commit::CommitCheck;
+pub use commit::{CommitCheck, CommitRequest};
 pub use format::DecodeError;
 pub(crate) use format::estimated_size;
 pub use hints::{LargePack, LastFullScan, PackHint};
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;
+pub use owner::ForeignLedger;
 pub(crate) use state::RUN_ID_RETENTION;
 pub use state::{
-    CachedAccount, EmptySource, Gap, GapResolution, LastCommit, LastRead, Lease, Ledger,
-    OpenFailure, OutgoingDigest, Receiver, RecentRun, ResolvedFailure,
+    CachedAccount, CommittedRead, EmptySource, EmptySourceResolution, Gap, GapResolution,
+    LastCommit, Lease, Ledger, OpenFailure, OutgoingDigest, Receiver, RecentRun, ResolvedFailure,
 };

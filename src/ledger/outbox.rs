@@ -5,22 +5,27 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::commit::MAX_CLOCK_SKEW;
 use super::state::{Lease, Ledger, OutgoingDigest};
 use crate::model::TopicArn;
 
 /// The result of sending an outgoing digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// SNS accepted the digest.
+    /// The receiver accepted the digest.
     Published,
-    /// SNS rejected the digest, or did not respond.
+    /// The receiver rejected the digest, or did not respond.
     Failed,
+    /// The receiver refuses the content of the digest even in its last form.
+    Dropped,
 }
+
+/// Maximum clock skew between executions. A timestamp in the ledger that is further ahead than this
+/// is wrong and is ignored.
+pub(super) const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Maximum duration of an invocation, a
 /// [quota of Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
-const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 
 impl Ledger {
     /// Leases the outgoing digests of `topics` to `execution` until `expires_at`.
@@ -63,7 +68,8 @@ impl Ledger {
         outbox.filter(move |(_, outgoing)| outgoing.is_leased_to(execution))
     }
 
-    /// Settles an outgoing digest: removes it if it was published, otherwise releases its lease.
+    /// Settles an outgoing digest: removes it if it was published or dropped, otherwise releases
+    /// its lease.
     ///
     /// Does nothing if the outbox no longer holds this digest under a lease of `execution`.
     pub fn settle(
@@ -84,10 +90,11 @@ impl Ledger {
             return;
         }
         match delivery {
-            Delivery::Published => receiver.outgoing = None,
+            Delivery::Published | Delivery::Dropped => receiver.outgoing = None,
             Delivery::Failed => {
                 if let Some(outgoing) = &mut receiver.outgoing {
                     outgoing.lease = None;
+                    outgoing.refused = true;
                 }
             }
         }

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::hints::PackHint;
 use super::notified_at::{NotifiedAt, ReceiverId};
 use crate::model::{
-    Account, AccountId, ApiError, FailureKey, GapKey, NotificationPolicy, PackKey, Resolution,
-    RunId, RunTotals, Scope, SnsMessage, Source, StatusRecord, TopicArn,
+    Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, NotificationPolicy, PackKey,
+    PackName, Resolution, RunId, RunTotals, Scope, SnsMessage, Source, StatusKind, StatusRecord,
+    TopicArn, Watched,
 };
 
 /// The state that a run reads, and stores for the next run.
@@ -26,17 +27,20 @@ pub struct Ledger {
     /// The last commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_commit: Option<LastCommit>,
-    /// The runs that committed within the last day, to recognize retries of their invocations.
-    pub recent_runs: Vec<RecentRun>,
-    /// The end and scope of the last committed read.
+    /// The function that the ledger belongs to; `None` until a deployed function has written it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_read: Option<LastRead>,
+    pub owner: Option<FunctionId>,
+    /// The runs that committed within the last hours, to recognize retries of their invocations.
+    pub recent_runs: Vec<RecentRun>,
+    /// The last committed full read, and the narrowed reads that a run in progress may have missed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent_reads: Vec<CommittedRead>,
     /// The function's own account, as STS last identified it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_account: Option<AccountId>,
-    /// The sources of the last run that was not narrowed.
+    /// What the last run that was not narrowed watched and notified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watched_sources: Option<BTreeSet<Source>>,
+    pub watched: Option<Watched>,
     /// The id that the next new receiver gets.
     pub next_receiver_id: ReceiverId,
     /// The receivers, by their topic.
@@ -101,13 +105,16 @@ pub struct RecentRun {
     pub narrowed: bool,
 }
 
-/// The end and scope of the last committed read.
+/// The end and scope of a committed read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LastRead {
+pub struct CommittedRead {
     /// When the read ended.
     pub until: Timestamp,
     /// The scope of the run.
     pub scope: Scope,
+    /// Whether parts of the scope were left out, because narrowed runs had read them later.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
 }
 
 /// A configured topic, and its state in the ledger.
@@ -120,6 +127,9 @@ pub struct Receiver {
     /// Sources that were added to the scope since the last digest.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub newly_watched: BTreeSet<Source>,
+    /// When a run last had the receiver in its settings.
+    #[serde(default)]
+    pub configured_at: Timestamp,
     /// The digest in the outbox, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outgoing: Option<OutgoingDigest>,
@@ -135,6 +145,12 @@ pub struct OutgoingDigest {
     pub id: String,
     /// The publish request.
     pub message: SnsMessage,
+    /// The short publish request that is sent in its place if the receiver refuses the content of
+    /// `message`.
+    pub last_form: SnsMessage,
+    /// Whether a delivery has failed, so that further failures are not new.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refused: bool,
     /// When the digest was rendered; `None` if a version of packwatch rendered it that did not
     /// record the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,6 +188,12 @@ pub struct OpenFailure {
     pub first_run: RunId,
     /// Whether another run saw it failing too.
     pub seen_again: bool,
+    /// Whether it has been read as failing at an age at which receivers are to be notified.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub due: bool,
+    /// Whether the last run in whose scope it is could not read it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unconfirmed: bool,
     /// When the account was first proved absent from the pack; reset when it is seen again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_since: Option<Timestamp>,
@@ -199,13 +221,14 @@ impl OpenFailure {
         self.failing_row.as_ref().unwrap_or(&self.row)
     }
 
-    /// Returns whether receivers are to be notified of the failure at the time `at`: it is not
-    /// ignored, and it is old enough. The failure of a pack itself must also have been seen by two
-    /// runs.
-    pub fn is_due(&self, key: &FailureKey, policy: &NotificationPolicy, at: Timestamp) -> bool {
-        !policy.ignores(key)
-            && at.duration_since(self.failing_since) >= policy.announce_after
-            && (!key.is_pack() || self.seen_again)
+    /// Returns whether receivers are to be notified of the failure.
+    pub fn is_due(&self, key: &FailureKey, policy: &NotificationPolicy) -> bool {
+        self.due && !policy.ignores(key)
+    }
+
+    /// Returns whether the last run in whose scope the failure is has read it with a failed status.
+    pub fn was_read_failing(&self) -> bool {
+        !self.unconfirmed && self.absent_since.is_none() && self.row.kind() == StatusKind::Failed
     }
 }
 
@@ -220,10 +243,6 @@ pub struct ResolvedFailure {
     pub failing_since: Timestamp,
     /// When the failure ended.
     pub resolved_at: Timestamp,
-    /// Whether a receiver was notified of the end. If so, a failure that recurs is a new failure
-    /// with a new start time.
-    #[serde(default)]
-    pub end_notified: bool,
     /// The receivers that are still to be notified of the end, and when each was last notified of
     /// the failure.
     pub unnotified: NotifiedAt,
@@ -263,15 +282,25 @@ pub enum GapResolution {
 /// knows that the source lists packs again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmptySource {
-    /// Number of packs that were known in the source.
-    pub packs_before: usize,
+    /// The packs that were known in the source.
+    pub packs: BTreeSet<PackName>,
     /// When the source was first seen without packs.
     pub since: Timestamp,
-    /// Whether the source lists packs again.
-    #[serde(default)]
-    pub ended: bool,
+    /// How the state ended; `None` while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EmptySourceResolution>,
     /// The receivers that were notified of it and not yet of its end.
     pub notified: BTreeSet<ReceiverId>,
+}
+
+/// How the state of a source without packs ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptySourceResolution {
+    /// The source lists packs again.
+    Repopulated,
+    /// The source is no longer in the scope of the settings.
+    OutOfScope,
 }
 
 /// A cached response of AWS Organizations about an account.
@@ -294,8 +323,13 @@ impl CachedAccount {
 }
 
 /// How long the id of a committed run is kept, so that a retry of its invocation is recognized.
-/// Lambda retries an asynchronous invocation for up to six hours.
-pub(crate) const RUN_ID_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+/// Lambda retries an asynchronous invocation for [up to six
+/// hours](https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html); the
+/// rest is for the last execution and for clock skew.
+pub(crate) const RUN_ID_RETENTION: SignedDuration = SignedDuration::from_mins(6 * 60 + 30);
+
+/// How long a receiver that is no longer in the settings is kept, with what it was notified of.
+const RECEIVER_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Ledger {
     /// Returns an empty ledger whose next commit has the sequence number after `sequence`.
@@ -328,10 +362,17 @@ impl Ledger {
         self.receivers.get(topic).map(|receiver| receiver.id)
     }
 
-    /// Adds a receiver for every topic that has none. A new receiver was notified of nothing.
-    pub fn register_receivers<'a>(&mut self, topics: impl IntoIterator<Item = &'a TopicArn>) {
+    /// Records at `at` that the settings have these receivers, and adds those that are new. A new
+    /// receiver was notified of nothing.
+    pub fn register_receivers<'a>(
+        &mut self,
+        topics: impl IntoIterator<Item = &'a TopicArn>,
+        at: Timestamp,
+    ) {
         for topic in topics {
-            if !self.receivers.contains_key(topic) {
+            if let Some(receiver) = self.receivers.get_mut(topic) {
+                receiver.configured_at = receiver.configured_at.max(at);
+            } else {
                 let id = self.next_receiver_id;
                 self.next_receiver_id += 1;
                 self.receivers.insert(
@@ -340,6 +381,7 @@ impl Ledger {
                         id,
                         digest_count: 0,
                         newly_watched: BTreeSet::new(),
+                        configured_at: at,
                         outgoing: None,
                     },
                 );
@@ -347,10 +389,15 @@ impl Ledger {
         }
     }
 
-    /// Removes the receivers that are not in `topics`, and all records of what they were notified
-    /// of.
-    pub fn retain_receivers(&mut self, topics: &[TopicArn]) {
-        self.receivers.retain(|topic, _| topics.contains(topic));
+    /// Removes the receivers that have not been in the settings for seven days, and all records of
+    /// what they were notified of.
+    pub fn forget_receivers(&mut self, now: Timestamp) {
+        let before = self.receivers.len();
+        self.receivers
+            .retain(|_, receiver| now.duration_since(receiver.configured_at) < RECEIVER_RETENTION);
+        if self.receivers.len() == before {
+            return;
+        }
         let known: BTreeSet<ReceiverId> = self
             .receivers
             .values()
@@ -381,6 +428,15 @@ impl Ledger {
         self.gaps
             .retain(|_, gap| gap.ended.is_none() || !gap.notified.is_empty());
         self.empty_sources
-            .retain(|_, empty_source| !empty_source.ended || !empty_source.notified.is_empty());
+            .retain(|_, source| source.ended.is_none() || !source.notified.is_empty());
     }
+}
+
+/// For serde: a flag that is not set is left out.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }

@@ -20,7 +20,7 @@ pub struct Gauges {
     pub gaps: usize,
     /// Age of the oldest open failure.
     pub oldest_failure_age: SignedDuration,
-    /// Age of the outgoing digest of the digest topic; zero if there is none.
+    /// Age of the oldest outgoing digest of any configured receiver; zero if there is none.
     pub oldest_undelivered_digest_age: SignedDuration,
 }
 
@@ -48,13 +48,13 @@ impl Gauges {
             .values()
             .filter(|gap| gap.ended.is_none())
             .count();
-        let outgoing = ledger
-            .receivers
-            .get(&plan.settings.topic)
-            .and_then(|receiver| receiver.outgoing.as_ref());
+        let outgoing = plan
+            .receivers()
+            .filter_map(|topic| ledger.receivers.get(topic)?.outgoing.as_ref());
         gauges.oldest_undelivered_digest_age = outgoing
-            .and_then(|outgoing| outgoing.created_at)
+            .filter_map(|outgoing| outgoing.created_at)
             .map(age)
+            .max()
             .unwrap_or_default();
         gauges
     }

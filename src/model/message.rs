@@ -27,8 +27,10 @@ pub struct SnsMessage {
 pub enum Attribute {
     /// An attribute of the type `Number`.
     Number(usize),
-    /// An attribute of the type `String.Array`.
+    /// An attribute of the type `String.Array`, which is never empty.
     Strings(Vec<String>),
+    /// An attribute of the type `String`.
+    Text(String),
 }
 
 impl Attribute {
@@ -37,6 +39,7 @@ impl Attribute {
         match self {
             Self::Number(_) => "Number",
             Self::Strings(_) => "String.Array",
+            Self::Text(_) => "String",
         }
     }
 
@@ -45,6 +48,7 @@ impl Attribute {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Strings(strings) => serde_json::Value::from(strings.clone()).to_string(),
+            Self::Text(text) => text.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod api_error;
+mod deployment;
 mod error_chain;
 mod globs;
 mod ids;
@@ -16,9 +17,11 @@ mod scope;
 mod status;
 mod target;
 mod totals;
+mod watched;
 
 pub use account::Account;
 pub use api_error::ApiError;
+pub use deployment::{Deployment, FunctionId};
 pub use error_chain::display_chain;
 pub use globs::PackGlobs;
 pub use ids::{AccountId, AwsText, PackName, Region, RunId, Status, TopicArn};
@@ -29,3 +32,4 @@ pub use scope::Scope;
 pub use status::{MAX_TEXT_CHARS, Resolution, StatusKind, StatusRecord, truncate};
 pub use target::{Identity, RoleArn, SourceTarget};
 pub use totals::RunTotals;
+pub use watched::Watched;

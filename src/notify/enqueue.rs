@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::input::plan::RunPlan;
-use crate::ledger::{Lease, Ledger, OutgoingDigest, PendingChanges, Receiver};
+use crate::ledger::{
+    Lease, Ledger, OpenFailure, OutgoingDigest, PendingChanges, Receiver, ReceiverId,
+};
 use crate::model::{Scope, SnsMessage, TopicArn};
 use crate::notify::digest::Digest;
 
@@ -57,14 +59,20 @@ impl NotificationContext<'_> {
             if changes.is_empty() && !force(topic) {
                 continue;
             }
-            let message = self.message(ledger, receiver, &changes, topic);
-            changes.mark_notified(ledger, receiver.id, self.now);
+            let (message, last_form) = self.messages(ledger, receiver, &changes, topic);
+            let receiver_id = receiver.id;
+            changes.mark_notified(ledger, receiver_id, self.now);
+            if force(topic) {
+                self.restart_reminders(ledger, receiver_id);
+            }
             if let Some(receiver) = ledger.receivers.get_mut(topic) {
                 receiver.digest_count += 1;
                 receiver.newly_watched.clear();
                 receiver.outgoing = Some(OutgoingDigest {
                     id: message.deduplication_id.clone(),
                     message,
+                    last_form,
+                    refused: false,
                     created_at: Some(self.now),
                     lease: Some(Lease {
                         holder: self.plan.run.execution.clone(),
@@ -77,9 +85,21 @@ impl NotificationContext<'_> {
         enqueued
     }
 
+    /// Restarts the time until the reminders of the open failures in scope, all of which a forced
+    /// digest lists.
+    fn restart_reminders(&self, ledger: &mut Ledger, receiver: ReceiverId) {
+        for (_, open) in ledger.open.iter_mut().filter(|(key, open)| {
+            open.notified.contains(receiver) && (!self.scope.narrowed || self.scope.covers(key))
+        }) {
+            OpenFailure::update(open, |open| open.notified.insert(receiver, self.now));
+        }
+    }
+
     /// Marks the changes of this run as notified for every receiver, without a digest. Changes that
-    /// were pending in the ledger `before` the run stay pending, and so do reminders.
-    pub fn suppress(&self, ledger: &mut Ledger, before: &Ledger) {
+    /// were pending in the ledger `before` the run stay pending, and so do reminders. Returns the
+    /// number of suppressed changes of the receiver that has the most.
+    pub fn suppress(&self, ledger: &mut Ledger, before: &Ledger) -> usize {
+        let mut suppressed = 0;
         for topic in self.plan.receivers() {
             let Some(receiver) = ledger.receivers.get(topic) else {
                 continue;
@@ -92,8 +112,10 @@ impl NotificationContext<'_> {
                 .changes(ledger, receiver)
                 .minus(&NotificationContext { due_at, ..*self }.changes(before, receiver));
             changes.reminders.clear();
+            suppressed = suppressed.max(changes.len());
             changes.mark_notified(ledger, receiver.id, self.now);
         }
+        suppressed
     }
 
     /// Returns the digest of `changes` for `receiver`.
@@ -101,20 +123,20 @@ impl NotificationContext<'_> {
         Digest::of(ledger, receiver, changes, self.plan, self.due_at, self.now)
     }
 
-    /// Renders the SNS message of a digest for `topic`. Drops the digest itself, which can be
-    /// large.
-    fn message(
+    /// Renders the SNS message of a digest for `topic`, and its last form. Drops the digest itself,
+    /// which can be large.
+    fn messages(
         &self,
         ledger: &Ledger,
         receiver: &Receiver,
         changes: &PendingChanges,
         topic: &TopicArn,
-    ) -> SnsMessage {
+    ) -> (SnsMessage, SnsMessage) {
         let digest = self.digest(ledger, receiver, changes);
         if self.plan.settings.chat_topic.as_ref() == Some(topic) {
-            digest.chat_message()
+            (digest.chat_message(), digest.chat_last_form())
         } else {
-            digest.message()
+            (digest.message(), digest.last_form())
         }
     }
 }

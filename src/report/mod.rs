@@ -12,7 +12,9 @@ pub use records::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, GapRecord, GapState,
     NotificationState, ResolvedRecord,
 };
-pub use response::{DigestStatus, DigestSummary, Outcome, RunResponse};
+pub use response::{
+    Adopted, AdoptedOutcome, DigestStatus, DigestSummary, Outcome, Response, RunResponse,
+};
 pub use snapshot::{
     DigestRef, FailingAccount, PackRecord, PackRecords, RunRecord, RunScope, SCHEMA_VERSION,
     Snapshot, Unconfirmed,

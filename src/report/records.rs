@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::ledger::{GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
+use crate::ledger::{EmptySource, GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
 use crate::model::{
     ApiError, AwsText, FailureKey, GapKey, NotificationPolicy, Resolution, Source, Status,
     StatusRecord,
@@ -58,14 +58,13 @@ pub struct FailureDetails {
 }
 
 impl FailureDetails {
-    /// Returns the details of `open` and its state towards `receiver` at `at`.
+    /// Returns the details of `open` and its state towards `receiver`.
     pub fn of(
         ledger: &Ledger,
         key: &FailureKey,
         open: &OpenFailure,
         policy: &NotificationPolicy,
         receiver: Option<ReceiverId>,
-        at: Timestamp,
     ) -> Self {
         let record = &open.row;
         let account = ledger.account(key);
@@ -80,7 +79,7 @@ impl FailureDetails {
             last_update_time: record.last_update_time,
             failing_since: open.failing_since,
             changed_at: open.changed_at,
-            change: match (notified, open.is_due(key, policy, at)) {
+            change: match (notified, open.is_due(key, policy)) {
                 (true, _) => NotificationState::Ongoing,
                 (false, true) => NotificationState::Appeared,
                 (false, false) => NotificationState::Pending,
@@ -158,7 +157,7 @@ pub enum GapState {
     Unwatched,
 }
 
-/// A source that lists no packs any more, or lists packs again.
+/// A source that lists no packs any more, or no longer counts as such.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
@@ -172,14 +171,30 @@ pub struct EmptySourceRecord {
     pub state: EmptySourceState,
 }
 
+impl EmptySourceRecord {
+    /// Returns the record of `empty_source`.
+    pub(super) fn of(source: &Source, empty_source: &EmptySource, state: EmptySourceState) -> Self {
+        Self {
+            source: source.clone(),
+            packs_before: empty_source.packs.len(),
+            since: empty_source.since,
+            state,
+        }
+    }
+}
+
 /// State of a source that lists no packs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptySourceState {
     /// The source lists no packs any more.
     Began,
+    /// It was so in an earlier run as well.
+    Lasting,
     /// The source lists packs again.
     Ended,
+    /// The source is no longer in the scope of the settings.
+    Unwatched,
 }
 
 /// Serializes a key with its `failure_id`. The id is computed here and not stored in the record, to

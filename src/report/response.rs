@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::RunTotals;
+use crate::model::{FunctionId, RunTotals};
 
-/// Response of an invocation, returned to the caller as JSON.
+/// Response of a run, returned to the caller as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunResponse {
     /// The id of the run.
@@ -23,6 +23,45 @@ pub struct RunResponse {
     pub digest: DigestSummary,
     /// Calls to AWS Config, not counting retries.
     pub config_calls: u64,
+}
+
+/// Response of an invocation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// The response of a run.
+    Run(Box<RunResponse>),
+    /// The ledger was adopted.
+    Adopted(Adopted),
+}
+
+impl Response {
+    /// Returns the response of a run; `None` if the invocation was not a run.
+    pub fn into_run(self) -> Option<RunResponse> {
+        match self {
+            Self::Run(response) => Some(*response),
+            Self::Adopted(_) => None,
+        }
+    }
+}
+
+/// Response to the request to adopt the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Adopted {
+    /// The id of the run.
+    pub run_id: String,
+    /// Always `adopted`.
+    pub outcome: AdoptedOutcome,
+    /// The function that owns the ledger now.
+    pub owner: FunctionId,
+}
+
+/// Outcome of the request to adopt the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptedOutcome {
+    /// The function owns the ledger.
+    Adopted,
 }
 
 /// Outcome of a run.

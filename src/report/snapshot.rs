@@ -11,8 +11,9 @@ use super::records::{
     EmptySourceRecord, FailureDetails, GapRecord, GapState, NotificationState, ResolvedRecord,
     with_failure_id,
 };
-use super::summary::{RunFindings, empty_source_records};
+use super::summary::RunFindings;
 use crate::collect::PackObservation;
+use crate::input::event::NotifyMode;
 use crate::input::plan::TriggerKind;
 use crate::ledger::{OutgoingDigest, estimated_size};
 use crate::model::{
@@ -47,6 +48,7 @@ pub struct RunRecord<'a> {
     pub previous: Option<&'a str>,
     pub outcome: &'a str,
     pub trigger: TriggerKind,
+    pub announce: NotifyMode,
     pub scheduled_at: Option<Timestamp>,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
@@ -188,6 +190,7 @@ impl RunFindings<'_> {
                 previous,
                 outcome: "committed",
                 trigger: plan.run.trigger,
+                announce: plan.mode.announce,
                 scheduled_at: plan.run.scheduled_at,
                 started_at: plan.timing.started_at,
                 finished_at,
@@ -224,7 +227,7 @@ impl RunFindings<'_> {
                     end: None,
                 })
                 .collect(),
-            empty_sources: empty_source_records(ledger, changes),
+            empty_sources: self.empty_sources(),
             digest,
         };
         let mut bytes =
@@ -244,7 +247,7 @@ impl RunFindings<'_> {
             .map(|(key, open)| {
                 (
                     key,
-                    FailureDetails::of(ledger, key, open, &self.plan.policy, receiver, at),
+                    FailureDetails::of(ledger, key, open, &self.plan.policy, receiver),
                 )
             })
             .peekable();

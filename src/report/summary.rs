@@ -6,7 +6,7 @@ use super::records::{EmptySourceRecord, EmptySourceState};
 use crate::collect::Observation;
 use crate::evaluate::Evaluation;
 use crate::input::plan::RunPlan;
-use crate::ledger::{EmptySource, Ledger, PendingChanges};
+use crate::ledger::{EmptySourceResolution, Ledger, PendingChanges};
 use crate::model::{FailureKey, PackName, RunTotals, Scope, Source, StatusKind};
 
 /// The findings of a run, before they are committed.
@@ -37,32 +37,22 @@ pub(crate) fn count_cleared(ledger: &Ledger, changes: &PendingChanges) -> usize 
     changes.cleared.iter().filter(is_cleared).count()
 }
 
-/// Returns the records of the sources in `changes` that list no packs any more or list packs again,
-/// ordered by source.
+/// Returns the records of the sources in `changes` that list no packs any more, or no longer count
+/// as such, ordered by source.
 pub(crate) fn empty_source_records(
     ledger: &Ledger,
     changes: &PendingChanges,
 ) -> Vec<EmptySourceRecord> {
     let record = |source: &Source| {
-        let EmptySource {
-            packs_before,
-            since,
-            ended,
-            notified: _,
-        } = *ledger.empty_sources.get(source)?;
-        let state = if ended {
-            EmptySourceState::Ended
-        } else {
-            EmptySourceState::Began
+        let empty_source = ledger.empty_sources.get(source)?;
+        let state = match empty_source.ended {
+            None => EmptySourceState::Began,
+            Some(EmptySourceResolution::Repopulated) => EmptySourceState::Ended,
+            Some(EmptySourceResolution::OutOfScope) => EmptySourceState::Unwatched,
         };
-        Some(EmptySourceRecord {
-            source: source.clone(),
-            packs_before,
-            since,
-            state,
-        })
+        Some(EmptySourceRecord::of(source, empty_source, state))
     };
-    (&changes.empty_sources | &changes.repopulated)
+    (&changes.empty_sources | &changes.empty_sources_ended)
         .iter()
         .filter_map(record)
         .collect()
@@ -101,6 +91,24 @@ impl<'a> RunFindings<'a> {
             changes,
             totals: totals(plan, scope, observation, evaluation, changes),
         }
+    }
+
+    /// Returns the records of the sources in scope that list no packs now, ordered by source.
+    pub(super) fn empty_sources(&self) -> Vec<EmptySourceRecord> {
+        let sources = self.evaluation.ledger.empty_sources.iter();
+        let current = sources.filter(|(source, empty_source)| {
+            empty_source.ended.is_none() && self.scope.sources.contains(*source)
+        });
+        current
+            .map(|(source, empty_source)| {
+                let state = if empty_source.since == self.observation.ended_at {
+                    EmptySourceState::Began
+                } else {
+                    EmptySourceState::Lasting
+                };
+                EmptySourceRecord::of(source, empty_source, state)
+            })
+            .collect()
     }
 
     /// Returns whether everything in scope was read.

@@ -11,9 +11,9 @@ use super::ledger_store::{LatestSource, StoredLedger};
 use super::services::Services;
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
-use crate::ledger::{LastCommit, LastRead, Ledger, RUN_ID_RETENTION, RecentRun};
+use crate::ledger::{CommittedRead, LastCommit, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
-use crate::model::RunTotals;
+use crate::model::{RunTotals, Scope};
 use crate::ports::{BoxError, PutError, PutMode};
 use crate::report::{DigestRef, Outcome, RunFindings, RunResponse};
 
@@ -67,9 +67,10 @@ impl<S: Services> Run<'_, S> {
         &self,
         current: StoredLedger,
         observation: &Observation,
+        later_reads: &[Scope],
         attempt: u32,
     ) -> Result<CommitOutcome, RunError> {
-        let (evaluation, changes) = self.evaluate(&current.ledger, observation);
+        let (evaluation, changes) = self.evaluate(&current.ledger, observation, later_reads);
         let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);
         let previous = current
             .ledger
@@ -78,7 +79,12 @@ impl<S: Services> Run<'_, S> {
             .map(|last| last.snapshot.as_str());
         let mut cause = None;
         for key in self.snapshot_keys(attempt) {
-            let (next, digest) = self.next_ledger(&current.ledger, &findings, &key);
+            let (mut next, digest) = self.next_ledger(&current.ledger, &findings, &key);
+            next.record_read(CommittedRead {
+                until: observation.ended_at,
+                scope: self.scope.clone(),
+                partial: !later_reads.is_empty(),
+            });
             let snapshot: Bytes = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
                 .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
@@ -150,17 +156,16 @@ impl<S: Services> Run<'_, S> {
         let notification_context = self.notification_context(at, at);
         let mut enqueued = BTreeSet::new();
         if self.plan.mode.announce == NotifyMode::Never {
-            notification_context.suppress(&mut next, before);
+            let changes = notification_context.suppress(&mut next, before);
+            tracing::warn!(
+                changes,
+                "the event has \"announce\": \"never\": these changes are recorded and will not be notified"
+            );
         } else {
             enqueued = notification_context
                 .enqueue(&mut next, |_| self.plan.mode.announce == NotifyMode::Always);
         }
-        next.acquire_leases(
-            self.plan.receivers(),
-            &self.plan.run.execution,
-            self.plan.timing.deadline,
-            self.now(),
-        );
+        self.acquire_leases(&mut next, self.now());
         let outgoing = enqueued
             .get(&self.plan.settings.topic)
             .and_then(|topic| next.receivers.get(topic)?.outgoing.as_ref());
@@ -209,9 +214,9 @@ impl<S: Services> Run<'_, S> {
         next.sequence = before.sequence + 1;
         if !self.scope.narrowed {
             let watched_before = next
-                .watched_sources
-                .replace(self.scope.sources.clone())
-                .unwrap_or_else(|| self.scope.sources.clone());
+                .watched
+                .replace(self.watched.clone())
+                .map_or_else(|| self.scope.sources.clone(), |watched| watched.sources);
             for receiver in next.receivers.values_mut() {
                 receiver
                     .newly_watched
@@ -221,7 +226,8 @@ impl<S: Services> Run<'_, S> {
                     .retain(|source| self.scope.sources.contains(source));
             }
         }
-        if let Ok(account) = self.own_account
+        next.claim(&self.caller.deployment);
+        if let Ok(account) = &self.caller.own_account
             && *account != crate::model::AccountId::unknown()
         {
             next.own_account = Some(account.clone());
@@ -233,10 +239,6 @@ impl<S: Services> Run<'_, S> {
             snapshot: key.to_owned(),
             totals,
             first: before.last_commit.is_none(),
-        });
-        next.last_read = Some(LastRead {
-            until: at,
-            scope: self.scope.clone(),
         });
         next.recent_runs
             .retain(|run| at.duration_since(run.at) < RUN_ID_RETENTION);

@@ -14,8 +14,8 @@ use super::services::Services;
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{Delivery, Ledger, OutgoingDigest};
-use crate::model::TopicArn;
-use crate::ports::{BoxError, Notifier};
+use crate::model::{SnsMessage, TopicArn, display_chain};
+use crate::ports::{BoxError, Notifier, PublishError};
 use crate::report::{DigestRef, DigestStatus, DigestSummary};
 
 /// Time reserved for settling in the ledger; at most a quarter of the time left is reserved.
@@ -26,6 +26,8 @@ const SETTLE_RESERVE: Duration = Duration::from_secs(5);
 pub(super) struct DeliveryResults {
     /// The last digest published to each topic.
     published: BTreeMap<TopicArn, DigestRef>,
+    /// The digests that a receiver refused for the first time. Those that it refuses again are
+    /// only logged: the run itself is in order.
     failed: Vec<(TopicArn, BoxError)>,
     /// Address of the ledger and the cause, if the digests could not be settled.
     settle_error: Option<(String, Option<BoxError>)>,
@@ -117,9 +119,30 @@ impl<S: Services> Run<'_, S> {
                         deliveries.push((topic.clone(), digest.id.clone(), Delivery::Published));
                         results.published.insert(topic, digest);
                     }
-                    Err(cause) => {
-                        deliveries.push((topic.clone(), digest.id, Delivery::Failed));
+                    Err(PublishError::Content(cause)) => {
+                        tracing::error!(
+                            receiver = topic.as_str(),
+                            digest = digest.id,
+                            subject = digest.subject,
+                            cause = display_chain(cause.as_ref()),
+                            "the receiver refuses the content of this digest even in its shortest form; it is dropped, \
+                             and its changes count as notified"
+                        );
+                        deliveries.push((topic.clone(), digest.id, Delivery::Dropped));
                         results.failed.push((topic, cause));
+                    }
+                    Err(PublishError::Failed(cause)) => {
+                        if outgoing.refused {
+                            tracing::warn!(
+                                receiver = topic.as_str(),
+                                digest = digest.id,
+                                cause = display_chain(cause.as_ref()),
+                                "the receiver still refuses this digest; it waits for the next run"
+                            );
+                        } else {
+                            results.failed.push((topic.clone(), cause));
+                        }
+                        deliveries.push((topic, digest.id, Delivery::Failed));
                     }
                 }
             }
@@ -146,16 +169,42 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
-    async fn publish(&self, topic: &TopicArn, outgoing: &OutgoingDigest) -> Result<(), BoxError> {
+    /// Publishes an outgoing digest; in its last form if the receiver refuses the content.
+    async fn publish(
+        &self,
+        topic: &TopicArn,
+        outgoing: &OutgoingDigest,
+    ) -> Result<(), PublishError> {
+        let refusal = match self.publish_message(topic, &outgoing.message).await {
+            Err(PublishError::Content(refusal)) => refusal,
+            result => return result,
+        };
+        tracing::warn!(
+            receiver = topic.as_str(),
+            digest = outgoing.id,
+            cause = display_chain(refusal.as_ref()),
+            "the receiver refuses the content of this digest, so its short form is sent"
+        );
+        self.publish_message(topic, &outgoing.last_form).await
+    }
+
+    async fn publish_message(
+        &self,
+        topic: &TopicArn,
+        message: &SnsMessage,
+    ) -> Result<(), PublishError> {
         // Reserves time to settle: a timeout of one topic must not lose the record of deliveries to
         // the others.
         let left = self.deadline.saturating_duration_since(Instant::now());
-        timeout_at(
+        let published = timeout_at(
             self.deadline - (left / 4).min(SETTLE_RESERVE),
-            self.services.notifier().publish(topic, &outgoing.message),
-        )
-        .await
-        .unwrap_or_else(|_| Err("there was no answer before the invocation ends".into()))
+            self.services.notifier().publish(topic, message),
+        );
+        published.await.unwrap_or_else(|_| {
+            Err(PublishError::Failed(
+                "there was no answer before the invocation ends".into(),
+            ))
+        })
     }
 
     /// Settles the deliveries and enqueues further digests, in one ledger update. `forced` topics
@@ -173,6 +222,7 @@ impl<S: Services> Run<'_, S> {
                     ledger.settle(topic, digest_id, &self.plan.run.execution, *delivery);
                 }
                 if self.plan.mode.announce != NotifyMode::Never
+                    && self.may_write(ledger)
                     && let Some(due_at) = ledger.last_commit.as_ref().map(|last| last.at)
                 {
                     self.notification_context(due_at, now)

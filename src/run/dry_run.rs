@@ -11,7 +11,7 @@ use crate::report::{DigestStatus, DigestSummary, Outcome, RunFindings, RunRespon
 impl<S: Services> Run<'_, S> {
     /// Returns the response of a dry run, with the text of the digest that the run would send.
     pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
-        let (evaluation, changes) = self.evaluate(&current.ledger, observation);
+        let (evaluation, changes) = self.evaluate(&current.ledger, observation, &[]);
         let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);
         let mut next = evaluation.ledger.clone();
         self.record_commit(&mut next, &current.ledger, &findings, "");

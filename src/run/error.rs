@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::input::event::InvalidEvent;
 use crate::input::settings::InvalidSettings;
-use crate::ledger::DecodeError;
+use crate::ledger::{DecodeError, ForeignLedger};
 use crate::model::{ApiError, GapKey, TopicArn, display_chain};
 use crate::ports::BoxError;
 
@@ -36,6 +36,14 @@ pub enum RunError {
         object: String,
         /// The unsupported schema version.
         source: DecodeError,
+    },
+    /// The ledger belongs to another function, or to a function with other settings.
+    #[error("{object} {}", describe_owner(foreign))]
+    LedgerOwnedByAnother {
+        /// Its `s3://` address.
+        object: String,
+        /// Whose it is.
+        foreign: ForeignLedger,
     },
     /// The snapshot or the ledger could not be stored.
     #[error("{what}")]
@@ -74,6 +82,7 @@ impl RunError {
             Self::AllSourcesFailed(_) => "AllSourcesFailed",
             Self::LedgerUnreadable { .. } => "LedgerUnreadable",
             Self::LedgerVersionUnsupported { .. } => "LedgerVersionUnsupported",
+            Self::LedgerOwnedByAnother { .. } => "LedgerOwnedByAnother",
             Self::StoreFailed { .. } => "StoreFailed",
             Self::PublishFailed { .. } => "PublishFailed",
             Self::SettleFailed { .. } => "SettleFailed",
@@ -99,6 +108,11 @@ impl RunError {
             }
             Self::LedgerVersionUnsupported { .. } => {
                 "Nothing was written. Deploy the newer version again."
+            }
+            Self::LedgerOwnedByAnother { .. } => {
+                "Nothing was written and nothing was sent. Set SNAPSHOT_PREFIX to a prefix of its own. If a deployed \
+                 function is to take the ledger over, stop the other one and send this one the event \
+                 {\"adopt_ledger\": true}. A dry run is always allowed."
             }
             Self::StoreFailed { .. } => {
                 "Nothing was sent and nothing is lost: the next run finds the same changes. If this persists, check s3:PutObject on \
@@ -129,6 +143,21 @@ impl RunError {
         let _ = write!(report, "{separator}{}", self.advice());
         report
     }
+}
+
+fn describe_owner(foreign: &ForeignLedger) -> String {
+    let ForeignLedger { owner, differences } = foreign;
+    let owner = owner.as_ref().map_or_else(
+        || "was written with other settings".to_owned(),
+        |owner| format!("belongs to {owner}"),
+    );
+    if differences.is_empty() {
+        return owner;
+    }
+    format!(
+        "{owner}; a run outside a deployed function may write it only with the settings of its last full run: {}",
+        differences.join("; ")
+    )
 }
 
 fn join_gaps(gaps: &[(GapKey, ApiError)]) -> String {

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
 
+use super::caller::Caller;
 use super::error::RunError;
 use super::ledger_store::{LedgerStore, MAX_COMMIT_ATTEMPTS};
 use super::services::Services;
 use crate::collect::{Collector, Observation, account_names};
 use crate::evaluate::{self, Evaluation, EvaluationContext};
 use crate::input::plan::RunPlan;
-use crate::ledger::{CommitCheck, Ledger, PendingChanges};
+use crate::ledger::{CommitCheck, CommitRequest, Ledger, PendingChanges};
 use crate::metrics::{ChangeCounts, Gauges, RunMetrics};
-use crate::model::{Account, AccountId, ApiError, Scope, SourceTarget};
+use crate::model::{Account, AccountId, Scope, SourceTarget, Watched};
 use crate::notify::NotificationContext;
 use crate::ports::{BoxError, Clock};
 use crate::report::count_cleared;
@@ -28,7 +29,9 @@ pub(super) struct Run<'a, S: Services> {
     pub(super) store: LedgerStore<'a, S::Store>,
     pub(super) plan: &'a RunPlan,
     pub(super) scope: &'a Scope,
-    pub(super) own_account: &'a Result<AccountId, ApiError>,
+    pub(super) caller: &'a Caller,
+    /// What the settings watch and notify.
+    pub(super) watched: Watched,
     /// Deadline of the last S3 or SNS request, on the monotonic clock.
     pub(super) deadline: Instant,
     /// Measurements so far.
@@ -93,18 +96,41 @@ impl<S: Services> Run<'_, S> {
     }
 
     pub(super) fn check_commit(&self, ledger: &Ledger, started_at: Timestamp) -> CommitCheck {
-        ledger.check_commit(
-            &self.plan.run.id,
-            &self.plan.run.execution,
-            started_at,
-            self.scope,
-            self.now(),
-        )
+        let request = CommitRequest {
+            run_id: &self.plan.run.id,
+            execution: &self.plan.run.execution,
+            deployment: &self.caller.deployment,
+            watched: &self.watched,
+            scope: self.scope,
+            read_started_at: started_at,
+        };
+        ledger.check_commit(request, self.now())
     }
 
-    pub(super) fn evaluation_context(&self) -> EvaluationContext<'_> {
+    /// Leases the outgoing digests of the configured receivers to this execution, as far as no
+    /// other one holds them.
+    pub(super) fn acquire_leases(&self, ledger: &mut Ledger, now: Timestamp) {
+        ledger.acquire_leases(
+            self.plan.receivers(),
+            &self.plan.run.execution,
+            self.plan.timing.deadline,
+            now,
+        );
+    }
+
+    /// Returns whether this run may write the ledger.
+    pub(super) fn may_write(&self, ledger: &Ledger) -> bool {
+        let owned = ledger.check_owner(&self.caller.deployment, &self.watched);
+        owned.is_ok()
+    }
+
+    pub(super) fn evaluation_context<'c>(
+        &'c self,
+        later_reads: &'c [Scope],
+    ) -> EvaluationContext<'c> {
         EvaluationContext {
             scope: self.scope,
+            later_reads,
             policy: &self.plan.policy,
             run_id: &self.plan.run.id,
         }
@@ -124,7 +150,7 @@ impl<S: Services> Run<'_, S> {
             started_at,
             deadline,
         )
-        .own_identity_error(self.own_account.as_ref().err())
+        .own_identity_error(self.caller.own_account.as_ref().err())
     }
 
     /// Evaluates the observation; returns the result and the pending changes of the digest topic.
@@ -132,13 +158,17 @@ impl<S: Services> Run<'_, S> {
         &self,
         ledger: &Ledger,
         observation: &Observation,
+        later_reads: &[Scope],
     ) -> (Evaluation, PendingChanges) {
-        let mut evaluation = evaluate::evaluate(ledger, observation, self.evaluation_context());
+        let context = self.evaluation_context(later_reads);
+        let mut evaluation = evaluate::evaluate(ledger, observation, context);
+        let at = observation.ended_at;
+        evaluation
+            .ledger
+            .register_receivers(self.plan.receivers(), at);
         if !self.scope.narrowed {
-            let topics: Vec<_> = self.plan.receivers().cloned().collect();
-            evaluation.ledger.retain_receivers(&topics);
+            evaluation.ledger.forget_receivers(at);
         }
-        evaluation.ledger.register_receivers(self.plan.receivers());
         let notification_context =
             self.notification_context(observation.ended_at, observation.ended_at);
         let receiver = evaluation.ledger.receivers.get(&self.plan.settings.topic);

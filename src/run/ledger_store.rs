@@ -214,9 +214,23 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         };
         for _ in 0..MAX_LATEST_ATTEMPTS {
             let put_mode = match self.head(latest_key).await? {
-                // An object without a sequence counts as older.
-                Some(latest) if latest.sequence >= Some(sequence) => return Ok(()),
-                Some(latest) => PutMode::Update(latest.etag),
+                Some(latest) if latest.sequence == Some(sequence) => return Ok(()),
+                Some(latest) => {
+                    // An object without a sequence counts as older.
+                    if let Some(newer) = latest.sequence.filter(|latest| *latest > sequence) {
+                        if self.load().await?.ledger.sequence >= newer {
+                            return Ok(());
+                        }
+                        tracing::warn!(
+                            object = self.address(latest_key),
+                            sequence = newer,
+                            ledger_sequence = sequence,
+                            "latest.json is ahead of the ledger, which an older version must have replaced; it is \
+                             overwritten"
+                        );
+                    }
+                    PutMode::Update(latest.etag)
+                }
                 None => PutMode::Create,
             };
             let bytes = match &snapshot {

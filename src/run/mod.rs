@@ -4,6 +4,8 @@
 //! publish digests, settle the outbox, respond. Nothing is notified before it is committed, and no
 //! observation is committed after a newer one.
 
+mod adopt;
+mod caller;
 mod commit;
 mod deliver;
 mod dry_run;
@@ -18,67 +20,78 @@ use tokio::time::Instant;
 use crate::collect::Observation;
 use crate::evaluate::update_gaps;
 use crate::input::event::NotifyMode;
-use crate::input::plan::RunPlan;
-use crate::ledger::{CommitCheck, Ledger, RecentRun};
+use crate::input::plan::{RunPlan, Task};
+use crate::ledger::{CommitCheck, ForeignLedger, RecentRun};
 use crate::metrics::RunMetrics;
-use crate::model::{AccountId, ApiError, SourceTarget};
+use crate::model::{AccountId, SourceTarget};
 use crate::ports::{Clock, ObjectStore};
-use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
+use crate::report::{DigestStatus, DigestSummary, Outcome, Response, RunResponse};
 
 use commit::CommitOutcome;
 use execution::{RESPONSE_RESERVE, Run, duration_until};
 use ledger_store::{LatestSource, LedgerStore, MAX_COMMIT_ATTEMPTS, StoredLedger};
 
+pub use caller::Caller;
 pub use error::RunError;
 pub use services::{ServiceSet, Services};
 
-/// Executes `plan`. `own_account` is the account of the function's own credentials, or the error of
-/// the STS call. Returns the measurements of the run as well, even if it fails.
+/// Executes `plan` for `caller`. Returns the measurements of the run as well, even if it fails.
 pub async fn run<S: Services>(
     services: &S,
     plan: &RunPlan,
-    own_account: &Result<AccountId, ApiError>,
-) -> (Result<RunResponse, RunError>, RunMetrics) {
+    caller: &Caller,
+) -> (Result<Response, RunError>, RunMetrics) {
     let deadline = Instant::now()
         + duration_until(
             services.clock().now(),
             plan.timing.deadline - RESPONSE_RESERVE,
         );
     let store = LedgerStore::new(services.store(), plan, deadline);
-    let (targets, preloaded) = match resolve_targets(plan, own_account, &store).await {
+    if plan.task == Task::AdoptLedger {
+        let adopted = adopt::adopt_ledger(&store, plan, &caller.deployment).await;
+        return (adopted.map(Response::Adopted), RunMetrics::default());
+    }
+    let (account, preloaded) = match resolve_account(caller, &store).await {
         Ok(resolved) => resolved,
         Err(error) => return (Err(error), RunMetrics::default()),
     };
-    let scope = plan.scope(&targets, own_account.is_ok());
+    let targets = match plan.targets(&account) {
+        Ok(targets) => targets,
+        Err(error) => {
+            return (Err(RunError::InvalidSettings(error)), RunMetrics::default());
+        }
+    };
+    let scope = plan.scope(&targets, caller.own_account.is_ok());
     let mut run = Run {
         services,
         store,
         plan,
         scope: &scope,
-        own_account,
+        caller,
+        watched: plan.watched(&account),
         deadline,
         metrics: RunMetrics::default(),
         accounts: None,
     };
     let result = run.run(&targets, preloaded).await;
-    (result, run.metrics)
+    (
+        result.map(|response| Response::Run(Box::new(response))),
+        run.metrics,
+    )
 }
 
-/// Returns the sources to read, and the ledger if it had to be loaded for them: if STS fails, the
-/// ledger supplies the own account of the last run.
-async fn resolve_targets<S: ObjectStore>(
-    plan: &RunPlan,
-    own_account: &Result<AccountId, ApiError>,
+/// Returns the function's own account, and the ledger if it had to be loaded for it: if STS fails,
+/// the ledger supplies the own account of the last run.
+async fn resolve_account<S: ObjectStore>(
+    caller: &Caller,
     store: &LedgerStore<'_, S>,
-) -> Result<(Vec<SourceTarget>, Option<StoredLedger>), RunError> {
-    let targets = |account: &AccountId| plan.targets(account).map_err(RunError::InvalidSettings);
-    if let Ok(account) = own_account {
-        return Ok((targets(account)?, None));
+) -> Result<(AccountId, Option<StoredLedger>), RunError> {
+    if let Ok(account) = &caller.own_account {
+        return Ok((account.clone(), None));
     }
     let stored = store.load().await?;
     let account = stored.ledger.own_account.clone();
-    let targets = targets(&account.unwrap_or_else(AccountId::unknown))?;
-    Ok((targets, Some(stored)))
+    Ok((account.unwrap_or_else(AccountId::unknown), Some(stored)))
 }
 
 /// Result of a read and the attempts to commit it.
@@ -104,6 +117,8 @@ enum Stop {
     Resume(Box<StoredLedger>, RecentRun),
     /// A newer read is committed. The flag says whether it covers the scope of this run.
     Superseded(Box<StoredLedger>, bool),
+    /// The ledger belongs to another function.
+    Foreign(ForeignLedger),
 }
 
 /// Which of the two reads that a run may make this is.
@@ -151,7 +166,8 @@ impl<S: Services> Run<'_, S> {
                 CommitCheck::Superseded { covered } => {
                     return Err(Stop::Superseded(Box::new(stored), covered));
                 }
-                CommitCheck::Proceed | CommitCheck::AlreadyCommitted(_) => {}
+                CommitCheck::Foreign(foreign) => return Err(Stop::Foreign(foreign)),
+                CommitCheck::Proceed { .. } | CommitCheck::AlreadyCommitted(_) => {}
             }
             Ok(stored)
         };
@@ -185,12 +201,19 @@ impl<S: Services> Run<'_, S> {
     ) -> Result<Attempt, RunError> {
         let started_at = observation.started_at;
         let mut last_cause = None;
+        let mut later_reads = match self.check_commit(&current.ledger, started_at) {
+            CommitCheck::Proceed { later_reads } => later_reads,
+            _ => Vec::new(),
+        };
         for attempt in 0..MAX_COMMIT_ATTEMPTS {
             let attempt = match pass {
                 ReadPass::First => attempt,
                 ReadPass::Second => MAX_COMMIT_ATTEMPTS + attempt,
             };
-            let (pending, cause) = match self.commit(current, &observation, attempt).await? {
+            let (pending, cause) = match self
+                .commit(current, &observation, &later_reads, attempt)
+                .await?
+            {
                 CommitOutcome::Committed(committed) => {
                     // Frees memory first: many failures make both the observation and the digest
                     // large.
@@ -214,8 +237,8 @@ impl<S: Services> Run<'_, S> {
                     source: Some(Box::new(error)),
                 })?;
             let stop = match self.check_commit(&current.ledger, started_at) {
-                CommitCheck::Proceed => {
-                    last_cause = cause;
+                CommitCheck::Proceed { later_reads: later } => {
+                    (last_cause, later_reads) = (cause, later);
                     continue;
                 }
                 CommitCheck::AlreadyCommitted(run) => {
@@ -226,6 +249,7 @@ impl<S: Services> Run<'_, S> {
                 }
                 CommitCheck::Resume(run) => Stop::Resume(Box::new(current), run),
                 CommitCheck::Superseded { covered } => Stop::Superseded(Box::new(current), covered),
+                CommitCheck::Foreign(foreign) => Stop::Foreign(foreign),
             };
             return self.stop(stop, started_at, pass).await;
         }
@@ -241,6 +265,10 @@ impl<S: Services> Run<'_, S> {
     ) -> Result<Attempt, RunError> {
         match stop {
             Stop::Failed(error) => Err(error),
+            Stop::Foreign(foreign) => Err(RunError::LedgerOwnedByAnother {
+                object: self.store.address(&self.plan.keys.ledger),
+                foreign,
+            }),
             Stop::Resume(stored, run) => self.resume(*stored, run).await.map(Attempt::finished),
             Stop::Superseded(stored, _)
                 if pass == ReadPass::First && self.has_time_to_read_again(started_at) =>
@@ -248,7 +276,8 @@ impl<S: Services> Run<'_, S> {
                 Ok(Attempt::ReadAgain(stored))
             }
             Stop::Superseded(stored, covered) => self
-                .superseded(&stored.ledger, covered)
+                .superseded(*stored, covered)
+                .await
                 .map(Attempt::finished),
         }
     }
@@ -259,9 +288,13 @@ impl<S: Services> Run<'_, S> {
         now + now.duration_since(started_at) < self.plan.timing.read_deadline
     }
 
-    /// Returns the response of a run that another one superseded; an error if the newer read does
-    /// not cover this scope.
-    fn superseded(&self, ledger: &Ledger, covered: bool) -> Result<RunResponse, RunError> {
+    /// Ends a run that another one superseded; with an error if the newer read does not cover this
+    /// scope. A digest that the event asks for is sent from the newer ledger.
+    async fn superseded(
+        &mut self,
+        mut current: StoredLedger,
+        covered: bool,
+    ) -> Result<RunResponse, RunError> {
         if !covered {
             return Err(RunError::StoreFailed {
                 what:
@@ -271,6 +304,12 @@ impl<S: Services> Run<'_, S> {
                 source: None,
             });
         }
+        let digest = if self.plan.mode.announce == NotifyMode::Always {
+            self.send_requested_digest(&mut current).await?
+        } else {
+            DigestSummary::with_status(DigestStatus::None)
+        };
+        let ledger = current.ledger;
         let last = ledger.last_commit.as_ref();
         Ok(RunResponse {
             run_id: self.plan.run.id.clone(),
@@ -279,9 +318,38 @@ impl<S: Services> Run<'_, S> {
             complete: ledger.recent_runs.last().is_some_and(|run| run.complete),
             snapshot: last.map(|last| self.store.address(&last.snapshot)),
             totals: last.map(|last| last.totals).unwrap_or_default(),
-            digest: DigestSummary::with_status(DigestStatus::None),
+            digest,
             config_calls: self.metrics.config_calls,
         })
+    }
+
+    /// Sends the digest that the event asks for from a ledger that another run committed.
+    async fn send_requested_digest(
+        &mut self,
+        current: &mut StoredLedger,
+    ) -> Result<DigestSummary, RunError> {
+        let now = self.now();
+        let prefix = format!("{}.", self.plan.run.id);
+        let enqueued = self.store.update(current, |ledger| {
+            // An update must be idempotent, so the digest of this run is enqueued once.
+            let is_enqueued = ledger.receivers.values().any(|receiver| {
+                let outgoing = receiver.outgoing.as_ref();
+                outgoing.is_some_and(|outgoing| outgoing.id.starts_with(&prefix))
+            });
+            let due_at = ledger.last_commit.as_ref().map(|last| last.at);
+            if let (false, Some(due_at)) = (is_enqueued, due_at) {
+                self.notification_context(due_at, now)
+                    .enqueue(ledger, |_| true);
+            }
+            self.acquire_leases(ledger, now);
+        });
+        enqueued.await.map_err(|source| RunError::StoreFailed {
+            what: "another run was committed first, and the digest that the event asks for could not be stored"
+                .to_owned(),
+            source,
+        })?;
+        let results = self.send(current).await;
+        results.report(&current.ledger, self.plan)
     }
 
     /// Finishes a run that an earlier execution committed: sends its outgoing digests that are free
@@ -294,12 +362,7 @@ impl<S: Services> Run<'_, S> {
         let now = self.now();
         self.store
             .update(&mut current, |ledger| {
-                ledger.acquire_leases(
-                    self.plan.receivers(),
-                    &self.plan.run.execution,
-                    self.plan.timing.deadline,
-                    now,
-                );
+                self.acquire_leases(ledger, now);
             })
             .await
             .map_err(|source| RunError::StoreFailed {
@@ -343,13 +406,20 @@ impl<S: Services> Run<'_, S> {
         let recorded = self
             .store
             .update(&mut current, |ledger| {
+                if !self.may_write(ledger) {
+                    return;
+                }
                 let before = ledger.clone();
                 // The gaps of a newer committed read replace these.
-                if ledger.newer_read(observation.started_at, now).is_none() {
-                    update_gaps(ledger, observation, self.evaluation_context());
+                if ledger
+                    .later_reads(observation.started_at, now)
+                    .next()
+                    .is_none()
+                {
+                    update_gaps(ledger, observation, self.evaluation_context(&[]));
                     ledger.prune_delivered();
                 }
-                ledger.register_receivers(self.plan.receivers());
+                ledger.register_receivers(self.plan.receivers(), observation.ended_at);
                 let due_at = ledger
                     .last_commit
                     .as_ref()
@@ -360,12 +430,7 @@ impl<S: Services> Run<'_, S> {
                 } else {
                     notification_context.enqueue(ledger, |_| false);
                 }
-                ledger.acquire_leases(
-                    self.plan.receivers(),
-                    &self.plan.run.execution,
-                    self.plan.timing.deadline,
-                    now,
-                );
+                self.acquire_leases(ledger, now);
             })
             .await;
         if let Err(source) = recorded {

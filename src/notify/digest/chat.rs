@@ -98,6 +98,25 @@ pub(super) fn body(digest: &Digest) -> String {
     serde_json::to_string(&notification).unwrap_or_default()
 }
 
+/// Returns the short body for a topic that refuses the content of [`body`].
+pub(super) fn last_form(digest: &Digest) -> String {
+    let snapshot = digest.snapshot.as_ref().map(SnapshotAddress::uri);
+    let notification = serde_json::json!({
+        "version": "1.0",
+        "source": "custom",
+        "id": digest.id,
+        "content": {
+            "textType": "client-markdown",
+            "title": digest.subject(),
+            "description": format!(
+                "The details are too large for this topic. Snapshot: {}",
+                snapshot.as_deref().unwrap_or("none"),
+            ),
+        },
+    });
+    notification.to_string()
+}
+
 /// Returns the overview, the accounts of each group, and the link to the snapshot.
 fn description(digest: &Digest, groups: &[FailureGroup<'_>]) -> String {
     let mut description = String::new();

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::sanitize::sanitize;
 use super::sanitized::Sanitized;
 use super::snapshot_address::SnapshotAddress;
+use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{GapResolution, LastCommit, Ledger, PendingChanges, Receiver};
 use crate::model::{FailureKey, GapKey, PackName, Region, RunTotals, Source, StatusRecord};
@@ -31,6 +32,8 @@ pub struct Digest {
     pub as_of: Timestamp,
     /// Label of the deployment, shown in the subject.
     pub label: Option<String>,
+    /// Whether the event asked for a digest of everything open.
+    pub status: bool,
     /// Whether this is the first digest of the first run.
     pub first_run: bool,
     /// Totals of the run; appeared, cleared and open are those of this digest.
@@ -49,8 +52,10 @@ pub struct Digest {
     pub reminders: Vec<FailureRecord>,
     /// Gaps that persist or ended.
     pub gaps: Vec<GapRecord>,
-    /// Sources that list no packs any more, or list packs again.
+    /// Sources that list no packs any more, or no longer count as such.
     pub empty_sources: Vec<EmptySourceRecord>,
+    /// Names of the packs that are known in the sources of `gaps` and `empty_sources`.
+    pub packs_affected: BTreeSet<PackName>,
     /// Number of open failures besides `appeared` that are due or notified, by pack.
     pub still_open: BTreeMap<PackName, usize>,
     /// Number of open failures that are not due yet.
@@ -76,8 +81,8 @@ impl Digest {
         let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
-                let details = FailureDetails::of(ledger, key, open, policy, Some(receiver.id), at)
-                    .sanitized();
+                let details =
+                    FailureDetails::of(ledger, key, open, policy, Some(receiver.id)).sanitized();
                 Some(FailureRecord {
                     key: key.clone(),
                     details,
@@ -101,7 +106,7 @@ impl Digest {
         let mut pending = 0;
         let is_other = |key: &FailureKey| !policy.ignores(key) && !changes.appeared.contains(key);
         for (key, open) in ledger.open.iter().filter(|(key, _)| is_other(key)) {
-            if open.notified.contains(receiver.id) || open.is_due(key, policy, at) {
+            if open.notified.contains(receiver.id) || open.is_due(key, policy) {
                 *still_open.entry(key.pack.pack.clone()).or_default() += 1;
             } else {
                 pending += 1;
@@ -120,6 +125,7 @@ impl Digest {
             created_at: now,
             as_of: at,
             label: plan.settings.label.clone(),
+            status: plan.mode.announce == NotifyMode::Always,
             first_run: last.is_some_and(|last| last.first && last.run_id == plan.run.id)
                 && receiver.digest_count == 0,
             totals: RunTotals {
@@ -139,6 +145,7 @@ impl Digest {
             reminders: failures(&changes.reminders),
             gaps: gap_records(ledger, changes),
             empty_sources: empty_source_records(ledger, changes),
+            packs_affected: packs_affected(ledger, changes),
             still_open,
             pending,
             newly_watched: receiver.newly_watched.clone(),
@@ -148,6 +155,11 @@ impl Digest {
                 region: plan.settings.home_region.clone(),
             }),
         }
+    }
+
+    /// Returns the kind of the digest, as the JSON for programs spells it.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.status { "status" } else { "digest" }
     }
 
     /// Returns the keys of all failures in the digest: open and resolved ones.
@@ -168,7 +180,7 @@ impl Digest {
     /// Returns the names of the packs in the digest.
     pub(super) fn packs(&self) -> BTreeSet<&PackName> {
         let mut packs = pack_names(self.failures());
-        packs.extend(self.gaps.iter().filter_map(|gap| gap.key.pack.as_ref()));
+        packs.extend(&self.packs_affected);
         packs
     }
 
@@ -183,6 +195,33 @@ impl Digest {
         );
         regions
     }
+}
+
+/// Returns the names of the packs that the changed gaps and empty sources are about: for a whole
+/// source, those that are known there.
+fn packs_affected(ledger: &Ledger, changes: &PendingChanges) -> BTreeSet<PackName> {
+    let gaps = || changes.gaps_lasting.iter().chain(&changes.gaps_ended);
+    let empty_sources = || {
+        changes
+            .empty_sources
+            .iter()
+            .chain(&changes.empty_sources_ended)
+    };
+    let sources: BTreeSet<&Source> = gaps()
+        .filter(|gap| gap.pack.is_none())
+        .map(|gap| &gap.source)
+        .chain(empty_sources())
+        .collect();
+    let hints = ledger.pack_hints.keys();
+    let known = hints.chain(ledger.open.keys().map(|key| &key.pack));
+    let mut packs: BTreeSet<PackName> = known
+        .filter(|key| sources.contains(&key.source))
+        .map(|key| key.pack.clone())
+        .collect();
+    packs.extend(gaps().filter_map(|gap| gap.pack.clone()));
+    let before = empty_sources().filter_map(|source| ledger.empty_sources.get(source));
+    packs.extend(before.flat_map(|source| source.packs.iter().cloned()));
+    packs
 }
 
 /// Returns the records of the changed gaps, ordered by key.

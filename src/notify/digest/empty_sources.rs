@@ -25,6 +25,9 @@ pub(super) fn summary(digest: &Digest) -> Vec<String> {
     if let Some(sources) = source_label(&with_state(digest, EmptySourceState::Ended)) {
         lines.push(format!("= {sources}: packs again"));
     }
+    if let Some(sources) = source_label(&with_state(digest, EmptySourceState::Unwatched)) {
+        lines.push(format!("= {sources}: no longer watched"));
+    }
     lines
 }
 
@@ -89,6 +92,21 @@ pub(super) fn sections(digest: &Digest, buffer: &mut TextBuffer) {
         block.line(
             4,
             &format!("had listed none since {}", format_timestamp(*since)),
+        );
+        buffer.block(&block);
+    }
+    let unwatched = with_state(digest, EmptySourceState::Unwatched);
+    if !unwatched.is_empty() {
+        buffer.heading(&format!("No longer watched ({})", unwatched.len()));
+    }
+    for EmptySourceRecord { source, since, .. } in unwatched {
+        let mut block = Block::new();
+        block.line(
+            2,
+            &format!(
+                "{source}, which has listed no packs since {}",
+                format_timestamp(*since)
+            ),
         );
         buffer.block(&block);
     }

@@ -7,10 +7,12 @@
 //! | `subject`, `text`, `text_layout` | the subject and the text of the email |
 //! | `sns_body` | the body for the digest topic: email, SMS and JSON, cut to the size limit of SNS |
 //! | `chat` | the body for the chat topic |
+//! | `attributes` | the message attributes for subscription filters |
 //! | `grouping`, `remediation`, `empty_sources`, `account_label` | parts that several of them use |
 //! | `sanitize`, `sanitized` | texts from AWS made safe to show |
 
 mod account_label;
+mod attributes;
 mod chat;
 mod contents;
 mod empty_sources;
@@ -24,9 +26,7 @@ mod subject;
 mod text;
 mod text_layout;
 
-use std::collections::BTreeMap;
-
-use crate::model::{Attribute, SIZE_LIMIT, SnsMessage};
+use crate::model::{SIZE_LIMIT, SnsMessage};
 
 pub use contents::Digest;
 pub use sanitize::sanitize;
@@ -45,14 +45,10 @@ impl Digest {
 
     /// Returns the SNS message for the digest topic.
     pub fn message(&self) -> SnsMessage {
-        let attributes = self.attributes();
-        let attribute_bytes: usize = attributes
-            .iter()
-            .map(|(name, value)| name.len() + value.data_type().len() + value.value().len())
-            .sum();
+        let (attributes, size) = attributes::of(self);
         SnsMessage {
             subject: self.subject(),
-            body: sns_body::body(self, SIZE_LIMIT.saturating_sub(attribute_bytes)),
+            body: sns_body::body(self, SIZE_LIMIT.saturating_sub(size)),
             message_structure_json: true,
             attributes,
             deduplication_id: self.id.clone(),
@@ -65,33 +61,32 @@ impl Digest {
             subject: self.subject(),
             body: chat::body(self),
             message_structure_json: false,
-            attributes: self.attributes(),
+            attributes: attributes::of(self).0,
             deduplication_id: self.id.clone(),
         }
     }
-}
 
-impl Digest {
-    /// Returns the message attributes, for subscription filters.
-    fn attributes(&self) -> BTreeMap<String, Attribute> {
-        let packs = self.packs().into_iter().map(ToString::to_string).collect();
-        BTreeMap::from([
-            (
-                "appeared".to_owned(),
-                Attribute::Number(self.totals.appeared),
-            ),
-            ("cleared".to_owned(), Attribute::Number(self.totals.cleared)),
-            ("open".to_owned(), Attribute::Number(self.totals.open_total)),
-            ("packs".to_owned(), Attribute::Strings(packs)),
-            (
-                "regions".to_owned(),
-                Attribute::Strings(
-                    self.regions()
-                        .into_iter()
-                        .map(ToString::to_string)
-                        .collect(),
-                ),
-            ),
-        ])
+    /// Returns the short SNS message for the digest topic, for a topic that refuses the content of
+    /// [`message`](Self::message). It fits in 1,024 bytes, the smallest maximum that a topic can
+    /// have, unless the address of the snapshot is long.
+    pub fn last_form(&self) -> SnsMessage {
+        SnsMessage {
+            subject: self.subject(),
+            body: sns_body::last_form(self),
+            message_structure_json: true,
+            attributes: attributes::truncated(),
+            deduplication_id: self.id.clone(),
+        }
+    }
+
+    /// Returns the short SNS message for the chat topic.
+    pub fn chat_last_form(&self) -> SnsMessage {
+        SnsMessage {
+            subject: self.subject(),
+            body: chat::last_form(self),
+            message_structure_json: false,
+            attributes: attributes::truncated(),
+            deduplication_id: self.id.clone(),
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::report::SCHEMA_VERSION;
 #[derive(Serialize)]
 struct DigestDocument<'a> {
     schema_version: u32,
+    kind: &'a str,
     digest_id: &'a str,
     run_id: Option<&'a str>,
     sequence: u64,
@@ -56,6 +57,7 @@ pub(super) fn body(digest: &Digest, max_bytes: usize) -> String {
     };
     let mut document = DigestDocument {
         schema_version: SCHEMA_VERSION,
+        kind: digest.kind(),
         digest_id: &digest.id,
         run_id: digest.run_id.as_deref(),
         sequence: digest.sequence,
@@ -135,6 +137,37 @@ pub(super) fn body(digest: &Digest, max_bytes: usize) -> String {
         + changed.iter().sum::<usize>();
     document.truncated = kept < all;
     protocol_messages(&to_json(&document))
+}
+
+/// The JSON of the last form.
+#[derive(Serialize)]
+struct LastForm<'a> {
+    schema_version: u32,
+    kind: &'a str,
+    digest_id: &'a str,
+    subject: &'a str,
+    totals: RunTotals,
+    truncated: bool,
+    snapshot: Option<String>,
+}
+
+/// Returns the short body that every topic accepts.
+pub(super) fn last_form(digest: &Digest) -> String {
+    let subject = digest.subject();
+    let document = LastForm {
+        schema_version: SCHEMA_VERSION,
+        kind: digest.kind(),
+        digest_id: &digest.id,
+        subject: &subject,
+        totals: digest.totals,
+        truncated: true,
+        snapshot: digest.snapshot.as_ref().map(SnapshotAddress::uri),
+    };
+    to_json(&ProtocolMessages {
+        default: &to_json(&document),
+        email: &subject,
+        sms: &subject,
+    })
 }
 
 /// Serializes records one at a time until one does not fit. There can be far more than fit.

@@ -101,7 +101,11 @@ async fn empty_source_is_notified_once_and_when_packs_return() {
             response["digest"]["status"], "none",
             "the empty source is notified once"
         );
-        assert_eq!(env.snapshot(&response)["empty_sources"], json!([]));
+        let current = &env.snapshot(&response)["empty_sources"];
+        assert_eq!(
+            (current.as_array().map(Vec::len), &current[0]["state"]),
+            (Some(1), &json!("lasting"))
+        );
     }
     env.pack("another", "CREATE_IN_PROGRESS");
     env.run().await;
@@ -357,13 +361,13 @@ async fn packs_returned_before_notification_are_not_reported() {
     remove_packs(&env);
     env.invoke(json!({}))
         .await
-        .expect_err("the outgoing digest is rejected again");
+        .expect("the outgoing digest is rejected again");
     env.advance_minutes(15);
     env.pack("baseline", "UPDATE_SUCCESSFUL");
     env.member("baseline", ACCOUNT, "UPDATE_FAILED");
     env.invoke(json!({}))
         .await
-        .expect_err("the outgoing digest is still rejected");
+        .expect("the outgoing digest is still rejected");
     env.advance_minutes(15);
     env.world.clear_faults();
     env.run().await;
@@ -376,7 +380,7 @@ async fn packs_returned_before_notification_are_not_reported() {
 }
 
 #[tokio::test]
-async fn source_without_known_or_watched_packs_is_not_reported() {
+async fn source_without_known_packs_is_silent_and_unwatched_one_ends() {
     let mut env = TestEnv::new().await;
     env.run().await;
     env.run().await;
@@ -402,15 +406,22 @@ async fn source_without_known_or_watched_packs_is_not_reported() {
     assert_eq!(env.digests().len(), 1);
     env.set("REGIONS", FAR);
     env.run().await;
+    env.run().await;
+    let digests = env.digests();
     assert_eq!(
-        (env.digests().len(), empty_sources(&env)),
-        (1, json!([])),
-        "an empty source that is no longer watched is dropped"
+        (digests.len(), empty_sources(&env)),
+        (2, json!([])),
+        "an empty source that is no longer watched ends once"
     );
+    assert_eq!(digests[1]["empty_sources"][0]["state"], "unwatched");
 }
 
-#[test]
-fn unread_packs_count_as_packs_before_empty_source() {
+/// Evaluates runs that list no pack of the source, on one page. `found` adds what else a run found.
+fn evaluate_empty_listing(
+    ledger: &Ledger,
+    run_id: &str,
+    found: impl FnOnce(&mut ObservationBuilder),
+) -> Ledger {
     let now = time("2026-03-01T08:00:00Z");
     let settings = Settings::read(|name| {
         let value = match name {
@@ -437,45 +448,88 @@ fn unread_packs_count_as_packs_before_empty_source() {
         &plan.targets(&OWN.into()).expect("the plan has one source"),
         true,
     );
-    let source = Source {
+    let mut builder = ObservationBuilder::new(now);
+    let listing = Listing {
+        pages: 1,
+        complete: true,
+    };
+    builder.found_listing(&source(), listing);
+    found(&mut builder);
+    let context = EvaluationContext {
+        scope: &scope,
+        later_reads: &[],
+        policy: &plan.policy,
+        run_id,
+    };
+    evaluate(ledger, &builder.build(now), context).ledger
+}
+
+fn source() -> Source {
+    Source {
         caller: OWN.into(),
         region: REGION.into(),
+    }
+}
+
+fn key(pack: &str) -> PackKey {
+    PackKey {
+        source: source(),
+        pack: pack.into(),
+    }
+}
+
+/// Adds a pack that there was no time to read.
+fn find_unread(builder: &mut ObservationBuilder, pack: &PackKey) {
+    builder.found_pack(pack, PackStatusRecord::new("UPDATE_SUCCESSFUL"));
+    find_gap(builder, pack);
+}
+
+fn find_gap(builder: &mut ObservationBuilder, pack: &PackKey) {
+    let cause = ApiError {
+        operation: LIST.into(),
+        code: "DeadlineExceeded".into(),
+        message: "deadline exceeded".into(),
     };
-    let pack = PackKey {
-        source: source.clone(),
-        pack: "baseline".into(),
-    };
-    let run = |ledger: &Ledger, run_id: &str, found: &dyn Fn(&mut ObservationBuilder)| {
-        let mut builder = ObservationBuilder::new(now);
-        builder.found_listing(
-            &source,
-            Listing {
-                pages: 1,
-                complete: true,
-            },
-        );
-        found(&mut builder);
-        evaluate(
-            ledger,
-            &builder.build(now),
-            EvaluationContext {
-                scope: &scope,
-                policy: &plan.policy,
-                run_id,
-            },
-        )
-        .ledger
-    };
-    let timed_out = run(&Ledger::default(), "one", &|builder| {
-        let cause = ApiError {
-            operation: LIST.into(),
-            code: "DeadlineExceeded".into(),
-            message: "deadline exceeded".into(),
-        };
-        builder.found_pack(&pack, PackStatusRecord::new("UPDATE_SUCCESSFUL"));
-        builder.found_gap(GapKey::pack(&pack), cause);
+    builder.found_gap(GapKey::pack(pack), cause);
+}
+
+#[test]
+fn unread_packs_count_as_packs_before_empty_source() {
+    let pack = key("baseline");
+    let timed_out = evaluate_empty_listing(&Ledger::default(), "one", |builder| {
+        find_unread(builder, &pack);
     });
     assert!(timed_out.pack_hints.is_empty() && timed_out.empty_sources.is_empty());
-    let empty = run(&timed_out, "two", &|_| {});
-    assert_eq!(empty.empty_sources[&source].packs_before, 1);
+    let empty = evaluate_empty_listing(&timed_out, "two", |builder| builder.found_no_pack(&pack));
+    assert_eq!(empty.empty_sources[&source()].packs.len(), 1);
+}
+
+/// A pack that the listing lacks and that was not asked for by name may be there.
+#[test]
+fn listing_alone_does_not_make_source_empty() {
+    let pack = key("baseline");
+    let known = evaluate_empty_listing(&Ledger::default(), "one", |builder| {
+        find_unread(builder, &pack);
+    });
+    let listed_none = evaluate_empty_listing(&known, "two", |_| {});
+    assert!(listed_none.empty_sources.is_empty());
+}
+
+/// The request by name for the one pack failed again, so only the other one is known to be gone.
+#[test]
+fn source_with_lasting_pack_gap_is_not_empty() {
+    let (unread, gone) = (key("baseline"), key("guardrails"));
+    let known = evaluate_empty_listing(&Ledger::default(), "one", |builder| {
+        find_unread(builder, &unread);
+        find_unread(builder, &gone);
+    });
+    let gap_lasts = evaluate_empty_listing(&known, "two", |builder| {
+        find_gap(builder, &unread);
+        builder.found_no_pack(&gone);
+    });
+    assert!(gap_lasts.empty_sources.is_empty(), "baseline may be there");
+    let empty = evaluate_empty_listing(&gap_lasts, "three", |builder| {
+        builder.found_no_pack(&unread);
+    });
+    assert_eq!(empty.empty_sources[&source()].packs.len(), 1);
 }

@@ -104,12 +104,15 @@ fn found_of_pack(r: usize, p: usize) -> impl Strategy<Value = Vec<Found>> {
     let members = vec((0..ACCOUNTS.len(), row()), 0..4);
     let absent = vec(0..ACCOUNTS.len(), 0..2);
     let after = proptest::option::of(select(&STATUSES[..5]));
-    (row(), coverage(), members, absent, after, 0..10_u8).prop_map(
+    (row(), coverage(), members, absent, after, 0..11_u8).prop_map(
         move |(row, coverage, members, absent, after, outcome)| {
             let mut found = match outcome {
+                // The listing lacks the pack, and the request by name was not made, says that the
+                // pack is gone, or fails.
                 0 => return vec![],
                 1 => return vec![Found::NoPack(r, p)],
-                2 => vec![Found::PackGap(r, p)],
+                2 => return vec![Found::PackGap(r, p)],
+                3 => vec![Found::PackGap(r, p)],
                 _ => vec![],
             };
             found.push(Found::Pack(r, p, row));
@@ -154,7 +157,9 @@ fn found_of_source(r: usize) -> impl Strategy<Value = Vec<Found>> {
             if !listing.complete {
                 found.push(Found::SourceGap(r));
             }
-            if !without_packs {
+            if without_packs {
+                found.extend([Found::NoPack(r, 0), Found::NoPack(r, 1)]);
+            } else {
                 found.extend(one.into_iter().chain(two));
             }
             found
@@ -334,16 +339,15 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
         &observation,
         EvaluationContext {
             scope: &scope,
+            later_reads: &[],
             policy: &plan.policy,
             run_id: &plan.run.id,
         },
     );
+    evaluation.ledger.register_receivers(plan.receivers(), now);
     if !scope.narrowed {
-        evaluation
-            .ledger
-            .retain_receivers(&plan.receivers().cloned().collect::<Vec<_>>());
+        evaluation.ledger.forget_receivers(now);
     }
-    evaluation.ledger.register_receivers(plan.receivers());
     Run {
         plan,
         scope,
@@ -484,7 +488,7 @@ proptest! {
     #[test]
     fn evaluate_twice_with_same_observation_changes_nothing(history in history()) {
         replay(&history, |_, run, _| {
-            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run.id };
+            let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.policy, run_id: &run.plan.run.id };
             let again = evaluate(&run.evaluation.ledger, &run.observation, context);
             assert_eq!(again.ledger, run.evaluation.ledger);
         });
@@ -495,7 +499,7 @@ proptest! {
         replay(&history, |before, run, step| {
             let other = observe(&step.found, &run.scope, run.observation.started_at, true);
             assert_eq!(&other, &run.observation);
-            let context = EvaluationContext { scope: &run.scope, policy: &run.plan.policy, run_id: &run.plan.run.id };
+            let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.policy, run_id: &run.plan.run.id };
             assert_eq!(evaluate(before, &other, context).unconfirmed, run.evaluation.unconfirmed.clone());
         });
     }
@@ -514,7 +518,7 @@ proptest! {
     #[test]
     fn source_empties_only_after_complete_listing_without_packs(history in history()) {
         replay(&history, |before, run, _| {
-            let is_empty = |ledger: &Ledger, source: &Source| ledger.empty_sources.get(source).is_some_and(|empty_source| !empty_source.ended);
+            let is_empty = |ledger: &Ledger, source: &Source| ledger.empty_sources.get(source).is_some_and(|empty_source| empty_source.ended.is_none());
             for source in run.evaluation.ledger.empty_sources.keys().filter(|source| is_empty(&run.evaluation.ledger, source)) {
                 if is_empty(before, source) {
                     continue;
@@ -524,10 +528,10 @@ proptest! {
                 assert!(seen.listings[source].complete, "the listing of {source} is incomplete");
                 assert!(seen.packs.keys().all(|pack| pack.source != *source), "{source} has packs");
                 let known = before.pack_hints.keys().chain(before.open.keys().map(|key| &key.pack)).cloned();
-                let unread = before.gaps.keys().filter(|key| !seen.gaps.contains_key(*key)).filter_map(GapKey::pack_key);
+                let unread = before.gaps.iter().filter(|(_, gap)| gap.ended.is_none()).filter_map(|(key, _)| key.pack_key());
                 let known: Vec<_> = known.chain(unread).filter(|pack| pack.source == *source).collect();
                 assert!(!known.is_empty() || before.empty_sources.contains_key(source), "{source} had no packs");
-                assert!(known.iter().all(|pack| seen.listings[source].pages == 1 || seen.gone.contains(pack)), "a known pack of {source} is not confirmed as removed");
+                assert!(known.iter().all(|pack| seen.gone.contains(pack)), "a known pack of {source} is not confirmed as removed");
             }
         });
     }
@@ -602,10 +606,6 @@ proptest! {
                     prop_assert!(changed, "an empty source is notified twice: {}", record);
                 }
             }
-            if !run.scope.narrowed {
-                // Empty sources outside the scope are dropped without notification.
-                replayed_empty.retain(|source| run.scope.sources.contains(source));
-            }
             if run.plan.mode.announce == NotifyMode::Never {
                 // A suppressed digest counts as notified.
                 let id = next.receiver_id(&topic).expect("the receiver is registered");
@@ -614,16 +614,15 @@ proptest! {
                 replayed_empty = next.empty_sources.iter().filter(|(_, e)| e.notified.contains(&id)).map(|(source, _)| source.clone()).collect();
             }
             let id = next.receiver_id(&topic).expect("the receiver is registered");
-            let at = run.observation.ended_at;
             if step.settled && !run.scope.narrowed && run.plan.mode.announce != NotifyMode::Never {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
-                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy, at)))
+                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy)))
                     .map(|(key, _)| key.clone())
                     .collect();
                 prop_assert_eq!(&replayed, &expected);
-                let empty: BTreeSet<_> = next.empty_sources.iter().filter(|(_, e)| !e.ended).map(|(source, _)| source.clone()).collect();
+                let empty: BTreeSet<_> = next.empty_sources.iter().filter(|(_, e)| e.ended.is_none()).map(|(source, _)| source.clone()).collect();
                 prop_assert_eq!(&replayed_empty, &empty);
             }
             ledger = next;
@@ -651,7 +650,7 @@ proptest! {
         let known: BTreeSet<_> = ledger.receivers.values().map(|receiver| receiver.id).collect();
         for (source, empty_source) in &ledger.empty_sources {
             prop_assert!(empty_source.notified.is_subset(&known), "{source} refers to an unknown receiver");
-            prop_assert!(!empty_source.ended || !empty_source.notified.is_empty(), "no receiver is still to be notified of {source}");
+            prop_assert!(empty_source.ended.is_none() || !empty_source.notified.is_empty(), "no receiver is still to be notified of {source}");
         }
     }
 }
@@ -671,11 +670,6 @@ fn has_evidence(
     if !run.scope.covers(key) {
         return !run.scope.narrowed;
     }
-    let listed_in_one_page = seen.listings.get(&key.pack.source)
-        == Some(&Listing {
-            pages: 1,
-            complete: true,
-        });
     let Some(observed) = seen.packs.get(&key.pack) else {
         if key.is_pack()
             && run
@@ -687,7 +681,7 @@ fn has_evidence(
         {
             return true;
         }
-        return seen.gone.contains(&key.pack) || listed_in_one_page;
+        return seen.gone.contains(&key.pack);
     };
     let kind = |row: &StatusRecord| row.status.kind();
     match &key.account_id {

@@ -100,6 +100,7 @@ fn digest(
         created_at: time("2026-03-01T08:00:00Z"),
         as_of: time("2026-03-01T08:00:00Z"),
         label,
+        status: false,
         first_run,
         totals: RunTotals {
             appeared: appeared.len(),
@@ -114,6 +115,7 @@ fn digest(
         reminders: vec![],
         gaps: vec![],
         empty_sources: vec![],
+        packs_affected: BTreeSet::new(),
         still_open: BTreeMap::new(),
         pending: 0,
         newly_watched: BTreeSet::new(),

@@ -229,7 +229,14 @@ fn evaluation_uses_only_observation_types_of_collect() {
                 .filter(|name| !name.is_empty())
             {
                 assert!(
-                    ["Coverage", "Listing", "Observation", "PackObservation"].contains(&name),
+                    [
+                        "Coverage",
+                        "Listing",
+                        "Observation",
+                        "PackObservation",
+                        "StatusFilters"
+                    ]
+                    .contains(&name),
                     "{} uses {name}",
                     module.join("::")
                 );

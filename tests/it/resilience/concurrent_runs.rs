@@ -1,7 +1,7 @@
 //! Concurrent runs, and runs that share a request ID.
 
 use futures_util::future::{join, join_all};
-use packwatch::report::RunResponse;
+use packwatch::report::{Outcome, Response, RunResponse};
 use packwatch::run::RunError;
 use packwatch_simulation::{Call, Fault, Service};
 use serde_json::{Value, json};
@@ -121,7 +121,12 @@ async fn overtaken_run(
         second.invoke(&newer, env.context_of("newer")).await
     };
     let (older, newer) = join(older, newer).await;
-    (env, older, newer.expect("the newer run succeeds"))
+    let run = |response: Response| response.into_run().expect("a run");
+    (
+        env,
+        older.map(run),
+        run(newer.expect("the newer run succeeds")),
+    )
 }
 
 #[tokio::test]
@@ -158,13 +163,20 @@ async fn older_read_without_time_left_is_superseded() {
 }
 
 #[tokio::test]
-async fn older_read_without_time_left_fails_after_narrowed_commit() {
+async fn full_run_keeps_what_narrowed_run_committed_meanwhile() {
     for delayed in DELAYED {
-        let (env, older, newer) =
-            overtaken_run(delayed, 90, json!({}), json!({"packs": ["base*"]})).await;
-        let error = older.expect_err("the newer run did not read the whole scope");
-        assert_eq!(error.kind(), "StoreFailed", "{delayed:?}");
-        assert_eq!(env.document("ledger.json")["sequence"], newer.sequence);
+        let narrowed = json!({"packs": ["base*"]});
+        let (env, older, newer) = overtaken_run(delayed, 90, json!({}), narrowed).await;
+        let older = older.expect("the full run commits the rest");
+        assert_eq!(
+            (older.outcome, older.sequence),
+            (Outcome::Committed, newer.sequence + 1),
+            "{delayed:?}"
+        );
+        // The narrowed run has read later that the member account has recovered.
+        assert_eq!(env.document("ledger.json")["open"], json!([]));
+        let digests = env.digests();
+        assert_eq!(digests.len(), 2, "one appeared, one cleared");
     }
 }
 
@@ -267,8 +279,8 @@ async fn dry_run_with_committed_run_id_sends_no_outgoing_digest() {
 }
 
 #[tokio::test]
-async fn run_id_is_kept_for_24_hours() {
-    for (minutes, kept) in [(24 * 60 - 1, 2), (24 * 60, 1)] {
+async fn run_id_is_kept_for_six_and_a_half_hours() {
+    for (minutes, kept) in [(6 * 60 + 29, 2), (6 * 60 + 30, 1)] {
         let env = TestEnv::failing().await;
         env.run().await;
         env.advance_minutes(minutes - 15);

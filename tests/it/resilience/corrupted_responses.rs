@@ -103,9 +103,11 @@ async fn run_with_corruption(env: &TestEnv, function: &RealHandler) -> Option<&'
     let report = error.to_report();
     let names_origin = match error.kind() {
         "AllSourcesFailed" => report.contains(LIST) || report.contains("GetCallerIdentity"),
-        "LedgerUnreadable" | "LedgerVersionUnsupported" | "StoreFailed" | "SettleFailed" => {
-            report.contains("s3://packwatch-snapshots/")
-        }
+        "LedgerUnreadable"
+        | "LedgerVersionUnsupported"
+        | "LedgerOwnedByAnother"
+        | "StoreFailed"
+        | "SettleFailed" => report.contains("s3://packwatch-snapshots/"),
         "PublishFailed" => report.contains(TOPIC),
         other => panic!("{other}: {report}"),
     };
@@ -183,8 +185,8 @@ impl CorruptedResponse {
             .target(self.target)
     }
 
-    /// Returns whether the response is valid: a list in which every record has a name, or the error
-    /// for a pack that does not exist.
+    /// Returns whether the response can prove that a failure ended: a list in which every record has
+    /// a name. A listing without packs proves nothing, nor does an error.
     fn is_valid(&self) -> bool {
         let body = self.body.as_bytes();
         match self.operation {
@@ -193,18 +195,13 @@ impl CorruptedResponse {
                 "OrganizationConformancePackStatuses",
                 "OrganizationConformancePackName",
             )
+            .is_some_and(|rows| rows > 0),
+            MEMBERS => rows(
+                body,
+                "OrganizationConformancePackDetailedStatuses",
+                "AccountId",
+            )
             .is_some(),
-            MEMBERS => {
-                rows(
-                    body,
-                    "OrganizationConformancePackDetailedStatuses",
-                    "AccountId",
-                )
-                .is_some()
-                    || self
-                        .body
-                        .contains("NoSuchOrganizationConformancePackException")
-            }
             // The run still reads AWS Config, so failures may clear.
             _ => true,
         }

@@ -17,7 +17,7 @@ use packwatch::model::{
 };
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
-    ObjectStore, Page, PutError, PutMode,
+    ObjectStore, Page, PublishError, PutError, PutMode,
 };
 use packwatch::report::RunResponse;
 use packwatch::run::{RunError, ServiceSet};
@@ -142,7 +142,7 @@ struct Topics {
 }
 
 impl Notifier for Topics {
-    async fn publish(&self, topic: &TopicArn, _: &SnsMessage) -> Result<(), BoxError> {
+    async fn publish(&self, topic: &TopicArn, _: &SnsMessage) -> Result<(), PublishError> {
         if self.unresponsive == Some(topic.as_str()) {
             std::future::pending::<()>().await;
         }
@@ -196,7 +196,8 @@ async fn invoke(
     id.clone_into(&mut context.request_id);
     let deadline = clock.now().as_millisecond() + seconds * 1_000;
     context.deadline = u64::try_from(deadline).expect("the clock is after 1970");
-    function.invoke("{}", context).await
+    let response = function.invoke("{}", context).await?;
+    Ok(response.into_run().expect("a run"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +294,9 @@ async fn deadline_in_the_past_is_ignored() {
     let response = function
         .invoke("{}", context)
         .await
-        .expect("the run succeeds");
+        .expect("the run succeeds")
+        .into_run()
+        .expect("a run");
     assert!(
         (47..=48).contains(&function.services().config.read.borrow().len()),
         "a run reads for 48 of 60 seconds"

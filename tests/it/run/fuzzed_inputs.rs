@@ -143,7 +143,7 @@ proptest! {
     }
 }
 
-/// Ledgers of this schema are deployed, so the fixture must not change when the format does.
+/// Ledgers of this schema will be deployed: from the first release on, the fixture must not change.
 #[test]
 fn ledger_schema_1_round_trips() {
     let stored = include_str!("../../fixtures/ledger-v1.json");

@@ -24,15 +24,25 @@ async fn only_latest_json_has_sequence_in_its_metadata() {
 }
 
 #[tokio::test]
-async fn latest_json_with_same_or_newer_sequence_is_kept() {
-    for sequence in ["2", "99", "18446744073709551615"] {
+async fn latest_json_with_same_sequence_is_kept() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    env.world.apply(latest_json("not JSON", Some("2")));
+    env.run().await;
+    let kept = env.world.object(BUCKET, "latest.json");
+    assert_eq!(kept.as_deref(), Some(&b"not JSON"[..]));
+}
+
+/// The ledger was restored to an older version.
+#[tokio::test]
+async fn latest_json_ahead_of_ledger_is_overwritten() {
+    for sequence in ["3", "99", "18446744073709551615"] {
         let env = TestEnv::failing().await;
         env.run().await;
         env.world.apply(latest_json("not JSON", Some(sequence)));
         env.run().await;
-        let kept = env.world.object(BUCKET, "latest.json");
-        assert_eq!(kept.as_deref(), Some(&b"not JSON"[..]), "{sequence}");
-        assert_eq!(metadata(&env, "latest.json")["sequence"], sequence);
+        assert_eq!(env.latest()["run"]["sequence"], 2, "{sequence}");
+        assert_eq!(metadata(&env, "latest.json")["sequence"], "2");
     }
 }
 
@@ -97,7 +107,15 @@ async fn race_lost_to_newer_run_keeps_its_latest_json() {
     let env = TestEnv::failing().await;
     env.run().await;
     env.world.forget_calls();
-    let newer = Fault::then([latest_json("{\"newer\": true}", Some("99"))])
+    let mut ledger = env.document("ledger.json");
+    ledger["sequence"] = json!(99);
+    let newer_ledger = Change::SetObject {
+        bucket: BUCKET.to_owned(),
+        key: "ledger.json".to_owned(),
+        body: ledger.to_string(),
+        metadata: BTreeMap::new(),
+    };
+    let newer = Fault::then([latest_json("{\"newer\": true}", Some("99")), newer_ledger])
         .service(Service::S3)
         .operation("HeadObject");
     env.world.fault(newer.first(1));

@@ -39,7 +39,8 @@ async fn invoke_at_level(
         },
         write,
     );
-    let handler = Handler::new(settings, services, token, Some(emitter));
+    let handler = Handler::new(settings, services, token, Some(emitter))
+        .deployed_as(|name| env.env.get(name).cloned());
     let result = handler.invoke(&event.to_string(), env.context()).await;
     let output = OUTPUT.take();
     assert_eq!(

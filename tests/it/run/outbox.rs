@@ -11,7 +11,7 @@ const OURS: &str = "execution-1";
 /// Returns a ledger with an outgoing digest that is leased to `execution` until 08:01.
 fn ledger_leased_to(execution: &str) -> Ledger {
     let mut ledger = Ledger::default();
-    ledger.register_receivers([&TopicArn::from(TOPIC)]);
+    ledger.register_receivers([&TopicArn::from(TOPIC)], time("2026-03-01T08:00:00Z"));
     receiver(&mut ledger).outgoing = Some(OutgoingDigest {
         id: "run-1.0.1".to_owned(),
         message: SnsMessage {
@@ -21,6 +21,14 @@ fn ledger_leased_to(execution: &str) -> Ledger {
             attributes: [].into(),
             deduplication_id: "run-1.0.1".to_owned(),
         },
+        last_form: SnsMessage {
+            subject: String::new(),
+            body: String::new(),
+            message_structure_json: true,
+            attributes: [].into(),
+            deduplication_id: "run-1.0.1".to_owned(),
+        },
+        refused: false,
         created_at: None,
         lease: Some(Lease {
             holder: execution.to_owned(),
@@ -39,7 +47,7 @@ fn receiver(ledger: &mut Ledger) -> &mut Receiver {
 
 #[test]
 fn outgoing_digest_is_settled_only_by_lease_holder() {
-    for delivery in [Delivery::Published, Delivery::Failed] {
+    for delivery in [Delivery::Published, Delivery::Failed, Delivery::Dropped] {
         for (holder, id) in [("execution-2", "run-1.0.1"), (OURS, "run-1.0.0")] {
             let mut ledger = ledger_leased_to(holder);
             ledger.settle(&TopicArn::from(TOPIC), id, OURS, delivery);
@@ -53,10 +61,10 @@ fn outgoing_digest_is_settled_only_by_lease_holder() {
         ledger.settle(&TopicArn::from(TOPIC), "run-1.0.1", OURS, delivery);
         let outgoing = &receiver(&mut ledger).outgoing;
         let settled = match delivery {
-            Delivery::Published => outgoing.is_none(),
+            Delivery::Published | Delivery::Dropped => outgoing.is_none(),
             Delivery::Failed => outgoing
                 .as_ref()
-                .is_some_and(|outgoing| outgoing.lease.is_none()),
+                .is_some_and(|outgoing| outgoing.lease.is_none() && outgoing.refused),
         };
         assert!(settled, "{delivery:?}: {outgoing:?}");
     }

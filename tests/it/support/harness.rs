@@ -20,6 +20,8 @@ pub const OWN: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
 pub const BUCKET: &str = "packwatch-snapshots";
 pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:digest";
+/// ARN of the deployed function.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:packwatch";
 pub const CHAT: &str = "arn:aws:sns:eu-west-1:111122223333:chat";
 
 /// A clock that advances only when a test advances it.
@@ -43,6 +45,8 @@ pub struct TestEnv {
     pub server: Server,
     pub env: BTreeMap<String, String>,
     pub timeouts: Timeouts,
+    /// ARN that Lambda passes to invocations.
+    pub function_arn: String,
     clock: ManualClock,
     runs: Cell<u32>,
 }
@@ -58,6 +62,7 @@ impl TestEnv {
             ("AWS_REGION", REGION),
             ("SNAPSHOT_BUCKET", BUCKET),
             ("TOPIC_ARN", TOPIC),
+            ("AWS_LAMBDA_FUNCTION_NAME", "packwatch"),
         ];
         Self {
             world,
@@ -67,6 +72,7 @@ impl TestEnv {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             timeouts: Timeouts::default(),
+            function_arn: FUNCTION_ARN.to_owned(),
             clock: ManualClock(Rc::new(Cell::new(time("2026-03-01T08:00:00Z")))),
             runs: Cell::new(0),
         }
@@ -105,6 +111,7 @@ impl TestEnv {
     pub async fn function(&self) -> RealHandler {
         let (settings, services) = self.connected().await;
         Handler::new(settings, services, token, None)
+            .deployed_as(|name| self.env.get(name).cloned())
     }
 
     /// Returns the settings and the services of a new process.
@@ -142,6 +149,7 @@ impl TestEnv {
     pub fn context_of(&self, request_id: &str) -> Context {
         let mut context = Context::default();
         request_id.clone_into(&mut context.request_id);
+        context.invoked_function_arn.clone_from(&self.function_arn);
         let deadline = self.now() + SignedDuration::from_secs(120);
         context.deadline =
             u64::try_from(deadline.as_millisecond()).expect("the clock is after 1970");

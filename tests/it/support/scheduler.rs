@@ -16,16 +16,16 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
-use packwatch::model::{SnsMessage, TopicArn};
+use packwatch::model::{Attribute, SnsMessage, TopicArn};
 use packwatch::ports::{
-    BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore, PutError,
-    PutMode,
+    BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
+    PublishError, PutError, PutMode,
 };
 use packwatch::report::RunResponse;
 use packwatch::run::{RunError, ServiceSet};
 use serde_json::Value;
 
-use crate::support::harness::{CHAT, TOPIC, time};
+use crate::support::harness::{CHAT, FUNCTION_ARN, TOPIC, time};
 
 /// Fault of the next call of a kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +66,10 @@ pub struct InMemoryState {
     pub get_fault: Cell<bool>,
     pub put_fault: Cell<Option<Fault>>,
     pub publish_fault: Cell<Option<Fault>>,
+    /// Maximum size in bytes of a message body.
+    pub message_limit: Cell<Option<usize>>,
+    /// Number of digests that were refused even in their last form.
+    pub dropped: Cell<u32>,
     /// Number of the execution that is being polled.
     pub running: Cell<u32>,
     /// Crashes, rejections and lost responses so far. Each allows one duplicate digest.
@@ -231,7 +235,7 @@ impl ObjectStore for InMemoryServices {
 }
 
 impl Notifier for InMemoryServices {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
         yield_now().await;
         let ledger = self.ledger();
         let outgoing = &ledger["receivers"][topic.as_str()]["outgoing"];
@@ -244,6 +248,23 @@ impl Notifier for InMemoryServices {
             outgoing["id"], message.deduplication_id,
             "the message is not the outgoing digest"
         );
+        assert!(
+            message
+                .attributes
+                .values()
+                .all(|attribute| *attribute != Attribute::Strings(Vec::new())),
+            "SNS may refuse an empty list"
+        );
+        if self
+            .message_limit
+            .get()
+            .is_some_and(|limit| message.body.len() > limit)
+        {
+            let is_last_form = outgoing["last_form"]["body"] == message.body;
+            self.dropped
+                .set(self.dropped.get() + u32::from(is_last_form));
+            return Err(PublishError::Content("the message is too long".into()));
+        }
         let fault = self.publish_fault.take();
         if fault.is_some() {
             self.allow_duplicate();
@@ -253,7 +274,9 @@ impl Notifier for InMemoryServices {
                 .borrow_mut()
                 .push((topic.clone(), message.clone()));
         }
-        fault.map_or(Ok(()), |fault| Err(format!("{fault:?}").into()))
+        fault.map_or(Ok(()), |fault| {
+            Err(PublishError::Failed(format!("{fault:?}").into()))
+        })
     }
 }
 
@@ -295,14 +318,21 @@ impl<S: ConfigApi + Clone + 'static> Scheduler<S> {
             notifier: in_memory(),
             clock: in_memory(),
         };
-        let handler = Handler::new(settings, services, new_execution_id, None);
+        let handler =
+            Handler::new(settings, services, new_execution_id, None).deployed_as(|name| {
+                (name == "AWS_LAMBDA_FUNCTION_NAME").then(|| "packwatch".to_owned())
+            });
         let mut context = Context::default();
         context.request_id = format!("run-{run}");
+        FUNCTION_ARN.clone_into(&mut context.invoked_function_arn);
         let deadline = Clock::now(&self.services) + SignedDuration::from_millis(LAMBDA_TIMEOUT);
         context.deadline =
             u64::try_from(deadline.as_millisecond()).expect("the clock is after 1970");
         self.started += 1;
-        let future = Box::pin(async move { handler.invoke(&event.to_string(), context).await });
+        let future = Box::pin(async move {
+            let response = handler.invoke(&event.to_string(), context).await?;
+            Ok(response.into_run().expect("a run"))
+        });
         let deadline = self.services.now.get() + LAMBDA_TIMEOUT;
         self.running.push(Execution {
             number: self.started,

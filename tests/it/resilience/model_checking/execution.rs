@@ -13,14 +13,19 @@ use std::task::{Context, Poll, Waker};
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
-use packwatch::model::AccountId;
-use packwatch::report::{Outcome, RunResponse};
+use packwatch::model::{Deployment, FunctionId};
+use packwatch::report::{self, Outcome};
 use packwatch::run::RunError;
-use packwatch::run::{self, ServiceSet};
+use packwatch::run::{self, Caller, ServiceSet};
 
 use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Responses, Time, at};
 use crate::support::harness::OWN;
 use crate::support::scheduler::two_topics;
+
+/// Function that the executions of the model belong to.
+pub const OURS: &str = "packwatch";
+/// Another function, which may adopt the ledger.
+pub const OTHER: &str = "other";
 
 /// `ExecutionSpec` and limits of one execution.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +37,8 @@ pub struct ExecutionSpec {
     pub deadline: Time,
     /// AWS Config denies all its calls.
     pub config_denied: bool,
+    /// Name of the function that it executes.
+    pub function: &'static str,
 }
 
 /// Result of an execution. A failure carries the error type.
@@ -208,9 +215,12 @@ impl Executions {
             notifier: replay,
             clock: replay,
         };
-        let own = Ok(AccountId::from(OWN));
+        let caller = Caller {
+            own_account: Ok(OWN.into()),
+            deployment: Deployment::Function(function_id(spec.function)),
+        };
         let end = {
-            let mut run = pin!(run::run(&services, &plan, &own));
+            let mut run = pin!(run::run(&services, &plan, &caller));
             let mut before = None;
             // The execution is blocked when a poll makes no new call and resumes none.
             loop {
@@ -252,8 +262,8 @@ impl Executions {
     }
 }
 
-fn end(result: Result<RunResponse, RunError>) -> End {
-    match result {
+fn end(result: Result<report::Response, RunError>) -> End {
+    match result.map(|response| response.into_run().expect("a run")) {
         Ok(response) => End::Succeeded(match response.outcome {
             Outcome::Committed => RunOutcome::Committed,
             Outcome::Resumed => RunOutcome::Resumed,
@@ -261,5 +271,14 @@ fn end(result: Result<RunResponse, RunError>) -> End {
             Outcome::DryRun => unreachable!("no request is a dry run"),
         }),
         Err(error) => End::Failed(error.kind()),
+    }
+}
+
+/// Returns the deployed function with this name.
+pub fn function_id(name: &str) -> FunctionId {
+    FunctionId {
+        account: OWN.into(),
+        region: "eu-west-1".into(),
+        name: name.to_owned(),
     }
 }

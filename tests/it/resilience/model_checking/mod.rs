@@ -18,7 +18,8 @@ use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
 
 use execution::{End, RunOutcome};
 use model::{
-    Action, ISOLATED, InitialState, LEASED, Protocol, QUIESCENT, READ_ORDER, STORED, State,
+    Action, ISOLATED, InitialState, LEASED, OWNED, Protocol, QUIESCENT, READ_ORDER, STORED, State,
+    UNBLOCKED,
 };
 use mutant::Mutant;
 
@@ -83,6 +84,7 @@ fn two_executions_with_one_fault_satisfy_all_properties() {
         "PublishFailed",
         "SettleFailed",
         "StoreFailed",
+        "LedgerOwnedByAnother",
     ]
     .map(End::Failed);
     let successes = [
@@ -235,6 +237,16 @@ fn delivery_stopped_by_rejection_is_detected() {
 #[test]
 fn assumed_snapshot_write_is_detected() {
     assert_detects(QUIESCENT, Mutant::AssumeSnapshotStored, &["a", "b"], 1);
+}
+
+#[test]
+fn retried_refusal_of_content_is_detected() {
+    assert_detects(UNBLOCKED, Mutant::RetryRefusedContent, &["a", "b"], 0);
+}
+
+#[test]
+fn ignored_owner_is_detected() {
+    assert_detects(OWNED, Mutant::IgnoreOwner, &["a", "b"], 1);
 }
 
 #[test]

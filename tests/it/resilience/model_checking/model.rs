@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use stateright::{Model, Property};
 
-use super::execution::{Checkpoint, End, ExecutionSpec, Executions};
+use super::execution::{Checkpoint, End, ExecutionSpec, Executions, OTHER, OURS};
 use super::mutant::Mutant;
-use super::quiescence::LivenessViolation;
+use super::quiescence::{Disturbance, LivenessViolation};
 use super::replay::{Call, Time, model_time};
 use super::world::{Accounts, Effect, SafetyViolation, World};
 use crate::support::harness::{CHAT, TOPIC};
@@ -24,6 +24,8 @@ pub const READ_ORDER: &str =
 pub const STORED: &str = "no commit is lost, and each run is committed once";
 pub const QUIESCENT: &str = "runs without faults become quiescent and report what is open";
 pub const ISOLATED: &str = "a topic that rejects everything does not block the other topic";
+pub const UNBLOCKED: &str = "a topic that refuses the content of digests is not blocked";
+pub const OWNED: &str = "only the owner of the ledger commits to it";
 
 /// Model of the commit protocol, with bounds on its faults and changes.
 #[derive(Clone)]
@@ -131,6 +133,8 @@ pub enum Action {
     Crash {
         actor: usize,
     },
+    /// Another function becomes the owner of the ledger.
+    Adopt,
     /// The deadline of an execution passes. Lambda stops the execution if it still runs.
     PassDeadline {
         actor: usize,
@@ -194,6 +198,7 @@ impl Protocol {
             started: -INVOCATION_TIMEOUT,
             deadline: -1,
             config_denied: false,
+            function: OURS,
         };
         self.executions.run(&spec, |call, progress| {
             Some((
@@ -225,7 +230,22 @@ impl Protocol {
             started,
             deadline: deadline(actor),
             config_denied,
+            function: OURS,
         }
+    }
+
+    /// Returns whether runs without faults become quiescent although one topic disturbs them.
+    fn becomes_quiescent(
+        &self,
+        state: &State,
+        disturbance: fn(&'static str) -> Disturbance,
+    ) -> bool {
+        [TOPIC, CHAT].into_iter().all(|topic| {
+            matches!(
+                self.liveness_violation(&state.world, Some(disturbance(topic))),
+                None | Some(LivenessViolation::Unsafe(_))
+            )
+        })
     }
 
     /// Completes a pending call of a running execution, which then continues to its next call.
@@ -254,7 +274,7 @@ impl Protocol {
         let last_read = state
             .world
             .ledger()
-            .and_then(|ledger| ledger.last_read.as_ref());
+            .and_then(|ledger| ledger.recent_reads.last());
         let is_newer =
             last_read.is_some_and(|read| model_time(read.until) > checkpoint.progress.now);
         let at = if *call == Call::Read {
@@ -405,6 +425,9 @@ impl Model for Protocol {
         if state.world.violation.is_some() {
             return;
         }
+        if state.faults > 0 && state.world.owner() == Some(OURS) {
+            actions.push(Action::Adopt);
+        }
         // No other execution can observe this call, so the model explores no interleaving with it.
         if let Some(actor) =
             (0..state.actors.len()).find(|actor| state.stores_its_own_snapshot(*actor))
@@ -481,6 +504,10 @@ impl Model for Protocol {
                 next.faults -= u8::from(effect != Effect::Done);
                 self.complete_call(&mut next, actor, number, effect);
             }
+            Action::Adopt => {
+                next.faults -= 1;
+                next.world.adopt(OTHER);
+            }
             Action::Crash { actor } => {
                 next.faults -= 1;
                 next.world.allowed_duplicates += 1;
@@ -546,10 +573,13 @@ impl Model for Protocol {
                 )
             }),
             Property::always(ISOLATED, |model: &Self, state: &State| {
-                let violation = |dead| model.liveness_violation(&state.world, Some(dead));
-                [TOPIC, CHAT].into_iter().all(|dead| {
-                    matches!(violation(dead), None | Some(LivenessViolation::Unsafe(_)))
-                })
+                model.becomes_quiescent(state, Disturbance::Rejects)
+            }),
+            Property::always(UNBLOCKED, |model: &Self, state| {
+                model.becomes_quiescent(state, Disturbance::RefusesContent)
+            }),
+            Property::always(OWNED, |model: &Self, state| {
+                model.never_violates(state, &[SafetyViolation::WroteForeignLedger])
             }),
         ]
     }
@@ -565,7 +595,11 @@ fn faults(call: &Call) -> &'static [Effect] {
             Effect::RequestLost,
             Effect::Rejected,
         ],
-        Call::Publish { .. } => &[Effect::ResponseLost, Effect::Rejected],
+        Call::Publish { .. } => &[
+            Effect::ResponseLost,
+            Effect::Rejected,
+            Effect::ContentRefused,
+        ],
         Call::Read => &[],
     }
 }

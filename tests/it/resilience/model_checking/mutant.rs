@@ -4,7 +4,7 @@
 
 use packwatch::ledger::{Lease, Ledger, RecentRun};
 
-use super::execution::ExecutionSpec;
+use super::execution::{ExecutionSpec, function_id};
 use super::replay::{Call, Progress, Response, at};
 use super::world::{Bytes, Effect, LEDGER, World};
 
@@ -34,6 +34,10 @@ pub enum Mutant {
     RecordRunWithoutRead,
     /// A snapshot write without a response is assumed to have succeeded.
     AssumeSnapshotStored,
+    /// A refusal of the content is taken for any other failed delivery.
+    RetryRefusedContent,
+    /// The owner of the ledger is not compared with the function.
+    IgnoreOwner,
 }
 
 impl Mutant {
@@ -112,6 +116,7 @@ impl Mutant {
                     Response::Published
                 }
                 Self::StopAfterRejection if progress.publish_failed => Response::Rejected,
+                Self::RetryRefusedContent if effect == Effect::ContentRefused => Response::Rejected,
                 _ => world.perform(spec, progress, call, effect),
             },
             Call::Get { .. } | Call::Head { .. } | Call::Put { .. } | Call::Read => {
@@ -124,8 +129,9 @@ impl Mutant {
     fn alter_loaded(self, ledger: &mut Ledger, spec: &ExecutionSpec, progress: &Progress) {
         match self {
             Self::CheckReadOnlyAfterConflict if progress.ledger_gets == 0 => {
-                ledger.last_read = None;
+                ledger.recent_reads.clear();
             }
+            Self::IgnoreOwner => ledger.owner = Some(function_id(spec.function)),
             Self::SettleOtherDigest => {
                 for (topic, receiver) in &mut ledger.receivers {
                     if let (Some(outgoing), Some(sent)) = (
@@ -166,7 +172,11 @@ impl Mutant {
             }
             Self::CompareWithReadStart => {
                 let is_ours = |until| progress.found.is_some_and(|(_, ended)| at(ended) == until);
-                if let Some(read) = ledger.last_read.as_mut().filter(|read| is_ours(read.until)) {
+                for read in ledger
+                    .recent_reads
+                    .iter_mut()
+                    .filter(|read| is_ours(read.until))
+                {
                     read.until = at(progress.read_started);
                 }
             }

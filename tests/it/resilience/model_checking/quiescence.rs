@@ -3,14 +3,23 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::execution::{End, ExecutionSpec};
+use super::execution::{End, ExecutionSpec, OURS};
 use super::model::{INVOCATION_TIMEOUT, Protocol, State};
 use super::mutant::Mutant;
 use super::replay::{Call, Time};
-use super::world::{Effect, SafetyViolation, World};
+use super::world::{Effect, SafetyViolation, World, is_last_form};
 
 /// Start of the runs without faults, long after every deadline of the model.
 const QUIESCENCE_START: Time = 10_000_000;
+
+/// What a topic does to the runs without faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Disturbance {
+    /// The topic rejects everything.
+    Rejects(&'static str),
+    /// The topic refuses the content of every digest that is not in its last form.
+    RefusesContent(&'static str),
+}
 
 /// Violation of a liveness property by runs without faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,15 +53,16 @@ impl Protocol {
     /// Returns how consecutive runs without faults violate liveness, if they do.
     ///
     /// The runs start after every lease has expired. They must stop sending digests, leave no
-    /// outgoing digest, and report exactly what is open. If `dead` names a topic that rejects
-    /// everything, the other topic must still get its digests.
+    /// outgoing digest, and report exactly what is open. If a topic rejects everything, the other
+    /// topic must still get its digests. If a topic refuses the content of every full digest, it
+    /// must get the last forms.
     pub fn liveness_violation(
         &self,
         world: &World,
-        dead: Option<&'static str>,
+        disturbance: Option<Disturbance>,
     ) -> Option<LivenessViolation> {
         let mut hasher = DefaultHasher::new();
-        (world.future_relevant_state(), dead).hash(&mut hasher);
+        (world.future_relevant_state(), disturbance).hash(&mut hasher);
         let fingerprint = hasher.finish();
         if let Some(known) = self
             .liveness_cache
@@ -62,7 +72,7 @@ impl Protocol {
         {
             return *known;
         }
-        let liveness_violation = self.run_until_quiescent(world.clone(), dead).err();
+        let liveness_violation = self.run_until_quiescent(world.clone(), disturbance).err();
         self.liveness_cache
             .lock()
             .expect("no thread panicked")
@@ -73,8 +83,14 @@ impl Protocol {
     fn run_until_quiescent(
         &self,
         mut world: World,
-        dead: Option<&'static str>,
+        disturbance: Option<Disturbance>,
     ) -> Result<(), LivenessViolation> {
+        let dead = match disturbance {
+            Some(Disturbance::Rejects(topic)) => Some(topic),
+            Some(Disturbance::RefusesContent(_)) | None => None,
+        };
+        // The runs are those of the owner: runs of another function are refused.
+        let function = world.owner().unwrap_or(OURS);
         // Executions that still run count as crashed, so their digests may be sent twice.
         world.allowed_duplicates += 1_000;
         let mut failed = false;
@@ -87,15 +103,21 @@ impl Protocol {
                 started,
                 deadline: started + INVOCATION_TIMEOUT,
                 config_denied: false,
+                function,
             };
             let sent = world.sent();
             let end = self.executions.run(&spec, |call, progress| {
-                let rejected =
-                    matches!(call, Call::Publish { topic, .. } if Some(topic.as_str()) == dead);
-                let effect = if rejected {
-                    Effect::Rejected
-                } else {
-                    Effect::Done
+                let effect = match (call, disturbance) {
+                    (Call::Publish { topic, .. }, Some(Disturbance::Rejects(dead)))
+                        if topic == dead =>
+                    {
+                        Effect::Rejected
+                    }
+                    (
+                        Call::Publish { topic, message, .. },
+                        Some(Disturbance::RefusesContent(strict)),
+                    ) if topic == strict && !is_last_form(message) => Effect::ContentRefused,
+                    _ => Effect::Done,
                 };
                 let response =
                     Mutant::perform(self.mutant, &mut world, &spec, progress, call, effect);

@@ -9,7 +9,7 @@ use packwatch::model::{
 };
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
-    ObjectStore, Page, PutError, PutMode,
+    ObjectStore, Page, PublishError, PutError, PutMode,
 };
 
 use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER};
@@ -84,6 +84,8 @@ pub enum Response {
     /// Which member accounts fail.
     Members(Accounts),
     Published,
+    /// The receiver refuses the content.
+    ContentRefused,
 }
 
 /// The responses so far by call number, each with its arrival time.
@@ -305,7 +307,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
 }
 
 impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay<'_, F> {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), BoxError> {
+    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
         let (topic, digest) = (topic.as_str().to_owned(), message.deduplication_id.clone());
         self.0
             .progress
@@ -322,7 +324,8 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay
             .await
         {
             Response::Published => Ok(()),
-            _ => Err("not accepted".into()),
+            Response::ContentRefused => Err(PublishError::Content("content refused".into())),
+            _ => Err(PublishError::Failed("not accepted".into())),
         }
     }
 }

@@ -9,7 +9,7 @@ use packwatch::ledger::Ledger;
 use packwatch::model::SnsMessage;
 use serde_json::Value;
 
-use super::execution::{End, ExecutionSpec, RunOutcome};
+use super::execution::{End, ExecutionSpec, OTHER, OURS, RunOutcome, function_id};
 use super::replay::{Call, Progress, Response, Time};
 use crate::support::harness::{CHAT, TOPIC, keys};
 
@@ -44,6 +44,8 @@ pub enum SafetyViolation {
     RunNotStored,
     /// A snapshot was overwritten with other content.
     SnapshotOverwritten,
+    /// A function committed to the ledger of another function.
+    WroteForeignLedger,
 }
 
 /// Effect of a call.
@@ -59,6 +61,8 @@ pub enum Effect {
     RequestLost,
     /// The service rejects the call. The call has no effect.
     Rejected,
+    /// The topic refuses the content of the message. The call has no effect.
+    ContentRefused,
 }
 
 /// Content of an object, compared by fingerprint, as S3 compares by `ETag`.
@@ -161,6 +165,20 @@ pub struct ReceiverLog {
     duplicates: usize,
 }
 
+impl ReceiverLog {
+    /// Returns whether a digest was sent in any form.
+    fn was_sent(&self, digest: &str) -> bool {
+        [true, false]
+            .into_iter()
+            .any(|last_form| self.digests.contains_key(&form_id(digest, last_form)))
+    }
+}
+
+/// Returns the id of a form of a digest.
+fn form_id(digest: &str, last_form: bool) -> String {
+    format!("{digest}{}", if last_form { " (last form)" } else { "" })
+}
+
 /// State outside the executions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
@@ -228,7 +246,7 @@ impl World {
     ) -> Response {
         // A digest may be sent twice only after a failed ledger call or a lost publish response.
         self.allowed_duplicates += usize::from(match (effect, call) {
-            (Effect::Done | Effect::Conflict, _) => false,
+            (Effect::Done | Effect::Conflict | Effect::ContentRefused, _) => false,
             (_, Call::Get { key } | Call::Put { key, .. }) => key == LEDGER,
             (Effect::ResponseLost, Call::Publish { .. }) => true,
             (_, Call::Head { .. } | Call::Publish { .. } | Call::Read) => false,
@@ -237,6 +255,20 @@ impl World {
             (Effect::Rejected, _) => return Response::Rejected,
             (Effect::Conflict, _) => return Response::PreconditionFailed,
             (Effect::RequestLost, _) => return Response::Unanswered,
+            (
+                Effect::ContentRefused,
+                Call::Publish {
+                    topic,
+                    digest,
+                    message,
+                },
+            ) => {
+                if is_last_form(message) {
+                    self.drop_digest(topic, digest, message);
+                }
+                return Response::ContentRefused;
+            }
+            (Effect::ContentRefused, _) => unreachable!("only a topic refuses content"),
             (Effect::Done | Effect::ResponseLost, _) => {}
         }
         let response = match call {
@@ -299,6 +331,46 @@ impl World {
         Arc::make_mut(&mut self.objects).insert(key.to_owned(), stored);
     }
 
+    /// Returns the name of the function that the ledger belongs to.
+    pub fn owner(&self) -> Option<&'static str> {
+        let owner = self.ledger()?.owner.as_ref()?;
+        [OURS, OTHER]
+            .into_iter()
+            .find(|name| owner.name.as_str() == *name)
+    }
+
+    /// Makes another function the owner of the ledger.
+    pub fn adopt(&mut self, name: &str) {
+        let mut ledger = self.ledger().expect("a ledger").clone();
+        ledger.owner = Some(function_id(name));
+        let bytes = ledger.to_bytes().expect("JSON").into();
+        let stored = StoredObject {
+            bytes,
+            sequence: None,
+        };
+        Arc::make_mut(&mut self.objects).insert(LEDGER.to_owned(), stored);
+    }
+
+    /// Records a digest that the program drops, because the topic refuses even its last form. Its
+    /// changes count as notified.
+    fn drop_digest(&mut self, topic: &str, digest: &str, message: &Bytes) {
+        let after = self.notified_accounts(topic);
+        let log = self.receivers.get_mut(topic).expect("a known topic");
+        log.digests.insert(form_id(digest, true), message.clone());
+        log.reported_open = after.unwrap_or(log.reported_open);
+    }
+
+    /// Returns the accounts that, according to the ledger, a topic was notified of as failing.
+    fn notified_accounts(&self, topic: &str) -> Option<Accounts> {
+        let ledger = self.ledger()?;
+        let receivers = ledger.receivers.iter();
+        let receiver = receivers
+            .filter(|(arn, _)| arn.as_str() == topic)
+            .map(|(_, receiver)| receiver)
+            .next()?;
+        Some(notified_accounts(ledger, receiver.id))
+    }
+
     fn commit(&mut self, spec: &ExecutionSpec, progress: &Progress, next: &Ledger) {
         let before = self.ledger().map_or(0, |ledger| ledger.sequence);
         if next.sequence < before {
@@ -318,6 +390,9 @@ impl World {
         }
         if next.sequence == before {
             self.record_violation(SafetyViolation::CommitLost);
+        }
+        if self.owner().is_some_and(|owner| owner != spec.function) {
+            self.record_violation(SafetyViolation::WroteForeignLedger);
         }
         let (failing, ended) = progress.found.expect("a committing execution has read");
         if open(next) != failing {
@@ -350,21 +425,26 @@ impl World {
         let leased_to = outgoing
             .and_then(|outgoing| outgoing.lease.as_ref())
             .is_some_and(|lease| lease.holder == spec.id);
-        let notified_accounts = receiver.map(|(_, receiver)| {
-            notified_accounts(self.ledger().expect("the ledger exists"), receiver.id)
-        });
+        let notified_accounts = self.notified_accounts(topic);
+        let is_last_form = is_last_form(message);
         let allowed_duplicates = self.allowed_duplicates;
         let log = self.receivers.get_mut(topic).expect("a known topic");
         let mut violation = (!leased_to).then_some(SafetyViolation::SentWithoutLease);
-        if let Some(first) = log.digests.get(digest) {
+        let form = form_id(digest, is_last_form);
+        let was_sent = log.was_sent(digest);
+        let first = log.digests.entry(form).or_insert_with(|| message.clone());
+        if first != message {
+            violation.get_or_insert(SafetyViolation::DigestIdReused);
+        }
+        if was_sent {
             log.duplicates += 1;
-            if first != message {
-                violation.get_or_insert(SafetyViolation::DigestIdReused);
-            } else if log.duplicates > allowed_duplicates {
+            if log.duplicates > allowed_duplicates {
                 violation.get_or_insert(SafetyViolation::UnexplainedDuplicate);
             }
+        } else if is_last_form {
+            // The last form names no changes.
+            log.reported_open = notified_accounts.unwrap_or(log.reported_open);
         } else {
-            log.digests.insert(digest.to_owned(), message.clone());
             let (appeared, cleared) = reported_changes(topic, message);
             let after = notified_accounts.unwrap_or(log.reported_open);
             let new = [0, 1].map(|account| after[account] && !log.reported_open[account]);
@@ -386,7 +466,7 @@ impl World {
 
     /// Sends a digest unless it was already sent.
     pub fn send_once(&mut self, spec: &ExecutionSpec, topic: &str, digest: &str, message: &Bytes) {
-        if !self.receivers[topic].digests.contains_key(digest) {
+        if !self.receivers[topic].was_sent(digest) {
             self.send(spec, topic, digest, message);
         }
     }
@@ -447,11 +527,10 @@ impl World {
             .into_iter()
             .flat_map(|ledger| &ledger.receivers)
             .map(|(arn, receiver)| {
-                receiver.outgoing.as_ref().is_some_and(|outgoing| {
-                    self.receivers[arn.as_str()]
-                        .digests
-                        .contains_key(&outgoing.id)
-                })
+                receiver
+                    .outgoing
+                    .as_ref()
+                    .is_some_and(|outgoing| self.receivers[arn.as_str()].was_sent(&outgoing.id))
             })
             .collect();
         (
@@ -544,6 +623,12 @@ impl ReportedChange {
             Self::Count(accounts.into_iter().filter(|changed| *changed).count())
         }
     }
+}
+
+/// Returns whether a message is the last form of a digest, which has no attributes that count
+/// changes.
+pub fn is_last_form(message: &Bytes) -> bool {
+    message.json()["attributes"]["appeared"].is_null()
 }
 
 /// Returns the appeared and the cleared failures of a message.

@@ -112,6 +112,23 @@ pub struct Step {
     pub during: Vec<(usize, InjectedFault)>,
     /// Bits that select which of two overlapping executions to poll.
     pub poll_order: u64,
+    /// Maximum size of a message to any topic, in bytes. Under the smallest one even the last form
+    /// of a digest is refused.
+    pub message_limit: Option<usize>,
+    /// What the settings of the run change.
+    pub settings: SettingsChange,
+}
+
+/// Change of the settings for one run. The next run has the usual settings again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SettingsChange {
+    None,
+    /// Another topic takes the place of the digest topic.
+    OtherTopic,
+    /// The same for more than a week.
+    OtherTopicForWeek,
+    /// The second region is no longer watched.
+    FirstRegionOnly,
 }
 
 #[derive(Debug, Clone)]
@@ -200,6 +217,12 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let rarely = |chance| proptest::bool::weighted(chance);
     let denied = proptest::option::weighted(0.15, select(&REGIONS[..]));
+    let settings = prop_oneof![
+        14 => Just(SettingsChange::None),
+        1 => Just(SettingsChange::OtherTopic),
+        1 => Just(SettingsChange::OtherTopicForWeek),
+        1 => Just(SettingsChange::FirstRegionOnly),
+    ];
     (
         minutes,
         vec(change(), 0..4),
@@ -208,9 +231,11 @@ fn step() -> impl Strategy<Value = Step> {
         denied,
         during,
         any::<u64>(),
+        proptest::option::weighted(0.1, select(vec![500, 1_500, 2_500])),
+        settings,
     )
         .prop_map(
-            |(minutes, before, request, retry, denied, during, poll_order)| Step {
+            |(
                 minutes,
                 before,
                 request,
@@ -218,6 +243,18 @@ fn step() -> impl Strategy<Value = Step> {
                 denied,
                 during,
                 poll_order,
+                message_limit,
+                settings,
+            )| Step {
+                minutes,
+                before,
+                request,
+                retry,
+                denied,
+                during,
+                poll_order,
+                message_limit,
+                settings,
             },
         )
 }

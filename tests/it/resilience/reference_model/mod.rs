@@ -17,14 +17,18 @@ use packwatch::model::{SnsMessage, TopicArn};
 use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::support::harness::{CHAT, TOPIC};
 use crate::support::scheduler::{InMemoryServices, Scheduler, with_paused_clock};
 
-use generators::{History, InjectedFault, Request, Scope, Step, history};
+use generators::{History, InjectedFault, Request, Scope, SettingsChange, Step, history};
 use invariants::StoredState;
 use organization::{Change, Statuses, World};
 use reference::Reference;
+
+/// Topic that takes the place of the digest topic for a while.
+const OTHER_TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:other";
 
 /// Maximum age of an asynchronous event that Lambda retries, in milliseconds.
 const MAX_EVENT_AGE: i64 = 6 * 3_600_000;
@@ -38,7 +42,8 @@ struct Runner<'a> {
     reference: Reference,
     /// Number of sent messages that `replay` has processed.
     replayed: usize,
-    messages: BTreeMap<(TopicArn, String), SnsMessage>,
+    /// Sent messages, by topic, digest id and whether it is the last form.
+    messages: BTreeMap<(TopicArn, String, bool), SnsMessage>,
     /// Number of duplicate digests.
     duplicates: usize,
     /// Gaps that the digests report as open, by region and pack.
@@ -47,6 +52,15 @@ struct Runner<'a> {
     requests: Vec<Request>,
     /// Time of the last request.
     requested_at: i64,
+    /// Settings of the current runs.
+    settings: SettingsChange,
+    /// Receiver id of the digest topic in the ledger.
+    receiver_id: Value,
+    /// Number of digests that the topics have refused in every form.
+    dropped: u32,
+    /// Whether the digest topic got a digest without its changes, and the ledger did not say yet
+    /// what it was notified of.
+    unlisted: bool,
     /// Number of events of each kind.
     event_counts: BTreeMap<String, u32>,
 }
@@ -73,6 +87,10 @@ impl<'a> Runner<'a> {
             gaps: BTreeSet::new(),
             requests: Vec::new(),
             requested_at: 0,
+            settings: SettingsChange::None,
+            receiver_id: Value::Null,
+            dropped: 0,
+            unlisted: false,
             event_counts: BTreeMap::new(),
         }
     }
@@ -104,8 +122,17 @@ impl<'a> Runner<'a> {
         let settings = Settings::read(|name| {
             let value = match name {
                 "AWS_REGION" => organization::REGIONS[0],
+                "REGIONS" if self.settings == SettingsChange::FirstRegionOnly => {
+                    organization::REGIONS[0]
+                }
                 "REGIONS" => return Some(organization::REGIONS.join(",")),
                 "SNAPSHOT_BUCKET" => "bucket",
+                "TOPIC_ARN"
+                    if self.settings != SettingsChange::None
+                        && self.settings != SettingsChange::FirstRegionOnly =>
+                {
+                    OTHER_TOPIC
+                }
                 "TOPIC_ARN" => TOPIC,
                 "CHAT_TOPIC_ARN" => CHAT,
                 "IGNORE_ACCOUNTS" => organization::IGNORED,
@@ -166,7 +193,50 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Makes one full run without faults and with changed settings, and one with the usual ones.
+    fn run_with_changed_settings(&mut self, settings: SettingsChange) {
+        self.run_until_quiescent();
+        self.count(&format!("{settings:?}"));
+        self.settings = settings;
+        self.full_run();
+        if settings == SettingsChange::OtherTopicForWeek {
+            self.services.advance_millis(7 * 24 * 3_600_000);
+            self.full_run();
+        }
+        if settings == SettingsChange::FirstRegionOnly {
+            let second = organization::REGIONS[1];
+            self.reference.unwatch(second);
+            assert!(
+                !self.has_outgoing_digests(),
+                "a run without faults leaves an outgoing digest"
+            );
+            let still = self.reference.notified.clone();
+            assert!(
+                still.iter().all(|(region, ..)| *region != second),
+                "failures of a source that is not watched are still reported: {still:?}"
+            );
+        }
+        self.settings = SettingsChange::None;
+        self.run_until_quiescent();
+    }
+
+    fn full_run(&mut self) {
+        self.observe();
+        self.services.advance_millis(180_000);
+        self.start(Some(Request::FULL));
+        let result = self.finish(&[], 0).expect("the run ends");
+        self.replay();
+        assert_eq!(
+            result.map(|response| response.outcome).ok(),
+            Some(Outcome::Committed),
+            "a run without faults failed"
+        );
+    }
+
     fn step(&mut self, step: &Step) {
+        if step.settings != SettingsChange::None {
+            self.run_with_changed_settings(step.settings);
+        }
         let event_age = self.services.now.get() + 60_000 * step.minutes - self.requested_at;
         let retry = step.retry && event_age <= MAX_EVENT_AGE;
         let suppressed = step.request.announce == "never" && !step.request.dry_run && !retry;
@@ -185,9 +255,13 @@ impl<'a> Runner<'a> {
         self.reference.changing = !during.is_empty();
         self.reference.runs_ended -= u32::from(retry && self.reference.runs_ended > 0);
         self.world.denied.set(step.denied.filter(|_| !suppressed));
+        self.services
+            .message_limit
+            .set(step.message_limit.filter(|_| !suppressed));
         self.start((!retry).then_some(step.request));
         let result = self.finish(during, step.poll_order);
         self.world.denied.set(None);
+        self.services.message_limit.set(None);
         self.world.read_fault.set(None);
         self.services.clear_faults();
         self.replay();
@@ -211,10 +285,14 @@ impl<'a> Runner<'a> {
     ) {
         self.assert_stays_in_scope(request, before, &result);
         if read_disturbed {
-            return Self::assert_reported_incomplete(result);
+            return self.assert_reported_incomplete(result);
         }
-        let response = result
-            .unwrap_or_else(|error| panic!("a run without faults failed: {}", error.to_report()));
+        let response = match result {
+            Ok(response) => response,
+            // A digest was refused in every form, and dropped.
+            Err(error) if error.kind() == "PublishFailed" && self.dropped > 0 => return,
+            Err(error) => panic!("a run without faults failed: {}", error.to_report()),
+        };
         assert!(response.complete);
         if request.dry_run {
             return;
@@ -242,16 +320,7 @@ impl<'a> Runner<'a> {
     /// Makes up to three runs without faults until no digest is outgoing, then checks agreement.
     fn run_until_quiescent(&mut self) {
         for _ in 0..3 {
-            self.observe();
-            self.services.advance_millis(180_000);
-            self.start(Some(Request::FULL));
-            let result = self.finish(&[], 0).expect("the run ends");
-            self.replay();
-            assert_eq!(
-                result.map(|response| response.outcome).ok(),
-                Some(Outcome::Committed),
-                "a run without faults failed"
-            );
+            self.full_run();
             if !self.has_outgoing_digests() {
                 return self.assert_agreement(Scope::Everything);
             }
@@ -342,6 +411,13 @@ fn random_histories_reach_every_expected_event() {
         "ended",
     ];
     let agreement = ["exact agreement", "agreement within bounds"];
+    let refusals = [
+        "last form",
+        "dropped",
+        "forgotten",
+        "OtherTopic",
+        "FirstRegionOnly",
+    ];
     for event in changes
         .iter()
         .chain(&faults)
@@ -349,6 +425,7 @@ fn random_histories_reach_every_expected_event() {
         .chain(&errors)
         .chain(&notifications)
         .chain(&agreement)
+        .chain(&refusals)
     {
         assert!(totals.contains_key(*event), "{event} never happens");
     }

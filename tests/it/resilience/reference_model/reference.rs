@@ -26,7 +26,7 @@ enum Truth {
     Ambiguous(Option<i64>),
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Failure {
     /// Since when it is certainly open: a run without faults read it as failing, and nothing can
     /// have closed it since.
@@ -40,6 +40,10 @@ struct Failure {
     seen_departing_since: Option<i64>,
     /// Number of runs without faults that read it.
     reads: u32,
+    /// Whether a run without faults has certainly read it as failing at an age at which it is due.
+    certainly_due: bool,
+    /// Whether a run may have read it as failing at such an age.
+    possibly_due: bool,
     /// Number of runs that had ended before any run could read it.
     runs_before: u32,
 }
@@ -176,6 +180,11 @@ impl Reference {
             if failure.possible_since.is_none() && running && since.is_some() {
                 (failure.possible_since, failure.runs_before) = (since, self.runs_ended);
             }
+            failure.possibly_due |= running
+                && since.is_some()
+                && failure
+                    .possible_since
+                    .is_some_and(|since| now - since >= self.announce_after - MAX_RUN_DURATION);
             if matches!(truth, Truth::Departing) {
                 let departing_since = *failure.departing_since.get_or_insert(now);
                 if self.changing || now - departing_since >= HOUR - MAX_RUN_DURATION {
@@ -198,16 +207,18 @@ impl Reference {
             match truth {
                 Truth::Failing(since) => {
                     if failure.certain_since.is_none() {
-                        (failure.certain_since, failure.reads) = (
-                            Some(if world.with_timestamps.get() {
-                                since
-                            } else {
-                                now
-                            }),
-                            0,
-                        );
+                        failure.certain_since = Some(if world.with_timestamps.get() {
+                            since
+                        } else {
+                            now
+                        });
+                        (failure.reads, failure.certainly_due) = (0, false);
                     }
                     failure.reads += 1;
+                    failure.certainly_due |= self.announce_after == 0
+                        || failure.certain_since.is_some_and(|since| {
+                            now - since >= self.announce_after + MAX_RUN_DURATION
+                        });
                     failure.departing_since = None;
                 }
                 Truth::InProgress
@@ -222,6 +233,16 @@ impl Reference {
         }
     }
 
+    /// Records that a full run has not watched a region.
+    pub fn unwatch(&mut self, region: &str) {
+        self.failures.retain(|(of, ..), _| *of != region);
+    }
+
+    /// Returns what is known about a failure, for messages.
+    pub fn describe(&self, key: Key) -> String {
+        format!("{:?}", self.failures.get(&key))
+    }
+
     /// Returns whether a failure has been present all the time since a run certainly read it.
     pub fn persists(&self, key: Key) -> bool {
         self.failures
@@ -230,12 +251,8 @@ impl Reference {
     }
 
     /// Returns whether the digests must report this failure.
-    pub fn must_be_notified(&self, key: Key, now: i64) -> bool {
-        let due = |f: &Failure| {
-            f.certain_since.is_some_and(|since| {
-                now - since >= self.announce_after + MAX_RUN_DURATION || self.announce_after == 0
-            })
-        };
+    pub fn must_be_notified(&self, key: Key) -> bool {
+        let due = |f: &Failure| f.certain_since.is_some() && f.certainly_due;
         let read_often_enough = |f: &Failure| key.2.is_some() || f.reads >= 2;
         key.2 != Some(IGNORED)
             && self
@@ -245,17 +262,12 @@ impl Reference {
     }
 
     /// Returns whether the digests may report this failure.
-    pub fn may_be_notified(&self, key: Key, now: i64) -> bool {
-        let due = |f: &Failure| {
-            f.possible_since
-                .is_some_and(|since| now - since >= self.announce_after - MAX_RUN_DURATION)
-        };
+    pub fn may_be_notified(&self, key: Key) -> bool {
         let read_often_enough =
             |f: &Failure| key.2.is_some() || self.runs_started - f.runs_before >= 2;
         key.2 != Some(IGNORED)
-            && self
-                .failures
-                .get(&key)
-                .is_some_and(|f| due(f) && read_often_enough(f))
+            && self.failures.get(&key).is_some_and(|f| {
+                f.possible_since.is_some() && f.possibly_due && read_often_enough(f)
+            })
     }
 }
