@@ -275,6 +275,7 @@ async fn handler(
         .endpoint_url(url)
         .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "demo"));
     let aws = aws::connect(loader, &settings, aws::Timeouts::default(), |_| None).await;
+    let aws = aws.expect("no variable names a proxy or certificates");
     let services = ServiceSet {
         config: aws.config,
         store: aws.store,

@@ -25,6 +25,7 @@ async fn start() -> Result<(), InitError> {
     let settings = Settings::read(env_var).map_err(RunError::InvalidSettings)?;
     lambda::ensure_lambda(env_var)?;
     let clients = aws::connect(aws::sdk_config(), &settings, Timeouts::default(), env_var).await;
+    let clients = clients.map_err(RunError::InvalidSettings)?;
     let services = ServiceSet {
         config: clients.config,
         store: clients.store,

@@ -88,7 +88,8 @@ pub trait ConfigApi {
     ) -> impl Future<Output = Result<Page<(AccountId, StatusRecord)>, MembersError>>;
 
     /// Returns the name and state of an account in AWS Organizations; `None` if AWS Organizations
-    /// reports that the account does not exist. The request uses the function's own identity.
+    /// reports that the account does not exist, or no name. The request uses the function's own
+    /// identity.
     fn account(
         &self,
         account: &AccountId,
@@ -127,6 +128,51 @@ pub enum PutMode {
     Update(ETag),
 }
 
+/// Cause of a failed call, as far as the remedy depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureCause {
+    /// There are no credentials, or AWS rejected them as expired or invalid.
+    Credentials,
+    /// A policy does not allow the call.
+    AccessDenied,
+    /// The KMS key cannot be used: it is disabled or missing, or a policy does not allow its use.
+    KmsKey,
+    /// The bucket does not exist.
+    NoSuchBucket,
+    /// The bucket is in another region, which is known if the response names it.
+    WrongRegion(Option<String>),
+    /// The object is in an archive storage class.
+    Archived,
+    /// There was no response: no route, no name, no connection, or a timeout.
+    Unreachable,
+    /// The TLS certificate of the other side is not trusted.
+    UntrustedCertificate,
+    /// The response is not one of AWS, such as the page of a proxy.
+    ForeignResponse,
+    /// The run had no time left.
+    OutOfTime,
+    /// Any other cause.
+    Other,
+}
+
+/// A failed call to a service. The message says in words what failed and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ServiceFailure {
+    /// The cause.
+    pub cause: FailureCause,
+    /// The error code and the message of AWS, or the words of packwatch if AWS did not answer.
+    pub message: String,
+}
+
+impl ServiceFailure {
+    /// Returns the first failed call in the chain of causes of an error.
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |&error| error.source())
+            .find_map(|error| error.downcast_ref())
+    }
+}
+
 /// Error of [`ObjectStore::put`].
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
@@ -138,11 +184,12 @@ pub enum PutError {
     #[error("the write was refused")]
     Rejected(#[source] BoxError),
     /// The store did not respond. The write may have taken effect.
-    #[error("the write was not answered")]
+    #[error("the write was not confirmed")]
     Indeterminate(#[source] BoxError),
 }
 
-/// A bucket with conditional writes.
+/// A bucket with conditional writes. The error of a failed call has a [`ServiceFailure`] in its chain
+/// of causes.
 pub trait ObjectStore {
     /// Returns the bytes and the entity tag of an object; `None` if the object does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>>;

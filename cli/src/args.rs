@@ -41,8 +41,8 @@ pub(crate) struct RunArgs {
     /// a full run]
     event: Option<PathBuf>,
     /// Store the snapshot and the ledger, and publish the digest. If a function is deployed, give
-    /// --function too: regions and topics that are missing from the settings of this run would
-    /// count as no longer watched.
+    /// --function too: a run with other sources, packs or topics than the last full run of the
+    /// function is refused.
     #[arg(long)]
     pub(crate) commit: bool,
     /// File with the output of `aws lambda get-function-configuration --function-name ... --output

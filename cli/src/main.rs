@@ -54,7 +54,9 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
     let event = args.event()?;
     let function_config = args.function_config()?;
     // Outside Lambda, `AWS_REGION` is often unset, and the region comes from the profile.
-    let region = aws::resolve_region(args.profile.as_deref()).await;
+    let region = aws::resolve_region(args.profile.as_deref(), env_var)
+        .await
+        .map_err(RunError::InvalidSettings)?;
     let lookup = |name: &str| match (&function_config, name) {
         (Some(function), name) => function.variable(name),
         (None, "AWS_REGION") => region.clone(),
@@ -62,7 +64,7 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
     };
     let settings = Settings::read(lookup).map_err(RunError::InvalidSettings)?;
     let loader = match &args.profile {
-        Some(name) => aws::sdk_config_for_profile(name, region.clone())
+        Some(name) => aws::sdk_config_for_profile(name, region.clone(), env_var)
             .await
             .map_err(|source| CliError::Profile {
                 name: name.clone(),
@@ -70,7 +72,9 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
             })?,
         None => aws::sdk_config(),
     };
-    let aws = aws::connect(loader, &settings, Timeouts::default(), env_var).await;
+    let aws = aws::connect(loader, &settings, Timeouts::default(), env_var)
+        .await
+        .map_err(RunError::InvalidSettings)?;
     if let Some(function) = &function_config {
         function.ensure_same_account(&settings, &aws.config).await?;
     }

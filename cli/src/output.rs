@@ -90,7 +90,8 @@ pub(crate) fn summary(response: &RunResponse, stats: &ProgressStats, commit: boo
             response.sequence
         ),
         Outcome::Superseded => {
-            "Another run with a newer read was committed first; nothing was published.".to_owned()
+            "Another run with a newer read was committed first; this one changed nothing."
+                .to_owned()
         }
     };
     let packs = match response.totals.packs {

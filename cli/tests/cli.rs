@@ -291,7 +291,9 @@ async fn named_profile_overrides_environment_credentials() {
     let output = packwatch_run(&test_env, &["--profile", "nobody"], "").await;
     let err = text(&output.stderr);
     assert!(
-        !output.status.success() && err.starts_with("the profile nobody gives no credentials; "),
+        !output.status.success()
+            && err.starts_with("the profile nobody gives no credentials; ")
+            && err.contains("the profile nobody is not defined"),
         "{err}"
     );
     assert_eq!(test_env.world.calls().len(), calls, "no AWS API is called");

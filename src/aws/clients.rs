@@ -8,21 +8,21 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_config::config::SharedHttpClient;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_sts::config::ProvideCredentials;
-use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::config_service::ConfigServiceApi;
 use super::credential_renewal::{CredentialErrorClassifier, RenewableCredentials};
+use super::http_client::http_client;
 use super::s3::S3Store;
+use super::sdk_error::credentials_error;
 use super::sns::SnsNotifier;
 use super::throttle_counter::ThrottleCounter;
 use super::throttled_caller::{ConcurrencyLimit, ThrottledCaller};
 use super::timeout_retries::TimeoutRetryLimit;
-use crate::input::settings::Settings;
+use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{Identity, TopicArn};
 use crate::ports::BoxError;
 
@@ -81,37 +81,38 @@ pub fn sdk_config() -> ConfigLoader {
 /// order is the opposite. A role of the profile is assumed in `region`.
 ///
 /// Returns an error if the profile yields no credentials now, for example because it does not exist
-/// or needs a new login.
+/// or needs a new login. `lookup` returns the value of an environment variable.
 pub async fn sdk_config_for_profile(
     name: &str,
     region: Option<String>,
+    lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<ConfigLoader, BoxError> {
     let provider_config = ProviderConfig::without_region()
         .with_region(region.map(Region::new))
-        .with_http_client(http_client());
+        .with_http_client(http_client(lookup)?);
     let credentials = ProfileFileCredentialsProvider::builder()
         .profile_name(name)
         .configure(&provider_config)
         .build();
-    credentials.provide_credentials().await?;
+    let provided = credentials.provide_credentials().await;
+    provided.map_err(|error| credentials_error(&error))?;
     Ok(sdk_config()
         .profile_name(name)
         .credentials_provider(credentials))
 }
 
 /// Returns the region from the environment, or else from the profile: `profile` if given, otherwise
-/// the default profile.
-pub async fn resolve_region(profile: Option<&str>) -> Option<String> {
+/// the default profile. `lookup` returns the value of an environment variable.
+pub async fn resolve_region(
+    profile: Option<&str>,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Option<String>, InvalidSettings> {
     let loader = match profile {
         Some(name) => sdk_config().profile_name(name),
         None => sdk_config(),
     };
-    loader
-        .http_client(http_client())
-        .load()
-        .await
-        .region()
-        .map(ToString::to_string)
+    let config = loader.http_client(http_client(lookup)?).load().await;
+    Ok(config.region().map(ToString::to_string))
 }
 
 /// SDK configuration with the credentials of one identity.
@@ -135,28 +136,21 @@ impl Caller {
     }
 }
 
-fn http_client() -> SharedHttpClient {
-    Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https()
-}
-
 /// Creates the clients, without calling AWS. `lookup` returns the value of an environment variable.
+/// The error names each variable of the proxy and the certificates that cannot be used.
 pub async fn connect(
     loader: ConfigLoader,
     settings: &Settings,
     timeouts: Timeouts,
     lookup: impl Fn(&str) -> Option<String>,
-) -> AwsClients {
+) -> Result<AwsClients, InvalidSettings> {
     let base = loader
         .region(Region::new(settings.home_region.as_str().to_owned()))
         .app_name(
             AppName::new("packwatch")
                 .unwrap_or_else(|_| unreachable!("a plain word is an app name")),
         )
-        .http_client(http_client())
+        .http_client(http_client(&lookup)?)
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(timeouts.connect)
@@ -173,20 +167,21 @@ pub async fn connect(
         .with_max_backoff(timeouts.max_backoff);
     let base = Caller::new(base.to_builder().retry_config(retries.clone()).build());
     let config_retries = config_retries(retries, &lookup);
-    AwsClients {
+    Ok(AwsClients {
         config: config_service_api(&base, settings, &config_retries).await,
         store: S3Store::new(
             s3_client(&base, &lookup),
             settings.bucket.clone(),
             timeouts.attempt,
-        ),
+        )
+        .with_encryption(settings.encryption.clone()),
         notifier: SnsNotifier::new(
             settings
                 .receivers()
                 .map(|topic| (topic.clone(), sns_client(&base, topic)))
                 .collect(),
         ),
-    }
+    })
 }
 
 /// Returns the retry configuration of AWS Config calls. `AWS_MAX_ATTEMPTS` in the environment takes

@@ -1,6 +1,6 @@
 //! Adapter for AWS Config and STS: requests pages of statuses and converts them to
 //! [`StatusRecord`]s. A record without a name makes the whole response an error, because a shorter
-//! list would look like a removal.
+//! list would look like a removal. Any other empty string means that there is no value.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,14 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
+use super::called_host::CalledHost;
 use super::organizations::OrganizationsApi;
-use super::sdk_error::api_error;
+use super::sdk_error::{api_error, non_blank};
 use super::throttle_counter::{ThrottleCounter, is_throttling};
 use super::throttled_caller::ThrottledCaller;
 use crate::model::{
     Account, AccountId, ApiError, AwsText, Identity, PackName, Region, SourceTarget, StatusRecord,
-    truncate,
+    cap_text,
 };
 use crate::ports::{
     BoxError, ConfigApi, DESCRIBE_STATUSES, Filter, GET_DETAILED_STATUS, MembersError, PAGE_SIZE,
@@ -75,18 +76,24 @@ impl ConfigServiceApi {
 impl ConfigApi for ConfigServiceApi {
     async fn identify(&self) -> Result<AccountId, ApiError> {
         const OPERATION: &str = "GetCallerIdentity";
+        let host = CalledHost::default();
         let identity = self
             .sts
             .get_caller_identity()
+            .customize()
+            .interceptor(host.clone())
             .send()
             .await
-            .map_err(|error| api_error(OPERATION, &error))?;
+            .map_err(|error| api_error(OPERATION, &error, &host))?;
         match identity.account() {
             Some(account) if AccountId::is_valid(account) => Ok(account.into()),
             other => Err(ApiError {
                 operation: OPERATION.to_owned(),
                 code: "NoAccount".to_owned(),
-                message: format!("STS answered with the account {other:?}"),
+                message: cap_text(match other {
+                    Some(other) => format!("STS answered with {other:?}, which is no account id"),
+                    None => "STS answered without an account id".to_owned(),
+                }),
             }),
         }
     }
@@ -96,21 +103,28 @@ impl ConfigApi for ConfigServiceApi {
         target: &SourceTarget,
         token: Option<&str>,
     ) -> Result<Page<(PackName, StatusRecord)>, ApiError> {
+        let host = CalledHost::default();
         let (client, caller) = self.client(target, DESCRIBE_STATUSES)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
         let response = caller
-            .call(async || request.clone().send().await, is_throttled)
+            .call(
+                async || {
+                    let request = request.clone().customize();
+                    request.interceptor(host.clone()).send().await
+                },
+                is_throttled,
+            )
             .await;
-        let response = response.map_err(|error| api_error(DESCRIBE_STATUSES, &error))?;
+        let response = response.map_err(|error| api_error(DESCRIBE_STATUSES, &error, &host))?;
         Ok(Page {
             rows: response
                 .organization_conformance_pack_statuses
                 .and_then(|rows| rows.into_iter().map(pack_record).collect())
                 .ok_or_else(|| ApiError::missing_field(DESCRIBE_STATUSES))?,
-            next: response.next_token,
+            next: next_page(response.next_token),
         })
     }
 
@@ -119,12 +133,19 @@ impl ConfigApi for ConfigServiceApi {
         target: &SourceTarget,
         name: &PackName,
     ) -> Result<Option<StatusRecord>, ApiError> {
+        let host = CalledHost::default();
         let (client, caller) = self.client(target, DESCRIBE_STATUSES)?;
         let request = client
             .describe_organization_conformance_pack_statuses()
             .organization_conformance_pack_names(name.as_str());
         match caller
-            .call(async || request.clone().send().await, is_throttled)
+            .call(
+                async || {
+                    let request = request.clone().customize();
+                    request.interceptor(host.clone()).send().await
+                },
+                is_throttled,
+            )
             .await
         {
             Ok(response) => {
@@ -148,7 +169,7 @@ impl ConfigApi for ConfigServiceApi {
             {
                 Ok(None)
             }
-            Err(error) => Err(api_error(DESCRIBE_STATUSES, &error)),
+            Err(error) => Err(api_error(DESCRIBE_STATUSES, &error, &host)),
         }
     }
 
@@ -169,6 +190,7 @@ impl ConfigApi for ConfigServiceApi {
             }
             .build()
         });
+        let host = CalledHost::default();
         let (client, caller) = self
             .client(target, GET_DETAILED_STATUS)
             .map_err(MembersError::Api)?;
@@ -179,20 +201,26 @@ impl ConfigApi for ConfigServiceApi {
             .limit(PAGE_SIZE.into())
             .set_next_token(token.map(str::to_owned));
         let response = caller
-            .call(async || request.clone().send().await, is_throttled)
+            .call(
+                async || {
+                    let request = request.clone().customize();
+                    request.interceptor(host.clone()).send().await
+                },
+                is_throttled,
+            )
             .await;
         let response = response.map_err(|error| match error.as_service_error() {
             Some(DetailedStatusError::NoSuchOrganizationConformancePackException(_)) => {
                 MembersError::NoSuchPack
             }
-            _ => MembersError::Api(api_error(GET_DETAILED_STATUS, &error)),
+            _ => MembersError::Api(api_error(GET_DETAILED_STATUS, &error, &host)),
         })?;
         Ok(Page {
             rows: response
                 .organization_conformance_pack_detailed_statuses
                 .and_then(|rows| rows.into_iter().map(member_record).collect())
                 .ok_or_else(|| MembersError::Api(ApiError::missing_field(GET_DETAILED_STATUS)))?,
-            next: response.next_token,
+            next: next_page(response.next_token),
         })
     }
 
@@ -235,11 +263,14 @@ fn member_record(
         row.last_update_time,
     );
     let record = StatusRecord {
-        conformance_pack_name: Some(truncated(row.conformance_pack_name)),
+        conformance_pack_name: capped(Some(row.conformance_pack_name)),
         ..status_record
     };
     (!row.account_id.is_empty()).then(|| (row.account_id.into(), record))
 }
+
+/// Status of a record without one. It counts as in progress, like every unknown status.
+const NO_STATUS: &str = "UNKNOWN";
 
 fn status_record(
     status: &str,
@@ -247,16 +278,24 @@ fn status_record(
     message: Option<String>,
     updated: Option<DateTime>,
 ) -> StatusRecord {
+    let status = non_blank(Some(status)).unwrap_or(NO_STATUS);
     StatusRecord {
-        error_code: code.map(truncated),
-        error_message: message.map(truncated),
+        error_code: capped(code),
+        error_message: capped(message),
         last_update_time: updated.and_then(timestamp),
-        ..StatusRecord::new(&truncate(status.to_owned()))
+        ..StatusRecord::new(&cap_text(status.to_owned()))
     }
 }
 
-fn truncated(text: String) -> AwsText {
-    truncate(text).into()
+/// Caps a text; a blank one is none.
+fn capped(text: Option<String>) -> Option<AwsText> {
+    text.filter(|text| non_blank(Some(text)).is_some())
+        .map(|text| cap_text(text).into())
+}
+
+/// Returns the token of the next page; an empty one ends the list.
+fn next_page(token: Option<String>) -> Option<String> {
+    token.filter(|token| !token.is_empty())
 }
 
 /// Converts a time to milliseconds, which is the resolution of AWS Config. Returns `None` if the

@@ -24,22 +24,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::retry::ErrorKind;
 
 use super::timeout_retries::stop_retrying;
-
-/// Error codes with which AWS rejects credentials as expired or invalid: the [common errors] of AWS
-/// APIs, and the [error codes of S3]. `RequestExpired` and `SignatureDoesNotMatch` are not among
-/// them: they are about the clock or the signature, and other credentials do not help.
-///
-/// [common errors]: https://docs.aws.amazon.com/awsconfig/latest/APIReference/CommonErrors.html
-/// [error codes of S3]: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-const CREDENTIAL_ERRORS: [&str; 7] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidToken",
-    "TokenRefreshRequired",
-    "UnrecognizedClientException",
-];
+use crate::model::REJECTED_CREDENTIALS;
 
 /// Cache of the credentials of one identity. It is the SDK's own cache, which loads credentials
 /// once for concurrent calls and again shortly before they expire; in addition, rejected
@@ -218,7 +203,7 @@ fn is_credential_error(result: Result<&Output, &OrchestratorError<Error>>) -> bo
         if let Some(metadata) = error.downcast_ref::<ErrorMetadata>() {
             return metadata
                 .code()
-                .is_some_and(|code| CREDENTIAL_ERRORS.contains(&code));
+                .is_some_and(|code| REJECTED_CREDENTIALS.contains(&code));
         }
         source = error.source();
     }

@@ -2,11 +2,15 @@
 //! construction of their clients. This is the only module that names the SDK, and it decides
 //! nothing about failures or digests.
 
+mod called_host;
 mod clients;
 mod config_service;
+mod connection_text;
 mod credential_renewal;
+mod http_client;
 mod organizations;
 mod rate_limiter;
+mod response_text;
 mod s3;
 mod sdk_error;
 mod sns;

@@ -6,8 +6,9 @@ use aws_sdk_organizations::operation::describe_account::DescribeAccountError;
 use aws_sdk_organizations::types::AccountState;
 use aws_sdk_organizations::{Client, Config};
 
-use super::sdk_error::sdk_error;
-use crate::model::{Account, AccountId, truncate};
+use super::called_host::CalledHost;
+use super::sdk_error::{non_blank, service_failure};
+use crate::model::{Account, AccountId, cap_text};
 use crate::ports::BoxError;
 
 /// AWS Organizations, called with the function's own identity. The client is created at the first
@@ -28,28 +29,30 @@ impl OrganizationsApi {
     }
 
     /// Returns the name of an account, and its state unless it is active; `None` if the account
-    /// does not exist. The state is the field `State`: the field `Status`, which can differ, is
-    /// retired.
+    /// does not exist or has no name. An empty string means that there is no value. The state is
+    /// the field `State`: the field `Status`, which can differ, is retired.
     pub(super) async fn account(&self, id: &AccountId) -> Result<Option<Account>, BoxError> {
         let client = self
             .client
             .get_or_init(|| Client::from_conf(self.config.clone()));
+        let host = CalledHost::default();
         match client
             .describe_account()
             .account_id(id.as_str())
+            .customize()
+            .interceptor(host.clone())
             .send()
             .await
         {
             Ok(response) => {
-                let described = response
+                let account = response
                     .account
-                    .and_then(|account| Some((account.name?, account.state)));
-                let (name, state) =
-                    described.ok_or("AWS Organizations answered without the account's name")?;
-                let state = state.filter(|state| *state != AccountState::Active);
-                Ok(Some(Account {
-                    name: truncate(name).into(),
-                    state: state.map(|state| truncate(state.as_str().to_owned()).into()),
+                    .ok_or("AWS Organizations answered without the account")?;
+                let state = account.state.filter(|state| *state != AccountState::Active);
+                Ok(non_blank(account.name.as_deref()).map(|name| Account {
+                    name: cap_text(name.to_owned()).into(),
+                    state: non_blank(state.as_ref().map(AccountState::as_str))
+                        .map(|state| cap_text(state.to_owned()).into()),
                 }))
             }
             Err(error)
@@ -59,7 +62,7 @@ impl OrganizationsApi {
             {
                 Ok(None)
             }
-            Err(error) => Err(sdk_error(&error)),
+            Err(error) => Err(Box::new(service_failure(&error, &host))),
         }
     }
 }

@@ -7,14 +7,21 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
+use aws_sdk_s3::types::ServerSideEncryption as Encryption;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::byte_stream::error::Error as ByteStreamError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::sdk_error::sdk_error;
-use crate::ports::{BoxError, ETag, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode};
+use super::called_host::CalledHost;
+use super::response_text::bucket_region;
+use super::sdk_error::service_failure;
+use crate::model::ObjectEncryption;
+use crate::ports::{
+    BoxError, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode,
+    ServiceFailure,
+};
 
 /// Name of the user metadata for [`ObjectMetadata::sequence`], sent as `x-amz-meta-sequence`.
 const SEQUENCE: &str = "sequence";
@@ -26,6 +33,8 @@ pub struct S3Store {
     bucket: String,
     /// Timeout of reading a body.
     body_timeout: Duration,
+    /// Encryption that every write names; `None` leaves it to the bucket.
+    encryption: Option<ObjectEncryption>,
 }
 
 impl S3Store {
@@ -35,13 +44,21 @@ impl S3Store {
             client,
             bucket,
             body_timeout,
+            encryption: None,
         }
+    }
+
+    /// Makes every write name this encryption; `None` leaves it to the bucket.
+    #[must_use]
+    pub fn with_encryption(self, encryption: Option<ObjectEncryption>) -> Self {
+        Self { encryption, ..self }
     }
 
     /// Requests an object and returns its body unread; `None` if the object does not exist.
     async fn start_get(&self, key: &str) -> Result<Option<(ByteStream, ETag)>, BoxError> {
+        let host = CalledHost::default();
         let get = self.client.get_object().bucket(&self.bucket).key(key);
-        match get.send().await {
+        match get.customize().interceptor(host.clone()).send().await {
             Ok(object) => Ok(Some((object.body, etag(object.e_tag)?))),
             Err(error)
                 if error
@@ -50,20 +67,41 @@ impl S3Store {
             {
                 Ok(None)
             }
-            Err(error) => Err(sdk_error(&error)),
+            Err(error) => Err(Box::new(service_failure(&error, &host))),
         }
+    }
+
+    /// Reads a body before the timeout.
+    async fn read_body(&self, body: ByteStream) -> Result<Vec<u8>, ServiceFailure> {
+        let message = match timeout(self.body_timeout, collect_body(body)).await {
+            Ok(Ok(bytes)) => return Ok(bytes),
+            Ok(Err(_)) => "the connection ended before the whole object was read".to_owned(),
+            Err(_) => format!(
+                "the object was not read within {} s",
+                self.body_timeout.as_secs()
+            ),
+        };
+        Err(ServiceFailure {
+            cause: FailureCause::Unreachable,
+            message,
+        })
     }
 }
 
-/// A response without an entity tag.
-#[derive(Debug, thiserror::Error)]
-#[error("S3 answered without an ETag, so that the next write could not be conditional")]
-struct MissingETag;
-
-/// An error response to HEAD. It has no body, so the HTTP status is all that S3 tells.
-#[derive(Debug, thiserror::Error)]
-#[error("HeadObject failed with HTTP status {0}")]
-struct HeadFailed(u16);
+/// Converts an error response to HEAD. It has no body, so the HTTP status and the region in a header
+/// are all that S3 tells.
+fn head_failure(status: u16, region: Option<String>) -> ServiceFailure {
+    let cause = match status {
+        301 | 307 => FailureCause::WrongRegion(region),
+        400 if region.is_some() => FailureCause::WrongRegion(region),
+        403 => FailureCause::AccessDenied,
+        _ => FailureCause::Other,
+    };
+    ServiceFailure {
+        cause,
+        message: format!("HeadObject failed with HTTP status {status}"),
+    }
+}
 
 impl ObjectStore for S3Store {
     /// Reads an object. The SDK's timeouts and retries do not cover the body, so an object whose
@@ -72,16 +110,13 @@ impl ObjectStore for S3Store {
         let Some((body, etag)) = self.start_get(key).await? else {
             return Ok(None);
         };
-        if let Ok(Ok(bytes)) = timeout(self.body_timeout, collect_body(body)).await {
+        if let Ok(bytes) = self.read_body(body).await {
             return Ok(Some((bytes, etag)));
         }
         let Some((body, etag)) = self.start_get(key).await? else {
             return Ok(None);
         };
-        Ok(Some((
-            timeout(self.body_timeout, collect_body(body)).await??,
-            etag,
-        )))
+        Ok(Some((self.read_body(body).await?, etag)))
     }
 
     /// Reads the metadata of an object. Without `s3:ListBucket` a missing object is an error with
@@ -89,7 +124,8 @@ impl ObjectStore for S3Store {
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
         // The request names no encryption: S3 rejects encryption headers on HEAD with 400.
         let head = self.client.head_object().bucket(&self.bucket).key(key);
-        match head.send().await {
+        let host = CalledHost::default();
+        match head.customize().interceptor(host.clone()).send().await {
             Ok(object) => {
                 let sequence = object
                     .metadata()
@@ -101,8 +137,11 @@ impl ObjectStore for S3Store {
             }
             Err(error) => match http_status(&error) {
                 Some(404) => Ok(None),
-                Some(status @ 300..) => Err(Box::new(HeadFailed(status))),
-                _ => Err(sdk_error(&error)),
+                Some(status @ 300..) => {
+                    let region = error.raw_response().and_then(bucket_region);
+                    Err(Box::new(head_failure(status, region)))
+                }
+                _ => Err(Box::new(service_failure(&error, &host))),
             },
         }
     }
@@ -126,10 +165,20 @@ impl ObjectStore for S3Store {
             Some(sequence) => put.metadata(SEQUENCE, sequence.to_string()),
             None => put,
         };
+        let put = match &self.encryption {
+            Some(ObjectEncryption::Aes256) => put.server_side_encryption(Encryption::Aes256),
+            Some(ObjectEncryption::Kms { key_arn }) => put
+                .server_side_encryption(Encryption::AwsKms)
+                .set_ssekms_key_id(key_arn.clone()),
+            Some(ObjectEncryption::KmsDsse) => put.server_side_encryption(Encryption::AwsKmsDsse),
+            None => put,
+        };
         let put = match mode {
             PutMode::Create => put.if_none_match("*"),
             PutMode::Update(ETag(etag)) => put.if_match(etag),
         };
+        let host = CalledHost::default();
+        let put = put.customize().interceptor(host.clone());
         let response: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
         match response {
             // Without an entity tag the next write cannot be conditional, so the result counts as
@@ -137,7 +186,7 @@ impl ObjectStore for S3Store {
             Ok(stored) => {
                 etag(stored.e_tag).map_err(|missing| PutError::Indeterminate(Box::new(missing)))
             }
-            Err(error) => Err(put_error(&error, mode)),
+            Err(error) => Err(put_error(&error, mode, &host)),
         }
     }
 }
@@ -162,11 +211,16 @@ async fn collect_body(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> 
 
 /// Returns the entity tag of a response. An empty tag counts as missing: a condition on it would
 /// hold for every object, or for none.
-fn etag(e_tag: Option<String>) -> Result<ETag, MissingETag> {
+fn etag(e_tag: Option<String>) -> Result<ETag, ServiceFailure> {
     e_tag
         .filter(|tag| !tag.is_empty())
         .map(ETag)
-        .ok_or(MissingETag)
+        .ok_or_else(|| ServiceFailure {
+            cause: FailureCause::ForeignResponse,
+            message:
+                "the response has no ETag, without which the next write could not be conditional"
+                    .to_owned(),
+        })
 }
 
 /// Returns the HTTP status of the response that an error is about, if there was one.
@@ -180,13 +234,14 @@ fn http_status<E>(error: &SdkError<E>) -> Option<u16> {
 /// write](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). S3
 /// responds with 412 if the condition does not hold, with 409 if writes conflict, and with 404 if
 /// the expected object does not exist.
-fn put_error(error: &SdkError<PutObjectError>, mode: &PutMode) -> PutError {
+fn put_error(error: &SdkError<PutObjectError>, mode: &PutMode, host: &CalledHost) -> PutError {
+    let failure = || Box::new(service_failure(error, host));
     match http_status(error) {
         Some(412 | 409) => PutError::PreconditionFailed,
         Some(404) if matches!(mode, PutMode::Update(_)) && error.code() == Some("NoSuchKey") => {
             PutError::PreconditionFailed
         }
-        Some(400..500) => PutError::Rejected(sdk_error(error)),
-        _ => PutError::Indeterminate(sdk_error(error)),
+        Some(400..500) => PutError::Rejected(failure()),
+        _ => PutError::Indeterminate(failure()),
     }
 }

@@ -6,7 +6,8 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::sdk_error::sdk_error;
+use super::called_host::CalledHost;
+use super::sdk_error::service_failure;
 use crate::model::{SnsMessage, TopicArn};
 use crate::ports::{Notifier, PublishError};
 
@@ -49,11 +50,13 @@ impl Notifier for SnsNotifier {
                 .message_group_id("packwatch")
                 .message_deduplication_id(&message.deduplication_id);
         }
+        let host = CalledHost::default();
+        let publish = publish.customize().interceptor(host.clone());
         match publish.send().await {
             Ok(_) => Ok(()),
             Err(error) => {
                 let refuses_content = refuses_content(error.code(), error.message());
-                let cause = sdk_error(&error);
+                let cause = Box::new(service_failure(&error, &host));
                 Err(if refuses_content {
                     PublishError::Content(cause)
                 } else {

@@ -1,5 +1,7 @@
 //! Pack globs: the patterns that include, exclude or narrow packs by name.
 
+use std::collections::BTreeSet;
+
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,19 @@ impl PackGlobs {
     /// Returns whether any glob matches the pack name.
     pub fn matches(&self, pack: &PackName) -> bool {
         self.0.iter().any(|glob| glob.matches(pack.as_str()))
+    }
+
+    /// Returns the globs that match none of `packs`, as they were written. `*` is left out: it
+    /// matches nothing only where there are no packs.
+    pub fn unmatched(&self, packs: &BTreeSet<&PackName>) -> BTreeSet<&str> {
+        let is_unmatched = |glob: &&Pattern| {
+            glob.as_str() != "*" && !packs.iter().any(|pack| glob.matches(pack.as_str()))
+        };
+        self.0
+            .iter()
+            .filter(is_unmatched)
+            .map(Pattern::as_str)
+            .collect()
     }
 
     /// Returns the globs as they were written.

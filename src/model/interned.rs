@@ -43,6 +43,16 @@ pub(super) fn intern(text: &str) -> Arc<str> {
     })
 }
 
+/// Frees the strings that are not used any more. The interner does so by itself only when their
+/// number has doubled.
+pub fn drop_unused_strings() {
+    INTERNER.with_borrow_mut(|interner| {
+        interner
+            .strings
+            .retain(|shared| Arc::strong_count(shared) > 1);
+    });
+}
+
 /// Defines a newtype over an interned string: cheap to clone, ordered by its bytes.
 macro_rules! interned_string {
     ($(#[$meta:meta])* $name:ident) => {

@@ -5,8 +5,11 @@
 
 mod account;
 mod api_error;
+mod capped_text;
 mod deployment;
+mod encryption;
 mod error_chain;
+mod exact_json;
 mod globs;
 mod ids;
 mod interned;
@@ -20,16 +23,20 @@ mod totals;
 mod watched;
 
 pub use account::Account;
-pub use api_error::ApiError;
+pub use api_error::{ApiError, NO_CREDENTIALS, REJECTED_CREDENTIALS, is_credential_error};
+pub use capped_text::{MAX_TEXT_CHARS, cap_text, shorten_for_ledger, shorten_to_ends};
 pub use deployment::{Deployment, FunctionId};
+pub use encryption::ObjectEncryption;
 pub use error_chain::display_chain;
+pub use exact_json::to_exact_json;
 pub use globs::PackGlobs;
 pub use ids::{AccountId, AwsText, PackName, Region, RunId, Status, TopicArn};
+pub use interned::drop_unused_strings;
 pub use keys::{FailureKey, GapKey, PackKey, Source};
 pub use message::{Attribute, SIZE_LIMIT, SnsMessage};
 pub use policy::NotificationPolicy;
 pub use scope::Scope;
-pub use status::{MAX_TEXT_CHARS, Resolution, StatusKind, StatusRecord, truncate};
+pub use status::{Resolution, StatusKind, StatusRecord};
 pub use target::{Identity, RoleArn, SourceTarget};
 pub use totals::RunTotals;
 pub use watched::Watched;

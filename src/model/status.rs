@@ -40,10 +40,6 @@ impl Status {
     }
 }
 
-/// Maximum number of characters of a text from AWS. Longer texts are truncated when they are read,
-/// because AWS Config documents no length limit for its strings.
-pub const MAX_TEXT_CHARS: usize = 1024;
-
 /// The status that AWS Config reports for a pack or for one member account of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StatusRecord {
@@ -52,7 +48,7 @@ pub struct StatusRecord {
     /// The error code, if there is one. AWS publishes no list of the codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<AwsText>,
-    /// The error message, if there is one, truncated to [`MAX_TEXT_CHARS`].
+    /// The error message, if there is one, shortened by [`cap_text`](super::cap_text).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<AwsText>,
     /// When AWS Config last updated the status.
@@ -89,14 +85,6 @@ impl StatusRecord {
             && self.error_code == other.error_code
             && self.error_message == other.error_message
     }
-}
-
-/// Truncates a text from AWS to [`MAX_TEXT_CHARS`] characters.
-pub fn truncate(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
-        text.truncate(end);
-    }
-    text
 }
 
 /// The evidence by which a failure ended.

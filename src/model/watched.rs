@@ -28,6 +28,13 @@ impl Watched {
         let mut differences = Vec::new();
         let mut compare = |what: &str, last: String, this: String| {
             if last != this {
+                let [last, this] = [last, this].map(|list| {
+                    if list.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        list
+                    }
+                });
                 differences.push(format!(
                     "{what} are {this}, and were {last} in the last full run"
                 ));

@@ -8,7 +8,7 @@ use crate::ledger::{DecodeError, ForeignLedger};
 use crate::model::{ApiError, GapKey, TopicArn, display_chain};
 use crate::ports::BoxError;
 
-/// Error of an invocation. The message says what failed and for which object; [`RunError::advice`]
+/// Error of an invocation. The message says what failed and for which object; `RunError::advice`
 /// returns what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -18,6 +18,12 @@ pub enum RunError {
     /// The event is invalid. No AWS service was called.
     #[error("the event is invalid: {0}")]
     InvalidEvent(InvalidEvent),
+    /// There are no credentials, or AWS rejected them. Nothing was read or written.
+    #[error("there are no valid AWS credentials")]
+    CredentialsUnavailable {
+        /// The cause.
+        source: BoxError,
+    },
     /// No source could be listed. The run records the gaps and commits nothing else.
     #[error("no source could be read: {}", join_gaps(.0))]
     AllSourcesFailed(Vec<(GapKey, ApiError)>),
@@ -79,6 +85,7 @@ impl RunError {
         match self {
             Self::InvalidSettings(_) => "InvalidSettings",
             Self::InvalidEvent(_) => "InvalidEvent",
+            Self::CredentialsUnavailable { .. } => "CredentialsUnavailable",
             Self::AllSourcesFailed(_) => "AllSourcesFailed",
             Self::LedgerUnreadable { .. } => "LedgerUnreadable",
             Self::LedgerVersionUnsupported { .. } => "LedgerVersionUnsupported",
@@ -86,45 +93,6 @@ impl RunError {
             Self::StoreFailed { .. } => "StoreFailed",
             Self::PublishFailed { .. } => "PublishFailed",
             Self::SettleFailed { .. } => "SettleFailed",
-        }
-    }
-
-    /// Returns the state that the failure left, and what to do.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::InvalidSettings(_) => {
-                "Nothing was read or written. Correct the variables and deploy again."
-            }
-            Self::InvalidEvent(_) => "Nothing was called. Correct the event and send it again.",
-            Self::AllSourcesFailed(_) => {
-                "No failure was cleared; open failures stay open. Call AWS Config from the management account or a \
-                 delegated administrator, and check permissions, regions and roles."
-            }
-            Self::LedgerUnreadable { .. } => {
-                "Nothing was written and nothing was sent. If a permission is missing, grant it (s3:GetObject on the object, \
-                 s3:ListBucket on the bucket). If the object is damaged, restore its previous version: list the versions \
-                 with `aws s3api list-object-versions`, and copy the last good one over it with `aws s3api copy-object \
-                 --copy-source bucket/key?versionId=...`."
-            }
-            Self::LedgerVersionUnsupported { .. } => {
-                "Nothing was written. Deploy the newer version again."
-            }
-            Self::LedgerOwnedByAnother { .. } => {
-                "Nothing was written and nothing was sent. Set SNAPSHOT_PREFIX to a prefix of its own. If a deployed \
-                 function is to take the ledger over, stop the other one and send this one the event \
-                 {\"adopt_ledger\": true}. A dry run is always allowed."
-            }
-            Self::StoreFailed { .. } => {
-                "Nothing was sent and nothing is lost: the next run finds the same changes. If this persists, check s3:PutObject on \
-                 the prefix, the bucket's key, and the function's timeout."
-            }
-            Self::PublishFailed { .. } => {
-                "The run is committed and the digest is kept: the retry or the next run sends it. If this persists, check that \
-                 the topic exists and that sns:Publish (and the topic's key) is allowed."
-            }
-            Self::SettleFailed { .. } => {
-                "The next run may send the digest again, under the same id. If this persists, check s3:PutObject on the prefix."
-            }
         }
     }
 

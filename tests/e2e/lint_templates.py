@@ -44,7 +44,9 @@ EVERYTHING = {
     "EmailAddress": "team@example.com",
     "KmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "ReaderRoleArns": "arn:aws:iam::222233334444:role/packwatch-reader",
+    "SnapshotEncryption": "arn:aws:kms:eu-west-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab",
     "SnapshotPrefix": "packwatch/",
+    "TopicKmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/9abcabcd-12ab-34cd-56ef-1234567890ab",
 }
 EXISTING_RESOURCES = EVERYTHING | {
     "AccountNames": "off",

@@ -14,13 +14,13 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use crate::model::{AccountId, Identity, PackGlobs, Region, TopicArn};
+use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, TopicArn};
 
 use env_reader::EnvReader;
 use validate::{
-    ACCOUNTS, BUCKET, CALLERS, EXTERNAL_ID, GLOBS, LABEL, ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS,
-    TOPIC, accounts, bucket, external_id, globs, identities, label, on_or_off, prefix, regions,
-    topic,
+    ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL, ON_OR_OFF,
+    OTHER_TOPIC, PREFIX, REGIONS, TOPIC, accounts, bucket, encryption, external_id, globs,
+    identities, label, on_or_off, prefix, regions, standard_topic, topic,
 };
 
 /// The settings of the function.
@@ -30,9 +30,11 @@ pub struct Settings {
     pub bucket: String,
     /// The prefix of all object keys: empty, or ending in `/`.
     pub prefix: String,
+    /// The encryption that every write names; `None` leaves it to the bucket.
+    pub encryption: Option<ObjectEncryption>,
     /// The topic for the digest.
     pub topic: TopicArn,
-    /// The topic for Amazon Q Developer in chat applications.
+    /// The topic for Amazon Q Developer in chat applications, a standard topic.
     pub chat_topic: Option<TopicArn>,
     /// The function's own region.
     pub home_region: Region,
@@ -85,8 +87,9 @@ impl Settings {
         let home_region = env.home_region();
         let bucket = env.required("SNAPSHOT_BUCKET", BUCKET, bucket);
         let prefix = env.optional("SNAPSHOT_PREFIX", PREFIX, prefix);
+        let encryption = env.optional("SNAPSHOT_ENCRYPTION", ENCRYPTION, encryption);
         let topic_arn = env.required("TOPIC_ARN", TOPIC, topic);
-        let chat_topic = env.optional("CHAT_TOPIC_ARN", TOPIC, topic);
+        let chat_topic = env.optional("CHAT_TOPIC_ARN", CHAT_TOPIC, standard_topic);
         let regions = env.optional("REGIONS", REGIONS, regions);
         let identities = env.optional("ROLE_ARNS", CALLERS, identities);
         let external_id = env.optional("ROLE_EXTERNAL_ID", EXTERNAL_ID, external_id);
@@ -112,6 +115,7 @@ impl Settings {
         Ok(Self {
             bucket,
             prefix: prefix.unwrap_or_default(),
+            encryption,
             topic,
             chat_topic,
             regions: regions.unwrap_or_else(|| BTreeSet::from([home_region.clone()])),

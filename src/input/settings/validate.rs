@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AccountId, Identity, PackGlobs, Region, RoleArn, TopicArn};
+use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, RoleArn, TopicArn};
 
 pub(super) const HOME_REGION: &str = "the function's own region such as eu-west-1";
 
@@ -14,8 +14,14 @@ pub(super) const BUCKET: &str = "the name of an S3 bucket";
 pub(super) const PREFIX: &str =
     "a key prefix of at most 512 printable ASCII characters, not starting with /";
 
+pub(super) const ENCRYPTION: &str = "AES256, aws:kms, aws:kms:dsse or the ARN of a KMS key such as \
+     arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 pub(super) const TOPIC: &str =
     "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:111122223333:packwatch";
+
+pub(super) const CHAT_TOPIC: &str = "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:111122223333:chat, a standard \
+     topic, because Amazon Q Developer cannot subscribe to FIFO topics";
 
 pub(super) const OTHER_TOPIC: &str = "a topic of its own, other than TOPIC_ARN";
 
@@ -84,6 +90,29 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
     })
 }
 
+/// Parses the encryption of stored objects: a value of `x-amz-server-side-encryption`, or the ARN of a
+/// KMS key. An alias is not accepted, because IAM policies cannot name one.
+pub(super) fn encryption(text: &str) -> Result<ObjectEncryption, String> {
+    match text {
+        "AES256" => Ok(ObjectEncryption::Aes256),
+        "aws:kms" => Ok(ObjectEncryption::Kms { key_arn: None }),
+        "aws:kms:dsse" => Ok(ObjectEncryption::KmsDsse),
+        _ => {
+            let is_key = arn(text, "kms").is_some_and(|(key_region, _, resource)| {
+                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+                let id = resource.strip_prefix("key/").unwrap_or_default();
+                region(key_region).is_some() && !id.is_empty() && id.bytes().all(allowed)
+            });
+            if is_key {
+                let key_arn = Some(text.to_owned());
+                Ok(ObjectEncryption::Kms { key_arn })
+            } else {
+                Err(String::new())
+            }
+        }
+    }
+}
+
 /// Splits an ARN of `service` into region, account and resource, or returns `None` if it is
 /// malformed.
 pub(super) fn arn<'a>(text: &'a str, service: &str) -> Option<(&'a str, &'a str, &'a str)> {
@@ -111,6 +140,17 @@ pub(super) fn topic(text: &str) -> Result<TopicArn, String> {
         }
         _ => Err(String::new()),
     }
+}
+
+/// Validates the ARN of a standard SNS topic.
+pub(super) fn standard_topic(text: &str) -> Result<TopicArn, String> {
+    topic(text).and_then(|topic| {
+        if topic.is_fifo() {
+            Err(String::new())
+        } else {
+            Ok(topic)
+        }
+    })
 }
 
 /// Validates the form of a region name. The region need not be known, because AWS adds regions.

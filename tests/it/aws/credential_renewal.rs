@@ -289,5 +289,6 @@ async fn clients_of_own_role(env: &TestEnv) -> AwsClients {
         .credentials_provider(role.build().await);
     let lookup = |name: &str| env.env.get(name).cloned();
     let settings = Settings::read(lookup).expect("the settings of the test environment are valid");
-    aws::connect(loader, &settings, env.timeouts, lookup).await
+    let connected = aws::connect(loader, &settings, env.timeouts, lookup).await;
+    connected.expect("the environment names no proxy or certificates")
 }

@@ -12,10 +12,12 @@ use aws_smithy_types::retry::RetryConfig;
 use packwatch::aws::{
     ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
 };
-use packwatch::model::{ApiError, Identity, SnsMessage, Source, SourceTarget};
+use packwatch::model::{
+    ApiError, AwsText, Identity, SnsMessage, Source, SourceTarget, StatusRecord,
+};
 use packwatch::ports::{
     BoxError, ConfigApi, ETag, MembersError, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
-    PutError, PutMode,
+    Page, PutError, PutMode,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -163,7 +165,7 @@ pub fn rows(body: &[u8], list: &str, name: &str) -> Option<usize> {
     rows.iter().all(named).then_some(rows.len())
 }
 
-fn sdk(response: &Response) -> SdkConfig {
+pub fn sdk(response: &Response) -> SdkConfig {
     let response = response.clone();
     let client = infallible_client_fn(move |_| {
         let builder = http::Response::builder().status(response.status);
@@ -184,7 +186,7 @@ fn sdk(response: &Response) -> SdkConfig {
         .build()
 }
 
-fn config_api(response: &Response) -> ConfigServiceApi {
+pub fn config_api(response: &Response) -> ConfigServiceApi {
     let config = sdk(response);
     let source = (
         aws_sdk_config::Client::new(&config),
@@ -198,7 +200,7 @@ fn config_api(response: &Response) -> ConfigServiceApi {
     )
 }
 
-fn target() -> SourceTarget {
+pub fn target() -> SourceTarget {
     SourceTarget {
         source: Source {
             caller: OWN.into(),
@@ -209,7 +211,7 @@ fn target() -> SourceTarget {
 }
 
 /// Runs a call to its end, and panics after five seconds.
-fn block_on<T>(call: impl Future<Output = T>) -> T {
+pub fn block_on<T>(call: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -228,6 +230,20 @@ fn is_complete(gap: &ApiError, operation: &str) -> bool {
         && !gap.message.trim().is_empty()
         && gap.code.len() <= 4_096
         && gap.message.chars().count() <= 1_024
+}
+
+/// Returns whether a page has an empty token or a record with a blank text.
+fn has_blank_text<T>(page: &Page<(T, StatusRecord)>) -> bool {
+    let is_blank = |text: &AwsText| text.as_str().trim().is_empty();
+    page.next.as_deref() == Some("")
+        || page.rows.iter().any(|(_, row)| {
+            let texts = [
+                &row.error_code,
+                &row.error_message,
+                &row.conformance_pack_name,
+            ];
+            row.status.as_str().trim().is_empty() || texts.into_iter().flatten().any(is_blank)
+        })
 }
 
 fn has_message(error: &BoxError) -> bool {
@@ -273,6 +289,29 @@ fn record_without_name_makes_response_a_gap() {
 }
 
 #[test]
+fn empty_strings_of_status_records_mean_none() {
+    for blank in ["", " "] {
+        let texts = json!({"OrganizationConformancePackName": "baseline", "AccountId": "222233334444", "Status": blank,
+                           "ErrorCode": blank, "ErrorMessage": blank, "ConformancePackName": blank});
+        let body = json!({"OrganizationConformancePackStatuses": [texts],
+                          "OrganizationConformancePackDetailedStatuses": [texts], "NextToken": ""});
+        let response = Response {
+            status: 200,
+            etag: None,
+            body: body.to_string().into_bytes(),
+        };
+        let api = config_api(&response);
+        let packs = block_on(api.packs(&target(), None)).expect("a page");
+        let members = block_on(api.members(&target(), &"baseline".into(), None, None))
+            .unwrap_or_else(|_| panic!("a page"));
+        assert_eq!((packs.next, members.next), (None, None));
+        for row in [&packs.rows[0].1, &members.rows[0].1] {
+            assert_eq!(row, &StatusRecord::new("UNKNOWN"), "{blank:?}");
+        }
+    }
+}
+
+#[test]
 fn error_without_code_or_message_gets_defaults() {
     for body in [
         "<ErrorResponse><Error><Code></Code><Message> </Message></Error></ErrorResponse>",
@@ -305,6 +344,7 @@ proptest! {
                 prop_assert!(response.succeeds());
                 let rows = rows(&response.body, "OrganizationConformancePackStatuses", "OrganizationConformancePackName");
                 prop_assert_eq!(rows, Some(page.rows.len()));
+                prop_assert!(!has_blank_text(&page), "{:?}", page);
             }
             Err(gap) => prop_assert!(is_complete(&gap, LIST), "{:?}", gap),
         }
@@ -326,6 +366,7 @@ proptest! {
                 prop_assert!(response.succeeds());
                 let rows = rows(&response.body, "OrganizationConformancePackDetailedStatuses", "AccountId");
                 prop_assert_eq!(rows, Some(page.rows.len()));
+                prop_assert!(!has_blank_text(&page), "{:?}", page);
             }
             Err(MembersError::NoSuchPack) => prop_assert!(!response.succeeds() && response.contains(GONE)),
             Err(MembersError::Api(gap)) => prop_assert!(is_complete(&gap, MEMBERS), "{:?}", gap),

@@ -2,7 +2,9 @@
 
 mod aws_requests;
 mod credential_renewal;
+mod error_texts;
 pub mod malformed_responses;
+mod network;
 mod rate_limiter;
 mod throttling;
 mod timeouts;

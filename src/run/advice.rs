@@ -1,0 +1,178 @@
+//! Advice: what to do about an error, by its cause.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use super::error::RunError;
+use crate::ledger::DecodeError;
+use crate::model::ApiError;
+use crate::ports::{BoxError, FailureCause, ServiceFailure};
+
+/// What a failed call to S3 or SNS was to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+    Publish,
+}
+
+impl RunError {
+    /// Returns the state that the failure left, and what to do.
+    pub fn advice(&self) -> Cow<'static, str> {
+        let (state, remedy) = match self {
+            Self::InvalidSettings(_) => (
+                "Nothing was read or written.",
+                "Correct the variables and deploy again.".into(),
+            ),
+            Self::InvalidEvent(_) => (
+                "Nothing was called.",
+                "Correct the event and send it again.".into(),
+            ),
+            Self::CredentialsUnavailable { .. } => (
+                "Nothing was read or written.",
+                remedy_for(&FailureCause::Credentials, Access::Read),
+            ),
+            Self::AllSourcesFailed(gaps) if gaps.iter().all(|(_, cause)| is_unanswered(cause)) => (
+                "No failure was cleared; open failures stay open.",
+                "Check the network: in a VPC, the route to AWS Config (an interface endpoint or a NAT gateway) and its \
+                 security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
+                    .into(),
+            ),
+            Self::AllSourcesFailed(_) => (
+                "No failure was cleared; open failures stay open.",
+                "Call AWS Config from the management account or a delegated administrator, and check permissions, regions \
+                 and roles."
+                    .into(),
+            ),
+            Self::LedgerUnreadable { source, .. } => (
+                "Nothing was written and nothing was sent.",
+                remedy(Some(source), Access::Read),
+            ),
+            Self::LedgerVersionUnsupported { .. } => (
+                "Nothing was written.",
+                "Deploy the newer version again.".into(),
+            ),
+            Self::LedgerOwnedByAnother { .. } => (
+                "Nothing was written and nothing was sent.",
+                "Set SNAPSHOT_PREFIX to a prefix of its own. If a deployed function is to take the ledger over, stop the \
+                 other one and send this one the event {\"adopt_ledger\": true}. A dry run is always allowed."
+                    .into(),
+            ),
+            Self::StoreFailed { source, .. } => (
+                "Nothing was sent and nothing is lost: the next run finds the same changes.",
+                remedy(source.as_ref(), Access::Write),
+            ),
+            Self::PublishFailed { topics, .. } => (
+                "The run is committed and the digest is kept: the retry or the next run sends it.",
+                remedy(topics.first().map(|(_, cause)| cause), Access::Publish),
+            ),
+            Self::SettleFailed { source, .. } => (
+                "The next run may send the digest again, under the same id.",
+                remedy(source.as_ref(), Access::Write),
+            ),
+        };
+        format!("{state} {remedy}").into()
+    }
+}
+
+/// Returns whether a call got no response.
+fn is_unanswered(error: &ApiError) -> bool {
+    matches!(error.code.as_str(), "NoResponse" | "Timeout")
+}
+
+/// Returns what to do about a failed access.
+fn remedy(cause: Option<&BoxError>, access: Access) -> Cow<'static, str> {
+    let Some(cause) = cause else {
+        return remedy_for(&FailureCause::Other, access);
+    };
+    let cause: &(dyn Error + 'static) = cause.as_ref();
+    if let Some(failure) = ServiceFailure::find(cause) {
+        return remedy_for(&failure.cause, access);
+    }
+    let is_damaged = std::iter::successors(Some(cause), |&cause| cause.source())
+        .any(<dyn Error>::is::<DecodeError>);
+    if is_damaged {
+        return "The object is damaged. Restore its previous version: list the versions with `aws s3api \
+                list-object-versions`, and copy the last good one over it with `aws s3api copy-object --copy-source \
+                bucket/key?versionId=...`."
+            .into();
+    }
+    remedy_for(&FailureCause::Other, access)
+}
+
+fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
+    match (cause, access) {
+        (FailureCause::Credentials, _) => {
+            "In Lambda, check that the function's role still exists. Elsewhere, log in again, for example with `aws sso login`, or name a profile with AWS_PROFILE \
+             or `--profile`; `aws sts get-caller-identity` shows whether it works."
+        }
+        (FailureCause::AccessDenied, Access::Read) => {
+            "Allow s3:GetObject on the object and s3:ListBucket on the bucket, and check that no bucket policy, endpoint \
+             policy or service control policy denies them."
+        }
+        (FailureCause::AccessDenied, Access::Write) => {
+            "Allow s3:PutObject on the prefix. If the bucket's policy demands the header x-amz-server-side-encryption, set \
+             SNAPSHOT_ENCRYPTION to what it demands: AES256, aws:kms, aws:kms:dsse or the ARN of a KMS key."
+        }
+        (FailureCause::AccessDenied, Access::Publish) => {
+            "Allow sns:Publish on the topic, in the function's role and, if the topic is in another account, in the topic's \
+             policy."
+        }
+        (FailureCause::KmsKey, Access::Read | Access::Write) => {
+            "Allow kms:Decrypt and kms:GenerateDataKey on the key that the message names, in the function's role and in the \
+             key's policy, and check that the key is enabled. An object stays under the key that encrypted it, even if the \
+             bucket has another key now."
+        }
+        (FailureCause::KmsKey, Access::Publish) => {
+            "Allow kms:Decrypt and kms:GenerateDataKey on the key of the topic, in the function's role and in the key's \
+             policy, and check that the key is enabled."
+        }
+        (FailureCause::NoSuchBucket, _) => {
+            "The bucket does not exist. Set SNAPSHOT_BUCKET to the bucket that holds the ledger."
+        }
+        (FailureCause::WrongRegion(Some(region)), _) => {
+            return format!(
+                "The bucket is in {region}. Deploy packwatch in {region}, or set SNAPSHOT_BUCKET to a bucket in the region of \
+                 the function; outside Lambda, set AWS_REGION to {region}."
+            )
+            .into();
+        }
+        (FailureCause::WrongRegion(None), _) => {
+            "The bucket is in another region. Set SNAPSHOT_BUCKET to a bucket in the region of the function; outside Lambda, \
+             set AWS_REGION to the region of the bucket. `aws s3api head-bucket --bucket ...` names it."
+        }
+        (FailureCause::Archived, _) => {
+            "The object is in an archive storage class. Bring it back with `aws s3api restore-object`, copy it over itself \
+             with `aws s3api copy-object --storage-class STANDARD`, and exclude it from the lifecycle rule that archived it."
+        }
+        (FailureCause::Unreachable, Access::Publish) => {
+            "If this persists, check the network: in a VPC, the route to SNS (an interface endpoint or a NAT gateway) and its \
+             security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
+        }
+        (FailureCause::Unreachable, _) => {
+            "If this persists, check the network: in a VPC, the route to S3 (a gateway endpoint or a NAT gateway) and its \
+             security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
+        }
+        (FailureCause::UntrustedCertificate, _) => {
+            "If a proxy inspects TLS or the endpoint has a private certificate, set AWS_CA_BUNDLE to a file with the \
+             certificate of the authority that issued it, in PEM format."
+        }
+        (FailureCause::ForeignResponse, _) => {
+            "The response did not come from AWS. If this persists, check what answers in its place: HTTPS_PROXY and NO_PROXY, \
+             a firewall, or AWS_ENDPOINT_URL."
+        }
+        (FailureCause::OutOfTime, _) => {
+            "Raise the timeout of the function, or find in the log what took the time."
+        }
+        (FailureCause::Other, Access::Read) => {
+            "If this persists, look up the error code of S3 and check the AWS Health Dashboard."
+        }
+        (FailureCause::Other, Access::Write) => {
+            "If this persists, check s3:PutObject on the prefix, the bucket's key, and the function's timeout."
+        }
+        (FailureCause::Other, Access::Publish) => {
+            "If this persists, check that the topic exists and that sns:Publish (and the topic's key) is allowed."
+        }
+    }
+    .into()
+}
