@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::contents::Digest;
 use super::grouping::{FailureGroup, group_by_cause};
-use super::sanitize::sanitize;
+use super::sanitize::{sanitize, sanitize_line};
 use super::snapshot_address::SnapshotAddress;
 use super::{text, text_layout};
 
@@ -132,7 +132,7 @@ fn description(digest: &Digest, groups: &[FailureGroup<'_>]) -> String {
     for line in text::summary(digest, groups)
         .into_iter()
         .chain(accounts)
-        .map(|line| sanitize(&line))
+        .map(|line| sanitize_line(&line))
     {
         if description.len() + line.len() < MAX_DESCRIPTION_BYTES {
             description.push_str(&line);

@@ -10,19 +10,17 @@ pub(super) trait Sanitized {
     fn sanitized(self) -> Self;
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "`Option::map` passes it by value"
-)]
-fn sanitized_text(text: AwsText) -> AwsText {
-    sanitize(text.as_str()).into()
+/// Returns the sanitized text, or `None` if nothing visible is left of it.
+fn sanitized_text(text: Option<AwsText>) -> Option<AwsText> {
+    let text = sanitize(text?.as_str());
+    (!text.is_empty()).then(|| text.into())
 }
 
 impl Sanitized for StatusRecord {
     fn sanitized(mut self) -> Self {
         self.status = sanitize(self.status.as_str()).into();
-        self.error_code = self.error_code.map(sanitized_text);
-        self.error_message = self.error_message.map(sanitized_text);
+        self.error_code = sanitized_text(self.error_code);
+        self.error_message = sanitized_text(self.error_message);
         self
     }
 }
@@ -30,11 +28,11 @@ impl Sanitized for StatusRecord {
 impl Sanitized for FailureDetails {
     fn sanitized(mut self) -> Self {
         self.status = sanitize(self.status.as_str()).into();
-        self.error_code = self.error_code.map(sanitized_text);
-        self.error_message = self.error_message.map(sanitized_text);
-        self.conformance_pack_name = self.conformance_pack_name.map(sanitized_text);
-        self.account_name = self.account_name.map(sanitized_text);
-        self.account_state = self.account_state.map(sanitized_text);
+        self.error_code = sanitized_text(self.error_code);
+        self.error_message = sanitized_text(self.error_message);
+        self.conformance_pack_name = sanitized_text(self.conformance_pack_name);
+        self.account_name = sanitized_text(self.account_name);
+        self.account_state = sanitized_text(self.account_state);
         self
     }
 }
@@ -42,9 +40,9 @@ impl Sanitized for FailureDetails {
 impl Sanitized for ResolvedRecord {
     fn sanitized(mut self) -> Self {
         self.last_status = sanitize(self.last_status.as_str()).into();
-        self.last_error_code = self.last_error_code.map(sanitized_text);
-        self.account_name = self.account_name.map(sanitized_text);
-        self.account_state = self.account_state.map(sanitized_text);
+        self.last_error_code = sanitized_text(self.last_error_code);
+        self.account_name = sanitized_text(self.account_name);
+        self.account_state = sanitized_text(self.account_state);
         self
     }
 }

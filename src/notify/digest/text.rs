@@ -10,10 +10,10 @@ use super::empty_sources;
 use super::grouping::{FailureGroup, group_by_cause};
 use super::remediation::gap_remediation;
 use super::text_layout::{
-    Block, TextBuffer, comma_separated, format_duration, format_timestamp, truncate, wrapped,
+    Block, TextBuffer, comma_separated, format_duration, format_timestamp, pack_name, wrapped,
 };
 use crate::ledger::GapResolution;
-use crate::model::{AccountId, AwsText, PackName, Region, Resolution};
+use crate::model::{AccountId, AwsText, PackName, Region, Resolution, shorten_to_ends};
 use crate::report::{GapRecord, ResolvedRecord};
 
 /// Maximum size of the text. What does not fit is in the snapshot.
@@ -64,7 +64,7 @@ pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<Strin
     for group in groups {
         lines.push(format!(
             "+ {}: {}: {}",
-            group.pack,
+            pack_name(group.pack),
             group.size(),
             group.name()
         ));
@@ -72,7 +72,8 @@ pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<Strin
     for (pack, resolution, records) in group_resolved(digest.cleared.iter()) {
         let mark = if resolution.is_clearing() { '-' } else { '=' };
         lines.push(format!(
-            "{mark} {pack}: {} {}",
+            "{mark} {}: {} {}",
+            pack_name(pack),
             accounts(&records),
             resolution_phrase(resolution)
         ));
@@ -82,7 +83,7 @@ pub(super) fn summary(digest: &Digest, groups: &[FailureGroup<'_>]) -> Vec<Strin
             .key
             .pack
             .as_ref()
-            .map_or_else(String::new, |pack| format!(" {pack}"));
+            .map_or_else(String::new, |pack| format!(" {}", pack_name(pack)));
         match gap.end {
             Some(end) => lines.push(format!(
                 "? {}{pack} {}",
@@ -157,7 +158,8 @@ fn resolved_section(title: &str, records: &[&ResolvedRecord], buffer: &mut TextB
         block.line(
             2,
             &format!(
-                "{pack}: {} {}",
+                "{}: {} {}",
+                pack_name(pack),
                 accounts(&records),
                 resolution_phrase(resolution)
             ),
@@ -231,7 +233,7 @@ fn gaps(digest: &Digest, buffer: &mut TextBuffer) {
         let pack = key
             .pack
             .as_ref()
-            .map_or_else(String::new, |pack| format!(", pack {pack}"));
+            .map_or_else(String::new, |pack| format!(", pack {}", pack_name(pack)));
         if let Some(end) = end {
             block.line(
                 2,
@@ -253,7 +255,7 @@ fn gaps(digest: &Digest, buffer: &mut TextBuffer) {
             );
             block.line(
                 4,
-                &truncate(&format!("{}: {}", cause.operation, cause.message)),
+                &format!("{}: {}", cause.operation, shorten_to_ends(&cause.message)),
             );
             block.line(
                 4,
@@ -294,7 +296,7 @@ fn still_open(digest: &Digest, buffer: &mut TextBuffer) {
     buffer.heading("Open besides");
     for (pack, count) in &digest.still_open {
         let mut block = Block::new();
-        block.line(2, &format!("{pack}: {count}"));
+        block.line(2, &format!("{}: {count}", pack_name(pack)));
         buffer.block(&block);
     }
     let mut block = Block::new();

@@ -11,7 +11,8 @@ use textwrap::core::Word;
 
 use super::account_label::AccountLabel;
 use super::grouping::FailureGroup;
-use super::sanitize::sanitize;
+use super::sanitize::{sanitize, sanitize_line};
+use crate::model::{PackName, shorten_to_ends};
 
 /// Width of the text, in columns.
 pub(super) const COLUMNS: usize = 72;
@@ -21,9 +22,6 @@ pub(super) const LIST_INDENT: usize = 4;
 
 /// Maximum number of accounts in a list.
 pub(super) const MAX_ACCOUNTS_SHOWN: usize = 10;
-
-/// Maximum length of an error message, in characters.
-pub(super) const MAX_MESSAGE_CHARS: usize = 400;
 
 /// Formats a time to the minute, in UTC.
 pub(super) fn format_timestamp(time: Timestamp) -> String {
@@ -74,12 +72,9 @@ pub(super) fn comma_separated(items: impl IntoIterator<Item = impl ToString>) ->
         .join(", ")
 }
 
-/// Truncates an error message to [`MAX_MESSAGE_CHARS`].
-pub(super) fn truncate(text: &str) -> String {
-    match text.char_indices().nth(MAX_MESSAGE_CHARS) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
+/// Returns the name of a pack as people see it.
+pub(super) fn pack_name(pack: &PackName) -> String {
+    sanitize(pack.as_str())
 }
 
 /// Wraps a line at spaces. See [`wrapped_at`].
@@ -90,8 +85,8 @@ pub(super) fn wrapped(indent: usize, line: &str) -> String {
 /// Wraps a line to [`COLUMNS`] where `separator` allows. Lines after the first are indented by two
 /// more columns.
 pub(super) fn wrapped_at(separator: WordSeparator, indent: usize, line: &str) -> String {
-    // A line can contain text from AWS, such as names, that is not sanitized yet.
-    let line = &sanitize(line);
+    // Texts from AWS are sanitized where they enter the digest; this is the second barrier.
+    let line = &sanitize_line(line);
     let first = " ".repeat(indent);
     let next = " ".repeat(indent + 2);
     let options = textwrap::Options::new(COLUMNS)
@@ -105,18 +100,37 @@ pub(super) fn wrapped_at(separator: WordSeparator, indent: usize, line: &str) ->
 }
 
 /// Splits a list after its commas, so that it is not wrapped inside an item. An item that is longer
-/// than a line is split at spaces.
+/// than a line is split at spaces. Nothing is split inside quotes or parentheses: the rest of a name
+/// or state must not begin a line as if it were an item.
 pub(super) fn list_items(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-    let items = line.split_inclusive(", ");
+    let items = line.split_inclusive(spaces_between_parts(true));
     Box::new(
         items.flat_map(|item| -> Box<dyn Iterator<Item = Word<'_>> + '_> {
             if item.chars().count() <= COLUMNS - LIST_INDENT - 2 {
                 Box::new(iter::once(Word::from(item)))
             } else {
-                WordSeparator::AsciiSpace.find_words(item)
+                let words = item.split_inclusive(spaces_between_parts(false));
+                Box::new(words.map(Word::from))
             }
         }),
     )
+}
+
+/// Returns a predicate for the characters of a list in their order: whether it is a space outside
+/// of quotes and parentheses, and follows a comma if `after_comma`.
+fn spaces_between_parts(after_comma: bool) -> impl FnMut(char) -> bool {
+    let (mut end, mut last) = (None, ' ');
+    move |c| {
+        end = match (end, c) {
+            (Some(mark), c) => Some(mark).filter(|mark| *mark != c),
+            (None, '"') => Some('"'),
+            (None, '(') => Some(')'),
+            (None, _) => None,
+        };
+        let splits = c == ' ' && end.is_none() && (!after_comma || last == ',');
+        last = c;
+        splits
+    }
 }
 
 /// Lines that are shown completely or not at all.
@@ -170,7 +184,7 @@ impl Block {
             ),
         );
         if let Some(message) = &group.message {
-            self.line(4, &truncate(message));
+            self.line(4, &shorten_to_ends(message));
         }
         if let Some(remediation) = group.remediation() {
             self.line(4, &format!("To do: {remediation}"));
@@ -198,10 +212,10 @@ impl TextBuffer {
 
     /// Writes a line of the overview, truncated to one line instead of wrapped.
     pub(super) fn truncated_line(&mut self, line: &str) {
-        let line = sanitize(line);
+        let line = sanitize_line(line);
         let mut shown: String = line.chars().take(COLUMNS).collect();
         if shown.len() < line.len() {
-            shown = line.chars().take(COLUMNS - 3).collect::<String>() + "...";
+            shown = line.chars().take(COLUMNS - 4).collect::<String>() + " ...";
         }
         self.text.push_str(&shown);
         self.text.push('\n');
@@ -232,7 +246,7 @@ impl TextBuffer {
         for group in groups {
             let mut block = Block::new();
             if last_pack != Some(group.pack) {
-                block.line(0, &format!("{}:", group.pack));
+                block.line(0, &format!("{}:", pack_name(group.pack)));
             }
             block.group(group, now);
             if self.block(&block) {

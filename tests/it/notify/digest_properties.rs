@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use packwatch::model::{FailureKey, PackKey, RunTotals, SIZE_LIMIT, Source, StatusRecord};
+use packwatch::model::{
+    Attribute, FailureKey, PackKey, RunTotals, SIZE_LIMIT, Source, StatusRecord,
+};
 use packwatch::notify::digest::{Digest, SnapshotAddress, sanitize};
 use packwatch::report::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, NotificationState,
@@ -154,7 +156,8 @@ proptest! {
         let listed = program["appeared"].as_array().expect("a list").len();
         prop_assert_eq!(program["truncated"].as_bool(), Some(listed < digest.appeared.len()));
         for list in ["packs", "regions"] {
-            prop_assert_eq!(&program[list].to_string(), &message.attributes[list].value());
+            let attribute = message.attributes.get(list).map_or_else(|| "[]".to_owned(), Attribute::value);
+            prop_assert_eq!(program[list].to_string(), attribute, "an empty list is left out of the attributes");
         }
         prop_assert_eq!(program["empty_sources"].as_array().map(Vec::len), Some(digest.empty_sources.len()));
         prop_assert_eq!(program["totals"]["appeared"].as_u64(), Some(digest.appeared.len() as u64));
@@ -163,9 +166,196 @@ proptest! {
     #[test]
     fn sanitize_removes_control_and_markup_and_is_idempotent(text in any::<String>()) {
         let sanitized = sanitize(&text);
-        prop_assert!(!sanitized.chars().any(|c| c.is_control() || "<>@[]|`*~".contains(c)), "{:?}", sanitized);
+        let unmarked = ["[.]", "[:]", "[at]"].iter().fold(sanitized.clone(), |text, mark| text.replace(mark, ""));
+        prop_assert!(!unmarked.chars().any(|c| c.is_control() || "<>@[]|`*~".contains(c)), "{:?}", sanitized);
         prop_assert_eq!(sanitize(&sanitized), sanitized);
     }
+}
+
+/// Generates texts that imitate links, mentions, markup and entries of an account list.
+fn hostile_text() -> impl Strategy<Value = String> {
+    let parts = vec![
+        "dev",
+        "\"",
+        "“",
+        "''",
+        ", ",
+        ",",
+        "999988887777 ",
+        " (suspended)",
+        " and 3 more",
+        "\n",
+        "https://evil.com",
+        "HTTP",
+        "ht\u{200b}tp",
+        "://",
+        "：／／",
+        "//",
+        "www.",
+        "ｗｗｗ．",
+        "WwW",
+        ".",
+        "com",
+        "user@evil.com",
+        "mailto:",
+        "@here",
+        "<!channel>",
+        "<@U1>",
+        "[a](http://b.io)",
+        "`",
+        "*",
+        "_",
+        "~",
+        "|",
+        "\u{202e}",
+        "\u{2067}",
+        "\u{0}",
+        "\u{1b}[31m",
+        "[",
+        "]",
+        "é",
+        "例え",
+    ];
+    vec(select(parts), 0..9).prop_map(|parts| parts.concat())
+}
+
+/// Returns what could be a link, a mention or markup in a text that people see. The addresses that
+/// packwatch builds are whole lines.
+fn active_parts(text: &str) -> Vec<String> {
+    let own = ["Snapshot: ", "Console:  ", "[Snapshot]("];
+    let lines = text
+        .lines()
+        .filter(|line| !own.iter().any(|start| line.starts_with(start)));
+    let mut active = Vec::new();
+    for line in lines {
+        let lower = line.to_lowercase();
+        let marks = [
+            "://",
+            "：／／",
+            "www.",
+            "ｗｗｗ．",
+            "@",
+            "<",
+            ">",
+            "](",
+            "`",
+            "*",
+            "~",
+            "|",
+        ];
+        active.extend(
+            marks
+                .iter()
+                .filter(|mark| lower.contains(*mark))
+                .map(|mark| format!("{mark} in {line}")),
+        );
+        let hosts = [".com", ".io"]
+            .map(|end| {
+                lower
+                    .match_indices(end)
+                    .map(|(at, _)| at)
+                    .collect::<Vec<_>>()
+            })
+            .concat();
+        let hosts = hosts
+            .into_iter()
+            .filter(|&at| lower[..at].ends_with(char::is_alphanumeric));
+        active.extend(hosts.map(|at| format!("a host name that ends at {at} of {line}")));
+        let invisible = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        };
+        active.extend(
+            line.contains(invisible)
+                .then(|| format!("an invisible character in {line:?}")),
+        );
+    }
+    active
+}
+
+/// Returns the ids of an account list, or `None` if it is not one from start to end.
+fn account_ids(list: &str) -> Option<Vec<String>> {
+    let mut ids = Vec::new();
+    let mut rest = list;
+    loop {
+        let (id, after) = rest.split_at_checked(12)?;
+        id.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| ids.push(id.to_owned()))?;
+        rest = after;
+        if let Some(name) = rest.strip_prefix(" \"") {
+            rest = name.split_once('"')?.1;
+        }
+        if let Some(state) = rest.strip_prefix(" (") {
+            rest = state.split_once(')')?.1;
+        }
+        match rest.strip_prefix(", ") {
+            Some(next) => rest = next,
+            None => return rest.is_empty().then_some(ids),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn hostile_names_and_messages_are_inert(
+        accounts in vec((hostile_text(), proptest::option::of(hostile_text())), 1..9),
+        pack in "[a-zA-Z][-a-zA-Z0-9]{0,20}", hostile_pack in hostile_text(), code in hostile_text(), message in hostile_text(),
+    ) {
+        let records = |pack: &str, code: &str, message: &str| -> Vec<FailureRecord> {
+            let numbered = accounts.iter().zip(100..);
+            let named = numbered.map(|((name, state), number)| {
+                let mut record = record(0, pack, number, code, message, 0);
+                record.details.account_name = Some(name.as_str().into());
+                record.details.account_state = state.as_deref().map(Into::into);
+                record
+            });
+            named.collect()
+        };
+        let listed = digest(records(&pack, "Broken", "it broke"), None, false, "");
+        let email = listed.text();
+        for line in email.lines() {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            prop_assert!(!word.starts_with("9999"), "a part of a name begins a line: {}", email);
+        }
+        let joined = email.split_whitespace().collect::<Vec<_>>().join(" ");
+        let start = format!("{pack}: {} account{}: Broken ", accounts.len(), if accounts.len() == 1 { "" } else { "s" });
+        let list = joined.rsplit_once(&start).and_then(|(_, rest)| rest.split_once(" UPDATE_FAILED in xx-region-0"));
+        let expected: Vec<String> = (100..).take(accounts.len()).map(|number| format!("{number:012}")).collect();
+        prop_assert_eq!(list.and_then(|(list, _)| account_ids(list)), Some(expected), "{}", email);
+
+        let mut hostile = digest(records(&hostile_pack, &code, &message), None, false, "");
+        hostile.reminders.clone_from(&hostile.appeared);
+        for digest in [&listed, &hostile] {
+            let chat: Value = serde_json::from_str(&digest.chat_message().body).expect("JSON");
+            let chat = chat["content"]["description"].as_str().expect("a description").to_owned();
+            for text in [digest.subject(), digest.text(), chat] {
+                prop_assert_eq!(active_parts(&text), Vec::<String>::new());
+            }
+        }
+    }
+}
+
+#[test]
+fn reason_at_end_of_long_message_is_shown() {
+    let message = format!(
+        "{}reason: no recorder",
+        "arn:aws:iam::222233334444:role/x ".repeat(30)
+    );
+    let text = digest(
+        vec![record(0, "baseline", 1, "Broken", &message, 0)],
+        None,
+        false,
+        "",
+    )
+    .text();
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        joined.contains(" ... ") && joined.contains("role/x reason: no recorder"),
+        "{joined}"
+    );
 }
 
 #[test]
