@@ -1,31 +1,50 @@
 """Measures the peak memory of packwatch against the number of failing members."""
 
 from measure import machine
-from workloads import running, table
+from workloads import TOPIC, running, table
 
-# Packs, members of each pack, failing members of each pack.
-SIZES = [(50, 1_000, 10), (50, 10_000, 100), (50, 10_000, 1_000), (50, 10_000, 2_000), (50, 10_000, 4_000)]
+# Packs, members of each pack, failing members of each pack, characters of the error messages. Zero
+# characters: all failing members have the same short message. Otherwise every message is different.
+SIZES = [
+    (50, 1_000, 10, 0),
+    (50, 10_000, 100, 0),
+    (50, 10_000, 1_000, 0),
+    (50, 10_000, 1_000, 1_024),
+    (50, 10_000, 2_000, 0),
+    (50, 10_000, 4_000, 0),
+]
+CHAT = TOPIC.replace("digest", "chat")
+# Accounts with a name in AWS Organizations. A run looks up at most as many.
+NAMED = 500
 
 
 def measure(command, simulation):
     rows = []
-    for packs, members, failing in SIZES:
-        with running(command, simulation, packs, members, failing) as program:
+    for packs, members, failing, length in SIZES:
+        settings = {"CHAT_TOPIC_ARN": CHAT, "ACCOUNT_NAMES": "on"}
+        with running(command, simulation, packs, members, failing, message_length=length, **settings) as program:
+            organization = program.organization
+            organization.change({"create_topic": CHAT})
+            for number in range(NAMED):
+                account = str(200_000_000_001 + number * members // NAMED)
+                organization.change({"put_account": {"account": account, "name": f"workload {number}", "state": "ACTIVE"}})
             first = program.run()
-            sizes = [f"{program.organization.size(key) / 1_000_000:.1f}" for key in ("latest.json", "ledger.json")]
+            sizes = [f"{organization.size(key) / 1_000_000:.1f}" for key in ("latest.json", "ledger.json")]
             second = program.run()
-            program.organization.fill(packs, members, 0)
+            organization.fill(packs, members, 0)
             last = program.run()
         count, costs = packs * failing, (first, second, last)
         totals = [cost.response["totals"]["failures"] for cost in costs]
         assert totals == [count, count, 0], f"the runs found {totals} failures, expected {[count, count, 0]}"
         peaks = [f"{cost.peak:.1f}" for cost in costs]
         calls = " / ".join(f"{cost.calls():,}" for cost in costs)
-        rows.append([f"{packs} x {members:,}", f"{count:,}", *peaks, *sizes, calls])
+        messages = f"{length:,} characters, all different" if length else "one"
+        rows.append([f"{packs} x {members:,}", f"{count:,}", messages, *peaks, *sizes, calls])
         print(*rows[-1], sep=", ", flush=True)
     header = [
         "packs x members",
         "failing",
+        "messages",
         "first run",
         "next run",
         "all recovered",
@@ -35,6 +54,7 @@ def measure(command, simulation):
     ]
     print("\n" + table(header, rows))
     print(
-        "\nPeak memory of three runs in one process, in MB of 1,048,576 bytes. Objects in S3, in MB of 1,000,000 bytes."
+        "\nPeak memory of three runs in one process with two receivers and account names, in MB of 1,048,576 bytes.\n"
+        "Objects in S3, in MB of 1,000,000 bytes."
     )
     print(f"{machine()}.")

@@ -36,14 +36,16 @@ def commands(binary):
 class GeneratedOrganization(Organization):
     """An organization of `packs` packs with `members` members each, of which `failing` fail."""
 
-    def __init__(self, folder, simulation, packs, members, failing, latency=LATENCY):
+    def __init__(self, folder, simulation, packs, members, failing, latency=LATENCY, message_length=0):
         super().__init__(folder, simulation)
         self.change({"remove_pack": {**SOURCE, "pack": "baseline"}}, {"latency": latency})
-        self.fill(packs, members, failing)
+        self.fill(packs, members, failing, message_length)
 
-    def fill(self, packs, members, failing):
-        """Replaces the packs. `failing` is the number of failing members in each pack."""
-        self.change({"fill": {**SOURCE, "packs": packs, "members": members, "failing": failing}})
+    def fill(self, packs, members, failing, message_length=0):
+        """Replaces the packs. `failing` is the number of failing members in each pack. Their error
+        messages are equal, or differ and have `message_length` characters."""
+        size = {"packs": packs, "members": members, "failing": failing, "message_length": message_length}
+        self.change({"fill": {**SOURCE, **size}})
 
     def set_rate_limit(self, per_second):
         self.change({"rate_limit": {"per_second": per_second, "burst": per_second}})
@@ -119,17 +121,19 @@ class Program:
 
 
 @contextmanager
-def running(command, simulation, packs, members, failing, latency=LATENCY):
-    """Runs a program with an organization of its own.
+def running(command, simulation, packs, members, failing, latency=LATENCY, message_length=0, **settings):
+    """Runs a program with an organization and settings of its own.
 
     An exception gets the end of the program's output as a note.
     """
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        organization = GeneratedOrganization(folder, simulation, packs, members, failing, latency)
+        organization = GeneratedOrganization(
+            folder, simulation, packs, members, failing, latency, message_length
+        )
         program = None
         try:
-            program = Program(command, organization, folder)
+            program = Program(command, organization, folder, **settings)
             yield program
         except Exception as error:
             output = (folder / "program.log").read_text(errors="replace")[-4000:]

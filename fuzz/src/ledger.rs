@@ -110,4 +110,9 @@ fn assert_accepted_by_sns(message: &SnsMessage) {
                 .all(|byte| byte.is_ascii_graphic() || *byte == b' '),
         "{message:?}"
     );
+    let subject = message.subject.to_ascii_lowercase();
+    assert!(
+        !subject.contains("://") && !subject.contains("www."),
+        "the subject has a live address: {message:?}"
+    );
 }

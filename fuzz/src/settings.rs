@@ -5,6 +5,7 @@
 
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::settings::{InvalidSettings, Settings};
+use packwatch::model::ObjectEncryption;
 
 use super::plan;
 
@@ -38,6 +39,13 @@ pub fn check_invariants(environment: &str) {
     assert!(
         settings.chat_topic.as_ref() != Some(&settings.topic),
         "two receivers share a topic"
+    );
+    assert!(
+        settings
+            .chat_topic
+            .as_ref()
+            .is_none_or(|topic| !topic.is_fifo()),
+        "the chat topic is a FIFO topic"
     );
     assert!(
         (1..=64).contains(&settings.concurrency)
@@ -75,6 +83,16 @@ fn to_environment(settings: &Settings) -> String {
         ("AWS_REGION", settings.home_region.to_string()),
         ("SNAPSHOT_BUCKET", settings.bucket.clone()),
         ("SNAPSHOT_PREFIX", prefix.to_owned()),
+        (
+            "SNAPSHOT_ENCRYPTION",
+            match &settings.encryption {
+                None => "",
+                Some(ObjectEncryption::Aes256) => "AES256",
+                Some(ObjectEncryption::Kms { key_arn }) => key_arn.as_deref().unwrap_or("aws:kms"),
+                Some(ObjectEncryption::KmsDsse) => "aws:kms:dsse",
+            }
+            .to_owned(),
+        ),
         ("TOPIC_ARN", settings.topic.to_string()),
         (
             "CHAT_TOPIC_ARN",

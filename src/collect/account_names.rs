@@ -1,6 +1,6 @@
-//! Names of failing accounts, looked up in AWS Organizations. Lookups are few in a run and cached
-//! for a week, because AWS Organizations responds slowly. Names are optional: after a failed lookup
-//! only the name is missing, and the run is the same otherwise.
+//! Names of the accounts that a run shows, looked up in AWS Organizations. Names are cached for a
+//! week, because AWS Organizations responds slowly. Names are optional: after a failed lookup only
+//! the name is missing, and the run is the same otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::model::{Account, AccountId, Scope, StatusKind, display_chain};
 use crate::ports::ConfigApi;
 
 /// Maximum number of accounts to look up in one run.
-const MAX_LOOKUPS_PER_RUN: usize = 50;
+const MAX_LOOKUPS_PER_RUN: usize = 500;
 /// Maximum number of lookups in flight. All callers of AWS Organizations share one low rate limit.
 const MAX_CONCURRENCY: usize = 4;
 /// Timeout of all lookups of a run together.
@@ -25,8 +25,8 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// account; after three, the next lookup would be denied or throttled as well.
 const MAX_FAILURES: usize = 3;
 
-/// Looks up the accounts that are failing, or were open before this run, and have no fresh name in
-/// the ledger. Stops at `deadline`, after a timeout, or after too many failures, and returns the
+/// Looks up the accounts that a digest of this run can show and that have no fresh name in the
+/// ledger: those that are failing, were open before this run, or ended without a notification. Stops at `deadline`, after a timeout, or after too many failures, and returns the
 /// accounts looked up until then; `None` means that AWS Organizations has no such account.
 pub async fn resolve<S: ConfigApi>(
     api: &S,
@@ -75,9 +75,10 @@ fn accounts_to_look_up(
     scope: &Scope,
     now: Timestamp,
 ) -> Vec<AccountId> {
-    let mut failing: BTreeSet<&AccountId> = ledger
+    let mut shown: BTreeSet<&AccountId> = ledger
         .open
         .keys()
+        .chain(ledger.resolved.keys())
         .filter(|key| scope.covers(key))
         .filter_map(|key| key.account_id.as_ref())
         .collect();
@@ -90,13 +91,13 @@ fn accounts_to_look_up(
             .not_successful
             .iter()
             .filter(|(_, row)| row.kind() == StatusKind::Failed);
-        failing.extend(
+        shown.extend(
             rows.map(|(account, _)| account)
                 .filter(|account| scope.covers_account(Some(account))),
         );
     }
     let cached = |id: &AccountId| ledger.accounts.get(id);
-    let mut accounts: Vec<_> = failing
+    let mut accounts: Vec<_> = shown
         .into_iter()
         .filter(|id| !cached(id).is_some_and(|cached| cached.is_fresh(now)))
         .collect();

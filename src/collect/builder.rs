@@ -28,6 +28,7 @@ impl ObservationBuilder {
                 ended_at: started_at,
                 listings: BTreeMap::new(),
                 packs: BTreeMap::new(),
+                out_of_scope: BTreeSet::new(),
                 gone: BTreeSet::new(),
                 gaps: BTreeMap::new(),
                 config_calls: 0,
@@ -51,6 +52,13 @@ impl ObservationBuilder {
             Entry::Vacant(new) => {
                 new.insert(PackObservation::of(row));
             }
+        }
+    }
+
+    /// Records a pack that is outside the scope of the run. A deleted pack is ignored.
+    pub fn found_out_of_scope(&mut self, key: PackKey, row: &StatusRecord) {
+        if row.kind() != StatusKind::Deleted {
+            self.observation.out_of_scope.insert(key);
         }
     }
 
@@ -107,6 +115,9 @@ impl ObservationBuilder {
         let mut source = source.observation;
         self.observation.listings.append(&mut source.listings);
         self.observation.packs.append(&mut source.packs);
+        self.observation
+            .out_of_scope
+            .append(&mut source.out_of_scope);
         self.observation.gone.append(&mut source.gone);
         self.observation.gaps.append(&mut source.gaps);
     }

@@ -23,6 +23,8 @@ pub struct Observation {
     pub listings: BTreeMap<Source, Listing>,
     /// The packs that exist, and their members.
     pub packs: BTreeMap<PackKey, PackObservation>,
+    /// The listed packs that are outside the scope of the run. Nothing more is read of them.
+    pub out_of_scope: BTreeSet<PackKey>,
     /// Packs that AWS Config, asked by name after everything else that was read of them, does not
     /// have.
     pub gone: BTreeSet<PackKey>,

@@ -285,10 +285,16 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
             .collect()
     }
 
+    /// Sets how far the members were read. Of many successful members, the accounts with an open
+    /// failure are kept as evidence, and those that the run is narrowed to as found.
     fn set_coverage(&mut self, coverage: Coverage) {
-        let (ledger, pack) = (self.ledger, self.pack);
+        let (ledger, scope, pack) = (self.ledger, self.scope, self.pack);
+        let requested = |account: &AccountId| {
+            let accounts = scope.accounts.as_ref();
+            accounts.is_some_and(|accounts| accounts.contains(account))
+        };
         self.observed.set_coverage(coverage, |account| {
-            ledger.open.contains_key(&FailureKey::member(pack, account))
+            requested(account) || ledger.open.contains_key(&FailureKey::member(pack, account))
         });
     }
 

@@ -80,6 +80,8 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
                 };
                 if self.scope.covers_pack(&key) {
                     self.found.found_pack(&key, row);
+                } else {
+                    self.found.found_out_of_scope(key, &row);
                 }
             }
             if !tokens.follow(page.next, DESCRIBE_STATUSES)? {

@@ -36,11 +36,17 @@ pub(super) fn update_empty_sources(
             if has_become_empty {
                 // A receiver that was not notified of the packs' return still has the source as
                 // empty, so it is not notified again.
-                let notified = existing
-                    .map(|empty_source| take(&mut empty_source.notified))
+                let (notified, packs_before) = existing
+                    .map(|source| (take(&mut source.notified), take(&mut source.packs)))
                     .unwrap_or_default();
+                let packs: BTreeSet<_> = known.into_iter().map(|key| key.pack).collect();
                 let empty_source = EmptySource {
-                    packs: known.into_iter().map(|key| key.pack).collect(),
+                    // Nothing is known of a source that was out of the settings meanwhile.
+                    packs: if packs.is_empty() {
+                        packs_before
+                    } else {
+                        packs
+                    },
                     since: observation.ended_at,
                     ended: None,
                     notified,

@@ -8,7 +8,8 @@
 //! | `gaps`, `empty_sources` | the same for what could not be read, and for sources without packs |
 //! | `transitions` | how one failure opens, changes and closes in the ledger |
 //!
-//! When an open failure is due is decided in [`PendingChanges`](crate::ledger::PendingChanges).
+//! When an open failure becomes due is decided in `failures`; what a receiver is to be notified of
+//! is decided in [`PendingChanges`](crate::ledger::PendingChanges).
 
 mod context;
 mod empty_sources;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::ledger::{Ledger, NotifiedAt, OpenFailure, ResolvedFailure};
-use crate::model::{FailureKey, Resolution, StatusKind, StatusRecord};
+use crate::model::{FailureKey, Resolution, StatusKind, StatusRecord, shorten_for_ledger};
 
 /// Closes an open failure. If no receiver was notified of it, its end is not notified either.
 pub(super) fn close(next: &mut Ledger, key: &FailureKey, resolution: Resolution, now: Timestamp) {
@@ -36,7 +36,7 @@ impl OpenFailure {
     /// Creates a failure that is seen for the first time.
     pub(super) fn first_seen(row: &Arc<StatusRecord>, run_id: &str, now: Timestamp) -> Self {
         Self {
-            row: Arc::clone(row),
+            row: stored_form(row),
             failing_row: None,
             failing_since: row.last_update_time.map_or(now, |updated| updated.min(now)),
             changed_at: None,
@@ -53,15 +53,32 @@ impl OpenFailure {
     /// Stores the newest status record of a failure that stays open, and keeps the last failing
     /// one.
     pub(super) fn update_status(&mut self, row: &Arc<StatusRecord>, now: Timestamp) {
+        let row = stored_form(row);
         if row.kind() == StatusKind::Failed {
             self.failing_row = None;
         } else if self.row.kind() == StatusKind::Failed {
             self.failing_row = Some(Arc::clone(&self.row));
         }
-        if !self.row.same_status_and_error(row) {
+        if !self.row.same_status_and_error(&row) {
             self.changed_at = Some(now);
         }
-        self.row = Arc::clone(row);
+        self.row = row;
         self.absent_since = None;
     }
+}
+
+/// Returns the record as the ledger keeps it, with a shortened message: a ledger can hold tens of
+/// thousands of them, each with a message of its own.
+fn stored_form(row: &Arc<StatusRecord>) -> Arc<StatusRecord> {
+    let Some(message) = &row.error_message else {
+        return Arc::clone(row);
+    };
+    let shortened = shorten_for_ledger(message);
+    if shortened == *message {
+        return Arc::clone(row);
+    }
+    Arc::new(StatusRecord {
+        error_message: Some(shortened),
+        ..StatusRecord::clone(row)
+    })
 }

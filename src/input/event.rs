@@ -15,6 +15,7 @@ use super::event_values::{self as values, quoted};
 use crate::model::AccountId;
 
 pub use super::event_values::NotifyMode;
+pub(crate) use super::event_values::shortened;
 
 /// The parsed event of an invocation.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,9 +89,14 @@ struct AdoptRequest {
 }
 
 impl Trigger {
-    /// Parses an event from its JSON text.
-    pub fn read(event: &str) -> Result<Self, InvalidEvent> {
-        let value: Value = serde_json::from_str(event).map_err(|error| {
+    /// Parses an event from its JSON text. An empty payload is `{}`, as for a manual invocation
+    /// without a payload.
+    pub fn read(event: impl AsRef<[u8]>) -> Result<Self, InvalidEvent> {
+        let event = match event.as_ref() {
+            blank if blank.trim_ascii().is_empty() => b"{}",
+            event => event,
+        };
+        let value: Value = serde_json::from_slice(event).map_err(|error| {
             InvalidEvent(format!(
                 "the event cannot be read: {error}; accepted is a JSON object such as {{}}"
             ))
@@ -144,18 +150,19 @@ impl Trigger {
 /// Returns whether a manual request can hold `key`. The derived code refuses an unknown key before
 /// it reads its value.
 fn is_request_key(key: &str) -> bool {
-    !ManualRequest::deserialize(json!({ key: null }))
-        .is_err_and(|error| error.to_string().starts_with("unknown field"))
+    key == "adopt_ledger"
+        || !ManualRequest::deserialize(json!({ key: null }))
+            .is_err_and(|error| error.to_string().starts_with("unknown field"))
 }
 
 /// Deserializes an event. Error messages say `unknown_key` of an unknown key, and show `example`
 /// if a key is missing.
 fn parse<T: DeserializeOwned>(
-    event: &str,
+    event: &[u8],
     unknown_key: &str,
     example: &str,
 ) -> Result<T, InvalidEvent> {
-    let mut json = serde_json::Deserializer::from_str(event);
+    let mut json = serde_json::Deserializer::from_slice(event);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();

@@ -131,16 +131,16 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
 
 /// Returns a value as error messages show it: as JSON, truncated if it is long.
 fn displayed(value: &Value) -> String {
-    truncate(&value.to_string())
+    shortened(&value.to_string())
 }
 
 /// Returns a text as error messages show it: in quotes, truncated if it is long.
 pub(crate) fn quoted(text: &str) -> String {
-    truncate(&Value::from(text).to_string())
+    shortened(&Value::from(text).to_string())
 }
 
 /// Truncates a text to 80 characters and replaces control characters, so that it stays on one line.
-fn truncate(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let shown: String = text.chars().take(80).collect();
     let ending = if shown.len() < text.len() { "..." } else { "" };
     shown

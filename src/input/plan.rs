@@ -78,7 +78,7 @@ pub struct RunIdentity {
     pub execution: String,
     /// What started the run.
     pub trigger: TriggerKind,
-    /// The time of the schedule that started it, if one did.
+    /// The time of the schedule that started it, as the event has it, if one did.
     pub scheduled_at: Option<Timestamp>,
 }
 
@@ -144,6 +144,10 @@ const RESERVED_DIVISOR: i32 = 5;
 /// Maximum time reserved for storing and publishing.
 const MAX_RESERVED: SignedDuration = SignedDuration::from_secs(20);
 
+/// Maximum difference between the scheduled time and the clock for the scheduled time to name the
+/// snapshot. A sample event, or one that was recorded, has a time that says nothing about the run.
+const MAX_SCHEDULE_DIFFERENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Duration of an invocation whose deadline is unknown. A deadline in the past counts as unknown,
 /// because local emulators of Lambda send values that are not epoch times.
 const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
@@ -196,7 +200,9 @@ impl RunPlan {
             UNKNOWN_DEADLINE
         };
         let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
-        let key_time = scheduled_at.unwrap_or(now);
+        let key_time = scheduled_at
+            .filter(|at| at.duration_since(now).abs() <= MAX_SCHEDULE_DIFFERENCE)
+            .unwrap_or(now);
         Ok(Self {
             timing: Timing {
                 started_at: now,

@@ -10,8 +10,10 @@ use crate::input::event::{InvalidEvent, ManualRequest, Trigger};
 use crate::input::plan::{Invocation, RunPlan};
 use crate::input::settings::Settings;
 use crate::metrics::{MetricsEmitter, RunMetrics};
-use crate::model::{AccountId, ApiError, Deployment, FunctionId, Identity};
-use crate::ports::{Clock, ConfigApi, DEADLINE_EXCEEDED};
+use crate::model::{
+    AccountId, ApiError, Deployment, FunctionId, Identity, NO_CREDENTIALS, is_credential_error,
+};
+use crate::ports::{Clock, ConfigApi, DEADLINE_EXCEEDED, FailureCause, ServiceFailure};
 use crate::report::{Response, RunResponse};
 use crate::run::{self, Caller, RunError, Services};
 
@@ -78,13 +80,17 @@ impl<S: Services> Handler<S> {
         &self.services
     }
 
-    /// Handles an invocation with the JSON text of its event, and emits its metrics.
-    pub async fn invoke(&self, event: &str, context: Context) -> Result<Response, RunError> {
+    /// Handles an invocation with its payload, the JSON text of an event, and emits its metrics.
+    pub async fn invoke(
+        &self,
+        event: impl AsRef<[u8]>,
+        context: Context,
+    ) -> Result<Response, RunError> {
         let invocation = self.invocation(&context);
         let function = self.function(&context.invoked_function_arn);
         let started_at = invocation.now;
         let throttles_before = self.services.config().throttle_count();
-        let (result, mut metrics) = match self.plan(event, invocation) {
+        let (result, mut metrics) = match self.plan(event.as_ref(), invocation) {
             Ok(plan) => self.run(&plan, function).await,
             Err(error) => (Err(RunError::InvalidEvent(error)), RunMetrics::default()),
         };
@@ -97,7 +103,7 @@ impl<S: Services> Handler<S> {
         result
     }
 
-    fn plan(&self, event: &str, invocation: Invocation) -> Result<RunPlan, InvalidEvent> {
+    fn plan(&self, event: &[u8], invocation: Invocation) -> Result<RunPlan, InvalidEvent> {
         let mut plan = RunPlan::new(Trigger::read(event)?, &self.settings, invocation)?;
         plan.mode.dry_run |= self.force_dry_run;
         Ok(plan)
@@ -108,7 +114,10 @@ impl<S: Services> Handler<S> {
         plan: &RunPlan,
         function: Option<FunctionId>,
     ) -> (Result<Response, RunError>, RunMetrics) {
-        let caller = self.caller(function, plan.timing.read_deadline).await;
+        let caller = match self.caller(function, plan.timing.read_deadline).await {
+            Ok(caller) => caller,
+            Err(error) => return (Err(error), RunMetrics::default()),
+        };
         // Boxed, because the future of a run is large.
         let run = Box::pin(run::run(&self.services, plan, &caller));
         let (result, metrics) = run.await;
@@ -136,14 +145,22 @@ impl<S: Services> Handler<S> {
     }
 
     /// Returns who makes a run. A run is deployed if the function is in the account of its
-    /// credentials: emulators of Lambda make up an account.
-    async fn caller(&self, function: Option<FunctionId>, read_deadline: Timestamp) -> Caller {
+    /// credentials: emulators of Lambda make up an account. Returns an error if there are no valid
+    /// credentials.
+    async fn caller(
+        &self,
+        function: Option<FunctionId>,
+        read_deadline: Timestamp,
+    ) -> Result<Caller, RunError> {
         let reads_as_itself = self.settings.identities.contains(&Identity::Own);
         let account = if reads_as_itself || function.is_some() {
             self.identity_with_timeout(read_deadline).await
         } else {
             Ok(AccountId::unknown())
         };
+        if let Some(error) = account.as_ref().err().and_then(credentials_unavailable) {
+            return Err(error);
+        }
         let deployment = match (function, &account) {
             (Some(function), Ok(account)) if function.account == *account => {
                 Deployment::Function(function)
@@ -151,17 +168,18 @@ impl<S: Services> Handler<S> {
             (Some(function), Err(_)) => Deployment::Unverified(function),
             _ => Deployment::Local,
         };
-        Caller {
+        Ok(Caller {
             own_account: if reads_as_itself {
                 account
             } else {
                 Ok(AccountId::unknown())
             },
             deployment,
-        }
+        })
     }
 
-    /// Returns an error if the settings are invalid for the account that the function runs in.
+    /// Returns an error if there are no valid credentials, or if the settings are invalid for the
+    /// account that the function runs in.
     ///
     /// Called at start-up. If STS does not respond, it returns no error, and every invocation calls
     /// STS again until it responds.
@@ -178,7 +196,8 @@ impl<S: Services> Handler<S> {
                 .targets(&account)
                 .map(drop)
                 .map_err(RunError::InvalidSettings),
-            Ok(Ok(_) | Err(_)) | Err(_) => Ok(()),
+            Ok(Err(error)) => credentials_unavailable(&error).map_or(Ok(()), Err),
+            Ok(Ok(_)) | Err(_) => Ok(()),
         }
     }
 
@@ -222,6 +241,27 @@ impl<S: Services> Handler<S> {
         self.own_account.replace(Some(account.clone()));
         Ok(account)
     }
+}
+
+/// Returns the error of a run if STS, or the SDK in its place, reports that there are no valid
+/// credentials.
+fn credentials_unavailable(error: &ApiError) -> Option<RunError> {
+    let ApiError {
+        operation,
+        code,
+        message,
+    } = error;
+    is_credential_error(code).then(|| RunError::CredentialsUnavailable {
+        source: Box::new(ServiceFailure {
+            cause: FailureCause::Credentials,
+            // The program's own code says the same as the message.
+            message: if code == NO_CREDENTIALS {
+                message.clone()
+            } else {
+                format!("{operation}: {code}: {message}")
+            },
+        }),
+    })
 }
 
 impl From<RunError> for Diagnostic {

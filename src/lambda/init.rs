@@ -1,8 +1,9 @@
 //! Initialization: logging, the loop over invocations, and the report of an initialization error.
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::tower::util::MapRequestLayer;
+use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
-use serde_json::value::RawValue;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::handler::Handler;
@@ -64,17 +65,30 @@ pub fn ensure_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Init
 /// Serves invocations until Lambda ends the process. Returns only with an error.
 pub async fn serve<S: Services>(handler: Handler<S>) -> Result<(), InitError> {
     let handler = &handler;
-    // The raw event: if the runtime crate failed to deserialize it, the error would have a type of
-    // that crate and appear in no metric.
-    let invoke = async move |event: LambdaEvent<Box<RawValue>>| {
+    let invoke = async move |event: LambdaEvent<Vec<u8>>| {
         handler
-            .invoke(event.payload.get(), event.context)
+            .invoke(event.payload, event.context)
             .await
             .map_err(Diagnostic::from)
     };
-    lambda_runtime::run(service_fn(invoke))
+    // `lambda_runtime::run` with one more layer.
+    Runtime::new(service_fn(invoke))
+        .layer(TracingLayer::new())
+        .layer(MapRequestLayer::new(with_payload_as_bytes))
+        .run()
         .await
         .map_err(InitError::Runtime)
+}
+
+/// Replaces the payload by a JSON list of its bytes, so that the handler gets every payload.
+///
+/// The runtime crate deserializes the payload as JSON before it calls the handler. If that failed,
+/// as for an empty payload, the error would have a type of that crate and appear in no metric.
+fn with_payload_as_bytes(mut invocation: LambdaInvocation) -> LambdaInvocation {
+    // A list of numbers can always be serialized.
+    let bytes = serde_json::to_vec(&invocation.body[..]).unwrap_or_default();
+    invocation.body = bytes.into();
+    invocation
 }
 
 /// Reports why the function cannot serve: to the log, and to Lambda, so that callers get the error

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::Ledger;
+use crate::model::to_exact_json;
 
 /// Marker in the field `format` that identifies a ledger.
 const FORMAT: &str = "packwatch.ledger";
@@ -53,14 +54,6 @@ struct Document<'a> {
     ledger: &'a Ledger,
 }
 
-/// Returns the capacity in bytes to reserve for a document with this many failures.
-///
-/// The estimate is generous: a buffer that grows is copied and needs its memory twice for that
-/// time, whereas reserved memory that is never written is not backed by the operating system.
-pub(crate) fn estimated_size(failures: usize) -> usize {
-    256 * 1024 + failures * 640
-}
-
 impl Ledger {
     /// Decodes a stored ledger.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -84,8 +77,6 @@ impl Ledger {
             snapshot: self.last_commit.as_ref().map(|last| last.snapshot.as_str()),
             ledger: self,
         };
-        let mut bytes = Vec::with_capacity(estimated_size(self.open.len() + self.resolved.len()));
-        serde_json::to_writer(&mut bytes, &document)?;
-        Ok(bytes)
+        to_exact_json(&document)
     }
 }

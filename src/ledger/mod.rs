@@ -25,7 +25,6 @@ mod state;
 pub use changes::PendingChanges;
 pub use commit::{CommitCheck, CommitRequest};
 pub use format::DecodeError;
-pub(crate) use format::estimated_size;
 pub use hints::{LargePack, LastFullScan, PackHint};
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;

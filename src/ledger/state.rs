@@ -138,7 +138,7 @@ pub struct Receiver {
 /// A rendered digest in the outbox, which may be in delivery.
 ///
 /// Its receiver counts as notified as soon as the digest is in the outbox, because it is sent until
-/// SNS accepts it.
+/// the receiver accepts it; only one whose content is refused in every form is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingDigest {
     /// The id of the digest, which stays the same across retries.

@@ -6,6 +6,7 @@ mod records;
 mod response;
 mod snapshot;
 mod summary;
+mod warnings;
 
 pub use members::Members;
 pub use records::{
@@ -21,3 +22,4 @@ pub use snapshot::{
 };
 pub use summary::RunFindings;
 pub(crate) use summary::{count_cleared, count_packs, empty_source_records, pack_names};
+pub use warnings::{Warning, WarningCode};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::warnings::Warning;
 use crate::model::{FunctionId, RunTotals};
 
 /// Response of a run, returned to the caller as JSON.
@@ -19,6 +20,8 @@ pub struct RunResponse {
     pub snapshot: Option<String>,
     /// Totals of the run.
     pub totals: RunTotals,
+    /// The warnings of the run; none if an earlier execution or another run made the read.
+    pub warnings: Vec<Warning>,
     /// The digest for the digest topic.
     pub digest: DigestSummary,
     /// Calls to AWS Config, not counting retries.
@@ -73,8 +76,8 @@ pub enum Outcome {
     /// An earlier execution committed the run. This one sent the digests that were left in the
     /// outbox.
     Resumed,
-    /// Another run, whose read ended after the read of this run began, was committed first. Nothing
-    /// was notified.
+    /// Another run, whose read ended after the read of this run began, was committed first. Only a
+    /// digest that the event asked for was sent.
     Superseded,
     /// Dry run: nothing was written or published.
     DryRun,
@@ -99,7 +102,7 @@ pub struct DigestSummary {
 pub enum DigestStatus {
     /// The digest was published.
     Published,
-    /// A digest is in the outbox, leased to another execution.
+    /// A digest is in the outbox: it is leased to another execution, or the receiver refuses it.
     Waiting,
     /// There is no digest.
     None,

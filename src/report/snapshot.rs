@@ -12,12 +12,14 @@ use super::records::{
     with_failure_id,
 };
 use super::summary::RunFindings;
+use super::warnings::Warning;
 use crate::collect::PackObservation;
 use crate::input::event::NotifyMode;
 use crate::input::plan::TriggerKind;
-use crate::ledger::{OutgoingDigest, estimated_size};
+use crate::ledger::OutgoingDigest;
 use crate::model::{
     AccountId, AwsText, FailureKey, PackKey, Region, RunTotals, Scope, Status, StatusRecord,
+    to_exact_json,
 };
 
 /// Schema version of the snapshot and of the digest's JSON.
@@ -49,6 +51,7 @@ pub struct RunRecord<'a> {
     pub outcome: &'a str,
     pub trigger: TriggerKind,
     pub announce: NotifyMode,
+    pub warnings: &'a [Warning],
     pub scheduled_at: Option<Timestamp>,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
@@ -175,6 +178,7 @@ impl RunFindings<'_> {
             evaluation,
             changes,
             totals,
+            ref warnings,
         } = *self;
         let ledger = &evaluation.ledger;
         let resolved = |keys: &BTreeSet<FailureKey>| {
@@ -191,6 +195,7 @@ impl RunFindings<'_> {
                 outcome: "committed",
                 trigger: plan.run.trigger,
                 announce: plan.mode.announce,
+                warnings,
                 scheduled_at: plan.run.scheduled_at,
                 started_at: plan.timing.started_at,
                 finished_at,
@@ -230,10 +235,7 @@ impl RunFindings<'_> {
             empty_sources: self.empty_sources(),
             digest,
         };
-        let mut bytes =
-            Vec::with_capacity(estimated_size(ledger.open.len() + ledger.resolved.len()));
-        serde_json::to_writer(&mut bytes, &document)?;
-        Ok(bytes)
+        to_exact_json(&document)
     }
 
     fn pack_record(&self, key: &PackKey, pack: &PackObservation) -> PackRecord {
@@ -276,10 +278,15 @@ impl RunFindings<'_> {
             coverage: members::coverage_label(pack),
             members: Members::of(pack, last, at),
             failing_accounts: states
-                .filter_map(|(key, details)| {
+                .filter_map(|(key, mut details)| {
+                    let account_id = key.account_id.clone()?;
+                    // The ledger keeps a shorter message.
+                    if let Some(row) = pack.not_successful_row(&account_id) {
+                        details.error_message.clone_from(&row.error_message);
+                    }
                     Some(FailingAccount {
                         failure_id: key.failure_id(),
-                        account_id: key.account_id.clone()?,
+                        account_id,
                         details,
                     })
                 })

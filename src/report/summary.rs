@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::records::{EmptySourceRecord, EmptySourceState};
+use super::warnings::{Warning, warnings};
 use crate::collect::Observation;
 use crate::evaluate::Evaluation;
 use crate::input::plan::RunPlan;
@@ -10,7 +11,7 @@ use crate::ledger::{EmptySourceResolution, Ledger, PendingChanges};
 use crate::model::{FailureKey, PackName, RunTotals, Scope, Source, StatusKind};
 
 /// The findings of a run, before they are committed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RunFindings<'a> {
     /// The plan of the run.
     pub plan: &'a RunPlan,
@@ -24,6 +25,8 @@ pub struct RunFindings<'a> {
     pub changes: &'a PendingChanges,
     /// The totals of the run.
     pub totals: RunTotals,
+    /// The warnings of the run.
+    pub warnings: Vec<Warning>,
 }
 
 /// Returns how many of the resolved failures in `changes` count as cleared.
@@ -75,7 +78,7 @@ pub(crate) fn pack_names<'a>(
 }
 
 impl<'a> RunFindings<'a> {
-    /// Combines the results of a run, and computes its totals.
+    /// Combines the results of a run, and computes its totals and warnings.
     pub fn new(
         plan: &'a RunPlan,
         scope: &'a Scope,
@@ -90,6 +93,7 @@ impl<'a> RunFindings<'a> {
             evaluation,
             changes,
             totals: totals(plan, scope, observation, evaluation, changes),
+            warnings: warnings(plan, scope, observation, &evaluation.ledger),
         }
     }
 
@@ -111,9 +115,9 @@ impl<'a> RunFindings<'a> {
             .collect()
     }
 
-    /// Returns whether everything in scope was read.
+    /// Returns whether everything in scope was read, by this run or later by a narrowed run.
     pub fn is_complete(&self) -> bool {
-        self.observation.gaps.is_empty()
+        self.evaluation.gaps.is_empty()
     }
 }
 

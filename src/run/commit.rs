@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::error::RunError;
-use super::execution::Run;
+use super::execution::{Run, log_warnings};
 use super::ledger_store::{LatestSource, StoredLedger};
 use super::services::Services;
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
 use crate::ledger::{CommittedRead, LastCommit, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
-use crate::model::{RunTotals, Scope};
+use crate::model::{RunTotals, Scope, drop_unused_strings};
 use crate::ports::{BoxError, PutError, PutMode};
-use crate::report::{DigestRef, Outcome, RunFindings, RunResponse};
+use crate::report::{DigestRef, Outcome, RunFindings, RunResponse, Warning};
 
 /// Result of one commit attempt.
 pub(super) enum CommitOutcome {
@@ -23,17 +23,19 @@ pub(super) enum CommitOutcome {
     Committed(Box<(PendingCommit, StoredLedger)>),
     /// Another writer changed the ledger first, or the write was not answered and may have
     /// succeeded. The error is that of the unanswered write.
-    Conflict(PendingCommit, Option<BoxError>),
+    Conflict(Box<PendingCommit>, Option<BoxError>),
 }
 
 /// A commit whose snapshot is stored, with what the response and `latest.json` need.
 pub(super) struct PendingCommit {
     sequence: u64,
     snapshot_key: String,
-    /// Bytes of the snapshot; `None` if an earlier attempt wrote the committed one.
+    /// Bytes of the snapshot; `None` if an earlier attempt wrote the committed one, or if it is
+    /// large.
     snapshot: Option<Bytes>,
     totals: RunTotals,
     complete: bool,
+    warnings: Vec<Warning>,
     changes: ChangeCounts,
 }
 
@@ -55,10 +57,15 @@ impl PendingCommit {
             snapshot,
             totals,
             complete,
+            warnings: self.warnings,
             changes: self.changes,
         }
     }
 }
+
+/// Maximum size in bytes of a snapshot that stays in memory until `latest.json` is written. A larger
+/// one is read from S3 again.
+const MAX_KEPT_SNAPSHOT: usize = 16 * 1024 * 1024;
 
 impl<S: Services> Run<'_, S> {
     /// Evaluates the observation, stores the snapshot and tries to commit the ledger once.
@@ -85,6 +92,8 @@ impl<S: Services> Run<'_, S> {
                 scope: self.scope.clone(),
                 partial: !later_reads.is_empty(),
             });
+            // The texts of the digests, before the snapshot needs its memory.
+            drop_unused_strings();
             let snapshot: Bytes = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
                 .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
@@ -98,9 +107,11 @@ impl<S: Services> Run<'_, S> {
                     let pending = PendingCommit {
                         sequence: next.sequence,
                         snapshot_key: key,
-                        snapshot: Some(snapshot),
+                        // Frees the memory of a large one before the ledger is serialized.
+                        snapshot: Some(snapshot).filter(|bytes| bytes.len() <= MAX_KEPT_SNAPSHOT),
                         totals: findings.totals,
                         complete: findings.is_complete(),
+                        warnings: findings.warnings.clone(),
                         changes: self.change_counts(&current.ledger, &evaluation, &changes),
                     };
                     // Frees memory before the ledger is serialized.
@@ -157,10 +168,7 @@ impl<S: Services> Run<'_, S> {
         let mut enqueued = BTreeSet::new();
         if self.plan.mode.announce == NotifyMode::Never {
             let changes = notification_context.suppress(&mut next, before);
-            tracing::warn!(
-                changes,
-                "the event has \"announce\": \"never\": these changes are recorded and will not be notified"
-            );
+            log_suppressed(changes);
         } else {
             enqueued = notification_context
                 .enqueue(&mut next, |_| self.plan.mode.announce == NotifyMode::Always);
@@ -194,9 +202,11 @@ impl<S: Services> Run<'_, S> {
                 ),
                 source: Some(cause),
             }),
-            Err(PutError::PreconditionFailed) => Ok(CommitOutcome::Conflict(pending, None)),
+            Err(PutError::PreconditionFailed) => {
+                Ok(CommitOutcome::Conflict(Box::new(pending), None))
+            }
             Err(PutError::Indeterminate(cause)) => {
-                Ok(CommitOutcome::Conflict(pending, Some(cause)))
+                Ok(CommitOutcome::Conflict(Box::new(pending), Some(cause)))
             }
         }
     }
@@ -266,8 +276,10 @@ impl<S: Services> Run<'_, S> {
             snapshot,
             totals,
             complete,
+            warnings,
             changes,
         } = committed;
+        log_warnings(&warnings);
         let latest = snapshot.map_or(LatestSource::Key(&snapshot_key), LatestSource::InMemory);
         let latest = (!self.scope.narrowed).then_some((sequence, latest));
         let results = self.deliver(&mut current, latest).await;
@@ -279,6 +291,7 @@ impl<S: Services> Run<'_, S> {
             complete,
             snapshot: Some(self.store.address(&snapshot_key)),
             totals,
+            warnings,
             digest: results.report(&current.ledger, self.plan)?,
             config_calls: self.metrics.config_calls,
         })
@@ -290,4 +303,12 @@ fn store_failed(what: &str, error: impl std::error::Error + Send + Sync + 'stati
         what: what.to_owned(),
         source: Some(Box::new(error)),
     }
+}
+
+/// Logs how many changes the event keeps from being notified, so that they can be found later.
+pub(super) fn log_suppressed(changes: usize) {
+    tracing::warn!(
+        changes,
+        "the event has \"announce\": \"never\": these changes are recorded and will not be notified"
+    );
 }

@@ -17,7 +17,7 @@ use crate::metrics::{ChangeCounts, Gauges, RunMetrics};
 use crate::model::{Account, AccountId, Scope, SourceTarget, Watched};
 use crate::notify::NotificationContext;
 use crate::ports::{BoxError, Clock};
-use crate::report::count_cleared;
+use crate::report::{Warning, count_cleared};
 
 /// Time reserved at the end of the invocation for the response.
 pub(super) const RESPONSE_RESERVE: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
@@ -43,6 +43,18 @@ pub(super) struct Run<'a, S: Services> {
 /// Returns the duration from `now` until `then`, or zero if `then` is in the past.
 pub(super) fn duration_until(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
+/// Logs each warning of a run, so that log queries can filter by its parts.
+pub(super) fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        tracing::warn!(
+            code = warning.code.as_str(),
+            subject = warning.subject,
+            "{}",
+            warning.message
+        );
+    }
 }
 
 impl<S: Services> Run<'_, S> {
@@ -110,6 +122,10 @@ impl<S: Services> Run<'_, S> {
     /// Leases the outgoing digests of the configured receivers to this execution, as far as no
     /// other one holds them.
     pub(super) fn acquire_leases(&self, ledger: &mut Ledger, now: Timestamp) {
+        // Another function can have adopted the ledger since this run loaded it.
+        if !self.may_write(ledger) {
+            return;
+        }
         ledger.acquire_leases(
             self.plan.receivers(),
             &self.plan.run.execution,

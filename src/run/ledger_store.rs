@@ -8,7 +8,10 @@ use super::error::RunError;
 use crate::input::plan::RunPlan;
 use crate::ledger::{DecodeError, Ledger};
 use crate::model::display_chain;
-use crate::ports::{BoxError, ETag, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode};
+use crate::ports::{
+    BoxError, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode,
+    ServiceFailure,
+};
 
 /// Maximum number of attempts to write the ledger while other writers change it.
 pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;
@@ -38,10 +41,13 @@ pub(super) enum LatestSource<'a> {
     Key(&'a str),
 }
 
-/// The deadline of the run passed before S3 answered.
-#[derive(Debug, thiserror::Error)]
-#[error("there was no time left before the invocation ends")]
-struct DeadlineExceeded;
+/// Returns the error of a call that S3 did not answer before the deadline of the run.
+fn deadline_exceeded() -> BoxError {
+    Box::new(ServiceFailure {
+        cause: FailureCause::OutOfTime,
+        message: "there was no time left before the invocation ends".to_owned(),
+    })
+}
 
 /// The objects of a run in the bucket. No request outlasts the deadline of the run.
 #[derive(Debug)]
@@ -69,9 +75,15 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     /// Loads the ledger. If there is none, returns an empty one whose sequence continues after that
     /// in the metadata of `latest.json`.
     pub(super) async fn load(&self) -> Result<StoredLedger, RunError> {
-        let unreadable = |key: &str, source: BoxError| RunError::LedgerUnreadable {
-            object: self.address(key),
-            source,
+        let unreadable = |key: &str, source: BoxError| {
+            let failure = ServiceFailure::find(source.as_ref());
+            if failure.is_some_and(|failure| failure.cause == FailureCause::Credentials) {
+                return RunError::CredentialsUnavailable { source };
+            }
+            RunError::LedgerUnreadable {
+                object: self.address(key),
+                source,
+            }
         };
         let ledger_key = &self.plan.keys.ledger;
         let stored = self.get(ledger_key).await;
@@ -106,14 +118,14 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
         timeout_at(self.deadline, self.store.get(key))
             .await
-            .unwrap_or_else(|_| Err(Box::new(DeadlineExceeded)))
+            .unwrap_or_else(|_| Err(deadline_exceeded()))
     }
 
     /// Reads the metadata of an object; `None` if it does not exist.
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
         timeout_at(self.deadline, self.store.head(key))
             .await
-            .unwrap_or_else(|_| Err(Box::new(DeadlineExceeded)))
+            .unwrap_or_else(|_| Err(deadline_exceeded()))
     }
 
     /// Writes an object without metadata before the deadline of the run. A timeout is
@@ -138,7 +150,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         let put = self.store.put(key, bytes, metadata, put_mode);
         timeout_at(self.deadline, put)
             .await
-            .unwrap_or_else(|_| Err(PutError::Indeterminate(Box::new(DeadlineExceeded))))
+            .unwrap_or_else(|_| Err(PutError::Indeterminate(deadline_exceeded())))
     }
 
     pub(super) async fn put_ledger(
@@ -149,7 +161,10 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         let bytes = ledger
             .to_bytes()
             .map_err(|error| PutError::Rejected(Box::new(error)))?;
-        self.put(&self.plan.keys.ledger, bytes.into(), put_mode)
+        let metadata = ObjectMetadata {
+            sequence: Some(ledger.sequence),
+        };
+        self.put_with_metadata(&self.plan.keys.ledger, bytes.into(), metadata, put_mode)
             .await
     }
 
@@ -218,7 +233,8 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
                 Some(latest) => {
                     // An object without a sequence counts as older.
                     if let Some(newer) = latest.sequence.filter(|latest| *latest > sequence) {
-                        if self.load().await?.ledger.sequence >= newer {
+                        let ledger = self.head(&self.plan.keys.ledger).await?;
+                        if ledger.and_then(|ledger| ledger.sequence) >= Some(newer) {
                             return Ok(());
                         }
                         tracing::warn!(

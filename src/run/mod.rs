@@ -5,6 +5,7 @@
 //! observation is committed after a newer one.
 
 mod adopt;
+mod advice;
 mod caller;
 mod commit;
 mod deliver;
@@ -13,23 +14,22 @@ mod error;
 mod execution;
 mod ledger_store;
 mod services;
+mod without_commit;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::collect::Observation;
-use crate::evaluate::update_gaps;
-use crate::input::event::NotifyMode;
 use crate::input::plan::{RunPlan, Task};
 use crate::ledger::{CommitCheck, ForeignLedger, RecentRun};
 use crate::metrics::RunMetrics;
-use crate::model::{AccountId, SourceTarget};
+use crate::model::{AccountId, PackName, SourceTarget};
 use crate::ports::{Clock, ObjectStore};
-use crate::report::{DigestStatus, DigestSummary, Outcome, Response, RunResponse};
+use crate::report::{Response, RunResponse};
 
 use commit::CommitOutcome;
 use execution::{RESPONSE_RESERVE, Run, duration_until};
-use ledger_store::{LatestSource, LedgerStore, MAX_COMMIT_ATTEMPTS, StoredLedger};
+use ledger_store::{LedgerStore, MAX_COMMIT_ATTEMPTS, StoredLedger};
 
 pub use caller::Caller;
 pub use error::RunError;
@@ -179,6 +179,7 @@ impl<S: Services> Run<'_, S> {
             Err(stop) => return self.stop(stop, started_at, pass).await,
         };
         observation.config_calls = self.metrics.config_calls;
+        log_gaps(&observation);
         self.metrics.read_time += observation.ended_at.duration_since(observation.started_at);
         if observation.no_source_listed() {
             return Err(self.record_all_sources_failed(current, &observation).await);
@@ -287,163 +288,19 @@ impl<S: Services> Run<'_, S> {
         let now = self.now();
         now + now.duration_since(started_at) < self.plan.timing.read_deadline
     }
+}
 
-    /// Ends a run that another one superseded; with an error if the newer read does not cover this
-    /// scope. A digest that the event asks for is sent from the newer ledger.
-    async fn superseded(
-        &mut self,
-        mut current: StoredLedger,
-        covered: bool,
-    ) -> Result<RunResponse, RunError> {
-        if !covered {
-            return Err(RunError::StoreFailed {
-                what:
-                    "another run committed a newer read of a part of this run's scope, and there was no time to \
-                       read again"
-                        .to_owned(),
-                source: None,
-            });
-        }
-        let digest = if self.plan.mode.announce == NotifyMode::Always {
-            self.send_requested_digest(&mut current).await?
-        } else {
-            DigestSummary::with_status(DigestStatus::None)
-        };
-        let ledger = current.ledger;
-        let last = ledger.last_commit.as_ref();
-        Ok(RunResponse {
-            run_id: self.plan.run.id.clone(),
-            sequence: ledger.sequence,
-            outcome: Outcome::Superseded,
-            complete: ledger.recent_runs.last().is_some_and(|run| run.complete),
-            snapshot: last.map(|last| self.store.address(&last.snapshot)),
-            totals: last.map(|last| last.totals).unwrap_or_default(),
-            digest,
-            config_calls: self.metrics.config_calls,
-        })
-    }
-
-    /// Sends the digest that the event asks for from a ledger that another run committed.
-    async fn send_requested_digest(
-        &mut self,
-        current: &mut StoredLedger,
-    ) -> Result<DigestSummary, RunError> {
-        let now = self.now();
-        let prefix = format!("{}.", self.plan.run.id);
-        let enqueued = self.store.update(current, |ledger| {
-            // An update must be idempotent, so the digest of this run is enqueued once.
-            let is_enqueued = ledger.receivers.values().any(|receiver| {
-                let outgoing = receiver.outgoing.as_ref();
-                outgoing.is_some_and(|outgoing| outgoing.id.starts_with(&prefix))
-            });
-            let due_at = ledger.last_commit.as_ref().map(|last| last.at);
-            if let (false, Some(due_at)) = (is_enqueued, due_at) {
-                self.notification_context(due_at, now)
-                    .enqueue(ledger, |_| true);
-            }
-            self.acquire_leases(ledger, now);
-        });
-        enqueued.await.map_err(|source| RunError::StoreFailed {
-            what: "another run was committed first, and the digest that the event asks for could not be stored"
-                .to_owned(),
-            source,
-        })?;
-        let results = self.send(current).await;
-        results.report(&current.ledger, self.plan)
-    }
-
-    /// Finishes a run that an earlier execution committed: sends its outgoing digests that are free
-    /// to lease.
-    async fn resume(
-        &mut self,
-        mut current: StoredLedger,
-        run: RecentRun,
-    ) -> Result<RunResponse, RunError> {
-        let now = self.now();
-        self.store
-            .update(&mut current, |ledger| {
-                self.acquire_leases(ledger, now);
-            })
-            .await
-            .map_err(|source| RunError::StoreFailed {
-                what: "this run is committed, but the lease on its digest could not be stored"
-                    .to_owned(),
-                source,
-            })?;
-        let latest = (!run.narrowed).then_some((run.sequence, LatestSource::Key(&run.snapshot)));
-        let results = self.deliver(&mut current, latest).await;
-        self.record_committed(&current.ledger, run.complete, None);
-        let digest = results.report(&current.ledger, self.plan)?;
-        Ok(RunResponse {
-            run_id: run.run_id,
-            sequence: run.sequence,
-            outcome: Outcome::Resumed,
-            complete: run.complete,
-            snapshot: Some(self.store.address(&run.snapshot)),
-            totals: run.totals,
-            digest,
-            config_calls: self.metrics.config_calls,
-        })
-    }
-
-    /// Records the gaps when no source could be listed. Open failures stay open, and
-    /// pending digests are still sent. Returns the error of the run.
-    async fn record_all_sources_failed(
-        &mut self,
-        mut current: StoredLedger,
-        observation: &Observation,
-    ) -> RunError {
-        let gaps = observation
-            .gaps
-            .iter()
-            .map(|(key, cause)| (key.clone(), cause.clone()))
-            .collect();
-        let failure = RunError::AllSourcesFailed(gaps);
-        if self.plan.mode.dry_run {
-            return failure;
-        }
-        let now = self.now();
-        let recorded = self
-            .store
-            .update(&mut current, |ledger| {
-                if !self.may_write(ledger) {
-                    return;
-                }
-                let before = ledger.clone();
-                // The gaps of a newer committed read replace these.
-                if ledger
-                    .later_reads(observation.started_at, now)
-                    .next()
-                    .is_none()
-                {
-                    update_gaps(ledger, observation, self.evaluation_context(&[]));
-                    ledger.prune_delivered();
-                }
-                ledger.register_receivers(self.plan.receivers(), observation.ended_at);
-                let due_at = ledger
-                    .last_commit
-                    .as_ref()
-                    .map_or(observation.ended_at, |last| last.at);
-                let notification_context = self.notification_context(due_at, observation.ended_at);
-                if self.plan.mode.announce == NotifyMode::Never {
-                    notification_context.suppress(ledger, &before);
-                } else {
-                    notification_context.enqueue(ledger, |_| false);
-                }
-                self.acquire_leases(ledger, now);
-            })
-            .await;
-        if let Err(source) = recorded {
-            return RunError::StoreFailed {
-                what: format!("{failure}; and that could not be recorded"),
-                source,
-            };
-        }
-        let results = self.send(&mut current).await;
-        self.record_gauges(&current.ledger, false);
-        if let Err(error) = results.report(&current.ledger, self.plan) {
-            tracing::error!(error = error.to_report(), "a digest could not be delivered");
-        }
-        failure
+/// Logs one line for each gap, so that log queries can filter by its parts.
+fn log_gaps(observation: &Observation) {
+    for (key, cause) in &observation.gaps {
+        tracing::warn!(
+            caller = key.source.caller.as_str(),
+            region = key.source.region.as_str(),
+            pack = key.pack.as_ref().map(PackName::as_str),
+            operation = cause.operation,
+            code = cause.code,
+            message = cause.message,
+            "no data: what is open there stays open"
+        );
     }
 }

@@ -55,7 +55,7 @@ async fn digest_names_failing_and_recovered_accounts() {
     let env = named_accounts(2).await;
     env.run().await;
     assert!(
-        last_email(&env).contains("200000000000 payments-0, 200000000001 payments-1"),
+        last_email(&env).contains("200000000000 \"payments-0\", 200000000001 \"payments-1\""),
         "{}",
         last_email(&env)
     );
@@ -63,7 +63,7 @@ async fn digest_names_failing_and_recovered_accounts() {
     env.member("baseline", &account_id(1), "UPDATE_SUCCESSFUL");
     env.run().await;
     assert!(
-        last_email(&env).contains("200000000001 payments-1"),
+        last_email(&env).contains("200000000001 \"payments-1\""),
         "{}",
         last_email(&env)
     );
@@ -81,11 +81,11 @@ async fn inactive_account_is_labeled_with_its_state() {
     env.run().await;
     let text = last_email(&env);
     assert!(
-        text.contains("200000000000 payments-0 (suspended)"),
+        text.contains("200000000000 \"payments-0\" (suspended)"),
         "{text}"
     );
     assert!(
-        text.contains("200000000001 payments-1 (pending closure)"),
+        text.contains("200000000001 \"payments-1\" (pending closure)"),
         "{text}"
     );
     assert_eq!(
@@ -121,18 +121,56 @@ async fn account_name_is_cached_for_seven_days() {
 }
 
 #[tokio::test]
-async fn run_looks_up_at_most_fifty_account_names() {
-    let env = named_accounts(120).await;
+async fn run_looks_up_at_most_500_account_names() {
+    let env = named_accounts(620).await;
     let mut all = Vec::new();
-    for expected in [50, 50, 20, 0] {
+    for expected in [500, 120, 0] {
         env.run().await;
         let lookups = take_lookups(&env);
         assert_eq!(lookups.len(), expected);
         all.extend(lookups);
     }
     all.sort();
-    assert_eq!(all, (0..120).map(account_id).collect::<Vec<_>>());
+    assert_eq!(all, (0..620).map(account_id).collect::<Vec<_>>());
     assert!(names(&env).iter().all(Value::is_string));
+}
+
+#[tokio::test]
+async fn first_run_names_every_one_of_300_accounts() {
+    let env = named_accounts(300).await;
+    env.run().await;
+    let expected: Vec<_> = (0..300)
+        .map(|number| format!("payments-{number}"))
+        .collect();
+    assert_eq!(names(&env), expected);
+    let appeared = env.digests()[0]["appeared"].clone();
+    let appeared = appeared.as_array().expect("a list");
+    assert_eq!(appeared.len(), 300);
+    assert!(
+        appeared
+            .iter()
+            .all(|record| record["account_name"].is_string())
+    );
+}
+
+/// A failure that ended while an earlier digest waited is in the next digest.
+#[tokio::test]
+async fn account_of_unnotified_recovery_is_looked_up() {
+    let mut env = named_accounts(1).await;
+    env.set("ACCOUNT_NAMES", "off");
+    let refused = Fault::error(500, "InternalError", "no").service(Service::Sns);
+    env.world.fault(refused);
+    let error = env.invoke(json!({})).await.expect_err("SNS fails");
+    assert_eq!(error.kind(), "PublishFailed");
+    env.advance_minutes(15);
+    env.member("baseline", &account_id(0), "UPDATE_SUCCESSFUL");
+    env.run().await;
+    env.world.clear_faults();
+    env.set("ACCOUNT_NAMES", "on");
+    env.run().await;
+    let digests = env.digests();
+    assert_eq!(digests.len(), 2, "{digests:?}");
+    assert_eq!(digests[1]["cleared"][0]["account_name"], "payments-0");
 }
 
 #[tokio::test]
@@ -219,7 +257,7 @@ async fn dry_run_shows_names_and_caches_none() {
         response["digest"]["text"]
             .as_str()
             .expect("the digest has a text")
-            .contains("200000000000 payments-0")
+            .contains("200000000000 \"payments-0\"")
     );
     assert_eq!(
         env.world
@@ -238,6 +276,52 @@ async fn narrowed_run_looks_up_only_accounts_in_scope() {
         .await
         .expect("the run succeeds");
     assert_eq!(take_lookups(&env), [account_id(7)]);
+}
+
+#[tokio::test]
+async fn blank_name_or_state_means_none() {
+    let env = named_accounts(3).await;
+    env.world.put_account(&account_id(0), "", "ACTIVE");
+    env.world.put_account(&account_id(1), " ", "SUSPENDED");
+    env.world.put_account(&account_id(2), "payments", "");
+    env.run().await;
+    assert_eq!(names(&env), [json!(null), json!(null), json!("payments")]);
+    let text = last_email(&env);
+    assert!(
+        text.contains("200000000000, 200000000001, 200000000002 \"payments\"\n"),
+        "{text}"
+    );
+    take_lookups(&env);
+    env.run().await;
+    assert_eq!(
+        take_lookups(&env).len(),
+        0,
+        "a missing name is cached like a name"
+    );
+}
+
+#[tokio::test]
+async fn account_name_looks_like_no_other_entry() {
+    let env = named_accounts(2).await;
+    let name = "dev, 999988887777 payments-prod (suspended)";
+    env.world.put_account(&account_id(0), name, "ACTIVE");
+    let quoted = "x\", 999988887777 \"https://evil.example.com";
+    env.world.put_account(&account_id(1), quoted, "SUSPENDED");
+    env.run().await;
+    let text = last_email(&env).replace("\n      ", " ");
+    assert!(
+        text.contains(
+            "200000000000 \"dev, 999988887777 payments-prod (suspended)\", 200000000001 \"x', \
+             999988887777 'hxxps[:]//evil[.]example[.]com\" (suspended)"
+        ),
+        "{text}"
+    );
+    assert!(
+        !last_email(&env)
+            .lines()
+            .any(|line| line.trim_start().starts_with("9999")),
+        "a part of a name begins a line: {text}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::json;
 
-use crate::support::harness::{OWN, REGION, TestEnv, keys};
+use crate::support::harness::{OWN, REGION, TOPIC, TestEnv, email, keys};
 
 #[tokio::test]
 async fn packs_and_members_on_later_pages_are_read() {
@@ -167,6 +167,52 @@ async fn repeated_page_token_is_gap_and_clears_nothing() {
         assert_eq!(snapshot["packs"][0]["coverage"], "partial");
         assert_eq!(keys(&snapshot["unconfirmed"]), ["baseline/222233334444"]);
         assert_eq!(env.digests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn empty_page_token_ends_listing() {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "CREATE_SUCCESSFUL");
+    env.pack("guardrails", "CREATE_SUCCESSFUL");
+    for account in ["222233334444", "333344445555", "444455556666"] {
+        env.member("baseline", account, "CREATE_FAILED");
+    }
+    env.world.page_size(Some(1));
+    env.world
+        .fault(Fault::new(Effect::EmptyToken).service(Service::Config));
+    let response = env.run().await;
+    assert_eq!(response["complete"], true, "{response}");
+    assert_eq!(response["totals"]["packs"], 2);
+    assert_eq!(response["totals"]["failures"], 3);
+    assert_eq!(env.snapshot(&response)["gaps"], json!([]));
+}
+
+#[tokio::test]
+async fn blank_code_and_message_mean_none() {
+    for blank in ["", " ", "\t\n"] {
+        let env = TestEnv::new().await;
+        let record = |status: &str| StatusRecord::new(status).code(blank).message(blank);
+        env.world
+            .put_pack(OWN, REGION, "baseline", record("UPDATE_SUCCESSFUL"));
+        let member = record("CREATE_FAILED").pack_name(blank);
+        env.world
+            .put_member(OWN, REGION, "baseline", "222233334444", member);
+        let response = env.run().await;
+        let pack = &env.snapshot(&response)["packs"][0];
+        let failing = &pack["failing_accounts"][0];
+        for value in [
+            &pack["error_code"],
+            &pack["error_message"],
+            &failing["error_code"],
+            &failing["error_message"],
+            &failing["conformance_pack_name"],
+        ] {
+            assert_eq!(value, &json!(null), "{blank:?}: {pack}");
+        }
+        let text = email(&env.publishes(TOPIC)[0]);
+        assert!(text.contains("1 account: CREATE_FAILED"), "{text}");
+        assert!(!text.contains(":\n\n"), "a label has no text: {text}");
     }
 }
 

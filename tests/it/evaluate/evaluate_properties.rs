@@ -10,12 +10,12 @@ use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
 use packwatch::ledger::PendingChanges;
 use packwatch::ledger::{Delivery, LastCommit, Ledger};
-use packwatch::model::Scope;
 use packwatch::model::{
     AccountId, ApiError, FailureKey, GapKey, PackKey, Source, StatusKind, StatusRecord, TopicArn,
 };
+use packwatch::model::{PackGlobs, Scope};
 use packwatch::notify::NotificationContext;
-use packwatch::report::RunFindings;
+use packwatch::report::{RunFindings, WarningCode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -181,6 +181,9 @@ fn observe(found: &[Found], scope: &Scope, started_at: Timestamp, reversed: bool
             Found::Pack(r, p, row) if covers(*r, *p) => {
                 builder.found_pack(&pack(*r, *p), row.clone());
             }
+            Found::Pack(r, p, row) if scope.sources.contains(&source(*r)) => {
+                builder.found_out_of_scope(pack(*r, *p), row);
+            }
             Found::Listing(r, listing) if scope.sources.contains(&source(*r)) => {
                 builder.found_listing(&source(*r), *listing);
             }
@@ -258,6 +261,19 @@ fn request() -> impl Strategy<Value = ManualRequest> {
         announce,
         ..request
     })
+}
+
+/// Generates globs, each with whether it matches the packs of [`PACKS`].
+fn globs() -> impl Strategy<Value = Vec<(&'static str, [bool; 2])>> {
+    let glob = select(vec![
+        ("*", [true, true]),
+        ("base*", [true, false]),
+        ("*e", [true, false]),
+        ("guardrails", [false, true]),
+        ("Baseline", [false, false]),
+        ("basline*", [false, false]),
+    ]);
+    vec(glob, 1..4)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -502,6 +518,51 @@ proptest! {
             let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.policy, run_id: &run.plan.run.id };
             assert_eq!(evaluate(before, &other, context).unconfirmed, run.evaluation.unconfirmed.clone());
         });
+    }
+
+    #[test]
+    fn warnings_name_exactly_the_globs_that_match_nothing(
+        step in step(), include in globs(), requested in proptest::option::of(globs())
+    ) {
+        let now = time("2026-03-01T08:00:00Z");
+        let packs = requested.clone().map(|globs| globs.iter().map(|(glob, _)| (*glob).to_owned()).collect());
+        let step = Step { request: ManualRequest { packs, ..step.request }, ..step };
+        let mut plan = plan(&step, 0, now);
+        plan.settings.include = PackGlobs::parse(include.iter().map(|(glob, _)| *glob)).expect("the globs are valid");
+        let scope = plan.scope(&plan.targets(&OWN.into()).expect("one caller"), true);
+        let observation = observe(&step.found, &scope, now, false);
+        let context = EvaluationContext { scope: &scope, later_reads: &[], policy: &plan.policy, run_id: &plan.run.id };
+        let evaluation = evaluate(&Ledger::default(), &observation, context);
+        let warnings = RunFindings::new(&plan, &scope, &observation, &evaluation, &PendingChanges::default()).warnings;
+
+        let listed = |r: usize| step.found.iter().any(|found| matches!(found, Found::Listing(listed, listing) if *listed == r && listing.complete));
+        let in_scope = |r: usize| scope.sources.contains(&source(r));
+        let complete = (0..REGIONS.len()).all(|r| !in_scope(r) || listed(r));
+        let is_included = |p: usize| include.iter().any(|(_, matches)| matches[p]);
+        let is_requested = |p: usize| requested.as_ref().is_none_or(|globs| globs.iter().any(|(_, matches)| matches[p]));
+        let exists = |p: usize| step.found.iter().any(|found| match found {
+            Found::Pack(r, of, row) => *of == p && in_scope(*r) && row.kind() != StatusKind::Deleted,
+            Found::PackGap(r, of) => *of == p && in_scope(*r) && is_included(p) && is_requested(p),
+            _ => false,
+        });
+        let packs = || (0..PACKS.len()).filter(|p| exists(*p));
+        let all_regions = plan.selection.regions == plan.settings.regions;
+        let mut expected = BTreeSet::new();
+        if complete {
+            let include = include.iter().filter(|_| all_regions);
+            expected.extend(include.filter(|(_, matches)| !packs().any(|p| matches[p])).map(|(glob, _)| ("INCLUDE_PACKS", *glob)));
+            let requested = requested.iter().flatten();
+            expected.extend(requested.filter(|(_, matches)| !packs().any(|p| matches[p] && is_included(p))).map(|(glob, _)| ("\"packs\"", *glob)));
+        }
+        expected.retain(|(_, glob)| *glob != "*");
+        let warned: BTreeSet<_> = warnings.iter().filter(|warning| warning.code == WarningCode::PackGlobMatchesNothing)
+            .map(|warning| (warning.message.split(' ').next().expect("a word"), warning.subject.as_str())).collect();
+        prop_assert_eq!(warned, expected);
+        for warning in warnings.iter().filter(|warning| warning.code == WarningCode::AccountMatchesNothing) {
+            let is_member = step.found.iter().any(|found| matches!(found, Found::Member(r, p, account, _)
+                if ACCOUNTS[*account] == warning.subject && scope.covers_pack(&pack(*r, *p)) && observation.packs.contains_key(&pack(*r, *p))));
+            prop_assert!(complete && observation.gaps.is_empty() && !is_member, "{warning:?}");
+        }
     }
 
     #[test]

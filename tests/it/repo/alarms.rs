@@ -15,6 +15,21 @@ const ALARMED: [&str; 3] = [
     "RunIncomplete",
 ];
 
+/// How each alarm treats missing data.
+const MISSING_DATA: [(&str, &str); 6] = [
+    // Digests wait from one run to the next, between which there is no data.
+    ("DigestNotDelivered", "ignore"),
+    // A function that does not run emits nothing.
+    ("Incomplete", "breaching"),
+    ("NoRecentRun", "breaching"),
+    // SQS stops sending metrics six hours after the last message or call, whether or not messages
+    // are left in the queue.
+    ("RunDeadLettered", "ignore"),
+    // Missing runs are another alarm.
+    ("RunFailed", "notBreaching"),
+    ("StartDeadLettered", "ignore"),
+];
+
 /// Returns the unit of an emitted metric.
 fn unit(metric: &str) -> &'static str {
     let found = METRICS.iter().find(|(name, _)| *name == metric);
@@ -63,6 +78,21 @@ fn alarms_use_emitted_metrics_with_their_units() {
         alarmed.iter().map(String::as_str).collect::<Vec<_>>(),
         ALARMED
     );
+}
+
+#[test]
+fn alarms_treat_missing_data_as_listed() {
+    let template = Template::read();
+    let treatment: Vec<_> = template
+        .of_type("AWS::CloudWatch::Alarm")
+        .into_iter()
+        .map(|name| {
+            let treatment = template.resource(&name).get("TreatMissingData").text();
+            (name, treatment)
+        })
+        .collect();
+    let listed = MISSING_DATA.map(|(name, treatment)| (name.to_owned(), treatment.to_owned()));
+    assert_eq!(treatment, listed);
 }
 
 #[test]

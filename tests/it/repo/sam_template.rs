@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use packwatch::input::event::Trigger;
-use packwatch::input::plan::{Invocation, RunPlan, TriggerKind};
+use packwatch::input::plan::{Invocation, RunPlan, Task, TriggerKind};
 use packwatch::input::settings::Settings;
 use packwatch::model::Region;
 use packwatch::notify::digest::SnapshotAddress;
@@ -28,11 +28,11 @@ const ACTIONS: [(&str, &str); 15] = [
     ),
     (
         "kms:Decrypt",
-        "only with KmsKeyArn: reading objects, and the data keys of the topic and the queue",
+        "only with a KMS key: reading objects, and the data keys of the topic and the queue",
     ),
     (
         "kms:GenerateDataKey",
-        "only with KmsKeyArn: writing objects, digests and dead letters",
+        "only with a KMS key: writing objects, digests and dead letters",
     ),
     (
         "logs:CreateLogStream",
@@ -122,7 +122,7 @@ fn repository_events_are_planned() {
             deadline: now + SignedDuration::from_secs(120),
             now,
         };
-        let plan = Trigger::read(&event.to_string())
+        let plan = Trigger::read(event.to_string())
             .and_then(|trigger| RunPlan::new(trigger, &settings, invocation))
             .unwrap_or_else(|error| panic!("events/{name}: {error}"));
         // The file name tells the reader which kind of run the event starts.
@@ -141,6 +141,12 @@ fn repository_events_are_planned() {
             plan.selection.narrowed,
             name.contains("one-"),
             "events/{name}: narrowed"
+        );
+        assert_eq!(
+            plan.task == Task::AdoptLedger,
+            name.contains("adopt-ledger"),
+            "events/{name}: {:?}",
+            plan.task
         );
         triggers.insert(plan.run.trigger);
     }
@@ -165,7 +171,7 @@ fn schedule_input_is_accepted_and_equals_scheduled_json() {
     let event: Value =
         serde_json::from_str(&input.replace(SCHEDULED_TIME, at)).expect("the input is JSON");
     assert_eq!(
-        Trigger::read(&event.to_string()),
+        Trigger::read(event.to_string()),
         Ok(Trigger::Schedule {
             scheduled_at: time(at)
         })

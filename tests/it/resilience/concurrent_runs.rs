@@ -6,7 +6,7 @@ use packwatch::run::RunError;
 use packwatch_simulation::{Call, Fault, Service};
 use serde_json::{Value, json};
 
-use crate::support::harness::{BUCKET, TestEnv};
+use crate::support::harness::{BUCKET, OWN, TestEnv};
 
 const ACCOUNT: &str = "222233334444";
 
@@ -178,6 +178,185 @@ async fn full_run_keeps_what_narrowed_run_committed_meanwhile() {
         let digests = env.digests();
         assert_eq!(digests.len(), 2, "one appeared, one cleared");
     }
+}
+
+/// A digest that the event asks for is sent from the ledger that superseded the run.
+#[tokio::test]
+async fn superseded_run_sends_the_digest_that_was_asked_for() {
+    for delayed in DELAYED {
+        for event in [
+            json!({"announce": "always"}),
+            json!({"announce": "always", "packs": ["base*"]}),
+        ] {
+            let (env, older, _) = overtaken_run(delayed, 90, event, json!({})).await;
+            let older = serde_json::to_value(older.expect("the digest is sent")).unwrap();
+            assert_eq!(
+                (&older["outcome"], &older["digest"]["status"]),
+                (&json!("superseded"), &json!("published")),
+                "{delayed:?}"
+            );
+            let digests = env.digests();
+            assert_eq!(digests.len(), 3, "appeared, cleared, and the status");
+            assert_eq!(
+                (&digests[2]["digest_id"], &digests[2]["kind"]),
+                (&older["digest"]["id"], &json!("status"))
+            );
+            assert_eq!(digests[2]["totals"]["open_total"], 0, "the newer ledger");
+            assert_eq!(digests[2]["sequence"], older["sequence"]);
+            env.run().await;
+            assert_eq!(env.digests().len(), 3);
+        }
+    }
+}
+
+/// Returns the failures in the ledger as `region/pack/account`, sorted.
+fn open(env: &TestEnv) -> Vec<String> {
+    let ledger = env.document("ledger.json");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let open = ledger["open"].as_array().expect("a list").iter();
+    open.map(|pair| {
+        let key = &pair[0];
+        ["region", "pack", "account_id"]
+            .map(|part| text(&key[part]))
+            .join("/")
+    })
+    .collect()
+}
+
+/// A full run has read the members when they recover. A narrowed run reads them again and commits
+/// before it.
+#[tokio::test]
+async fn full_run_commits_what_narrowed_run_did_not_read() {
+    const OTHER: &str = "333344445555";
+    let all = [
+        ("eu-west-1", "baseline", ACCOUNT),
+        ("eu-west-1", "baseline", OTHER),
+        ("eu-west-1", "guardrails", ACCOUNT),
+        ("us-east-1", "far", ACCOUNT),
+    ];
+    for (event, covered) in [
+        (json!({"packs": ["base*"]}), [true, true, false, false]),
+        (json!({"accounts": [ACCOUNT]}), [true, false, true, true]),
+        (
+            json!({"regions": ["us-east-1"]}),
+            [false, false, false, true],
+        ),
+        (
+            json!({"accounts": [ACCOUNT], "packs": ["base*"], "regions": ["eu-west-1"]}),
+            [true, false, false, false],
+        ),
+    ] {
+        let mut env = TestEnv::new().await;
+        env.set("REGIONS", "eu-west-1,us-east-1");
+        let put = |status: &str| {
+            for (region, pack, account) in all {
+                let record = packwatch_simulation::StatusRecord::new(status);
+                env.world.put_member(OWN, region, pack, account, record);
+            }
+        };
+        put("UPDATE_FAILED");
+        env.run().await;
+        // The full run is the first to see this one.
+        env.member("guardrails", "444455556666", "UPDATE_FAILED");
+        let (full, narrowed) = (env.function().await, env.function().await);
+        let late = packwatch_simulation::Effect::Delay(std::time::Duration::from_millis(400));
+        let members = "GetOrganizationConformancePackDetailedStatus";
+        env.world
+            .fault(Fault::new(late).operation(members).first(3));
+        env.world.forget_calls();
+        let full = full.invoke("{}", env.context_of("full"));
+        let narrowed_run = async {
+            let reads = || {
+                let calls = env.world.calls();
+                calls
+                    .iter()
+                    .filter(|call| call.operation == members)
+                    .count()
+            };
+            while reads() < 3 {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            put("UPDATE_SUCCESSFUL");
+            env.advance_seconds(90);
+            let context = env.context_of("narrowed");
+            narrowed.invoke(&event.to_string(), context).await
+        };
+        let (full, narrowed) = join(full, narrowed_run).await;
+        narrowed.expect("the narrowed run commits");
+        let full = full.expect("the full run commits").into_run().unwrap();
+        assert_eq!(
+            (full.outcome, full.sequence),
+            (Outcome::Committed, 3),
+            "{event}"
+        );
+        assert_eq!(env.latest()["run"]["sequence"], 3, "{event}");
+        let name =
+            |(region, pack, account): &(&str, &str, &str)| format!("{region}/{pack}/{account}");
+        let mut expected: Vec<_> = all
+            .iter()
+            .zip(covered)
+            .filter(|(_, covered)| !covered)
+            .map(|(key, _)| name(key))
+            .collect();
+        expected.push("eu-west-1/guardrails/444455556666".to_owned());
+        expected.sort();
+        assert_eq!(open(&env), expected, "{event}");
+        env.advance_minutes(15);
+        env.run().await;
+        assert_eq!(open(&env), ["eu-west-1/guardrails/444455556666"], "{event}");
+        let digests = env.digests();
+        let count = |list: &str| -> usize {
+            let lists = digests.iter().map(|digest| digest[list].as_array());
+            lists.map(|list| list.map_or(0, Vec::len)).sum()
+        };
+        assert_eq!(
+            (count("appeared"), count("cleared")),
+            (5, 4),
+            "{event}: each change is notified once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn full_run_keeps_end_of_gap_that_narrowed_run_read() {
+    let mut env = TestEnv::failing().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    let far = packwatch_simulation::StatusRecord::new("UPDATE_SUCCESSFUL");
+    env.world.put_pack(OWN, "us-east-1", "far", far);
+    let denied = || {
+        Fault::error(400, "AccessDeniedException", "no")
+            .service(Service::Config)
+            .region("us-east-1")
+    };
+    env.world.fault(denied());
+    env.run().await;
+    env.run().await;
+    env.world.clear_faults();
+    env.world.fault(denied().first(1));
+    let late = packwatch_simulation::Effect::Delay(std::time::Duration::from_millis(400));
+    let members = "GetOrganizationConformancePackDetailedStatus";
+    env.world
+        .fault(Fault::new(late).operation(members).first(1));
+    let (full, narrowed) = (env.function().await, env.function().await);
+    let narrowed_run = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        env.advance_seconds(90);
+        let context = env.context_of("narrowed");
+        narrowed
+            .invoke(r#"{"regions": ["us-east-1"]}"#, context)
+            .await
+    };
+    let (full, narrowed) = join(full.invoke("{}", env.context_of("full")), narrowed_run).await;
+    narrowed.expect("the narrowed run commits");
+    let full = full.expect("the full run commits").into_run().unwrap();
+    assert_eq!((full.outcome, full.sequence), (Outcome::Committed, 4));
+    assert_eq!(env.document("ledger.json")["gaps"], json!([]));
+    assert_eq!((full.totals.gaps, full.complete), (0, true));
+    env.advance_minutes(15);
+    env.run().await;
+    let digests = env.digests();
+    assert_eq!(digests.len(), 3, "the failure, the gap, and its end");
+    assert_eq!(digests[2]["gaps"][0]["state"], "ended");
 }
 
 /// Of the 120 seconds of an invocation, a run reserves 20. A read of 49 seconds can be repeated, a

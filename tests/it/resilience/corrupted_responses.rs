@@ -109,6 +109,8 @@ async fn run_with_corruption(env: &TestEnv, function: &RealHandler) -> Option<&'
         | "StoreFailed"
         | "SettleFailed" => report.contains("s3://packwatch-snapshots/"),
         "PublishFailed" => report.contains(TOPIC),
+        // The error code that AWS returned.
+        "CredentialsUnavailable" => report.contains("Token") || report.contains("AccessKeyId"),
         other => panic!("{other}: {report}"),
     };
     assert!(names_origin, "{report}");

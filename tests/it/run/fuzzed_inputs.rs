@@ -117,6 +117,11 @@ proptest! {
     }
 
     #[test]
+    fn payload_of_any_bytes_is_parsed_or_rejected(payload in vec(any::<u8>(), 0..12)) {
+        fuzz::event::check_invariants(&payload);
+    }
+
+    #[test]
     fn settings_are_valid_or_each_error_names_its_variable(values in vec(proptest::option::of("\\PC{0,30}|[a,\n\\[\\]\u{7f}]{1,9}"), 16)) {
         let set = VARIABLES.iter().zip(values).filter_map(|(name, value)| Some(format!("{name}={}", value?)));
         fuzz::settings::check_invariants(&set.collect::<Vec<_>>().join("\0"));

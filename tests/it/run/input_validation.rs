@@ -1,6 +1,7 @@
 //! Invalid events and settings: the error names the key or variable, and no AWS API is called.
 
 use packwatch::input::settings::Settings;
+use packwatch::report::Outcome;
 use serde_json::{Value, json};
 
 use crate::support::harness::TestEnv;
@@ -171,7 +172,7 @@ async fn malformed_json_and_duplicate_keys_are_rejected() {
         (r#"{"packs": ["\ud800"]}"#, "cannot be read: "),
         (deep.as_str(), "cannot be read: recursion limit exceeded"),
         (r#"{"dry_run": true"#, "cannot be read: EOF"),
-        ("", "cannot be read: EOF"),
+        ("run", "cannot be read: expected value"),
         (
             r#"{"dry_run": true, "announce": "never", "dry_run": false}"#,
             "\"dry_run\" is there twice; accepted is each key once",
@@ -197,6 +198,68 @@ async fn malformed_json_and_duplicate_keys_are_rejected() {
         );
     }
     assert_eq!(env.world.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn blank_payload_is_full_run_and_other_bytes_are_rejected() {
+    let env = TestEnv::new().await;
+    let function = env.function().await;
+    for payload in ["", " ", "\r\n\t "] {
+        let response = function.invoke(payload, env.context()).await;
+        let response = response.expect("a run").into_run().expect("a run");
+        assert_eq!(response.outcome, Outcome::Committed, "{payload:?}");
+        env.advance_minutes(1);
+    }
+    assert_eq!(env.latest()["run"]["trigger"], "manual");
+    env.world.forget_calls();
+    let not_utf8 = [
+        b"\xff".as_slice(),
+        b"{\"packs\": [\"\xff\"]}",
+        b"\xff\xfe{\0}\0",
+    ];
+    for payload in not_utf8 {
+        let error = function
+            .invoke(payload, env.context())
+            .await
+            .expect_err("the payload is not UTF-8");
+        assert_eq!(error.kind(), "InvalidEvent", "{payload:?}");
+        let report = error.to_report();
+        assert!(report.contains("the event cannot be read: "), "{report}");
+    }
+    assert_eq!(env.world.calls().len(), 0);
+}
+
+/// The sample events of the AWS console and SAM have a time of 1970, and a recorded event has an old
+/// one. Under such a day nobody looks for a snapshot.
+#[tokio::test]
+async fn scheduled_time_far_from_clock_does_not_name_snapshot() {
+    for (scheduled_at, day) in [
+        ("1970-01-01T00:00:00Z", "2026-03-01/20260301T080000Z"),
+        ("9999-12-30T22:00:00Z", "2026-03-01/20260301T080000Z"),
+        ("2026-02-22T07:59:59Z", "2026-03-01/20260301T080000Z"),
+        ("2026-03-08T08:00:01Z", "2026-03-01/20260301T080000Z"),
+        ("2026-02-22T08:00:00Z", "2026-02-22/20260222T080000Z"),
+        ("2026-03-08T08:00:00Z", "2026-03-08/20260308T080000Z"),
+        ("2026-03-01T07:59:59Z", "2026-03-01/20260301T075959Z"),
+    ] {
+        for event in [
+            json!({"trigger": "schedule", "scheduled_at": scheduled_at}),
+            json!({"detail-type": "Scheduled Event", "source": "aws.events", "time": scheduled_at}),
+        ] {
+            let env = TestEnv::new().await;
+            let response = env.invoke(event).await.expect("the run succeeds");
+            assert_eq!(
+                response["snapshot"],
+                format!("s3://packwatch-snapshots/snapshots/dt={day}_run-1.json")
+            );
+            let run = &env.snapshot(&response)["run"];
+            assert_eq!(
+                (&run["scheduled_at"], &run["trigger"]),
+                (&json!(scheduled_at), &json!("schedule")),
+                "the time stays as it was sent"
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -263,6 +326,10 @@ fn invalid_variable_error_names_value_and_accepted_values() {
         ("TOPIC_ARN", "digest"),
         ("TOPIC_ARN", "arn:aws:sqs:eu-west-1:111122223333:queue"),
         ("CHAT_TOPIC_ARN", "arn:aws:sns:eu-west-1:1111:chat"),
+        (
+            "CHAT_TOPIC_ARN",
+            "arn:aws:sns:eu-west-1:111122223333:chat.fifo",
+        ),
         ("CHAT_TOPIC_ARN", crate::support::harness::TOPIC),
         ("REGIONS", "eu-west-1,Ireland"),
         ("REGIONS", "eu-west-1,eu-west-1"),
@@ -295,6 +362,20 @@ fn invalid_variable_error_names_value_and_accepted_values() {
         );
         assert!(!error.contains('\n'), "each error is one line");
     }
+}
+
+#[test]
+fn fifo_topic_is_accepted_for_digests_and_not_for_chat() {
+    let fifo = "arn:aws:sns:eu-west-1:111122223333:team.fifo";
+    assert_eq!(setting_errors(&[("TOPIC_ARN", fifo)]), Vec::<String>::new());
+    assert_eq!(
+        setting_errors(&[("CHAT_TOPIC_ARN", fifo)]),
+        [format!(
+            "CHAT_TOPIC_ARN is \"{fifo}\"; accepted is the ARN of an SNS topic such as \
+             arn:aws:sns:eu-west-1:111122223333:chat, a standard topic, because Amazon Q Developer cannot subscribe to FIFO \
+             topics"
+        )]
+    );
 }
 
 #[test]

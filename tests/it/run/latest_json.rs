@@ -7,6 +7,7 @@ use packwatch_simulation::{Call, Change, Fault, Service};
 use serde_json::json;
 
 use crate::support::harness::{BUCKET, TestEnv};
+use crate::support::logs::LogCapture;
 
 #[tokio::test]
 async fn only_latest_json_has_sequence_in_its_metadata() {
@@ -16,10 +17,11 @@ async fn only_latest_json_has_sequence_in_its_metadata() {
         let snapshot = response["snapshot"].as_str().expect("a snapshot");
         let snapshot = snapshot.rsplit_once("/snapshots/").expect("a key").1;
         let sequence = BTreeMap::from([("sequence".to_owned(), run.to_string())]);
-        assert_eq!(metadata(&env, "latest.json"), sequence);
-        for key in ["ledger.json", &format!("snapshots/{snapshot}")] {
-            assert_eq!(metadata(&env, key), BTreeMap::new(), "{key}");
+        for key in ["latest.json", "ledger.json"] {
+            assert_eq!(metadata(&env, key), sequence, "{key}");
         }
+        let key = format!("snapshots/{snapshot}");
+        assert_eq!(metadata(&env, &key), BTreeMap::new());
     }
 }
 
@@ -43,6 +45,36 @@ async fn latest_json_ahead_of_ledger_is_overwritten() {
         env.run().await;
         assert_eq!(env.latest()["run"]["sequence"], 2, "{sequence}");
         assert_eq!(metadata(&env, "latest.json")["sequence"], "2");
+    }
+}
+
+#[tokio::test]
+async fn restored_ledger_overwrites_latest_json_with_warning() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    let stored = env.world.versions(BUCKET, "ledger.json");
+    let stored = stored.last().expect("a ledger").clone();
+    env.run().await;
+    env.run().await;
+    env.world.apply(Change::SetObject {
+        bucket: BUCKET.to_owned(),
+        key: "ledger.json".to_owned(),
+        body: String::from_utf8(stored.body).expect("a ledger is text"),
+        metadata: stored.metadata,
+    });
+    let logs = LogCapture::start();
+    for (sequence, warnings) in [(2, 1), (3, 0)] {
+        let response = env.run().await;
+        assert_eq!(response["sequence"], sequence);
+        assert_eq!(env.latest(), env.snapshot(&response));
+        let logged = logs.take("ahead of the ledger");
+        assert_eq!(logged.len(), warnings);
+        for warning in logged {
+            assert_eq!(
+                (&warning["sequence"], &warning["ledger_sequence"]),
+                (&json!(3), &json!(2))
+            );
+        }
     }
 }
 
@@ -113,7 +145,7 @@ async fn race_lost_to_newer_run_keeps_its_latest_json() {
         bucket: BUCKET.to_owned(),
         key: "ledger.json".to_owned(),
         body: ledger.to_string(),
-        metadata: BTreeMap::new(),
+        metadata: BTreeMap::from([("sequence".to_owned(), "99".to_owned())]),
     };
     let newer = Fault::then([latest_json("{\"newer\": true}", Some("99")), newer_ledger])
         .service(Service::S3)

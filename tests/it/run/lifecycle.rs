@@ -1,10 +1,13 @@
 //! The life cycle of a failure, as the digests report it.
 
-use serde_json::json;
+use packwatch_simulation::{Fault, Service, StatusRecord};
+use serde_json::{Value, json};
 
-use crate::support::harness::{TestEnv, email, keys};
+use crate::support::harness::{OWN, TestEnv, email, keys, time};
+use crate::support::logs::LogCapture;
 
 const ACCOUNT: &str = "222233334444";
+const FAR: &str = "us-east-1";
 
 /// Returns an organization with one pack, in which one of two member accounts fails.
 async fn failing() -> TestEnv {
@@ -81,7 +84,7 @@ async fn failure_cleared_before_due_sends_no_digest() {
     env.run().await;
     env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
     env.run().await;
-    assert_eq!(env.digests(), Vec::<serde_json::Value>::new());
+    assert_eq!(env.digests(), Vec::<Value>::new());
 }
 
 #[tokio::test]
@@ -141,4 +144,121 @@ async fn announce_always_sends_digest_and_never_marks_notified() {
         keys(&env.digests()[1]["cleared"]),
         ["baseline/222233334444"]
     );
+}
+
+/// Returns an organization in which a member account fails in a second region since two minutes,
+/// and the pending period is an hour.
+async fn failing_in_second_region() -> TestEnv {
+    let mut env = TestEnv::new().await;
+    env.set("REGIONS", "eu-west-1,us-east-1");
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    let record = StatusRecord::new("UPDATE_FAILED").updated("2026-03-01T07:58:00Z");
+    assert!(env.now() == time("2026-03-01T08:00:00Z"));
+    env.world.put_member(OWN, FAR, "far", ACCOUNT, record);
+    env
+}
+
+fn far_denied() -> Fault {
+    Fault::error(400, "AccessDeniedException", "no")
+        .service(Service::Config)
+        .region(FAR)
+}
+
+/// Returns the failures in the lists `name` of all digests.
+fn notified(env: &TestEnv, name: &str) -> Vec<String> {
+    let digests = env.digests().into_iter();
+    digests.flat_map(|digest| keys(&digest[name])).collect()
+}
+
+#[tokio::test]
+async fn failure_that_ends_without_data_is_not_notified() {
+    let env = failing_in_second_region().await;
+    env.run().await;
+    env.world.fault(far_denied());
+    let successful = StatusRecord::new("UPDATE_SUCCESSFUL");
+    env.world.put_member(OWN, FAR, "far", ACCOUNT, successful);
+    for _ in 0..8 {
+        env.run().await;
+    }
+    env.world.clear_faults();
+    env.run().await;
+    env.run().await;
+    let digests = env.digests();
+    assert_eq!(digests.len(), 2, "the gap, and its end");
+    assert_eq!(notified(&env, "appeared"), Vec::<String>::new());
+    assert_eq!(notified(&env, "cleared"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn old_failure_is_notified_when_it_is_read_again() {
+    let env = failing_in_second_region().await;
+    env.run().await;
+    env.world.fault(far_denied());
+    for _ in 0..8 {
+        let response = env.run().await;
+        let always = env.invoke(json!({"announce": "always"})).await;
+        always.expect("the run succeeds");
+        assert_eq!(response["totals"]["appeared"], 0);
+    }
+    assert_eq!(notified(&env, "appeared"), Vec::<String>::new());
+    env.world.clear_faults();
+    env.run().await;
+    env.run().await;
+    assert_eq!(notified(&env, "appeared"), ["far/222233334444"]);
+}
+
+/// The run that reads the failure as failing an hour after its start makes it due. A read with
+/// another status does not.
+#[tokio::test]
+async fn failure_in_progress_is_due_once_it_fails_again() {
+    let env = failing_in_second_region().await;
+    env.run().await;
+    let in_progress = StatusRecord::new("UPDATE_IN_PROGRESS");
+    env.world.put_member(OWN, FAR, "far", ACCOUNT, in_progress);
+    for _ in 0..6 {
+        env.run().await;
+    }
+    assert_eq!(env.digests().len(), 0);
+    let failed = StatusRecord::new("UPDATE_FAILED");
+    env.world.put_member(OWN, FAR, "far", ACCOUNT, failed);
+    env.run().await;
+    assert_eq!(notified(&env, "appeared"), ["far/222233334444"]);
+}
+
+#[tokio::test]
+async fn suppressed_changes_are_counted_in_log_and_snapshot() {
+    let env = failing().await;
+    env.member("baseline", "333344445555", "UPDATE_FAILED");
+    let logs = LogCapture::start();
+    for (announce, suppressed) in [("never", Some(2)), ("changes", None), ("always", None)] {
+        let response = env.invoke(json!({"announce": announce})).await;
+        let response = response.expect("the run succeeds");
+        assert_eq!(env.snapshot(&response)["run"]["announce"], announce);
+        let warnings = logs.take("will not be notified");
+        let changes: Vec<_> = warnings.iter().map(|warning| &warning["changes"]).collect();
+        let expected: Vec<Value> = suppressed.into_iter().map(Value::from).collect();
+        assert_eq!(changes, expected.iter().collect::<Vec<_>>(), "{announce}");
+        env.advance_minutes(15);
+    }
+    let default = env.run().await;
+    assert_eq!(env.snapshot(&default)["run"]["announce"], "changes");
+}
+
+#[tokio::test]
+async fn gap_suppressed_by_run_without_data_is_logged() {
+    let env = failing().await;
+    env.run().await;
+    env.world.deny_caller(OWN);
+    let logs = LogCapture::start();
+    for suppressed in [0, 1] {
+        let never = env.invoke(json!({"announce": "never"})).await;
+        never.expect_err("nothing is read");
+        let warnings = logs.take("will not be notified");
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0]["changes"], suppressed);
+        env.advance_minutes(15);
+    }
+    env.invoke(json!({})).await.expect_err("nothing is read");
+    assert_eq!(env.digests().len(), 1, "the gap counts as notified");
 }

@@ -20,7 +20,7 @@ fn write(text: &str) {
 }
 
 /// Invokes a new handler at log level INFO. Returns the response and the EMF record.
-async fn invoke(env: &TestEnv, event: Value) -> (Result<Value, RunError>, Value) {
+pub(super) async fn invoke(env: &TestEnv, event: Value) -> (Result<Value, RunError>, Value) {
     invoke_at_level(env, event, "INFO").await
 }
 

@@ -45,6 +45,8 @@ pub struct TestEnv {
     pub server: Server,
     pub env: BTreeMap<String, String>,
     pub timeouts: Timeouts,
+    /// Endpoint of all AWS services.
+    pub endpoint: String,
     /// ARN that Lambda passes to invocations.
     pub function_arn: String,
     clock: ManualClock,
@@ -66,6 +68,7 @@ impl TestEnv {
         ];
         Self {
             world,
+            endpoint: server.url(),
             server,
             env: env
                 .into_iter()
@@ -119,12 +122,13 @@ impl TestEnv {
         let settings = Settings::read(|name| self.env.get(name).cloned())
             .expect("the settings of the test environment are valid");
         let loader = aws::sdk_config()
-            .endpoint_url(self.server.url())
+            .endpoint_url(&self.endpoint)
             .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "test"));
         let aws = aws::connect(loader, &settings, self.timeouts, |name| {
             self.env.get(name).cloned()
         })
-        .await;
+        .await
+        .expect("the environment names no proxy or certificates that cannot be used");
         let services = ServiceSet {
             config: aws.config,
             store: aws.store,

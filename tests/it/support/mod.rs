@@ -1,4 +1,7 @@
-//! Shared test support: the test environment for complete runs, and the in-memory services.
+//! Shared test support: the test environment for complete runs, servers in front of it, the log, and
+//! the in-memory services.
 
 pub mod harness;
+pub mod logs;
+pub mod loopback;
 pub mod scheduler;

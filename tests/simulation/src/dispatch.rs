@@ -154,6 +154,7 @@ impl World {
                         let tokens = match effect {
                             Some(Effect::RepeatToken) => Tokens::Repeat,
                             Some(Effect::TokenCycle) => Tokens::Cycle,
+                            Some(Effect::EmptyToken) => Tokens::EmptyLast,
                             _ => Tokens::Normal,
                         };
                         let response = self

@@ -175,11 +175,19 @@ impl Organization {
             packs,
             members: members_per_pack,
             failing: failing_per_pack,
+            message_length: 0,
         });
     }
 
     pub fn create_bucket(&self, bucket: &str) {
         self.apply(Change::CreateBucket(bucket.to_owned()));
+    }
+
+    /// Makes the policy of a bucket deny every write without this value of
+    /// `x-amz-server-side-encryption`.
+    pub fn demand_encryption(&self, bucket: &str, encryption: &str) {
+        let (bucket, encryption) = (bucket.to_owned(), encryption.to_owned());
+        self.world().demanded_encryption.insert(bucket, encryption);
     }
 
     pub fn set_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {

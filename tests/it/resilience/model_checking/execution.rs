@@ -203,6 +203,7 @@ impl Executions {
             }),
             calls: Cell::new(0),
             calls_for_latest: Cell::new(0),
+            calls_with_last_form: Default::default(),
             resumed_calls: Cell::new(0),
             responses,
             respond: RefCell::new(respond),
@@ -230,7 +231,13 @@ impl Executions {
                     break Some(end(result));
                 }
                 let now = Some((
-                    replayed.calls.get() + replayed.calls_for_latest.get(),
+                    replayed.calls.get()
+                        + replayed.calls_for_latest.get()
+                        + replayed
+                            .calls_with_last_form
+                            .iter()
+                            .map(Cell::get)
+                            .sum::<usize>(),
                     replayed.resumed_calls.get(),
                 ));
                 if std::mem::replace(&mut before, now) == now {

@@ -12,8 +12,8 @@ use packwatch::ports::{
     ObjectStore, Page, PublishError, PutError, PutMode,
 };
 
-use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER};
-use crate::support::harness::{OWN, time};
+use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER, is_last_form};
+use crate::support::harness::{OWN, TOPIC, time};
 use crate::support::scheduler::yield_now;
 
 /// Milliseconds since the start of the model.
@@ -65,7 +65,8 @@ impl Call {
     pub fn is_for_latest(&self) -> bool {
         match self {
             Self::Get { key } => key.starts_with("snapshots/"),
-            Self::Head { key } | Self::Put { key, .. } => key == LATEST,
+            Self::Head { .. } => true,
+            Self::Put { key, .. } => key == LATEST,
             Self::Read | Self::Publish { .. } => false,
         }
     }
@@ -94,6 +95,10 @@ pub type Responses = BTreeMap<usize, (Response, Time)>;
 /// Number of the first call that updates `latest.json`.
 const FIRST_LATEST_CALL: usize = 1_000;
 
+/// Numbers of the first calls that publish a last form to each topic.
+const FIRST_LAST_FORM_TO_TOPIC: usize = 2_000;
+const FIRST_LAST_FORM_TO_CHAT: usize = 3_000;
+
 /// What an execution has done and received so far.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -121,6 +126,9 @@ pub struct ReplayedServices<'a, F> {
     /// Calls that update `latest.json`. They are counted separately, so that concurrent calls do
     /// not change their numbers.
     pub calls_for_latest: Cell<usize>,
+    /// Calls that publish a last form to either topic. They follow calls that are concurrent, so
+    /// they are counted separately too.
+    pub calls_with_last_form: [Cell<usize>; 2],
     /// Calls that were resumed after their yield.
     pub resumed_calls: Cell<usize>,
     pub responses: &'a Responses,
@@ -143,10 +151,17 @@ impl<F> Copy for Replay<'_, F> {}
 impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Replay<'_, F> {
     async fn call(&self, call: Call) -> Response {
         let Self(replayed) = self;
-        let (calls, first) = if call.is_for_latest() {
-            (&replayed.calls_for_latest, FIRST_LATEST_CALL)
-        } else {
-            (&replayed.calls, 0)
+        let [to_topic, to_chat] = &replayed.calls_with_last_form;
+        let (calls, first) = match &call {
+            Call::Publish { topic, message, .. } if is_last_form(message) => {
+                if topic == TOPIC {
+                    (to_topic, FIRST_LAST_FORM_TO_TOPIC)
+                } else {
+                    (to_chat, FIRST_LAST_FORM_TO_CHAT)
+                }
+            }
+            call if call.is_for_latest() => (&replayed.calls_for_latest, FIRST_LATEST_CALL),
+            _ => (&replayed.calls, 0),
         };
         let number = first + calls.get();
         calls.set(calls.get() + 1);

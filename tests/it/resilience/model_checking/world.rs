@@ -343,10 +343,9 @@ impl World {
     pub fn adopt(&mut self, name: &str) {
         let mut ledger = self.ledger().expect("a ledger").clone();
         ledger.owner = Some(function_id(name));
-        let bytes = ledger.to_bytes().expect("JSON").into();
         let stored = StoredObject {
-            bytes,
-            sequence: None,
+            sequence: Some(ledger.sequence),
+            bytes: ledger.to_bytes().expect("JSON").into(),
         };
         Arc::make_mut(&mut self.objects).insert(LEDGER.to_owned(), stored);
     }

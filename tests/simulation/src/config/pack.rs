@@ -44,6 +44,18 @@ impl Pack {
             generation,
         }
     }
+
+    /// Gives each failing member an error message of its own with this many characters. `number` is
+    /// the number of the pack.
+    pub fn make_messages_different(&mut self, number: usize, length: usize) {
+        for (account, record) in &mut self.members {
+            if record.code.is_some() {
+                let start = format!("Pack {number} in account {account} failed. ");
+                let filling = "It could not be deployed. ".chars().cycle();
+                record.message = Some(start.chars().chain(filling).take(length).collect());
+            }
+        }
+    }
 }
 
 /// Returns the status records of `count` members with consecutive account ids, `failing` of them

@@ -26,6 +26,8 @@ pub(crate) enum Tokens {
     Repeat,
     /// The token of the third page leads back to the second page.
     Cycle,
+    /// The last page has an empty token.
+    EmptyLast,
 }
 
 /// What a token is valid for: operation, caller, region, pack and filters.
@@ -85,6 +87,7 @@ impl Paging {
         });
         let next = match tokens {
             Tokens::Normal => next.map(|next| scope.encode(next)),
+            Tokens::EmptyLast => Some(next.map_or_else(String::new, |next| scope.encode(next))),
             Tokens::Repeat => token
                 .map(str::to_owned)
                 .or_else(|| next.map(|next| scope.encode(next))),

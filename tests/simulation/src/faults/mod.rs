@@ -60,6 +60,8 @@ pub enum Effect {
     RepeatToken,
     /// Executes the call; the page token of the third page leads back to the second page.
     TokenCycle,
+    /// Executes the call; the last page has an empty page token instead of none.
+    EmptyToken,
     /// Executes the call at once and responds this many milliseconds later. Combines with any other
     /// effect.
     Delay(#[serde(with = "crate::serde_millis")] Duration),

@@ -101,6 +101,17 @@ pub(crate) fn handle(
             "The specified bucket does not exist",
         ));
     }
+    if operation == "PutObject"
+        && let Some(demanded) = world.demanded_encryption.get(&bucket)
+        && request.header("x-amz-server-side-encryption") != Some(demanded.as_str())
+    {
+        let message = format!(
+            "User: arn:aws:iam::{}:user/packwatch is not authorized to perform: s3:PutObject on resource: \
+             \"arn:aws:s3:::{bucket}/{key}\" with an explicit deny in a resource-based policy",
+            caller.account
+        );
+        return Err(ServiceError::new(403, "AccessDenied", message));
+    }
     match operation {
         "PutObject" => put(world, &bucket, &key, request),
         "DeleteObject" => {

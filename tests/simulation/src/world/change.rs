@@ -113,6 +113,10 @@ pub enum Change {
         packs: usize,
         members: usize,
         failing: usize,
+        /// Length of the error messages of failing members, each of which is different. Zero gives
+        /// all of them the same short message.
+        #[serde(default)]
+        message_length: usize,
     },
     /// Limits pages to this many records, even if a call asks for more. `null` removes the limit.
     PageSize(Option<usize>),
@@ -266,10 +270,14 @@ impl World {
                 packs,
                 members,
                 failing,
+                message_length,
             } => {
                 for number in 0..packs {
                     let generation = self.next_serial();
-                    let new_pack = Pack::generated(members, failing, generation);
+                    let mut new_pack = Pack::generated(members, failing, generation);
+                    if message_length > 0 {
+                        new_pack.make_messages_different(number, message_length);
+                    }
                     let source = (caller.clone(), region.clone());
                     self.packs
                         .entry(source)

@@ -40,6 +40,8 @@ pub(crate) struct World {
     /// Packs by source and name.
     pub packs: BTreeMap<Source, BTreeMap<String, Pack>>,
     pub buckets: BTreeMap<String, Bucket>,
+    /// Value of `x-amz-server-side-encryption` that the policy of a bucket demands of every write.
+    pub demanded_encryption: BTreeMap<String, String>,
     /// Topics by ARN.
     pub topics: BTreeMap<String, Topic>,
     pub publishes: Vec<Publish>,

@@ -1,0 +1,164 @@
+//! Warnings: an entry of the settings or the request that matches nothing, which is probably a typing
+//! error.
+//!
+//! A warning is certain. A glob is judged by the names of all listed packs, so only if the listing of
+//! every source is complete. An account is judged by the members of the packs in scope, so only if
+//! all members of every pack were read, or AWS Config was asked for this account. A failing-only read
+//! does not show the successful members, so after one there is no warning about an account.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::collect::{Observation, PackObservation};
+use crate::input::event::shortened;
+use crate::input::plan::RunPlan;
+use crate::ledger::Ledger;
+use crate::model::{AccountId, GapKey, PackGlobs, PackKey, PackName, Scope};
+
+/// A warning about the configuration or the request of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// What is wrong.
+    pub code: WarningCode,
+    /// The entry that is wrong: a glob or an account id.
+    pub subject: String,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// A glob of `INCLUDE_PACKS` or of the request matches no pack.
+    PackGlobMatchesNothing,
+    /// An account of the request is a member of no pack.
+    AccountMatchesNothing,
+}
+
+impl WarningCode {
+    /// Returns the code as the snapshot spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PackGlobMatchesNothing => "pack_glob_matches_nothing",
+            Self::AccountMatchesNothing => "account_matches_nothing",
+        }
+    }
+}
+
+/// Returns the warnings of a run: first those about `INCLUDE_PACKS`, then about the `packs` and the
+/// `accounts` of the request, each in the order of their entries. `ledger` is the evaluated one.
+pub(super) fn warnings(
+    plan: &RunPlan,
+    scope: &Scope,
+    observation: &Observation,
+    ledger: &Ledger,
+) -> Vec<Warning> {
+    if !is_listed(scope, observation) {
+        return Vec::new();
+    }
+    // A pack that is unreadable by name may exist.
+    let unread: Vec<PackKey> = observation
+        .gaps
+        .keys()
+        .filter_map(GapKey::pack_key)
+        .collect();
+    let in_scope: BTreeSet<&PackKey> = observation.packs.keys().chain(&unread).collect();
+    let known: BTreeSet<&PackKey> = in_scope
+        .iter()
+        .copied()
+        .chain(&observation.out_of_scope)
+        .collect();
+    let sources = counted(scope.sources.len(), "source");
+    let mut warnings = Vec::new();
+    // A run of some regions does not see what the globs match in the others.
+    if plan.selection.regions == plan.settings.regions {
+        for glob in unmatched(&scope.include, &known) {
+            let packs = counted(known.len(), "pack");
+            warnings.push(Warning {
+                code: WarningCode::PackGlobMatchesNothing,
+                message: format!(
+                    "INCLUDE_PACKS has {}, which matches none of the {packs} in {sources}; names are case-sensitive",
+                    shortened(&glob)
+                ),
+                subject: glob,
+            });
+        }
+    }
+    let watched: BTreeSet<&PackKey> = known
+        .iter()
+        .copied()
+        .filter(|pack| scope.include.matches(&pack.pack) && !scope.exclude.matches(&pack.pack))
+        .collect();
+    if let Some(packs) = &scope.packs {
+        let unmatched_anywhere = unmatched(packs, &known);
+        for glob in unmatched(packs, &watched) {
+            let count = counted(watched.len(), "watched pack");
+            let hint = if unmatched_anywhere.contains(&glob) {
+                "names are case-sensitive"
+            } else {
+                "INCLUDE_PACKS or EXCLUDE_PACKS leaves out what it matches"
+            };
+            warnings.push(Warning {
+                code: WarningCode::PackGlobMatchesNothing,
+                message: format!(
+                    "\"packs\" has {}, which matches none of the {count} in {sources}; {hint}",
+                    shortened(&glob)
+                ),
+                subject: glob,
+            });
+        }
+    }
+    let unknown = |account: &&AccountId| is_unknown(account, scope, observation, ledger);
+    for account in scope.accounts.iter().flatten().filter(unknown) {
+        let packs = counted(in_scope.len(), "pack");
+        warnings.push(Warning {
+            code: WarningCode::AccountMatchesNothing,
+            subject: account.as_str().to_owned(),
+            message: format!(
+                "\"accounts\" has {account}, which is a member of none of the {packs} in {sources}"
+            ),
+        });
+    }
+    warnings
+}
+
+/// Returns whether the listing of every source in scope is complete.
+fn is_listed(scope: &Scope, observation: &Observation) -> bool {
+    let complete = |source| {
+        let listing = observation.listings.get(source);
+        listing.is_some_and(|listing| listing.complete)
+    };
+    scope.sources.iter().all(complete)
+}
+
+fn unmatched(globs: &PackGlobs, packs: &BTreeSet<&PackKey>) -> BTreeSet<String> {
+    let names: BTreeSet<&PackName> = packs.iter().map(|key| &key.pack).collect();
+    let globs = globs.unmatched(&names);
+    globs.into_iter().map(str::to_owned).collect()
+}
+
+/// Returns whether it is certain that no pack in scope has the account as a member, and no failure
+/// of it is open or has just ended.
+fn is_unknown(
+    account: &AccountId,
+    scope: &Scope,
+    observation: &Observation,
+    ledger: &Ledger,
+) -> bool {
+    let lacks = |pack: &PackObservation| {
+        let seen = pack.successful.contains(account) || pack.not_successful.contains_key(account);
+        !seen && (pack.is_complete() || pack.absent.contains(account))
+    };
+    let mut recorded = ledger.open.keys().chain(ledger.resolved.keys());
+    observation.gaps.is_empty()
+        && observation.packs.values().all(lacks)
+        && !recorded.any(|key| key.account_id.as_ref() == Some(account) && scope.covers(key))
+}
+
+/// Returns a number with its noun, such as `1 pack` or `2 packs`.
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
