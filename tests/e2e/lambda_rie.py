@@ -194,8 +194,12 @@ def assert_committed(organization, response, sequence, digest):
 def run_without_failures_is_stored_without_digest(emulator, organization):
     response = emulator.run(event("scheduled.json"))
     key, snapshot = assert_committed(organization, response, 1, "none")
-    assert key == f"snapshots/dt=2026-03-01/20260301T081500Z_{response['run_id']}.json", f"the snapshot is {key}"
+    # The time of the sample event is not the time of the run.
+    assert re.fullmatch(rf"snapshots/dt=[\d-]{{10}}/\d{{8}}T\d{{6}}Z_{response['run_id']}\.json", key), f"{key}"
+    day = key.split("/")[1].removeprefix("dt=")
+    assert snapshot["run"]["started_at"].startswith(day), f"the snapshot of {snapshot['run']} is {key}"
     assert snapshot["run"]["trigger"] == "schedule", f"{snapshot['run']}"
+    assert snapshot["run"]["scheduled_at"] == "2026-03-01T08:15:00Z", f"{snapshot['run']}"
     assert snapshot["packs"][0]["members"]["total"] == 2, f"{snapshot['packs']}"
     assert organization.keys() == ["latest.json", "ledger.json", key], f"the bucket holds {organization.keys()}"
     assert organization.publishes() == [], f"{organization.publishes()} were published"
@@ -267,6 +271,8 @@ def event_with_invalid_value_or_duplicate_key_is_rejected(emulator, organization
     for event, expected in (
         (b'{"dry_run": 1e999}', "out of range"),
         (b'{"dry_run": true, "dry_run": false}', "there twice"),
+        (b"run", "cannot be read"),
+        (b'{"packs": ["\xff"]}', "cannot be read"),
     ):
         response = emulator.invoke(event)
         assert response.get("errorType") == "InvalidEvent" and expected in response["errorMessage"], f"{response}"
@@ -278,6 +284,13 @@ def cleared_failure_is_published(emulator, organization):
     assert_committed(organization, emulator.run({}), 6, "published")
     subject = organization.publishes()[-1]["subject"]
     assert subject == "packwatch: 0 appeared, 1 cleared, 0 open", f"the subject is {subject!r}"
+
+
+@check
+def empty_payload_is_full_run(emulator, organization):
+    before = emulator.text().count('"_aws"')
+    assert_committed(organization, emulator.run(b""), 7, "none")
+    assert emulator.text().count('"_aws"') == before + 1, f"no metrics: {emulator.text()}"
 
 
 def init_error_names_every_invalid_setting(folder, binary, organization):

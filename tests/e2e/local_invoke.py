@@ -192,7 +192,10 @@ class Scenario:
             f"{FIRST_EVENT} again: nothing is published twice",
             lambda: self.run_without_changes(FIRST_EVENT, events[FIRST_EVENT]),
         )
-        for name in [name for name in events if name not in dry and name != FIRST_EVENT]:
+        adopt = [name for name, event in events.items() if "adopt_ledger" in event]
+        for name in adopt:
+            yield f"{name}: refused outside a deployed function", lambda name=name: self.refused_adoption(name)
+        for name in [name for name in events if name not in [*dry, *adopt, FIRST_EVENT]]:
             result = "publishes, as requested" if events[name].get("announce") == "always" else "publishes nothing"
             yield (
                 f"{name}: a run without changes {result}",
@@ -217,7 +220,10 @@ class Scenario:
     def first_run(self):
         response = self.function.run(EVENTS / FIRST_EVENT)
         key, snapshot = self.assert_committed(response, "published")
-        assert key.startswith("snapshots/dt=2026-03-01/20260301T081500Z_"), f"the snapshot of {FIRST_EVENT} is {key}"
+        # The time of the sample event is not the time of the run.
+        day = key.split("/")[1].removeprefix("dt=")
+        assert snapshot["run"]["started_at"].startswith(day), f"the snapshot of {snapshot['run']} is {key}"
+        assert snapshot["run"]["scheduled_at"] == "2026-03-01T08:15:00Z", f"{snapshot['run']}"
         assert sorted(self.services.objects()) == ["latest.json", "ledger.json", key], (
             f"the keys in the bucket are {self.services.objects()}"
         )
@@ -251,6 +257,14 @@ class Scenario:
         assert response.get("errorType") == "InvalidEvent", f"{response}"
         assert '"pakcs"' in response["errorMessage"], f"the message does not name the key: {response['errorMessage']}"
         assert self.services.objects() == before, "a rejected event changed the bucket"
+        self.assert_nothing_received()
+
+    def refused_adoption(self, name: str):
+        before = self.services.objects()
+        response = self.function.invoke(EVENTS / name)
+        assert response.get("errorType") == "InvalidEvent", f"{response}"
+        assert "only by a deployed function" in response["errorMessage"], f"{response}"
+        assert self.services.objects() == before, "a refused adoption changed the bucket"
         self.assert_nothing_received()
 
     def cleared_failure(self):
@@ -340,9 +354,12 @@ class Scenario:
         A truncated digest may lack some of the packs in its JSON.
         """
         kinds = {name: attribute["Type"] for name, attribute in attributes.items()}
-        lists, numbers = dict.fromkeys(("packs", "regions"), "String.Array"), ("appeared", "cleared", "open")
-        assert kinds == {**lists, **dict.fromkeys(numbers, "Number")}, f"the attributes are {kinds}"
+        lists, numbers = ("packs", "regions"), ("appeared", "cleared", "open")
+        # An empty list is left out.
+        expected = {name: "String.Array" for name in lists if digest[name]}
+        assert kinds == {**expected, **dict.fromkeys(numbers, "Number")}, f"the attributes are {kinds}"
         values = {name: json.loads(attribute["Value"]) for name, attribute in attributes.items()}
+        values = {**dict.fromkeys(lists, []), **values}
         packs = {record["pack"] for record in digest["appeared"] + digest["cleared"]}
         assert packs <= set(values["packs"]), f"the attribute packs of {values} lacks some of {packs}"
         # A forced digest without changes has no packs and no regions.

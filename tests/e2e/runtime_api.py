@@ -64,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_json(202, {"status": "OK"})
 
     def send_json(self, status, body, headers={}):
-        body = json.dumps(body).encode()
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
