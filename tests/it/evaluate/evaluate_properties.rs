@@ -271,7 +271,7 @@ fn globs() -> impl Strategy<Value = Vec<(&'static str, [bool; 2])>> {
         ("*e", [true, false]),
         ("guardrails", [false, true]),
         ("Baseline", [false, false]),
-        ("basline*", [false, false]),
+        ("bassline*", [false, false]),
     ]);
     vec(glob, 1..4)
 }

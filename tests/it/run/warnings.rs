@@ -77,8 +77,8 @@ async fn include_glob_that_matches_no_pack_is_warned_about() {
 async fn requested_glob_or_account_without_match_is_warned_about() {
     let env = TestEnv::failing().await;
     assert_eq!(
-        warned(&env, json!({"packs": ["basline", "base*", "*"]})).await,
-        [glob("basline")]
+        warned(&env, json!({"packs": ["bassline", "base*", "*"]})).await,
+        [glob("bassline")]
     );
     assert_eq!(
         warned(&env, json!({"accounts": [UNKNOWN, ACCOUNT]})).await,
@@ -130,7 +130,7 @@ async fn incomplete_listing_causes_no_warning() {
     let mut env = TestEnv::failing().await;
     env.set("REGIONS", "eu-west-1,us-east-1");
     env.set("INCLUDE_PACKS", "base*,far*");
-    let event = || json!({"packs": ["basline"], "accounts": [UNKNOWN]});
+    let event = || json!({"packs": ["bassline"], "accounts": [UNKNOWN]});
     let denied = Fault::new(Effect::Denied)
         .service(Service::Config)
         .operation("DescribeOrganizationConformancePackStatuses");
@@ -139,7 +139,7 @@ async fn incomplete_listing_causes_no_warning() {
     env.world.clear_faults();
     assert_eq!(
         warned(&env, event()).await,
-        [glob("far*"), glob("basline"), account(UNKNOWN)]
+        [glob("far*"), glob("bassline"), account(UNKNOWN)]
     );
 }
 
@@ -233,12 +233,12 @@ async fn dry_run_text_has_warnings_with_and_without_digest() {
         assert_eq!(response["outcome"], "dry_run");
         response["digest"]["text"].as_str().map(str::to_owned)
     };
-    let warning = "Warning: \"packs\" has basline, which matches none of the 1 watched pack in 1 source; names are case-sensitive\n";
+    let warning = "Warning: \"packs\" has bassline, which matches none of the 1 watched pack in 1 source; names are case-sensitive\n";
     assert_eq!(
-        text(json!({"packs": ["basline"], "dry_run": true})).await,
+        text(json!({"packs": ["bassline"], "dry_run": true})).await,
         Some(warning.to_owned())
     );
-    let with_digest = text(json!({"packs": ["basline", "base*"], "dry_run": true})).await;
+    let with_digest = text(json!({"packs": ["bassline", "base*"], "dry_run": true})).await;
     let with_digest = with_digest.expect("a text");
     assert!(
         with_digest.contains(ACCOUNT) && with_digest.ends_with(&format!("\n\n{warning}")),
