@@ -24,7 +24,9 @@ pub(super) fn update_empty_sources(
         .filter(|source| context.covers_source(source))
     {
         let known = known_packs(before, source, scope);
-        if observation.packs.keys().any(|pack| pack.source == *source) {
+        // Packs that the settings leave out count: a source is empty if it lists none at all.
+        let mut listed = observation.packs.keys().chain(&observation.out_of_scope);
+        if listed.any(|pack| pack.source == *source) {
             if let Some(empty_source) = next.empty_sources.get_mut(source) {
                 empty_source.ended = Some(EmptySourceResolution::Repopulated);
             }

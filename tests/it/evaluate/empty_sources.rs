@@ -533,3 +533,37 @@ fn source_with_lasting_pack_gap_is_not_empty() {
     });
     assert_eq!(empty.empty_sources[&source()].packs.len(), 1);
 }
+
+#[tokio::test]
+async fn source_that_lists_only_excluded_packs_is_not_empty() {
+    let mut env = TestEnv::new().await;
+    env.set("INCLUDE_PACKS", "base*");
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.pack("other", "UPDATE_SUCCESSFUL");
+    env.run().await;
+    let before = env.digests().len();
+    env.world.remove_pack(OWN, REGION, "baseline");
+    env.run().await;
+    assert_eq!(
+        (env.digests().len(), empty_sources(&env)),
+        (before, json!([]))
+    );
+    env.world.remove_pack(OWN, REGION, "other");
+    env.pack("baseline", "UPDATE_SUCCESSFUL");
+    env.run().await;
+    env.world.remove_pack(OWN, REGION, "baseline");
+    env.run().await;
+    assert_eq!(
+        env.digests().len(),
+        before + 1,
+        "now the source lists no pack at all"
+    );
+    env.pack("other", "UPDATE_SUCCESSFUL");
+    env.run().await;
+    let digests = env.digests();
+    let last = &digests.last().expect("a digest")["empty_sources"][0];
+    assert_eq!(
+        (digests.len(), &last["state"]),
+        (before + 2, &json!("ended"))
+    );
+}
