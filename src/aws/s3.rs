@@ -120,7 +120,7 @@ impl ObjectStore for S3Store {
     }
 
     /// Reads the metadata of an object. Without `s3:ListBucket` a missing object is an error with
-    /// status 403. A missing bucket cannot be told from a missing object.
+    /// status 403. A missing bucket has the same response as a missing object.
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
         // The request names no encryption: S3 rejects encryption headers on HEAD with 400.
         let head = self.client.head_object().bucket(&self.bucket).key(key);

@@ -4,7 +4,9 @@ use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::handler::Handler;
 use crate::model::display_chain;
@@ -29,6 +31,10 @@ pub enum InitError {
     Runtime(#[source] BoxError),
 }
 
+/// The module of the runtime crate that logs the error of an invocation once more, as the debug form
+/// of a Rust type.
+const DEBUG_FORM_OF_ERRORS: &str = "lambda_runtime::layers::panic";
+
 /// Initializes logging in the format and level of Lambda's [logging
 /// controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
 /// `lookup` returns the value of an environment variable.
@@ -46,11 +52,15 @@ pub fn init_logging(lookup: impl Fn(&str) -> Option<String>) {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
+        .with_ansi(false)
         .with_target(false);
+    let filter = Targets::new()
+        .with_default(level)
+        .with_target(DEBUG_FORM_OF_ERRORS, LevelFilter::OFF);
     if lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
-        subscriber.json().init();
+        subscriber.json().finish().with(filter).init();
     } else {
-        subscriber.without_time().init();
+        subscriber.without_time().finish().with(filter).init();
     }
 }
 
@@ -66,10 +76,16 @@ pub fn ensure_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Init
 pub async fn serve<S: Services>(handler: Handler<S>) -> Result<(), InitError> {
     let handler = &handler;
     let invoke = async move |event: LambdaEvent<Vec<u8>>| {
-        handler
-            .invoke(event.payload, event.context)
-            .await
-            .map_err(Diagnostic::from)
+        let result = handler.invoke(event.payload, event.context).await;
+        result.map_err(|error| {
+            let diagnostic = Diagnostic::from(error);
+            tracing::error!(
+                error_type = diagnostic.error_type,
+                error_message = diagnostic.error_message,
+                "the invocation failed"
+            );
+            diagnostic
+        })
     };
     // `lambda_runtime::run` with one more layer.
     Runtime::new(service_fn(invoke))

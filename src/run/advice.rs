@@ -63,7 +63,8 @@ impl RunError {
                 remedy(source.as_ref(), Access::Write),
             ),
             Self::PublishFailed { topics, .. } => (
-                "The run is committed and the digest is kept: the retry or the next run sends it.",
+                "The run is committed. Unless the log says that the digest was dropped, it is kept: the retry or the next run \
+                 sends it.",
                 remedy(topics.first().map(|(_, cause)| cause), Access::Publish),
             ),
             Self::SettleFailed { source, .. } => (

@@ -163,7 +163,7 @@ async fn older_read_without_time_left_is_superseded() {
 }
 
 #[tokio::test]
-async fn full_run_keeps_what_narrowed_run_committed_meanwhile() {
+async fn full_run_commits_after_narrowed_run_without_reading_again() {
     for delayed in DELAYED {
         let narrowed = json!({"packs": ["base*"]});
         let (env, older, newer) = overtaken_run(delayed, 90, json!({}), narrowed).await;
@@ -173,7 +173,6 @@ async fn full_run_keeps_what_narrowed_run_committed_meanwhile() {
             (Outcome::Committed, newer.sequence + 1),
             "{delayed:?}"
         );
-        // The narrowed run has read later that the member account has recovered.
         assert_eq!(env.document("ledger.json")["open"], json!([]));
         let digests = env.digests();
         assert_eq!(digests.len(), 2, "one appeared, one cleared");

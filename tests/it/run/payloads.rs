@@ -124,6 +124,25 @@ async fn empty_payload_is_full_run() {
     assert_eq!(output.matches("\"_aws\"").count(), 3, "{output}");
 }
 
+/// The runtime crate would log the error too, as the debug form of a Rust type.
+#[tokio::test]
+async fn failed_invocation_is_logged_in_one_line() {
+    let (_, output) = invoke_binary(&[b"run"]).await;
+    let errors: Vec<_> = output
+        .lines()
+        .filter(|line| line.contains("InvalidEvent") || line.contains("the event is invalid"))
+        .collect();
+    assert_eq!(errors.len(), 1, "{output}");
+    for part in [
+        "the invocation failed",
+        "error_type=\"InvalidEvent\"",
+        "error_message=\"the event is invalid: ",
+    ] {
+        assert!(errors[0].contains(part), "{part}: {}", errors[0]);
+    }
+    assert!(!output.contains("Diagnostic {"), "{output}");
+}
+
 #[tokio::test]
 async fn payload_that_is_not_json_is_invalid_event_with_metrics() {
     let (answers, output) = invoke_binary(&[
