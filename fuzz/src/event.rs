@@ -14,7 +14,11 @@ pub fn check_invariants(bytes: &[u8]) {
     };
     let requested = match &trigger {
         Trigger::Manual(request) => to_event(request),
-        Trigger::Schedule { .. } | Trigger::AdoptLedger => json!({}),
+        Trigger::Schedule { .. }
+        | Trigger::AdoptLedger
+        | Trigger::Mute(_)
+        | Trigger::Unmute(_)
+        | Trigger::ListMutes => json!({}),
     };
     if let Trigger::Manual(request) = &trigger {
         assert_eq!(

@@ -45,9 +45,16 @@ pub(super) fn update_open(
         let verdict = match observation.packs.get(&key.pack) {
             Some(observed) => match &key.account_id {
                 Some(account) => {
-                    OpenFailure::update(open, |open| member_verdict(open, observed, account, now))
+                    let key = MemberContext {
+                        account,
+                        context,
+                        now,
+                    };
+                    OpenFailure::update(open, |open| member_verdict(open, observed, key))
                 }
-                None => OpenFailure::update(open, |open| pack_verdict(open, observed, now)),
+                None => {
+                    OpenFailure::update(open, |open| pack_verdict(open, observed, context, now))
+                }
             },
             None if observation.proves_absent(&key.pack) => Verdict::Close(Resolution::PackRemoved),
             None => Verdict::Unconfirmed,
@@ -65,18 +72,43 @@ pub(super) fn update_open(
     unconfirmed
 }
 
+/// The member account that a verdict is about, and the run that gives it.
+struct MemberContext<'a> {
+    account: &'a AccountId,
+    context: EvaluationContext<'a>,
+    now: Timestamp,
+}
+
 /// Returns the verdict on the failure of a member account.
 fn member_verdict(
     open: &mut OpenFailure,
     observed: &PackObservation,
-    account: &AccountId,
-    now: Timestamp,
+    member: MemberContext<'_>,
 ) -> Verdict {
+    let MemberContext {
+        account,
+        context,
+        now,
+    } = member;
     match observed.not_successful_row(account) {
         None if observed.successful.contains(account) => Verdict::Close(Resolution::Recovered),
         Some(row) => {
+            let was_only_stuck =
+                open.is_stuck() && open.failing_record().kind() != StatusKind::Failed;
             open.update_status(row, now);
-            Verdict::KeepOpen
+            let stuck_before = open.stuck_since;
+            open.update_stuck(context.policy, now);
+            let no_longer_counts =
+                was_only_stuck && row.kind() == StatusKind::InProgress && !open.is_stuck();
+            if !no_longer_counts {
+                return Verdict::KeepOpen;
+            }
+            // Only a full run knows what the settings no longer cover.
+            if context.scope.narrowed {
+                open.stuck_since = stuck_before;
+                return Verdict::KeepOpen;
+            }
+            Verdict::Close(Resolution::Unwatched)
         }
         None if observed.proves_absent(account) => {
             let absent_since = *open.absent_since.get_or_insert(now);
@@ -95,8 +127,13 @@ fn member_verdict(
 }
 
 /// Returns the verdict on the failure of the pack itself.
-fn pack_verdict(open: &mut OpenFailure, observed: &PackObservation, now: Timestamp) -> Verdict {
-    if observed.count(StatusKind::Failed) > 0 {
+fn pack_verdict(
+    open: &mut OpenFailure,
+    observed: &PackObservation,
+    context: EvaluationContext<'_>,
+    now: Timestamp,
+) -> Verdict {
+    if failing_members(observed, context, now).next().is_some() {
         return Verdict::Close(Resolution::Attributed);
     }
     match observed.row.kind() {
@@ -154,10 +191,13 @@ pub(super) fn open_new(
             Some(open) => OpenFailure::update(open, |open| {
                 open.seen_again |= open.first_run.as_str() != context.run_id;
             }),
-            None => new.push((
-                key,
-                Arc::new(OpenFailure::first_seen(row, context.run_id, now)),
-            )),
+            None => {
+                let mut open = OpenFailure::first_seen(row, context.run_id, now);
+                if !key.is_pack() {
+                    open.update_stuck(context.policy, now);
+                }
+                new.push((key, Arc::new(open)));
+            }
         }
     };
     for (pack, observed) in observation
@@ -165,12 +205,10 @@ pub(super) fn open_new(
         .iter()
         .filter(|(pack, _)| context.covers_pack(pack))
     {
-        for (account, row) in &observed.not_successful {
-            if row.kind() == StatusKind::Failed {
-                record(next, FailureKey::member(pack, account), row);
-            }
+        for (account, row) in failing_members(observed, context, now) {
+            record(next, FailureKey::member(pack, account), row);
         }
-        if fails_by_itself(next, pack, observed) {
+        if fails_by_itself(next, pack, observed, context, now) {
             record(next, FailureKey::pack_itself(pack), &observed.row);
         }
     }
@@ -178,12 +216,38 @@ pub(super) fn open_new(
     next.open.append(&mut new.into_iter().collect());
 }
 
+/// Returns the members that fail: those with a failed status, and those that are in progress for too
+/// long.
+fn failing_members<'a>(
+    observed: &'a PackObservation,
+    context: EvaluationContext<'a>,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a AccountId, &'a Arc<StatusRecord>)> {
+    let fails = move |row: &StatusRecord| match row.kind() {
+        StatusKind::Failed => true,
+        StatusKind::InProgress => row
+            .last_update_time
+            .is_some_and(|since| context.policy.is_stuck(since, now)),
+        StatusKind::Successful | StatusKind::Deleted => false,
+    };
+    observed
+        .not_successful
+        .iter()
+        .filter(move |(_, row)| fails(row))
+}
+
 /// Returns whether a pack fails without a failing member, both in the observation and among the
 /// open failures.
-fn fails_by_itself(next: &Ledger, pack: &PackKey, observed: &PackObservation) -> bool {
+fn fails_by_itself(
+    next: &Ledger,
+    pack: &PackKey,
+    observed: &PackObservation,
+    context: EvaluationContext<'_>,
+    now: Timestamp,
+) -> bool {
     observed.row.kind() == StatusKind::Failed
         && observed.failing_known()
-        && observed.count(StatusKind::Failed) == 0
+        && failing_members(observed, context, now).next().is_none()
         && !has_open_member(next, pack)
 }
 
@@ -199,8 +263,8 @@ pub(super) fn mark_due(next: &mut Ledger, context: EvaluationContext<'_>, now: T
         let is_due = open.was_read_failing()
             && now.duration_since(open.failing_since) >= policy.announce_after
             && (!key.is_pack() || open.seen_again);
-        // A failure that is no longer ignored is due only once it is read again.
-        let due = !policy.ignores(key) && (open.due || is_due);
+        // A failure that is no longer ignored or muted is due only once it is read again.
+        let due = !open.is_suppressed(key, policy, now) && (open.due || is_due);
         if open.due != due {
             OpenFailure::update(open, |open| open.due = due);
         }

@@ -60,6 +60,7 @@ pub fn evaluate(
     failures::record_attempts(&mut next, observation, context);
     empty_sources::update_empty_sources(&mut next, ledger, observation, context);
     cancel_undelivered_resolutions(&mut next, context);
+    next.apply_mutes(now);
     failures::mark_due(&mut next, context, now);
     let gaps = update_gaps(&mut next, observation, context);
     next.prune_delivered();
@@ -140,7 +141,10 @@ fn cancel_undelivered_resolutions(next: &mut Ledger, context: EvaluationContext<
                 if never_ended {
                     open.failing_since = open.failing_since.min(resolved.failing_since);
                 }
+                let cause = open.changed_group_id.unwrap_or(open.group_id);
+                open.group_id = resolved.group_id;
                 open.notified.merge(resolved.unnotified);
+                open.set_cause(cause);
             });
         }
     }

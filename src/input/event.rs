@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::event_values::{self as values, quoted};
+use super::mute_request::{EXAMPLE_MUTE, MuteRequest};
+use super::mute_values;
 use crate::model::AccountId;
 
 pub use super::event_values::NotifyMode;
@@ -29,6 +31,12 @@ pub enum Trigger {
     Manual(ManualRequest),
     /// The request to make the function the owner of a ledger that another one wrote.
     AdoptLedger,
+    /// The request to mute failures.
+    Mute(MuteRequest),
+    /// The request to remove the mute with this id.
+    Unmute(String),
+    /// The request for the list of mutes.
+    ListMutes,
 }
 
 /// A manual request. The default is a full run.
@@ -78,6 +86,26 @@ struct ScheduleInput {
     _trigger: (),
     #[serde(deserialize_with = "values::time")]
     scheduled_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MuteEvent {
+    mute: MuteRequest,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnmuteEvent {
+    #[serde(deserialize_with = "mute_values::mute_id")]
+    unmute: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MutesEvent {
+    #[serde(rename = "mutes", deserialize_with = "values::only_true")]
+    _mutes: (),
 }
 
 /// The request to adopt the ledger.
@@ -138,6 +166,21 @@ impl Trigger {
             let request = parse(event, "is not accepted beside \"adopt_ledger\"", example);
             return request.map(|AdoptRequest { .. }| Self::AdoptLedger);
         }
+        if keys.contains_key("mute") {
+            let beside = "is not accepted beside \"mute\"";
+            let request: MuteEvent = parse(event, beside, EXAMPLE_MUTE)?;
+            return Ok(Self::Mute(request.mute));
+        }
+        if keys.contains_key("unmute") {
+            let beside = "is not accepted beside \"unmute\"";
+            let request = parse(event, beside, r#"{"unmute": "3f9a1c2b4d5e"}"#);
+            return request.map(|UnmuteEvent { unmute }| Self::Unmute(unmute));
+        }
+        if keys.contains_key("mutes") {
+            let beside = "is not accepted beside \"mutes\"";
+            let request = parse(event, beside, r#"{"mutes": true}"#);
+            return request.map(|MutesEvent { .. }| Self::ListMutes);
+        }
         parse(
             event,
             "is not a key of a manual request",
@@ -150,7 +193,7 @@ impl Trigger {
 /// Returns whether a manual request can hold `key`. The derived code refuses an unknown key before
 /// it reads its value.
 fn is_request_key(key: &str) -> bool {
-    key == "adopt_ledger"
+    ["adopt_ledger", "mute", "unmute", "mutes"].contains(&key)
         || !ManualRequest::deserialize(json!({ key: null }))
             .is_err_and(|error| error.to_string().starts_with("unknown field"))
 }

@@ -84,7 +84,7 @@ pub(super) fn regions<'de, D: Deserializer<'de>>(
 }
 
 /// Parses a value.
-fn parse_value<'de, D: Deserializer<'de>, T>(
+pub(super) fn parse_value<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     accepted: &str,
     parse: impl FnOnce(&Value) -> Option<T>,
@@ -96,7 +96,7 @@ fn parse_value<'de, D: Deserializer<'de>, T>(
 
 /// Parses a list of non-empty strings. An empty list is an error, because it could mean all or
 /// none.
-fn parse_list<'de, D: Deserializer<'de>, T: From<String>>(
+pub(super) fn parse_list<'de, D: Deserializer<'de>, T: From<String>>(
     deserializer: D,
     accepted: &str,
     is_valid: impl Fn(&str) -> bool,
@@ -118,7 +118,7 @@ fn parse_list<'de, D: Deserializer<'de>, T: From<String>>(
 
 /// Parses a time in strict [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), with any offset, or
 /// returns `None`.
-fn rfc3339(text: &str) -> Option<Timestamp> {
+pub(super) fn rfc3339(text: &str) -> Option<Timestamp> {
     let (datetime, offset) = text.split_at(text.rfind(['Z', '+', '-'])?);
     let offset = if offset == "Z" { "+00:00" } else { offset };
     // Jiff's parser requires every digit, but accepts other separators and annotations. A format

@@ -2,5 +2,7 @@
 
 pub mod event;
 mod event_values;
+mod mute_request;
+mod mute_values;
 pub mod plan;
 pub mod settings;

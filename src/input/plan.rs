@@ -12,7 +12,7 @@ use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger};
 use crate::input::event_values::quoted;
 use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{
-    AccountId, Identity, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,
+    AccountId, Identity, Mute, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,
     TopicArn, Watched,
 };
 
@@ -30,12 +30,18 @@ pub struct Invocation {
 }
 
 /// What an invocation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// A run.
     Run,
     /// Makes the function the owner of the ledger.
     AdoptLedger,
+    /// Adds a mute.
+    Mute(Box<Mute>),
+    /// Removes the mute with this id.
+    Unmute(String),
+    /// Lists the mutes.
+    ListMutes,
 }
 
 /// What started a run, as the snapshot records it.
@@ -155,7 +161,8 @@ const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 impl RunPlan {
     /// Returns the plan of a run.
     ///
-    /// Fails if the event has a malformed glob or a region that is not in the settings.
+    /// Fails if the event has a malformed glob, a region that is not in the settings, or a mute that
+    /// does not end within the next 366 days.
     pub fn new(
         trigger: Trigger,
         settings: &Settings,
@@ -167,18 +174,23 @@ impl RunPlan {
             deadline,
             now,
         } = invocation;
+        let mut run_trigger = TriggerKind::Manual;
+        let mut scheduled_at = None;
+        let mut request = ManualRequest::default();
         let task = match trigger {
+            Trigger::Schedule { scheduled_at: at } => {
+                run_trigger = TriggerKind::Schedule;
+                scheduled_at = Some(at);
+                Task::Run
+            }
+            Trigger::Manual(manual) => {
+                request = manual;
+                Task::Run
+            }
             Trigger::AdoptLedger => Task::AdoptLedger,
-            Trigger::Schedule { .. } | Trigger::Manual(_) => Task::Run,
-        };
-        let (trigger, scheduled_at, request) = match trigger {
-            Trigger::Schedule { scheduled_at } => (
-                TriggerKind::Schedule,
-                Some(scheduled_at),
-                ManualRequest::default(),
-            ),
-            Trigger::Manual(request) => (TriggerKind::Manual, None, request),
-            Trigger::AdoptLedger => (TriggerKind::Manual, None, ManualRequest::default()),
+            Trigger::Mute(mute) => Task::Mute(Box::new(mute.into_mute(&request_id, now)?)),
+            Trigger::Unmute(id) => Task::Unmute(id),
+            Trigger::ListMutes => Task::ListMutes,
         };
         let regions = match &request.regions {
             None => settings.regions.clone(),
@@ -235,12 +247,13 @@ impl RunPlan {
             policy: NotificationPolicy {
                 ignored_accounts: settings.ignored_accounts.clone(),
                 announce_after: settings.announce_after,
+                stuck_after: settings.stuck_after,
                 remind_after: settings.remind_after,
             },
             run: RunIdentity {
                 id: request_id,
                 execution,
-                trigger,
+                trigger: run_trigger,
                 scheduled_at,
             },
             task,

@@ -126,6 +126,14 @@ impl<S: Services> Handler<S> {
             Ok(Response::Adopted(adopted)) => {
                 tracing::info!(owner = %adopted.owner, "the ledger was adopted");
             }
+            Ok(Response::Mutes(response)) => {
+                tracing::info!(
+                    outcome = ?response.outcome,
+                    mute = response.mute,
+                    mutes = response.mutes.len(),
+                    "the mutes were read or changed"
+                );
+            }
             Err(_) => {}
         }
         (result, metrics)

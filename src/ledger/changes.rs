@@ -54,8 +54,10 @@ impl PendingChanges {
         let in_scope = |key: &FailureKey| scope.is_none_or(|scope| scope.covers(key));
         for (key, open) in ledger.open.iter().filter(|(key, _)| in_scope(key)) {
             match open.notified.get(receiver) {
-                None if open.is_due(key, policy) => changes.appeared.insert(key.clone()),
-                Some(notified) if !policy.ignores(key) && open.was_read_failing() => {
+                None if open.is_due(key, policy, at) => changes.appeared.insert(key.clone()),
+                Some(notified)
+                    if !open.is_suppressed(key, policy, at) && open.was_read_failing() =>
+                {
                     let (due, soon) = (at, at + REMINDER_BATCH);
                     if policy.reminder_is_due(notified, due) {
                         changes.reminders.insert(key.clone());

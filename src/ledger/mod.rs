@@ -7,6 +7,8 @@
 //! | `commit` | which execution may commit |
 //! | `outbox` | leases on outgoing digests, and settling them |
 //! | `owner` | which runs may write the ledger |
+//! | `mutes` | which failures are recorded and not notified until a date |
+//! | `history` | the counts of each UTC day |
 //! | `hints` | hints for reading a pack with fewer calls |
 //! | `notified_at` | when each receiver was notified of a failure |
 //! | `map_as_pairs` | the serde form of maps with structured keys |
@@ -16,7 +18,9 @@ mod changes;
 mod commit;
 mod format;
 mod hints;
+mod history;
 mod map_as_pairs;
+mod mutes;
 mod notified_at;
 mod outbox;
 mod owner;
@@ -26,6 +30,8 @@ pub use changes::PendingChanges;
 pub use commit::{CommitCheck, CommitRequest};
 pub use format::DecodeError;
 pub use hints::{LargePack, LastFullScan, PackHint};
+pub use history::{History, HistoryDay};
+pub use mutes::MAX_MUTES;
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;
 pub use owner::ForeignLedger;

@@ -12,11 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::hints::PackHint;
+use super::history::History;
 use super::notified_at::{NotifiedAt, ReceiverId};
 use crate::model::{
-    Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, NotificationPolicy, PackKey,
-    PackName, Resolution, RunId, RunTotals, Scope, SnsMessage, Source, StatusKind, StatusRecord,
-    TopicArn, Watched,
+    Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, GroupId, Mute,
+    NotificationPolicy, PackKey, PackName, Resolution, RunId, RunTotals, Scope, SnsMessage, Source,
+    StatusKind, StatusRecord, TopicArn, Watched,
 };
 
 /// The state that a run reads, and stores for the next run.
@@ -64,6 +65,15 @@ pub struct Ledger {
     /// Hints for reading each pack with fewer calls.
     #[serde(default, with = "super::map_as_pairs")]
     pub pack_hints: BTreeMap<PackKey, PackHint>,
+    /// The mutes, in the order of their creation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mutes: Vec<Mute>,
+    /// The counts of each UTC day with a commit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub history: History,
+    /// End of the last full run without gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_complete_read: Option<Timestamp>,
     /// Cached names and states of accounts from AWS Organizations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<AccountId, CachedAccount>,
@@ -179,8 +189,17 @@ pub struct OpenFailure {
     /// The last record with a failed status, if the newest record has another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_row: Option<Arc<StatusRecord>>,
+    /// The group that the failure belongs to: that of its cause, and once a receiver was notified of
+    /// it, the group that it was first notified under.
+    pub group_id: GroupId,
+    /// The group of its present cause, if that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_group_id: Option<GroupId>,
     /// When the failure was first seen, or the update time of its status if that is earlier.
     pub failing_since: Timestamp,
+    /// Since when the member account has been in progress, if it is open because that is too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck_since: Option<Timestamp>,
     /// When the status, error code or error message last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Timestamp>,
@@ -191,6 +210,12 @@ pub struct OpenFailure {
     /// Whether it has been read as failing at an age at which receivers are to be notified.
     #[serde(default, skip_serializing_if = "is_false")]
     pub due: bool,
+    /// The latest end of the mutes that match it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Whether it was muted before and is not muted now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub was_muted: bool,
     /// Whether the last run in whose scope it is could not read it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unconfirmed: bool,
@@ -216,19 +241,43 @@ impl OpenFailure {
         result
     }
 
-    /// Returns the newest record with a failed status, which has the cause of the failure.
+    /// Returns the newest record with a failed status, which has the cause of the failure; of a
+    /// member account that is only stuck, the record in progress.
     pub fn failing_record(&self) -> &Arc<StatusRecord> {
         self.failing_row.as_ref().unwrap_or(&self.row)
     }
 
-    /// Returns whether receivers are to be notified of the failure.
-    pub fn is_due(&self, key: &FailureKey, policy: &NotificationPolicy) -> bool {
-        self.due && !policy.ignores(key)
+    /// Returns whether receivers are to be notified of the failure at the time `at`.
+    pub fn is_due(&self, key: &FailureKey, policy: &NotificationPolicy, at: Timestamp) -> bool {
+        self.due && !self.is_suppressed(key, policy, at)
     }
 
-    /// Returns whether the last run in whose scope the failure is has read it with a failed status.
+    /// Returns whether the failure is ignored or muted.
+    pub fn is_suppressed(
+        &self,
+        key: &FailureKey,
+        policy: &NotificationPolicy,
+        at: Timestamp,
+    ) -> bool {
+        self.is_muted(at) || policy.ignores(key)
+    }
+
+    /// Returns whether the failure is muted at the time `at`.
+    pub fn is_muted(&self, at: Timestamp) -> bool {
+        self.muted_until.is_some_and(|until| at < until)
+    }
+
+    /// Returns whether the failure is open because its member account is in progress for too long.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck_since.is_some()
+    }
+
+    /// Returns whether the last run in whose scope the failure is has read it with a status that
+    /// counts as failing.
     pub fn was_read_failing(&self) -> bool {
-        !self.unconfirmed && self.absent_since.is_none() && self.row.kind() == StatusKind::Failed
+        !self.unconfirmed
+            && self.absent_since.is_none()
+            && (self.row.kind() == StatusKind::Failed || self.is_stuck())
     }
 }
 
@@ -237,8 +286,10 @@ impl OpenFailure {
 pub struct ResolvedFailure {
     /// The evidence by which it ended.
     pub resolution: Resolution,
-    /// The last record with a failed status.
+    /// The record that has the cause.
     pub row: Arc<StatusRecord>,
+    /// The group that the failure belonged to.
+    pub group_id: GroupId,
     /// When the failure began.
     pub failing_since: Timestamp,
     /// When the failure ended.

@@ -1,18 +1,19 @@
 //! Gauges of the ledger: counts and ages over everything that is watched.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
-use crate::model::FailureKey;
 
 /// Counts and ages over everything in the ledger, regardless of the scope of the run. Ignored
-/// failures are not counted.
+/// and muted failures are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Packs with at least one open failure.
     pub packs_failing: usize,
-    /// Open failures of member accounts.
+    /// Member accounts with an open failure.
     pub accounts_failing: usize,
     /// Open failures, of packs and of member accounts.
     pub failures_open: usize,
@@ -30,19 +31,21 @@ impl Gauges {
         let age = |since: Timestamp| now.duration_since(since).max(SignedDuration::ZERO);
         let mut gauges = Self::default();
         let mut pack = None;
+        let mut accounts = BTreeSet::new();
         for (key, open) in ledger
             .open
             .iter()
-            .filter(|(key, _)| !plan.policy.ignores(key))
+            .filter(|(key, open)| !open.is_suppressed(key, &plan.policy, now))
         {
             // Failures are ordered by pack, so a new pack starts where the key changes.
             if pack.replace(&key.pack) != Some(&key.pack) {
                 gauges.packs_failing += 1;
             }
-            gauges.accounts_failing += usize::from(!FailureKey::is_pack(key));
+            accounts.extend(&key.account_id);
             gauges.failures_open += 1;
             gauges.oldest_failure_age = gauges.oldest_failure_age.max(age(open.failing_since));
         }
+        gauges.accounts_failing = accounts.len();
         gauges.gaps = ledger
             .gaps
             .values()

@@ -51,6 +51,11 @@ impl PackGlobs {
         self.0.iter().any(|glob| glob.matches(pack.as_str()))
     }
 
+    /// Returns whether any glob matches a text that is no pack name.
+    pub fn matches_text(&self, text: &str) -> bool {
+        self.0.iter().any(|glob| glob.matches(text))
+    }
+
     /// Returns the globs that match none of `packs`, as they were written. `*` is left out: it
     /// matches nothing only where there are no packs.
     pub fn unmatched(&self, packs: &BTreeSet<&PackName>) -> BTreeSet<&str> {

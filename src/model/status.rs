@@ -77,6 +77,13 @@ impl StatusRecord {
         self.status.kind()
     }
 
+    /// Returns the error code, or the status if there is none.
+    pub fn code_or_status(&self) -> &str {
+        self.error_code
+            .as_ref()
+            .map_or(self.status.as_str(), AwsText::as_str)
+    }
+
     /// Returns whether both records have the same status, error code and error message.
     ///
     /// A different update time or name suffix alone is not a change of the failure.

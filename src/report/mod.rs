@@ -2,6 +2,7 @@
 //! response of the invocation.
 
 mod members;
+mod mute_records;
 mod records;
 mod response;
 mod snapshot;
@@ -9,12 +10,14 @@ mod summary;
 mod warnings;
 
 pub use members::Members;
+pub use mute_records::{MuteRecord, mute_records};
 pub use records::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, GapRecord, GapState,
     NotificationState, ResolvedRecord,
 };
 pub use response::{
-    Adopted, AdoptedOutcome, DigestStatus, DigestSummary, Outcome, Response, RunResponse,
+    Adopted, AdoptedOutcome, DigestStatus, DigestSummary, MutesOutcome, MutesResponse, Outcome,
+    Response, RunResponse,
 };
 pub use snapshot::{
     DigestRef, FailingAccount, PackRecord, PackRecords, RunRecord, RunScope, SCHEMA_VERSION,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ledger::{EmptySource, GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
 use crate::model::{
-    ApiError, AwsText, FailureKey, GapKey, NotificationPolicy, Resolution, Source, Status,
+    ApiError, AwsText, FailureKey, GapKey, GroupId, NotificationPolicy, Resolution, Source, Status,
     StatusRecord,
 };
 
@@ -18,7 +18,11 @@ pub enum NotificationState {
     Appeared,
     /// Notified and still open.
     Ongoing,
-    /// Not due yet.
+    /// Recorded and not notified until a date.
+    Muted,
+    /// Recorded and never notified.
+    Ignored,
+    /// Not due, for another reason.
     Pending,
 }
 
@@ -28,6 +32,8 @@ pub struct FailureRecord {
     /// Key of the failure.
     #[serde(flatten, serialize_with = "with_failure_id")]
     pub key: FailureKey,
+    /// The group of the failure.
+    pub group_id: GroupId,
     /// Details of the failure.
     #[serde(flatten)]
     pub details: FailureDetails,
@@ -48,6 +54,7 @@ pub struct FailureDetails {
     pub account_state: Option<AwsText>,
     pub conformance_pack_name: Option<AwsText>,
     pub status: Status,
+    pub stuck: bool,
     pub error_code: Option<AwsText>,
     pub error_message: Option<AwsText>,
     pub last_update_time: Option<Timestamp>,
@@ -55,36 +62,59 @@ pub struct FailureDetails {
     pub changed_at: Option<Timestamp>,
     pub change: NotificationState,
     pub ignored: bool,
+    pub muted_until: Option<Timestamp>,
 }
 
 impl FailureDetails {
-    /// Returns the details of `open` and its state towards `receiver`.
+    /// Returns the details of `open` and its state towards `receiver` at the time `at`.
     pub fn of(
         ledger: &Ledger,
         key: &FailureKey,
         open: &OpenFailure,
         policy: &NotificationPolicy,
         receiver: Option<ReceiverId>,
+        at: Timestamp,
     ) -> Self {
         let record = &open.row;
         let account = ledger.account(key);
-        let notified = receiver.is_some_and(|receiver| open.notified.contains(receiver));
         Self {
             account_name: account.map(|account| account.name.clone()),
             account_state: account.and_then(|account| account.state.clone()),
             conformance_pack_name: record.conformance_pack_name.clone(),
             status: record.status.clone(),
+            stuck: open.is_stuck(),
             error_code: record.error_code.clone(),
             error_message: record.error_message.clone(),
             last_update_time: record.last_update_time,
             failing_since: open.failing_since,
             changed_at: open.changed_at,
-            change: match (notified, open.is_due(key, policy)) {
-                (true, _) => NotificationState::Ongoing,
-                (false, true) => NotificationState::Appeared,
-                (false, false) => NotificationState::Pending,
-            },
+            change: NotificationState::of(key, open, policy, receiver, at),
             ignored: policy.ignores(key),
+            muted_until: open.muted_until.filter(|until| at < *until),
+        }
+    }
+}
+
+impl NotificationState {
+    /// Returns the state of an open failure towards `receiver` at the time `at`. Each failure has
+    /// exactly one.
+    pub fn of(
+        key: &FailureKey,
+        open: &OpenFailure,
+        policy: &NotificationPolicy,
+        receiver: Option<ReceiverId>,
+        at: Timestamp,
+    ) -> Self {
+        if policy.ignores(key) {
+            Self::Ignored
+        } else if open.is_muted(at) {
+            Self::Muted
+        } else if receiver.is_some_and(|receiver| open.notified.contains(receiver)) {
+            Self::Ongoing
+        } else if open.due {
+            Self::Appeared
+        } else {
+            Self::Pending
         }
     }
 }
@@ -98,6 +128,7 @@ impl FailureDetails {
 pub struct ResolvedRecord {
     #[serde(flatten, serialize_with = "with_failure_id")]
     pub key: FailureKey,
+    pub group_id: GroupId,
     pub account_name: Option<AwsText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_state: Option<AwsText>,
@@ -114,6 +145,7 @@ impl ResolvedRecord {
         let account = ledger.account(key);
         Self {
             key: key.clone(),
+            group_id: resolved.group_id,
             account_name: account.map(|account| account.name.clone()),
             account_state: account.and_then(|account| account.state.clone()),
             resolution: resolved.resolution,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::mute_records::MuteRecord;
 use super::warnings::Warning;
 use crate::model::{FunctionId, RunTotals};
 
@@ -36,6 +37,8 @@ pub enum Response {
     Run(Box<RunResponse>),
     /// The ledger was adopted.
     Adopted(Adopted),
+    /// Mutes were changed or listed.
+    Mutes(MutesResponse),
 }
 
 impl Response {
@@ -43,9 +46,35 @@ impl Response {
     pub fn into_run(self) -> Option<RunResponse> {
         match self {
             Self::Run(response) => Some(*response),
-            Self::Adopted(_) => None,
+            Self::Adopted(_) | Self::Mutes(_) => None,
         }
     }
+}
+
+/// Response to a request about mutes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MutesResponse {
+    /// The id of the run.
+    pub run_id: String,
+    /// What was done.
+    pub outcome: MutesOutcome,
+    /// The id of the mute that was added or removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mute: Option<String>,
+    /// All mutes that apply now.
+    pub mutes: Vec<MuteRecord<'static>>,
+}
+
+/// Outcome of a request about mutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MutesOutcome {
+    /// A mute was added.
+    Muted,
+    /// A mute was removed.
+    Unmuted,
+    /// The mutes were listed.
+    Mutes,
 }
 
 /// Response to the request to adopt the ledger.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::members::{self, Members};
+use super::mute_records::{MuteRecord, mute_records};
 use super::records::{
     EmptySourceRecord, FailureDetails, GapRecord, GapState, NotificationState, ResolvedRecord,
     with_failure_id,
@@ -18,8 +19,8 @@ use crate::input::event::NotifyMode;
 use crate::input::plan::TriggerKind;
 use crate::ledger::OutgoingDigest;
 use crate::model::{
-    AccountId, AwsText, FailureKey, PackKey, Region, RunTotals, Scope, Status, StatusRecord,
-    to_exact_json,
+    AccountId, AwsText, FailureKey, GroupId, PackKey, Region, RunTotals, Scope, Status,
+    StatusRecord, to_exact_json,
 };
 
 /// Schema version of the snapshot and of the digest's JSON.
@@ -38,6 +39,7 @@ pub struct Snapshot<'a> {
     pub unconfirmed: Vec<Unconfirmed>,
     pub gaps: Vec<GapRecord>,
     pub empty_sources: Vec<EmptySourceRecord>,
+    pub mutes: Vec<MuteRecord<'a>>,
     pub digest: Option<DigestRef>,
 }
 
@@ -130,6 +132,7 @@ pub struct PackRecord {
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct FailingAccount {
     pub failure_id: String,
+    pub group_id: GroupId,
     pub account_id: AccountId,
     #[serde(flatten)]
     pub details: FailureDetails,
@@ -233,6 +236,7 @@ impl RunFindings<'_> {
                 })
                 .collect(),
             empty_sources: self.empty_sources(),
+            mutes: mute_records(ledger, observation.ended_at),
             digest,
         };
         to_exact_json(&document)
@@ -247,15 +251,14 @@ impl RunFindings<'_> {
             .filter(|(key, _)| self.scope.covers(key));
         let mut states = open
             .map(|(key, open)| {
-                (
-                    key,
-                    FailureDetails::of(ledger, key, open, &self.plan.policy, receiver),
-                )
+                let details =
+                    FailureDetails::of(ledger, key, open, &self.plan.policy, receiver, at);
+                (key, open.group_id, details)
             })
             .peekable();
         let pack_failure = states
-            .next_if(|(key, _)| key.is_pack())
-            .map(|(_, state)| state);
+            .next_if(|(key, _, _)| key.is_pack())
+            .map(|(_, _, state)| state);
         let StatusRecord {
             status,
             error_code,
@@ -278,7 +281,7 @@ impl RunFindings<'_> {
             coverage: members::coverage_label(pack),
             members: Members::of(pack, last, at),
             failing_accounts: states
-                .filter_map(|(key, mut details)| {
+                .filter_map(|(key, group_id, mut details)| {
                     let account_id = key.account_id.clone()?;
                     // The ledger keeps a shorter message.
                     if let Some(row) = pack.not_successful_row(&account_id) {
@@ -286,6 +289,7 @@ impl RunFindings<'_> {
                     }
                     Some(FailingAccount {
                         failure_id: key.failure_id(),
+                        group_id,
                         account_id,
                         details,
                     })

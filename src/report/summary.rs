@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::records::{EmptySourceRecord, EmptySourceState};
+use super::records::{EmptySourceRecord, EmptySourceState, NotificationState};
 use super::warnings::{Warning, warnings};
-use crate::collect::Observation;
+use crate::collect::{Observation, PackObservation};
 use crate::evaluate::Evaluation;
 use crate::input::plan::RunPlan;
 use crate::ledger::{EmptySourceResolution, Ledger, PendingChanges};
-use crate::model::{FailureKey, PackName, RunTotals, Scope, Source, StatusKind};
+use crate::model::{FailureKey, PackKey, PackName, RunTotals, Scope, Source, StatusKind};
 
 /// The findings of a run, before they are committed.
 #[derive(Debug, Clone)]
@@ -130,29 +130,54 @@ fn totals(
     changes: &PendingChanges,
 ) -> RunTotals {
     let ledger = &evaluation.ledger;
-    let policy = &plan.policy;
-    let not_ignored = |key: &&FailureKey| !policy.ignores(key);
-    let open: Vec<&FailureKey> = ledger.open.keys().filter(|key| scope.covers(key)).collect();
-    let failing: Vec<&FailureKey> = open.iter().copied().filter(not_ignored).collect();
-    let packs = || {
-        observation
-            .packs
-            .iter()
-            .filter(|(pack, _)| scope.covers_pack(pack))
+    let receiver = ledger.receiver_id(&plan.settings.topic);
+    let in_progress = |(pack, observed): &(&PackKey, &PackObservation)| {
+        scope.covers_pack(pack) && observed.row.kind() == StatusKind::InProgress
     };
-    RunTotals {
-        packs: packs().count(),
-        packs_failing: count_packs(failing.iter().copied()),
-        packs_in_progress: packs()
-            .filter(|(_, pack)| pack.row.kind() == StatusKind::InProgress)
-            .count(),
-        accounts_failing: failing.iter().filter(|key| !key.is_pack()).count(),
-        failures: failing.len(),
-        ignored: open.len() - failing.len(),
+    let mut totals = RunTotals {
+        packs: known_packs(scope, observation, ledger).len(),
+        packs_in_progress: observation.packs.iter().filter(in_progress).count(),
         appeared: changes.appeared.len(),
         cleared: count_cleared(ledger, changes),
-        unconfirmed: evaluation.unconfirmed.len(),
         gaps: evaluation.gaps.len(),
-        open_total: ledger.open.keys().filter(not_ignored).count(),
+        open_total: ledger.open.len(),
+        ..RunTotals::default()
+    };
+    let mut accounts = BTreeSet::new();
+    let mut packs = BTreeSet::new();
+    for (key, open) in ledger.open.iter().filter(|(key, _)| scope.covers(key)) {
+        let at = observation.ended_at;
+        match NotificationState::of(key, open, &plan.policy, receiver, at) {
+            NotificationState::Ignored => totals.ignored += 1,
+            NotificationState::Muted => totals.muted += 1,
+            state => {
+                totals.failures += 1;
+                totals.pending += usize::from(state == NotificationState::Pending);
+                totals.stuck += usize::from(open.is_stuck());
+                totals.unconfirmed += usize::from(evaluation.unconfirmed.contains(key));
+                accounts.extend(&key.account_id);
+                packs.insert(&key.pack);
+            }
+        }
     }
+    totals.accounts_failing = accounts.len();
+    totals.packs_failing = packs.len();
+    totals
+}
+
+/// Returns the packs that are known in scope: those that were read, and where something was not
+/// read, those that the ledger knows from before.
+fn known_packs<'a>(
+    scope: &Scope,
+    observation: &'a Observation,
+    ledger: &'a Ledger,
+) -> BTreeSet<&'a PackKey> {
+    let hints = ledger.pack_hints.keys();
+    let known = hints.chain(ledger.open.keys().map(|key| &key.pack));
+    observation
+        .packs
+        .keys()
+        .chain(known)
+        .filter(|pack| scope.covers_pack(pack) && !observation.proves_absent(pack))
+        .collect()
 }

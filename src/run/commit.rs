@@ -236,6 +236,8 @@ impl<S: Services> Run<'_, S> {
                     .retain(|source| self.scope.sources.contains(source));
             }
         }
+        let complete = findings.is_complete() && !self.scope.narrowed;
+        next.record_history(before, complete, at);
         next.claim(&self.caller.deployment);
         if let Ok(account) = &self.caller.own_account
             && *account != crate::model::AccountId::unknown()

@@ -13,6 +13,7 @@ mod dry_run;
 mod error;
 mod execution;
 mod ledger_store;
+mod mutes;
 mod services;
 mod without_commit;
 
@@ -55,6 +56,11 @@ pub async fn run<S: Services>(
         Ok(resolved) => resolved,
         Err(error) => return (Err(error), RunMetrics::default()),
     };
+    let watched = plan.watched(&account);
+    if plan.task != Task::Run {
+        let mutes = mutes::change_mutes(&store, plan, &caller.deployment, &watched).await;
+        return (mutes.map(Response::Mutes), RunMetrics::default());
+    }
     let targets = match plan.targets(&account) {
         Ok(targets) => targets,
         Err(error) => {
@@ -68,7 +74,7 @@ pub async fn run<S: Services>(
         plan,
         scope: &scope,
         caller,
-        watched: plan.watched(&account),
+        watched,
         deadline,
         metrics: RunMetrics::default(),
         accounts: None,

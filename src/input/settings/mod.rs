@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, TopicArn};
 
 use env_reader::EnvReader;
+pub(super) use validate::region;
 use validate::{
     ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL, ON_OR_OFF,
     OTHER_TOPIC, PREFIX, REGIONS, TOPIC, accounts, bucket, encryption, external_id, globs,
@@ -55,6 +56,8 @@ pub struct Settings {
     /// Time after the last notification at which an open failure is notified again; `None` disables
     /// reminders.
     pub remind_after: Option<SignedDuration>,
+    /// Age at which a member account in progress counts as failing; `None` for never.
+    pub stuck_after: Option<SignedDuration>,
     /// Whether to look up the names of failing accounts.
     pub account_names: bool,
     /// Maximum number of concurrent calls to AWS Config per source.
@@ -98,6 +101,7 @@ impl Settings {
         let ignored_accounts = env.optional("IGNORE_ACCOUNTS", ACCOUNTS, accounts);
         let announce_after = env.number("ANNOUNCE_AFTER_MINUTES", 0, 0..=43_200);
         let remind_after = env.number("REMIND_AFTER_HOURS", 168, 0..=8_784);
+        let stuck_after = env.number("STUCK_AFTER_HOURS", 24, 0..=8_784);
         let account_names = env.optional("ACCOUNT_NAMES", ON_OR_OFF, on_or_off);
         let concurrency = env.number("CONCURRENCY", 8, 1..=64);
         let label = env.optional("LABEL", LABEL, label);
@@ -127,6 +131,7 @@ impl Settings {
             ignored_accounts: ignored_accounts.unwrap_or_default(),
             announce_after: SignedDuration::from_mins(announce_after),
             remind_after: (remind_after > 0).then(|| SignedDuration::from_hours(remind_after)),
+            stuck_after: (stuck_after > 0).then(|| SignedDuration::from_hours(stuck_after)),
             account_names: account_names.unwrap_or(false),
             concurrency,
             label,

@@ -154,7 +154,7 @@ pub(super) fn standard_topic(text: &str) -> Result<TopicArn, String> {
 }
 
 /// Validates the form of a region name. The region need not be known, because AWS adds regions.
-pub(super) fn region(text: &str) -> Option<Region> {
+pub(in crate::input) fn region(text: &str) -> Option<Region> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let parts: Vec<_> = text.split('-').collect();
     let valid = text.bytes().all(allowed)

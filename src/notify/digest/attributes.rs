@@ -21,10 +21,7 @@ pub(super) fn of(digest: &Digest) -> (BTreeMap<String, Attribute>, usize) {
             "cleared".to_owned(),
             Attribute::Number(digest.totals.cleared),
         ),
-        (
-            "open".to_owned(),
-            Attribute::Number(digest.totals.open_total),
-        ),
+        ("open".to_owned(), Attribute::Number(digest.open)),
     ]);
     let mut lists = BTreeMap::new();
     insert_list(&mut lists, "packs", &digest.packs());

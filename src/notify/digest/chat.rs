@@ -90,7 +90,7 @@ pub(super) fn body(digest: &Digest) -> String {
                 ("appeared", digest.totals.appeared.to_string()),
                 ("cleared", digest.totals.cleared.to_string()),
                 ("digest_id", digest.id.clone()),
-                ("open", digest.totals.open_total.to_string()),
+                ("open", digest.open.to_string()),
                 ("sequence", digest.sequence.to_string()),
             ]),
         },

@@ -38,7 +38,9 @@ pub struct Digest {
     pub first_run: bool,
     /// Totals of the run; appeared, cleared and open are those of this digest.
     pub totals: RunTotals,
-    /// Names of the packs with an open failure.
+    /// Open failures that are neither ignored nor muted, in scope or not.
+    pub open: usize,
+    /// Names of the packs with such a failure.
     pub packs_open: BTreeSet<PackName>,
     /// Number of packs with an open failure; a name in two sources counts twice.
     pub packs_failing: usize,
@@ -60,6 +62,8 @@ pub struct Digest {
     pub still_open: BTreeMap<PackName, usize>,
     /// Number of open failures that are not due yet.
     pub pending: usize,
+    /// Number of open failures that are muted.
+    pub muted: usize,
     /// Sources that are watched since the last digest to this receiver.
     pub newly_watched: BTreeSet<Source>,
     /// Address of the snapshot, if there is one.
@@ -81,10 +85,11 @@ impl Digest {
         let failures = |keys: &BTreeSet<FailureKey>| -> Vec<FailureRecord> {
             let record = |key: &FailureKey| {
                 let open = ledger.open.get(key)?;
-                let details =
-                    FailureDetails::of(ledger, key, open, policy, Some(receiver.id)).sanitized();
+                let details = FailureDetails::of(ledger, key, open, policy, Some(receiver.id), at)
+                    .sanitized();
                 Some(FailureRecord {
                     key: key.clone(),
+                    group_id: open.group_id,
                     details,
                     cause: StatusRecord::clone(open.failing_record()).sanitized(),
                 })
@@ -97,16 +102,22 @@ impl Digest {
             };
             keys.iter().filter_map(record).collect()
         };
-        let not_ignored: Vec<&FailureKey> = ledger
+        let failing: Vec<&FailureKey> = ledger
             .open
-            .keys()
-            .filter(|key| !policy.ignores(key))
+            .iter()
+            .filter(|(key, open)| !open.is_suppressed(key, policy, at))
+            .map(|(key, _)| key)
             .collect();
         let mut still_open = BTreeMap::new();
         let mut pending = 0;
-        let is_other = |key: &FailureKey| !policy.ignores(key) && !changes.appeared.contains(key);
-        for (key, open) in ledger.open.iter().filter(|(key, _)| is_other(key)) {
-            if open.notified.contains(receiver.id) || open.is_due(key, policy) {
+        let mut muted = 0;
+        for (key, open) in &ledger.open {
+            if policy.ignores(key) || changes.appeared.contains(key) {
+                continue;
+            }
+            if open.is_muted(at) {
+                muted += 1;
+            } else if open.notified.contains(receiver.id) || open.is_due(key, policy, at) {
                 *still_open.entry(key.pack.pack.clone()).or_default() += 1;
             } else {
                 pending += 1;
@@ -131,14 +142,15 @@ impl Digest {
             totals: RunTotals {
                 appeared: changes.appeared.len(),
                 cleared: count_cleared(ledger, changes),
-                open_total: not_ignored.len(),
+                open_total: ledger.open.len(),
                 ..last.map(|last| last.totals).unwrap_or_default()
             },
-            packs_open: pack_names(not_ignored.iter().copied())
+            open: failing.len(),
+            packs_open: pack_names(failing.iter().copied())
                 .into_iter()
                 .cloned()
                 .collect(),
-            packs_failing: count_packs(not_ignored.iter().copied()),
+            packs_failing: count_packs(failing.iter().copied()),
             appeared: failures(&changes.appeared),
             cleared: resolved(&changes.cleared),
             unwatched: resolved(&changes.unwatched),
@@ -148,6 +160,7 @@ impl Digest {
             packs_affected: packs_affected(ledger, changes),
             still_open,
             pending,
+            muted,
             newly_watched: receiver.newly_watched.clone(),
             snapshot: last.map(|LastCommit { snapshot, .. }| SnapshotAddress {
                 bucket: plan.settings.bucket.clone(),

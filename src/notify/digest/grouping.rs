@@ -79,6 +79,7 @@ pub(super) fn group_by_cause(records: &[FailureRecord]) -> Vec<FailureGroup<'_>>
     let mut groups: BTreeMap<_, FailureGroup<'_>> = BTreeMap::new();
     for record @ FailureRecord {
         key,
+        group_id: _,
         details,
         cause,
     } in records

@@ -57,10 +57,7 @@ pub(super) fn subject(digest: &Digest) -> String {
     let extras: Vec<String> = extras
         .map(|(count, phrase)| format!(", {count} {phrase}"))
         .collect();
-    let bare = format!(
-        "packwatch{label}: {changes}, {} open",
-        digest.totals.open_total
-    );
+    let bare = format!("packwatch{label}: {changes}, {} open", digest.open);
     let fits = |subject: &String| subject.len() <= MAX_SUBJECT_CHARS;
     let with_packs =
         [packs(digest, true), packs(digest, false)].map(|packs| format!("{bare}{packs}"));

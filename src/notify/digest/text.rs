@@ -290,7 +290,11 @@ fn newly_watched(digest: &Digest, buffer: &mut TextBuffer) {
 }
 
 fn still_open(digest: &Digest, buffer: &mut TextBuffer) {
-    if digest.still_open.is_empty() && digest.pending == 0 && digest.totals.unconfirmed == 0 {
+    if digest.still_open.is_empty()
+        && digest.pending == 0
+        && digest.muted == 0
+        && digest.totals.unconfirmed == 0
+    {
         return;
     }
     buffer.heading("Open besides");
@@ -300,6 +304,9 @@ fn still_open(digest: &Digest, buffer: &mut TextBuffer) {
         buffer.block(&block);
     }
     let mut block = Block::new();
+    if digest.muted > 0 {
+        block.line(2, &format!("{} muted", digest.muted));
+    }
     if digest.pending > 0 {
         block.line(2, &format!("{} pending, not due yet", digest.pending));
     }

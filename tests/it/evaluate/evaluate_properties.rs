@@ -679,7 +679,7 @@ proptest! {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
-                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy)))
+                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy, now)))
                     .map(|(key, _)| key.clone())
                     .collect();
                 prop_assert_eq!(&replayed, &expected);

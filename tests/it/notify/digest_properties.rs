@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use packwatch::model::{
-    Attribute, FailureKey, PackKey, RunTotals, SIZE_LIMIT, Source, StatusRecord,
+    Attribute, FailureKey, GroupId, PackKey, RunTotals, SIZE_LIMIT, Source, StatusRecord,
 };
 use packwatch::notify::digest::{Digest, SnapshotAddress, sanitize};
 use packwatch::report::{
@@ -43,11 +43,13 @@ fn record(
             },
             account_id: Some(format!("{account:012}").as_str().into()),
         },
+        group_id: GroupId::of(&cause),
         details: FailureDetails {
             account_name: None,
             account_state: None,
             conformance_pack_name: None,
             status: cause.status.clone(),
+            stuck: false,
             error_code: cause.error_code.clone(),
             error_message: cause.error_message.clone(),
             last_update_time: None,
@@ -55,6 +57,7 @@ fn record(
             changed_at: None,
             change: NotificationState::Appeared,
             ignored: false,
+            muted_until: None,
         },
         cause,
     }
@@ -109,6 +112,7 @@ fn digest(
             open_total: appeared.len(),
             ..RunTotals::default()
         },
+        open: appeared.len(),
         packs_open: failures().map(|key| key.pack.pack.clone()).collect(),
         packs_failing: packs.len(),
         appeared,
@@ -120,6 +124,7 @@ fn digest(
         packs_affected: BTreeSet::new(),
         still_open: BTreeMap::new(),
         pending: 0,
+        muted: 0,
         newly_watched: BTreeSet::new(),
         snapshot: Some(SnapshotAddress {
             bucket: "b".repeat(63),

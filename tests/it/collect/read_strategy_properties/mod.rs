@@ -20,8 +20,8 @@ use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
 use packwatch::ledger::{Gap, LargePack, LastFullScan, Ledger, OpenFailure, PackHint};
 use packwatch::model::{
-    ApiError, FailureKey, GapKey, Identity, PackKey, Resolution, Scope, Source, SourceTarget,
-    Status, StatusKind, StatusRecord,
+    ApiError, FailureKey, GapKey, GroupId, Identity, PackKey, Resolution, Scope, Source,
+    SourceTarget, Status, StatusKind, StatusRecord,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::option::of;
@@ -252,6 +252,11 @@ fn open_failure(
     Arc::new(OpenFailure {
         row: Arc::new(StatusRecord::new(status)),
         failing_row: None,
+        group_id: GroupId::of(&StatusRecord::new(status)),
+        changed_group_id: None,
+        stuck_since: None,
+        muted_until: None,
+        was_muted: false,
         failing_since: ago(3_000),
         changed_at: None,
         first_run: "run-0".into(),

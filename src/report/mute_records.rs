@@ -1,0 +1,31 @@
+//! The records of mutes in the snapshot, the digest and the response.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ledger::Ledger;
+use crate::model::Mute;
+
+/// A mute, with the number of failures that it matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MuteRecord<'a> {
+    /// The mute.
+    #[serde(flatten)]
+    pub mute: Cow<'a, Mute>,
+    /// Open failures that it matches now.
+    pub matches: usize,
+}
+
+/// Returns the mutes that apply at `now`, in the order of their creation.
+pub fn mute_records(ledger: &Ledger, now: Timestamp) -> Vec<MuteRecord<'_>> {
+    let matches = ledger.mute_matches(now);
+    ledger
+        .active_mutes(now)
+        .map(|mute| MuteRecord {
+            mute: Cow::Borrowed(mute),
+            matches: matches.get(mute.id.as_str()).copied().unwrap_or_default(),
+        })
+        .collect()
+}

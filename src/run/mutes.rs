@@ -1,0 +1,125 @@
+//! Mutes: adds or removes one in the ledger by compare-and-swap, or lists them. AWS Config is not
+//! called.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::error::RunError;
+use super::ledger_store::{LedgerStore, StoredLedger};
+use crate::input::event::InvalidEvent;
+use crate::input::plan::{RunPlan, Task};
+use crate::ledger::{Ledger, MAX_MUTES};
+use crate::model::{Deployment, Watched};
+use crate::ports::ObjectStore;
+use crate::report::{MuteRecord, MutesOutcome, MutesResponse, mute_records};
+
+/// Does what the event asks for, and returns all mutes.
+pub(super) async fn change_mutes<S: ObjectStore>(
+    store: &LedgerStore<'_, S>,
+    plan: &RunPlan,
+    deployment: &Deployment,
+    watched: &Watched,
+) -> Result<MutesResponse, RunError> {
+    let now = plan.timing.started_at;
+    let mut current = store.load().await?;
+    let outcome = match &plan.task {
+        Task::Mute(mute) => {
+            let add = |ledger: &mut Ledger| {
+                let fits = ledger.add_mute(mute, now);
+                if fits { Ok(()) } else { Err(too_many()) }
+            };
+            update(store, &mut current, plan, (deployment, watched), add).await?;
+            MutesOutcome::Muted
+        }
+        Task::Unmute(id) => {
+            if !current.ledger.mutes.iter().any(|mute| mute.id == *id) {
+                return Err(unknown(id, &current.ledger, now));
+            }
+            let remove = |ledger: &mut Ledger| {
+                ledger.remove_mute(id, now);
+                Ok(())
+            };
+            update(store, &mut current, plan, (deployment, watched), remove).await?;
+            MutesOutcome::Unmuted
+        }
+        Task::ListMutes | Task::Run | Task::AdoptLedger => MutesOutcome::Mutes,
+    };
+    let mutes = mute_records(&current.ledger, now);
+    Ok(MutesResponse {
+        run_id: plan.run.id.clone(),
+        outcome,
+        mute: match &plan.task {
+            Task::Mute(mute) => Some(mute.id.clone()),
+            Task::Unmute(id) => Some(id.clone()),
+            _ => None,
+        },
+        mutes: mutes
+            .into_iter()
+            .map(|MuteRecord { mute, matches }| MuteRecord {
+                mute: Cow::Owned(mute.into_owned()),
+                matches,
+            })
+            .collect(),
+    })
+}
+
+/// Stores the ledger that `change` returns, unless the ledger belongs to another function or the
+/// change is refused.
+async fn update<S: ObjectStore>(
+    store: &LedgerStore<'_, S>,
+    current: &mut StoredLedger,
+    plan: &RunPlan,
+    (deployment, watched): (&Deployment, &Watched),
+    change: impl Fn(&mut Ledger) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    let object = store.address(&plan.keys.ledger);
+    // The ledger that is stored can be another one than the one that was loaded.
+    let refused = std::cell::RefCell::new(None);
+    let stored = store.update(current, |ledger| {
+        let allowed = ledger.check_owner(deployment, watched);
+        let allowed = allowed.map_err(|foreign| RunError::LedgerOwnedByAnother {
+            object: object.clone(),
+            foreign,
+        });
+        let mut next = ledger.clone();
+        match allowed.and_then(|()| change(&mut next)) {
+            Ok(()) => {
+                next.claim(deployment);
+                *ledger = next;
+                refused.replace(None);
+            }
+            Err(error) => {
+                refused.replace(Some(error));
+            }
+        }
+    });
+    stored.await.map_err(|source| RunError::StoreFailed {
+        what: format!("{object} could not be stored"),
+        source,
+    })?;
+    refused.into_inner().map_or(Ok(()), Err)
+}
+
+fn too_many() -> RunError {
+    RunError::InvalidEvent(InvalidEvent(format!(
+        "\"mute\" would be one mute more than the {MAX_MUTES} that the ledger keeps; remove one with \
+         {{\"unmute\": \"<id>\"}}, and see {{\"mutes\": true}} for the list"
+    )))
+}
+
+fn unknown(id: &str, ledger: &Ledger, now: Timestamp) -> RunError {
+    let known: Vec<&str> = ledger
+        .active_mutes(now)
+        .map(|mute| mute.id.as_str())
+        .take(10)
+        .collect();
+    let accepted = if known.is_empty() {
+        "there are no mutes".to_owned()
+    } else {
+        format!("accepted is the id of a mute, such as {}", known.join(", "))
+    };
+    RunError::InvalidEvent(InvalidEvent(format!(
+        "\"unmute\" is {id:?}, which is no mute; {accepted}"
+    )))
+}
