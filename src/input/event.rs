@@ -18,6 +18,7 @@ use crate::model::AccountId;
 
 pub use super::event_values::NotifyMode;
 pub(crate) use super::event_values::shortened;
+pub use super::invalid_event::InvalidEvent;
 
 /// The parsed event of an invocation.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,12 +60,6 @@ pub struct ManualRequest {
     #[serde(deserialize_with = "values::announce")]
     pub announce: NotifyMode,
 }
-
-/// The error for an invalid event. The message names the key, what is wrong with it, and what is
-/// accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidEvent(pub String);
 
 /// The [scheduled event of an EventBridge
 /// rule](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html). Its other

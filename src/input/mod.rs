@@ -2,6 +2,7 @@
 
 pub mod event;
 mod event_values;
+mod invalid_event;
 mod mute_request;
 mod mute_values;
 pub mod plan;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::event::InvalidEvent;
+use super::invalid_event::InvalidEvent;
 use super::mute_values;
 use crate::model::{AccountId, GroupId, Mute, MuteEnd, MuteMatcher, PackGlobs, Region};
 

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::failure::OpenFailure;
 use super::notified_at::ReceiverId;
-use super::state::{Ledger, OpenFailure};
+use super::state::Ledger;
 use crate::model::{FailureKey, GapKey, NotificationPolicy, Resolution, Scope, Source};
 
 /// Reminders that are due within this time join one that is due now.

@@ -1,32 +1,12 @@
 //! History: what the ledger had open, opened and ended on each UTC day.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
 use super::state::Ledger;
 
 /// Number of days that are kept, today included.
 const HISTORY_DAYS: usize = 400;
-
-/// One UTC day. It counts failures in the ledger, whether they are notified, muted or ignored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryDay {
-    /// Open failures at the last commit of the day.
-    pub open: usize,
-    /// Failures that opened.
-    pub opened: usize,
-    /// Failures that ended, by any resolution.
-    pub ended: usize,
-    /// The longest time of the day that had passed since a complete full run, in whole hours.
-    pub hours_without_data: u32,
-}
-
-/// The days with a commit. Other days have no entry.
-pub type History = BTreeMap<Date, HistoryDay>;
 
 impl Ledger {
     /// Records the commit of a read that ended at `at` over the ledger `before`. `complete` is

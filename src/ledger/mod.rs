@@ -3,12 +3,13 @@
 //! | file | content |
 //! | --- | --- |
 //! | `state` | the data that one run leaves for the next |
+//! | `failure` | an open failure, and one that ended |
 //! | `changes` | what a receiver is to be notified of |
 //! | `commit` | which execution may commit |
 //! | `outbox` | leases on outgoing digests, and settling them |
 //! | `owner` | which runs may write the ledger |
 //! | `mutes` | which failures are recorded and not notified until a date |
-//! | `history` | the counts of each UTC day |
+//! | `history`, `history_day` | the counts of each UTC day |
 //! | `hints` | hints for reading a pack with fewer calls |
 //! | `notified_at` | when each receiver was notified of a failure |
 //! | `map_as_pairs` | the serde form of maps with structured keys |
@@ -16,9 +17,11 @@
 
 mod changes;
 mod commit;
+mod failure;
 mod format;
 mod hints;
 mod history;
+mod history_day;
 mod map_as_pairs;
 mod mutes;
 mod notified_at;
@@ -28,9 +31,10 @@ mod state;
 
 pub use changes::PendingChanges;
 pub use commit::{CommitCheck, CommitRequest};
+pub use failure::{OpenFailure, ResolvedFailure};
 pub use format::DecodeError;
 pub use hints::{LargePack, LastFullScan, PackHint};
-pub use history::{History, HistoryDay};
+pub use history_day::{History, HistoryDay};
 pub use mutes::MAX_MUTES;
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;
@@ -38,5 +42,5 @@ pub use owner::ForeignLedger;
 pub(crate) use state::RUN_ID_RETENTION;
 pub use state::{
     CachedAccount, CommittedRead, EmptySource, EmptySourceResolution, Gap, GapResolution,
-    LastCommit, Lease, Ledger, OpenFailure, OutgoingDigest, Receiver, RecentRun, ResolvedFailure,
+    LastCommit, Lease, Ledger, OutgoingDigest, Receiver, RecentRun,
 };

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::state::{Ledger, OpenFailure};
+use super::failure::OpenFailure;
+use super::state::Ledger;
 use crate::model::{FailureKey, Mute, PackKey};
 
 /// Maximum number of mutes in a ledger.

@@ -3,3 +3,4 @@
 mod empty_sources;
 mod evaluate_properties;
 mod resolution;
+mod stuck;

@@ -1,10 +1,12 @@
 //! Complete runs of the function against the simulated organization.
 
 pub mod fuzzed_inputs;
+mod history;
 mod input_validation;
 mod latest_json;
 mod lifecycle;
 mod metrics;
+mod mutes;
 mod outbox;
 mod owner;
 mod payloads;

@@ -21,7 +21,7 @@ use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
     PublishError, PutError, PutMode,
 };
-use packwatch::report::RunResponse;
+use packwatch::report::{Response, RunResponse};
 use packwatch::run::{RunError, ServiceSet};
 use serde_json::Value;
 
@@ -311,6 +311,41 @@ impl<S: ConfigApi + Clone + 'static> Scheduler<S> {
 
     /// Starts an execution of a run. Executions with the same `run` share their request ID.
     pub fn start(&mut self, run: u32, settings: Settings, event: Value) {
+        let invocation = self.invocation(&format!("run-{run}"), settings, event);
+        self.started += 1;
+        let future = Box::pin(async move {
+            let response = invocation.await?;
+            Ok(response.into_run().expect("a run"))
+        });
+        let deadline = self.services.now.get() + LAMBDA_TIMEOUT;
+        self.running.push(Execution {
+            number: self.started,
+            run,
+            future,
+            deadline,
+        });
+    }
+
+    /// Invokes the function without faults while nothing else is running, and returns its response.
+    pub fn invoke(&mut self, request_id: &str, settings: Settings, event: Value) -> Response {
+        assert!(self.running.is_empty(), "an execution is running");
+        let mut invocation = Box::pin(self.invocation(request_id, settings, event));
+        let mut context = TaskContext::from_waker(Waker::noop());
+        loop {
+            self.services.advance_millis(1);
+            if let Poll::Ready(result) = invocation.as_mut().poll(&mut context) {
+                return result.unwrap_or_else(|error| panic!("{}", error.to_report()));
+            }
+        }
+    }
+
+    /// Returns an invocation of a new process.
+    fn invocation(
+        &self,
+        request_id: &str,
+        settings: Settings,
+        event: Value,
+    ) -> impl Future<Output = Result<Response, RunError>> + use<S> {
         let in_memory = || self.services.clone();
         let services = ServiceSet {
             config: self.config.clone(),
@@ -323,23 +358,12 @@ impl<S: ConfigApi + Clone + 'static> Scheduler<S> {
                 (name == "AWS_LAMBDA_FUNCTION_NAME").then(|| "packwatch".to_owned())
             });
         let mut context = Context::default();
-        context.request_id = format!("run-{run}");
+        request_id.clone_into(&mut context.request_id);
         FUNCTION_ARN.clone_into(&mut context.invoked_function_arn);
         let deadline = Clock::now(&self.services) + SignedDuration::from_millis(LAMBDA_TIMEOUT);
         context.deadline =
             u64::try_from(deadline.as_millisecond()).expect("the clock is after 1970");
-        self.started += 1;
-        let future = Box::pin(async move {
-            let response = handler.invoke(&event.to_string(), context).await?;
-            Ok(response.into_run().expect("a run"))
-        });
-        let deadline = self.services.now.get() + LAMBDA_TIMEOUT;
-        self.running.push(Execution {
-            number: self.started,
-            run,
-            future,
-            deadline,
-        });
+        async move { handler.invoke(&event.to_string(), context).await }
     }
 
     /// Polls one execution once and advances the clock by a millisecond.

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use jiff::SignedDuration;
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
@@ -19,13 +20,18 @@ use packwatch::run::RunError;
 use packwatch::run::{self, Caller, ServiceSet};
 
 use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Responses, Time, at};
+use super::world::MUTED_ACCOUNT;
 use crate::support::harness::OWN;
 use crate::support::scheduler::two_topics;
+use serde_json::json;
 
 /// Function that the executions of the model belong to.
 pub const OURS: &str = "packwatch";
 /// Another function, which may adopt the ledger.
 pub const OTHER: &str = "other";
+
+/// Run ID of the execution that mutes an account instead of reading.
+pub const MUTE: &str = "mute";
 
 /// `ExecutionSpec` and limits of one execution.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,6 +60,8 @@ pub enum RunOutcome {
     Committed,
     Resumed,
     Superseded,
+    /// Of the execution that mutes.
+    Muted,
 }
 
 /// State of an execution between two responses.
@@ -260,23 +268,27 @@ impl Executions {
             deadline: at(spec.deadline),
             now: at(spec.started),
         };
-        RunPlan::new(
-            Trigger::Manual(ManualRequest::default()),
-            &self.settings,
-            invocation,
-        )
-        .expect("a valid request")
+        let trigger = if spec.run_id == MUTE {
+            let until = (at(spec.started) + SignedDuration::from_hours(24)).to_string();
+            let mute = json!({"accounts": [MUTED_ACCOUNT], "until": until, "reason": "model"});
+            Trigger::read(json!({ "mute": mute }).to_string()).expect("a valid event")
+        } else {
+            Trigger::Manual(ManualRequest::default())
+        };
+        RunPlan::new(trigger, &self.settings, invocation).expect("a valid request")
     }
 }
 
 fn end(result: Result<report::Response, RunError>) -> End {
-    match result.map(|response| response.into_run().expect("a run")) {
-        Ok(response) => End::Succeeded(match response.outcome {
+    match result {
+        Ok(report::Response::Run(response)) => End::Succeeded(match response.outcome {
             Outcome::Committed => RunOutcome::Committed,
             Outcome::Resumed => RunOutcome::Resumed,
             Outcome::Superseded => RunOutcome::Superseded,
             Outcome::DryRun => unreachable!("no request is a dry run"),
         }),
+        Ok(report::Response::Mutes(_)) => End::Succeeded(RunOutcome::Muted),
+        Ok(response) => unreachable!("no request is for {response:?}"),
         Err(error) => End::Failed(error.kind()),
     }
 }

@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
 
-use execution::{End, RunOutcome};
+use execution::{End, MUTE, RunOutcome};
 use model::{
-    Action, ISOLATED, InitialState, LEASED, OWNED, Protocol, QUIESCENT, READ_ORDER, STORED, State,
-    UNBLOCKED,
+    Action, ISOLATED, InitialState, LEASED, MUTED, OWNED, Protocol, QUIESCENT, READ_ORDER, STORED,
+    State, UNBLOCKED,
 };
 use mutant::Mutant;
 
@@ -119,6 +119,31 @@ fn three_executions_with_one_fault_satisfy_all_properties() {
         for initial in [InitialState::NoLedger, InitialState::Changed] {
             println!("{execution_set:?}, {initial:?}");
             check_exhaustively(&Protocol::new(&[initial], &[execution_set], 1, 0));
+        }
+    }
+}
+
+#[test]
+fn mute_beside_one_execution_satisfies_all_properties() {
+    let (_, ends) = check_exhaustively(&Protocol::new(
+        &[InitialState::NoLedger, InitialState::Notified],
+        &[&["a", MUTE], &[MUTE, "a"]],
+        1,
+        1,
+    ));
+    assert!(
+        ends.contains(&End::Succeeded(RunOutcome::Muted)),
+        "{ends:?}"
+    );
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes of memory"]
+fn mute_beside_two_executions_satisfies_all_properties() {
+    for execution_set in [["a", "b", MUTE], ["a", MUTE, "b"]] {
+        for initial in [InitialState::NoLedger, InitialState::Notified] {
+            println!("{execution_set:?}, {initial:?}");
+            check_exhaustively(&Protocol::new(&[initial], &[&execution_set], 1, 0));
         }
     }
 }
@@ -242,6 +267,11 @@ fn assumed_snapshot_write_is_detected() {
 #[test]
 fn retried_refusal_of_content_is_detected() {
     assert_detects(UNBLOCKED, Mutant::RetryRefusedContent, &["a", "b"], 0);
+}
+
+#[test]
+fn unconditional_put_that_loses_mute_is_detected() {
+    assert_detects(MUTED, Mutant::UnconditionalPut, &["a", MUTE], 0);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub const QUIESCENT: &str = "runs without faults become quiescent and report wha
 pub const ISOLATED: &str = "a topic that rejects everything does not block the other topic";
 pub const UNBLOCKED: &str = "a topic that refuses the content of digests is not blocked";
 pub const OWNED: &str = "only the owner of the ledger commits to it";
+pub const MUTED: &str = "a mute stays, is applied as a whole, and what it matches is not notified";
 
 /// Model of the commit protocol, with bounds on its faults and changes.
 #[derive(Clone)]
@@ -577,6 +578,14 @@ impl Model for Protocol {
             }),
             Property::always(UNBLOCKED, |model: &Self, state| {
                 model.becomes_quiescent(state, Disturbance::RefusesContent)
+            }),
+            Property::always(MUTED, |model: &Self, state| {
+                let mutes = [
+                    SafetyViolation::MuteLost,
+                    SafetyViolation::MuteHalfApplied,
+                    SafetyViolation::MutedFailureNotified,
+                ];
+                model.never_violates(state, &mutes)
             }),
             Property::always(OWNED, |model: &Self, state| {
                 model.never_violates(state, &[SafetyViolation::WroteForeignLedger])

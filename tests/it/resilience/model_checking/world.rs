@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use packwatch::ledger::Ledger;
-use packwatch::model::SnsMessage;
+use packwatch::model::{FailureKey, SnsMessage};
 use serde_json::Value;
 
 use super::execution::{End, ExecutionSpec, OTHER, OURS, RunOutcome, function_id};
@@ -18,6 +18,8 @@ pub const LATEST: &str = "latest.json";
 
 /// The member accounts of the one pack.
 pub const ACCOUNTS: [&str; 2] = ["222233334444", "333344445555"];
+/// The account that the execution `MUTE` mutes.
+pub const MUTED_ACCOUNT: &str = ACCOUNTS[0];
 /// Which of them fail, or are reported as failing.
 pub type Accounts = [bool; 2];
 
@@ -46,6 +48,12 @@ pub enum SafetyViolation {
     SnapshotOverwritten,
     /// A function committed to the ledger of another function.
     WroteForeignLedger,
+    /// A mute is not in the ledger any more, or was reported as stored and is not.
+    MuteLost,
+    /// A mute is in the ledger, and not in the failures that it matches.
+    MuteHalfApplied,
+    /// A digest that was rendered after a mute reports the muted failure as new.
+    MutedFailureNotified,
 }
 
 /// Effect of a call.
@@ -320,6 +328,7 @@ impl World {
         sequence: Option<u64>,
     ) {
         if key == LEDGER {
+            self.check_mutes(bytes.ledger());
             self.commit(spec, progress, bytes.ledger());
         } else if key != LATEST && self.bytes(key).is_some_and(|current| current != bytes) {
             self.record_violation(SafetyViolation::SnapshotOverwritten);
@@ -368,6 +377,48 @@ impl World {
             .map(|(_, receiver)| receiver)
             .next()?;
         Some(notified_accounts(ledger, receiver.id))
+    }
+
+    /// Checks that a mute stays in the ledger, that it is applied as a whole, and that no digest is
+    /// rendered that reports the muted failure as new.
+    fn check_mutes(&mut self, next: &Ledger) {
+        if self.is_muted() && next.mutes.is_empty() {
+            self.record_violation(SafetyViolation::MuteLost);
+        }
+        if next.mutes.is_empty() {
+            return;
+        }
+        let is_muted = |key: &FailureKey| {
+            let account = key.account_id.as_ref();
+            account.is_some_and(|account| account.as_str() == MUTED_ACCOUNT)
+        };
+        let mut open = next.open.iter();
+        if open.any(|(key, open)| is_muted(key) != open.muted_until.is_some()) {
+            self.record_violation(SafetyViolation::MuteHalfApplied);
+        }
+        for (topic, receiver) in &next.receivers {
+            let Some(outgoing) = &receiver.outgoing else {
+                continue;
+            };
+            let before = self.ledger().and_then(|before| before.receivers.get(topic));
+            let before = before.and_then(|before| before.outgoing.as_ref());
+            let is_new = before.is_none_or(|before| before.id != outgoing.id);
+            let message = serde_json::to_vec(&outgoing.message).expect("JSON").into();
+            if is_new
+                && topic.as_str() == TOPIC
+                && matches!(
+                    reported_changes(TOPIC, &message).0,
+                    ReportedChange::Accounts([true, _])
+                )
+            {
+                self.record_violation(SafetyViolation::MutedFailureNotified);
+            }
+        }
+    }
+
+    /// Returns whether a mute is in the ledger.
+    pub fn is_muted(&self) -> bool {
+        self.ledger().is_some_and(|ledger| !ledger.mutes.is_empty())
     }
 
     fn commit(&mut self, spec: &ExecutionSpec, progress: &Progress, next: &Ledger) {
@@ -508,6 +559,12 @@ impl World {
             End::Succeeded(RunOutcome::Committed) => committed_by == Some(&spec.id),
             End::Succeeded(RunOutcome::Resumed) => committed_by.is_some(),
             End::Succeeded(RunOutcome::Superseded) | End::Failed(_) => true,
+            End::Succeeded(RunOutcome::Muted) => {
+                if !self.is_muted() {
+                    self.record_violation(SafetyViolation::MuteLost);
+                }
+                true
+            }
         };
         if !consistent {
             self.record_violation(SafetyViolation::RunNotStored);

@@ -117,6 +117,17 @@ pub struct Step {
     pub message_limit: Option<usize>,
     /// What the settings of the run change.
     pub settings: SettingsChange,
+    /// What is muted or unmuted before the run.
+    pub mute: Option<MuteChange>,
+}
+
+/// Change of the mutes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MuteChange {
+    /// Mutes what the scope covers for so many minutes.
+    Mute(Scope, i64),
+    /// Removes the oldest mute.
+    Unmute,
 }
 
 /// Change of the settings for one run. The next run has the usual settings again.
@@ -133,6 +144,7 @@ pub enum SettingsChange {
 
 #[derive(Debug, Clone)]
 pub struct History {
+    pub stuck_after: i64,
     pub announce_after: i64,
     pub remind_after: i64,
     /// Whether status records carry their time of change.
@@ -223,6 +235,17 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(SettingsChange::OtherTopicForWeek),
         1 => Just(SettingsChange::FirstRegionOnly),
     ];
+    let scope = prop_oneof![
+        2 => select(&ACCOUNTS[..]).prop_map(Scope::Account),
+        1 => select(&PACKS[..]).prop_map(Scope::Pack),
+        1 => select(&REGIONS[..]).prop_map(Scope::Region),
+        1 => Just(Scope::Everything),
+    ];
+    let minutes_muted = prop_oneof![1 => 5..300_i64, 1 => 300..9_000_i64];
+    let mute = prop_oneof![
+        3 => (scope, minutes_muted).prop_map(|(scope, minutes)| MuteChange::Mute(scope, minutes)),
+        1 => Just(MuteChange::Unmute),
+    ];
     (
         minutes,
         vec(change(), 0..4),
@@ -232,7 +255,7 @@ fn step() -> impl Strategy<Value = Step> {
         during,
         any::<u64>(),
         proptest::option::weighted(0.1, select(vec![500, 1_500, 2_500])),
-        settings,
+        (settings, proptest::option::weighted(0.2, mute)),
     )
         .prop_map(
             |(
@@ -244,7 +267,7 @@ fn step() -> impl Strategy<Value = Step> {
                 during,
                 poll_order,
                 message_limit,
-                settings,
+                (settings, mute),
             )| Step {
                 minutes,
                 before,
@@ -255,12 +278,14 @@ fn step() -> impl Strategy<Value = Step> {
                 poll_order,
                 message_limit,
                 settings,
+                mute,
             },
         )
 }
 
 pub fn history() -> impl Strategy<Value = History> {
     let (announce_after, remind_after) = (select(vec![0, 0, 60]), select(vec![0, 24]));
+    let stuck_after = select(vec![0, 24, 24]);
     let first = (vec(create(), 2..6), 0..3_usize).prop_map(|(mut first, page)| {
         first.push(Change::Pages(page));
         first
@@ -268,21 +293,27 @@ pub fn history() -> impl Strategy<Value = History> {
     // SNS rejects everything during a few consecutive runs.
     let outage = (0..RUNS, 0..5_usize).prop_map(|(from, runs)| from..(from + runs).min(RUNS));
     (
-        announce_after,
-        remind_after,
+        (announce_after, remind_after, stuck_after),
         any::<bool>(),
         first,
         vec(step(), RUNS),
         outage,
     )
         .prop_map(
-            |(announce_after, remind_after, with_timestamps, first, mut steps, outage)| {
+            |(
+                (announce_after, remind_after, stuck_after),
+                with_timestamps,
+                first,
+                mut steps,
+                outage,
+            )| {
                 for step in &mut steps[outage] {
                     step.during = (0..30)
                         .map(|at| (at, InjectedFault::Publish(Fault::Rejected)))
                         .collect();
                 }
                 History {
+                    stuck_after,
                     announce_after,
                     remind_after,
                     with_timestamps,

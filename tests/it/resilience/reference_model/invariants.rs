@@ -1,7 +1,9 @@
 //! Invariants of every digest, of every undisturbed run, and of the agreement between the reference
 //! and the digests.
 
+use jiff::Timestamp;
 use packwatch::model::SnsMessage;
+use packwatch::ports::Clock;
 use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
 use serde_json::Value;
@@ -146,6 +148,20 @@ impl Runner<'_> {
             .and_then(|id| id.split('.').next()?.parse().ok())
             .expect("a run number");
         let scope = self.requests[run - 1].scope;
+        let created_at = digest["created_at"].as_str().expect("a time");
+        let created_at: Timestamp = created_at.parse().expect("a time");
+        let since_start = created_at.duration_since(Clock::now(&self.services));
+        let at =
+            self.services.now.get() + i64::try_from(since_start.as_millis()).expect("a short time");
+        for record in list(digest, "appeared")
+            .iter()
+            .chain(list(digest, "reminders"))
+        {
+            assert!(
+                !self.reference.muted(key(record), at),
+                "{record} is muted at {created_at}, and is in {id}"
+            );
+        }
         for record in list(digest, "appeared") {
             assert!(
                 scope.covers(key(record)),
@@ -247,6 +263,18 @@ impl Runner<'_> {
                 self.gaps
             );
             let ledger = self.services.ledger();
+            let now = Clock::now(&self.services);
+            for open in list(&ledger, "open") {
+                let until = open[1]["muted_until"]
+                    .as_str()
+                    .map(|until| until.parse::<Timestamp>());
+                if until.is_some_and(|until| until.expect("a time") > now) {
+                    self.count("muted");
+                }
+                if !open[1]["stuck_since"].is_null() {
+                    self.count("stuck");
+                }
+            }
             let settings_changed = self.settings != SettingsChange::None;
             let receivers = [TOPIC, CHAT].map(|topic| ledger["receivers"][topic]["id"].to_string());
             for open in list(&ledger, "open") {
@@ -256,8 +284,10 @@ impl Runner<'_> {
                     .count();
                 // For a receiver that was notified of the end, a returning failure is new and may
                 // be pending.
-                let may_be_pending =
-                    self.history.announce_after > 0 || open[0]["account_id"].is_null();
+                let may_be_pending = self.history.announce_after > 0
+                    || open[0]["account_id"].is_null()
+                    || open[1]["muted_until"].is_string()
+                    || open[1]["was_muted"] == true;
                 assert!(
                     notified == 0
                         || notified == receivers.len()

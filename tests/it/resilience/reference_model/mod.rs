@@ -12,20 +12,24 @@ mod reference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use jiff::SignedDuration;
 use packwatch::input::settings::Settings;
 use packwatch::model::{SnsMessage, TopicArn};
+use packwatch::ports::Clock;
 use packwatch::report::{Outcome, RunResponse};
 use packwatch::run::RunError;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::harness::{CHAT, TOPIC};
 use crate::support::scheduler::{InMemoryServices, Scheduler, with_paused_clock};
 
-use generators::{History, InjectedFault, Request, Scope, SettingsChange, Step, history};
+use generators::{
+    History, InjectedFault, MuteChange, Request, Scope, SettingsChange, Step, history,
+};
 use invariants::StoredState;
 use organization::{Change, Statuses, World};
-use reference::Reference;
+use reference::{Mute, Reference};
 
 /// Topic that takes the place of the digest topic for a while.
 const OTHER_TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:other";
@@ -80,7 +84,10 @@ impl<'a> Runner<'a> {
             ),
             services,
             world,
-            reference: Reference::new(60_000 * history.announce_after),
+            reference: Reference::new(
+                60_000 * history.announce_after,
+                (history.stuck_after > 0).then_some(3_600_000 * history.stuck_after),
+            ),
             replayed: 0,
             messages: BTreeMap::new(),
             duplicates: 0,
@@ -119,6 +126,15 @@ impl<'a> Runner<'a> {
             self.requested_at = self.services.now.get();
             self.reference.runs_started += 1;
         }
+        let settings = self.settings();
+        let event = self.requests.last().expect("a request").event();
+        let run = u32::try_from(self.requests.len()).expect("few runs");
+        self.scheduler.start(run, settings, event);
+        self.observe();
+    }
+
+    /// Returns the settings of the next execution.
+    fn settings(&self) -> Settings {
         let settings = Settings::read(|name| {
             let value = match name {
                 "AWS_REGION" => organization::REGIONS[0],
@@ -137,15 +153,69 @@ impl<'a> Runner<'a> {
                 "CHAT_TOPIC_ARN" => CHAT,
                 "IGNORE_ACCOUNTS" => organization::IGNORED,
                 "ANNOUNCE_AFTER_MINUTES" => return Some(self.history.announce_after.to_string()),
+                "STUCK_AFTER_HOURS" => return Some(self.history.stuck_after.to_string()),
                 "REMIND_AFTER_HOURS" => return Some(self.history.remind_after.to_string()),
                 _ => return None,
             };
             Some(value.to_owned())
         });
-        let event = self.requests.last().expect("a request").event();
-        let run = u32::try_from(self.requests.len()).expect("few runs");
-        self.scheduler
-            .start(run, settings.expect("valid settings"), event);
+        settings.expect("valid settings")
+    }
+
+    /// Mutes or unmutes while nothing is running.
+    fn change_mutes(&mut self, change: MuteChange) {
+        self.count(if change == MuteChange::Unmute {
+            "Unmute"
+        } else {
+            "Mute"
+        });
+        self.services.advance_millis(1_000);
+        self.observe();
+        let now = self.services.now.get();
+        let request_id = format!("mute-{now}");
+        let settings = self.settings();
+        match change {
+            MuteChange::Mute(scope, minutes) => {
+                let until = Clock::now(&self.services) + SignedDuration::from_mins(minutes);
+                let mut mute = json!({"until": until.to_string(), "reason": "history"});
+                match scope {
+                    Scope::Everything => mute["codes"] = json!(["*"]),
+                    Scope::Region(region) => mute["regions"] = json!([region]),
+                    Scope::Pack(pack) => mute["packs"] = json!([pack]),
+                    Scope::Account(account) => mute["accounts"] = json!([account]),
+                }
+                let event = json!({ "mute": mute });
+                self.scheduler.invoke(&request_id, settings, event);
+                self.reference.mute(Mute {
+                    scope,
+                    from: now,
+                    until: now + 60_000 * minutes,
+                });
+            }
+            MuteChange::Unmute => {
+                let list = json!({"mutes": true});
+                let response = self.scheduler.invoke(&request_id, settings.clone(), list);
+                let response = serde_json::to_value(response).expect("JSON");
+                let id = &response["mutes"][0]["id"];
+                if id.is_null() {
+                    return;
+                }
+                let event = json!({ "unmute": id });
+                self.scheduler.invoke(&request_id, settings, event);
+                let now = self.services.now.get();
+                let mut active = self.reference.mutes.iter_mut();
+                let oldest = active.find(|mute| mute.until > now);
+                oldest.expect("the oldest mute that applies").until = now;
+            }
+        }
+    }
+
+    /// Ends all mutes by the clock.
+    fn wait_for_mutes(&mut self) {
+        let ends = self.reference.mutes.iter().map(|mute| mute.until);
+        let wait = ends.max().unwrap_or(0) - self.services.now.get();
+        self.observe();
+        self.services.advance_millis(wait.max(0) + 1_000);
         self.observe();
     }
 
@@ -236,6 +306,9 @@ impl<'a> Runner<'a> {
     fn step(&mut self, step: &Step) {
         if step.settings != SettingsChange::None {
             self.run_with_changed_settings(step.settings);
+        }
+        if let Some(change) = step.mute {
+            self.change_mutes(change);
         }
         let event_age = self.services.now.get() + 60_000 * step.minutes - self.requested_at;
         let retry = step.retry && event_age <= MAX_EVENT_AGE;
@@ -349,6 +422,8 @@ fn scenario(history: &History) -> BTreeMap<String, u32> {
             runner.step(step);
         }
         runner.run_until_quiescent();
+        runner.wait_for_mutes();
+        runner.run_until_quiescent();
         let allowed_duplicates = runner.services.allowed_duplicates.get();
         assert!(
             runner.duplicates <= allowed_duplicates,
@@ -417,6 +492,10 @@ fn random_histories_reach_every_expected_event() {
         "forgotten",
         "OtherTopic",
         "FirstRegionOnly",
+        "Mute",
+        "Unmute",
+        "muted",
+        "stuck",
     ];
     for event in changes
         .iter()

@@ -48,8 +48,26 @@ struct Failure {
     runs_before: u32,
 }
 
+/// A mute, with the times between which it applies.
+#[derive(Debug, Clone, Copy)]
+pub struct Mute {
+    pub scope: Scope,
+    pub from: i64,
+    pub until: i64,
+}
+
+impl Mute {
+    fn mutes(&self, key: Key, at: i64) -> bool {
+        self.scope.covers(key) && (self.from..self.until).contains(&at)
+    }
+}
+
 pub struct Reference {
     pub announce_after: i64,
+    /// Age at which a member in progress counts as failing, in milliseconds.
+    pub stuck_after: Option<i64>,
+    /// All mutes, the ended ones too.
+    pub mutes: Vec<Mute>,
     pub notified: BTreeSet<Key>,
     pub runs_started: u32,
     pub runs_ended: u32,
@@ -89,10 +107,12 @@ fn failing_since(packs: &BTreeMap<PackId, Pack>, (region, name, account): Key) -
 }
 
 impl Reference {
-    pub fn new(announce_after: i64) -> Self {
+    pub fn new(announce_after: i64, stuck_after: Option<i64>) -> Self {
         let (notified, multi_page, failures) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         Self {
             announce_after,
+            stuck_after,
+            mutes: Vec::new(),
             notified,
             runs_started: 0,
             runs_ended: 0,
@@ -102,7 +122,45 @@ impl Reference {
         }
     }
 
-    fn truth(&self, packs: &BTreeMap<PackId, Pack>, (region, name, account): Key) -> Truth {
+    /// Returns whether a failure was muted at a time.
+    pub fn muted(&self, key: Key, at: i64) -> bool {
+        self.mutes.iter().any(|mute| mute.mutes(key, at))
+    }
+
+    /// Records that a mute is added. What was due and not notified is not due any more.
+    pub fn mute(&mut self, mute: Mute) {
+        self.mutes.push(mute);
+        let notified = &self.notified;
+        for (key, failure) in &mut self.failures {
+            if mute.mutes(*key, mute.from) && !notified.contains(key) {
+                failure.certainly_due = false;
+            }
+        }
+    }
+
+    /// Returns how long a member must have been in progress so that it may and that it certainly
+    /// does count as failing.
+    fn stuck_ages(&self, world: &World) -> Option<(i64, i64)> {
+        let after = self.stuck_after.filter(|_| world.with_timestamps.get())?;
+        Some((after - MAX_RUN_DURATION, after + MAX_RUN_DURATION))
+    }
+
+    fn truth(&self, world: &World, (region, name, account): Key, now: i64) -> Truth {
+        let packs = &world.packs.borrow();
+        let stuck_ages = self.stuck_ages(world);
+        let age_of = |status: &str, since: i64| {
+            let in_progress = !has_suffix(status, "_FAILED") && !has_suffix(status, "_SUCCESSFUL");
+            (in_progress && status != "DELETE_SUCCESSFUL").then_some(now - since)
+        };
+        let may_be_stuck = |status: &str, since: i64| {
+            stuck_ages.is_some_and(|(may, _)| age_of(status, since).is_some_and(|age| age >= may))
+        };
+        // Of a pack with several pages, stuck members are found by the daily full read only.
+        let is_stuck = |status: &str, since: i64| {
+            !self.multi_page.contains(&(region, name))
+                && stuck_ages
+                    .is_some_and(|(_, must)| age_of(status, since).is_some_and(|age| age >= must))
+        };
         let Some(pack) = packs
             .get(&(region, name))
             .filter(|pack| pack.status.0 != "DELETE_SUCCESSFUL")
@@ -129,13 +187,17 @@ impl Reference {
                 .filter(|(status, _)| *status != "DELETE_SUCCESSFUL")
             {
                 Some((status, since)) if has_suffix(status, "_FAILED") => Truth::Failing(*since),
+                Some((status, since)) if is_stuck(status, *since) => Truth::Failing(*since),
+                Some((status, since)) if may_be_stuck(status, *since) => {
+                    Truth::Ambiguous(Some(*since))
+                }
                 Some((status, _)) if has_suffix(status, "_SUCCESSFUL") => Truth::NotFailing,
                 Some(_) => Truth::InProgress,
                 None if in_progress => Truth::Departing,
                 None => Truth::NotFailing,
             },
             None if has_suffix(pack.status.0, "_SUCCESSFUL")
-                || present().any(|(s, _)| has_suffix(s, "_FAILED")) =>
+                || present().any(|(s, at)| has_suffix(s, "_FAILED") || is_stuck(s, *at)) =>
             {
                 Truth::NotFailing
             }
@@ -158,7 +220,8 @@ impl Reference {
         let running = self.runs_started > self.runs_ended;
         self.multi_page.extend(world.multi_page_packs());
         for key in keys() {
-            let truth = self.truth(&world.packs.borrow(), key);
+            let truth = self.truth(world, key, now);
+            let muted = self.muted(key, now);
             let failure = self.failures.entry(key).or_default();
             let since = match truth {
                 Truth::Failing(since) | Truth::Ambiguous(Some(since)) => Some(since),
@@ -181,6 +244,7 @@ impl Reference {
                 (failure.possible_since, failure.runs_before) = (since, self.runs_ended);
             }
             failure.possibly_due |= running
+                && !muted
                 && since.is_some()
                 && failure
                     .possible_since
@@ -202,7 +266,9 @@ impl Reference {
     /// Records that a run without faults has read everything in its scope.
     pub fn record_read(&mut self, world: &World, scope: Scope, now: i64) {
         for key in keys().filter(|key| scope.covers(*key)) {
-            let truth = self.truth(&world.packs.borrow(), key);
+            let truth = self.truth(world, key, now);
+            // A mute that ends during the run may apply to it.
+            let muted = self.muted(key, now) || self.muted(key, now - MAX_RUN_DURATION);
             let failure = self.failures.entry(key).or_default();
             match truth {
                 Truth::Failing(since) => {
@@ -215,10 +281,11 @@ impl Reference {
                         (failure.reads, failure.certainly_due) = (0, false);
                     }
                     failure.reads += 1;
-                    failure.certainly_due |= self.announce_after == 0
+                    let old_enough = self.announce_after == 0
                         || failure.certain_since.is_some_and(|since| {
                             now - since >= self.announce_after + MAX_RUN_DURATION
                         });
+                    failure.certainly_due |= old_enough && !muted;
                     failure.departing_since = None;
                 }
                 Truth::InProgress
