@@ -60,7 +60,10 @@ pub fn evaluate(
     failures::record_attempts(&mut next, observation, context);
     empty_sources::update_empty_sources(&mut next, ledger, observation, context);
     cancel_undelivered_resolutions(&mut next, context);
-    next.apply_mutes(now);
+    if !context.scope.narrowed {
+        next.drop_ended_mutes(now);
+    }
+    next.apply_mutes(|key| context.covers(key), now);
     failures::mark_due(&mut next, context, now);
     let gaps = update_gaps(&mut next, observation, context);
     next.prune_delivered();

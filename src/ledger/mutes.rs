@@ -91,7 +91,7 @@ impl Ledger {
         self.mutes.push(mute.clone());
         self.mutes
             .sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
-        self.apply_mutes(now);
+        self.apply_mutes(|_| true, now);
         true
     }
 
@@ -99,18 +99,21 @@ impl Ledger {
     pub fn remove_mute(&mut self, id: &str, now: Timestamp) -> bool {
         let before = self.mutes.len();
         self.mutes.retain(|mute| mute.id != id);
-        self.apply_mutes(now);
+        self.apply_mutes(|_| true, now);
         self.mutes.len() < before
     }
 
-    /// Drops the mutes that ended 30 days before `now`, and records in every open failure until
-    /// when it is muted.
-    pub fn apply_mutes(&mut self, now: Timestamp) {
+    /// Drops the mutes that ended 30 days before `now`.
+    pub fn drop_ended_mutes(&mut self, now: Timestamp) {
         self.mutes
             .retain(|mute| now.duration_since(mute.until.at()) < MUTE_RETENTION);
+    }
+
+    /// Records in every open failure that `covers` until when it is muted.
+    pub fn apply_mutes(&mut self, covers: impl Fn(&FailureKey) -> bool, now: Timestamp) {
         let Self { mutes, open, .. } = self;
         let mut active = ActiveMutes::new(mutes, now);
-        for (key, open) in open {
+        for (key, open) in open.iter_mut().filter(|(key, _)| covers(key)) {
             let matching = active.matching(key, open);
             let muted_until = matching.into_iter().map(|mute| mute.until.at()).max();
             if muted_until != open.muted_until {

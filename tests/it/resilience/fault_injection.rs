@@ -55,7 +55,7 @@ pub async fn changed_env() -> TestEnv {
 }
 
 /// Returns the faults to inject into a call of this service.
-fn effects(service: Service) -> Vec<Effect> {
+pub fn effects(service: Service) -> Vec<Effect> {
     let mut effects = vec![
         Effect::Throttle,
         Effect::Denied,

@@ -7,4 +7,5 @@ mod deadlines;
 mod fault_injection;
 mod interleavings;
 mod model_checking;
+mod mute_faults;
 mod reference_model;

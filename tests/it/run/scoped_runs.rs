@@ -217,7 +217,7 @@ async fn ignored_account_is_recorded_and_reported_when_unignored() {
             &account["ignored"],
             &account["change"]
         ),
-        (&json!(ACCOUNT), &json!(true), &json!("pending"))
+        (&json!(ACCOUNT), &json!(true), &json!("ignored"))
     );
     env.set("IGNORE_ACCOUNTS", "");
     env.run().await;

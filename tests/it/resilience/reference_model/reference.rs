@@ -127,12 +127,11 @@ impl Reference {
         self.mutes.iter().any(|mute| mute.mutes(key, at))
     }
 
-    /// Records that a mute is added. What was due and not notified is not due any more.
+    /// Records that a mute is added. What it matches is not due until it is read without the mute.
     pub fn mute(&mut self, mute: Mute) {
         self.mutes.push(mute);
-        let notified = &self.notified;
         for (key, failure) in &mut self.failures {
-            if mute.mutes(*key, mute.from) && !notified.contains(key) {
+            if mute.mutes(*key, mute.from) {
                 failure.certainly_due = false;
             }
         }
