@@ -9,6 +9,8 @@
 //! | `chat` | the body for the chat topic |
 //! | `attributes` | the message attributes for subscription filters |
 //! | `grouping`, `remediation`, `empty_sources`, `account_label` | parts that several of them use |
+//! | `known_causes` | titles and actions for failures |
+//! | `message_names` | names in messages of AWS, such as roles and denied APIs |
 //! | `sanitize`, `sanitized` | texts from AWS made safe to show |
 
 mod account_label;
@@ -17,6 +19,12 @@ mod chat;
 mod contents;
 mod empty_sources;
 mod grouping;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the digests do not use the known causes yet")
+)]
+mod known_causes;
+mod message_names;
 mod remediation;
 mod sanitize;
 mod sanitized;
