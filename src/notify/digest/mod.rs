@@ -9,7 +9,7 @@
 //! | `chat` | the body for the chat topic |
 //! | `attributes` | the message attributes for subscription filters |
 //! | `grouping`, `remediation`, `empty_sources`, `account_label` | parts that several of them use |
-//! | `known_causes` | titles and actions for failures |
+//! | `known_causes`, `gap_actions` | titles and actions for failures and gaps |
 //! | `message_names` | names in messages of AWS, such as roles and denied APIs |
 //! | `sanitize`, `sanitized` | texts from AWS made safe to show |
 
@@ -18,6 +18,11 @@ mod attributes;
 mod chat;
 mod contents;
 mod empty_sources;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the digests do not use the actions yet")
+)]
+mod gap_actions;
 mod grouping;
 #[cfg_attr(
     not(test),
