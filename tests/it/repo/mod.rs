@@ -1,8 +1,9 @@
-//! Checks of the repository: the module structure, the SAM template, the alarms, the README and the
-//! links of the documents.
+//! Checks of the repository: the module structure, the SAM template, the alarms, the version, the README and
+//! the links of the documents.
 
 mod alarms;
 mod architecture;
 mod links;
 mod readme;
 pub mod sam_template;
+mod version;

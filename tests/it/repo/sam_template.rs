@@ -343,23 +343,6 @@ fn template_parameter_examples_agree_with_settings() {
 }
 
 #[test]
-fn template_version_equals_crate_version() {
-    let template = Template::read();
-    let application = template
-        .root()
-        .get("Metadata")
-        .get("AWS::ServerlessRepo::Application");
-    assert_eq!(
-        application.get("SemanticVersion").text(),
-        env!("CARGO_PKG_VERSION")
-    );
-    for file in ["LicenseUrl", "ReadmeUrl"] {
-        let name = application.get(file).text();
-        assert!(path(&name).is_file(), "{file}: {name} does not exist");
-    }
-}
-
-#[test]
 fn template_and_digest_use_same_console_hosts() {
     let template = Template::read();
     let consoles = template.root().get("Mappings").get("Console");
