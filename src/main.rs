@@ -32,7 +32,7 @@ async fn start() -> Result<(), InitError> {
         notifier: clients.notifier,
         clock: SystemClock,
     };
-    let metrics = MetricsEmitter::new(env_var, write_stdout);
+    let metrics = MetricsEmitter::new(settings.metrics, env_var, write_stdout);
     let handler =
         Handler::new(settings, services, new_execution_id, Some(metrics)).deployed_as(env_var);
     handler.verify_identity().await?;

@@ -1,121 +1,101 @@
-//! The EMF record: the metrics of one invocation as one line of JSON, which `metrique` formats.
+//! The EMF record: the metrics of one invocation as one line of JSON.
+//!
+//! The line always has a field for every metric, so that CloudWatch Logs Insights can query it. The
+//! fields that the record *declares* also become CloudWatch metrics, each of which costs money.
 
-#![expect(
-    unused_qualifications,
-    reason = "the `metrics` macro generates qualified paths"
-)]
-
-use std::time::SystemTime;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use metrique::emf::Emf;
-use metrique::unit::{Count, Millisecond, Second};
-use metrique::unit_of_work::metrics;
-use metrique::{CloseValue, RootEntry};
-use metrique_writer::format::Format;
+use serde_json::{Value, json};
 
 use super::gauges::Gauges;
-use super::names::{DIMENSION, NAMESPACE};
+use super::names::{ALARM_METRICS, DIMENSION, METRICS, NAMESPACE};
 use super::run_metrics::RunMetrics;
+use crate::input::settings::MetricSet;
 
 /// Returns the metrics of one invocation as one line of JSON, with its newline.
 pub(super) fn to_json_line(
     metrics: &RunMetrics,
+    set: MetricSet,
     function: &str,
     level: &str,
     now: Timestamp,
-) -> Result<String, String> {
-    let mut format = Emf::builder(NAMESPACE.to_owned(), vec![vec![DIMENSION.to_owned()]]).build();
-    let mut bytes = Vec::new();
-    let record = EmfRecord::of(metrics, function, level, now);
-    format
-        .format(&RootEntry::new(record.close()), &mut bytes)
-        .map_err(|error| format!("{error:?}"))?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
-}
-
-/// The EMF record. A field that is `None` is left out.
-#[metrics(rename_all = "PascalCase")]
-struct EmfRecord {
-    #[metrics(timestamp)]
-    at: SystemTime,
-    function_name: String,
-    #[metrics(unit = Count)]
-    run_committed: Option<u64>,
-    #[metrics(unit = Count)]
-    run_incomplete: Option<u64>,
-    #[metrics(unit = Count)]
-    packs_failing: Option<u64>,
-    #[metrics(unit = Count)]
-    accounts_failing: Option<u64>,
-    #[metrics(unit = Count)]
-    failures_open: Option<u64>,
-    #[metrics(unit = Count)]
-    appeared: Option<u64>,
-    #[metrics(unit = Count)]
-    cleared: Option<u64>,
-    #[metrics(unit = Count)]
-    gaps: Option<u64>,
-    #[metrics(unit = Second)]
-    oldest_failure_age: Option<u64>,
-    #[metrics(unit = Second)]
-    oldest_undelivered_digest_age: Option<u64>,
-    #[metrics(unit = Count)]
-    config_calls: u64,
-    #[metrics(unit = Count)]
-    config_throttles: u64,
-    #[metrics(unit = Millisecond)]
-    read_time: u64,
-    #[metrics(unit = Millisecond)]
-    run_time: u64,
-    /// Lambda treats a JSON log line without `level` and `timestamp` as `INFO` ([log-level
-    /// filtering](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
-    #[metrics(name = "level")]
-    level: String,
-    #[metrics(name = "timestamp")]
-    timestamp: String,
-}
-
-impl EmfRecord {
-    fn of(metrics: &RunMetrics, function: &str, level: &str, now: Timestamp) -> Self {
-        let RunMetrics {
-            committed,
-            complete,
-            changes,
-            gauges,
-            config_calls,
-            config_throttles,
-            read_time,
-            run_time,
-        } = metrics;
-        let gauge = |value: fn(&Gauges) -> usize| gauges.as_ref().map(value).map(count);
-        let age = |value: fn(&Gauges) -> SignedDuration| {
-            gauges
-                .as_ref()
-                .map(value)
-                .map(|age| age.as_secs().unsigned_abs())
-        };
-        Self {
-            at: now.into(),
-            function_name: function.to_owned(),
-            run_committed: committed.then_some(1),
-            run_incomplete: complete.map(|complete| u64::from(!complete)),
-            packs_failing: gauge(|gauges| gauges.packs_failing),
-            accounts_failing: gauge(|gauges| gauges.accounts_failing),
-            failures_open: gauge(|gauges| gauges.failures_open),
-            appeared: changes.map(|changes| count(changes.appeared)),
-            cleared: changes.map(|changes| count(changes.cleared)),
-            gaps: gauge(|gauges| gauges.gaps),
-            oldest_failure_age: age(|gauges| gauges.oldest_failure_age),
-            oldest_undelivered_digest_age: age(|gauges| gauges.oldest_undelivered_digest_age),
-            config_calls: *config_calls,
-            config_throttles: *config_throttles,
-            read_time: milliseconds(*read_time),
-            run_time: milliseconds(*run_time),
-            level: level.to_owned(),
-            timestamp: now.to_string(),
-        }
+) -> String {
+    let values = values(metrics);
+    let declared: Vec<_> = METRICS
+        .iter()
+        .filter(|(name, _)| is_declared(set, name) && values.get(name).is_some_and(Option::is_some))
+        .map(|(name, unit)| json!({"Name": name, "Unit": unit}))
+        .collect();
+    let mut record = json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [[DIMENSION]],
+                "Metrics": declared,
+            }],
+        },
+        // Lambda treats a JSON log line without `level` and `timestamp` as `INFO` ([log-level
+        // filtering](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
+        "level": level,
+        "timestamp": now.to_string(),
+    });
+    record[DIMENSION] = function.into();
+    for (name, value) in values {
+        record[name] = value.map_or(Value::Null, Value::from);
     }
+    format!("{record}\n")
+}
+
+fn is_declared(set: MetricSet, name: &str) -> bool {
+    match set {
+        MetricSet::Alarms => ALARM_METRICS.contains(&name),
+        MetricSet::All => true,
+    }
+}
+
+/// Returns the value of every metric; `None` is an unknown value, which is not zero.
+fn values(metrics: &RunMetrics) -> BTreeMap<&'static str, Option<u64>> {
+    let RunMetrics {
+        committed,
+        complete,
+        changes,
+        gauges,
+        config_calls,
+        config_throttles,
+        read_time,
+        run_time,
+    } = metrics;
+    let gauge = |value: fn(&Gauges) -> usize| gauges.as_ref().map(value).map(count);
+    let age = |value: fn(&Gauges) -> SignedDuration| {
+        gauges
+            .as_ref()
+            .map(value)
+            .map(|age| age.as_secs().unsigned_abs())
+    };
+    BTreeMap::from([
+        ("RunCommitted", Some(u64::from(*committed))),
+        (
+            "RunIncomplete",
+            complete.map(|complete| u64::from(!complete)),
+        ),
+        ("PacksFailing", gauge(|gauges| gauges.packs_failing)),
+        ("AccountsFailing", gauge(|gauges| gauges.accounts_failing)),
+        ("FailuresOpen", gauge(|gauges| gauges.failures_open)),
+        ("Appeared", Some(count(changes.appeared))),
+        ("Cleared", Some(count(changes.cleared))),
+        ("Gaps", gauge(|gauges| gauges.gaps)),
+        ("OldestFailureAge", age(|gauges| gauges.oldest_failure_age)),
+        (
+            "OldestUndeliveredDigestAge",
+            age(|gauges| gauges.oldest_undelivered_digest_age),
+        ),
+        ("ConfigCalls", Some(*config_calls)),
+        ("ConfigThrottles", Some(*config_throttles)),
+        ("ReadTime", Some(milliseconds(*read_time))),
+        ("RunTime", Some(milliseconds(*run_time))),
+    ])
 }
 
 fn count(number: usize) -> u64 {

@@ -97,7 +97,7 @@ impl<S: Services> Run<'_, S> {
     ) {
         self.record_gauges(ledger, complete);
         self.metrics.committed = true;
-        self.metrics.changes = changes;
+        self.metrics.changes = changes.unwrap_or_default();
     }
 
     /// Records the gauges of the stored ledger, and whether everything in scope was read.

@@ -7,6 +7,7 @@
 //! examples in `tests/e2e/parameters.json`, and the table in `README.md`.
 
 mod env_reader;
+mod metric_set;
 mod validate;
 
 use std::collections::BTreeSet;
@@ -16,12 +17,14 @@ use jiff::SignedDuration;
 
 use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, TopicArn};
 
+pub use metric_set::MetricSet;
+
 use env_reader::EnvReader;
 pub(super) use validate::region;
 use validate::{
-    ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL, ON_OR_OFF,
-    OTHER_TOPIC, PREFIX, REGIONS, TOPIC, accounts, bucket, encryption, external_id, globs,
-    identities, label, on_or_off, prefix, regions, standard_topic, topic,
+    ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL, METRICS,
+    ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS, TOPIC, accounts, bucket, encryption, external_id,
+    globs, identities, label, metric_set, on_or_off, prefix, regions, standard_topic, topic,
 };
 
 /// The settings of the function.
@@ -62,6 +65,8 @@ pub struct Settings {
     pub account_names: bool,
     /// Maximum number of concurrent calls to AWS Config per source.
     pub concurrency: usize,
+    /// The metrics that become CloudWatch metrics.
+    pub metrics: MetricSet,
     /// A label for the subject and text of digests.
     pub label: Option<String>,
 }
@@ -104,6 +109,7 @@ impl Settings {
         let stuck_after = env.number("STUCK_AFTER_HOURS", 24, 0..=8_784);
         let account_names = env.optional("ACCOUNT_NAMES", ON_OR_OFF, on_or_off);
         let concurrency = env.number("CONCURRENCY", 8, 1..=64);
+        let metrics = env.optional("METRICS", METRICS, metric_set);
         let label = env.optional("LABEL", LABEL, label);
         if let Some(chat_topic) = &chat_topic
             && topic_arn.as_ref() == Some(chat_topic)
@@ -134,6 +140,7 @@ impl Settings {
             stuck_after: (stuck_after > 0).then(|| SignedDuration::from_hours(stuck_after)),
             account_names: account_names.unwrap_or(false),
             concurrency,
+            metrics: metrics.unwrap_or_default(),
             label,
         })
     }

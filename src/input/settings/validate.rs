@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::metric_set::MetricSet;
 use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, RoleArn, TopicArn};
 
 pub(super) const HOME_REGION: &str = "the function's own region such as eu-west-1";
@@ -37,6 +38,8 @@ pub(super) const GLOBS: &str = "comma-separated globs such as baseline*,prod-?";
 pub(super) const ACCOUNTS: &str = "comma-separated account ids of 12 digits";
 
 pub(super) const ON_OR_OFF: &str = "on or off";
+
+pub(super) const METRICS: &str = "alarms or all";
 
 pub(super) const LABEL: &str = "a word of at most 24 letters, digits or any of -_.";
 
@@ -247,6 +250,15 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
+        _ => Err(String::new()),
+    }
+}
+
+/// Parses the set of metrics.
+pub(super) fn metric_set(text: &str) -> Result<MetricSet, String> {
+    match text {
+        "alarms" => Ok(MetricSet::Alarms),
+        "all" => Ok(MetricSet::All),
         _ => Err(String::new()),
     }
 }

@@ -1,10 +1,11 @@
-//! Metrics: each invocation writes one EMF record, which holds only the metrics that it measured.
+//! Metrics: each invocation writes one EMF record. It has a field for every metric, and declares those
+//! of the setting `METRICS` whose value is known.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use packwatch::lambda::Handler;
-use packwatch::metrics::{DIMENSION, METRICS, MetricsEmitter, NAMESPACE};
+use packwatch::metrics::{ALARM_METRICS, DIMENSION, METRICS, MetricsEmitter, NAMESPACE};
 use packwatch::run::RunError;
 use packwatch_simulation::{Fault, RateLimit, Service};
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ async fn invoke_at_level(
 ) -> (Result<Value, RunError>, Value) {
     let (settings, services) = env.connected().await;
     let emitter = MetricsEmitter::new(
+        settings.metrics,
         |name| match name {
             "AWS_LAMBDA_FUNCTION_NAME" => Some("watch".to_owned()),
             "AWS_LAMBDA_LOG_LEVEL" => Some(level.to_owned()),
@@ -49,12 +51,21 @@ async fn invoke_at_level(
         "the output is one complete line: {output:?}"
     );
     let record: Value = serde_json::from_str(&output).expect("the record is JSON");
-    for (name, unit) in &declared(&record) {
+    let declared = declared(&record);
+    for (name, unit) in &declared {
         assert!(
             METRICS.contains(&(name.as_str(), unit.as_str())),
             "{name} in {unit} is not in METRICS"
         );
         assert!(record[name].is_u64(), "{name} has no value");
+    }
+    for (name, _) in METRICS {
+        let field = record.get(name);
+        let field = field.unwrap_or_else(|| panic!("the record has no field {name}"));
+        assert!(
+            field.is_u64() || field.is_null(),
+            "{name} is {field}, neither a number nor unknown"
+        );
     }
     (
         result.map(|response| serde_json::to_value(response).expect("JSON")),
@@ -79,12 +90,66 @@ fn declared(record: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The metrics that every invocation emits.
-const COST_METRICS: [&str; 4] = ["ConfigCalls", "ConfigThrottles", "ReadTime", "RunTime"];
+/// The metrics whose value is known in every invocation, sorted.
+const KNOWN_METRICS: [&str; 7] = [
+    "Appeared",
+    "Cleared",
+    "ConfigCalls",
+    "ConfigThrottles",
+    "ReadTime",
+    "RunCommitted",
+    "RunTime",
+];
+
+/// Asserts that a record with all metrics declares only those that every invocation knows, and that
+/// the other fields are `null`.
+fn assert_only_known_metrics(record: &Value) {
+    assert_eq!(
+        declared(record).into_keys().collect::<Vec<_>>(),
+        KNOWN_METRICS
+    );
+    for (name, _) in METRICS {
+        assert_eq!(
+            record[name].is_null(),
+            !KNOWN_METRICS.contains(&name),
+            "{name} is {}",
+            record[name]
+        );
+    }
+    let zero = ["Appeared", "Cleared", "RunCommitted"].map(|name| record[name].clone());
+    assert_eq!(zero, [0, 0, 0].map(|value| json!(value)));
+}
+
+#[tokio::test]
+async fn metrics_with_alarms_are_declared_by_default() {
+    let mut env = TestEnv::failing().await;
+    let mut records = Vec::new();
+    for set in [None, Some("alarms"), Some("all")] {
+        if let Some(set) = set {
+            env.set("METRICS", set);
+        }
+        let (response, record) = invoke(&env, json!({})).await;
+        response.expect("the run succeeds");
+        records.push(record);
+    }
+    let mut alarms: Vec<_> = ALARM_METRICS.to_vec();
+    alarms.sort_unstable();
+    let [default, with_alarms, all] = records.as_slice() else {
+        panic!("three records")
+    };
+    for record in [default, with_alarms] {
+        assert_eq!(declared(record).into_keys().collect::<Vec<_>>(), alarms);
+    }
+    assert_eq!(declared(all).len(), METRICS.len());
+    // What is not declared is in the log all the same.
+    assert_eq!(with_alarms["FailuresOpen"], all["FailuresOpen"]);
+    assert_eq!(with_alarms["FailuresOpen"], 1);
+}
 
 #[tokio::test]
 async fn committed_run_emits_all_metrics() {
-    let env = TestEnv::failing().await;
+    let mut env = TestEnv::failing().await;
+    env.set("METRICS", "all");
     env.member("baseline", "333344445555", "CREATE_FAILED");
     env.pack("guardrails", "CREATE_SUCCESSFUL");
     let (response, record) = invoke(&env, json!({})).await;
@@ -163,8 +228,8 @@ async fn narrowed_run_emits_gauges_of_full_scope() {
         (&json!(1), &json!(1))
     );
     assert_eq!(
-        record.get("RunIncomplete"),
-        None,
+        record["RunIncomplete"],
+        Value::Null,
         "a narrowed run does not know whether the full scope is complete"
     );
 }
@@ -205,29 +270,25 @@ async fn config_calls_are_counted_when_ledger_read_fails() {
 }
 
 #[tokio::test]
-async fn dry_run_emits_only_cost_metrics() {
-    let env = TestEnv::failing().await;
+async fn dry_run_knows_neither_gauges_nor_completeness() {
+    let mut env = TestEnv::failing().await;
+    env.set("METRICS", "all");
     let (response, record) = invoke(&env, json!({"dry_run": true})).await;
     assert_eq!(response.expect("the run succeeds")["outcome"], "dry_run");
-    assert_eq!(
-        declared(&record).into_keys().collect::<Vec<_>>(),
-        COST_METRICS
-    );
+    assert_only_known_metrics(&record);
     assert_eq!(record["ConfigCalls"], 2);
 }
 
 #[tokio::test]
-async fn rejected_event_emits_only_cost_metrics() {
-    let env = TestEnv::failing().await;
+async fn rejected_event_commits_and_reads_nothing() {
+    let mut env = TestEnv::failing().await;
+    env.set("METRICS", "all");
     let (response, record) = invoke(&env, json!({"pack": "baseline"})).await;
     assert_eq!(
         response.expect_err("the event is rejected").kind(),
         "InvalidEvent"
     );
-    assert_eq!(
-        declared(&record).into_keys().collect::<Vec<_>>(),
-        COST_METRICS
-    );
+    assert_only_known_metrics(&record);
     assert_eq!(record["ConfigCalls"], 0);
 }
 
@@ -241,7 +302,7 @@ async fn run_that_reads_nothing_is_incomplete_and_not_committed() {
         response.expect_err("nothing is read").kind(),
         "AllSourcesFailed"
     );
-    assert_eq!(record.get("RunCommitted"), None);
+    assert_eq!(record["RunCommitted"], 0);
     let values = ["RunIncomplete", "Gaps", "FailuresOpen"].map(|name| record[name].clone());
     assert_eq!(values, [1, 1, 1].map(|value| json!(value)));
 }
@@ -283,8 +344,8 @@ async fn resumed_run_does_not_count_changes_again() {
     let (response, record) = invoke(&env, json!({})).await;
     assert_eq!(response.expect("the run succeeds")["outcome"], "resumed");
     assert_eq!(
-        (record.get("Appeared"), record.get("Cleared")),
-        (None, None)
+        (&record["Appeared"], &record["Cleared"]),
+        (&json!(0), &json!(0))
     );
     assert_eq!(
         (
