@@ -37,15 +37,18 @@ ENVIRONMENT = os.environ | {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:"
-# With the defaults, these parameters make every condition of the template true once and false once.
+# With the defaults and ONLY_EMAIL, these parameters make every condition of the template true once and false once.
 EVERYTHING = {
     "AlarmTopicArn": f"{TOPIC}alarms",
     "ChatTopicArn": f"{TOPIC}chat",
+    "Dashboard": "on",
     "EmailAddress": "team@example.com",
+    "ExistingKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/a,arn:aws:kms:us-east-1:222233334444:key/b",
     "KmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "ReaderRoleArns": "arn:aws:iam::222233334444:role/packwatch-reader",
     "SnapshotEncryption": "arn:aws:kms:eu-west-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab",
     "SnapshotPrefix": "packwatch/",
+    "Tracing": "on",
     "TopicKmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/9abcabcd-12ab-34cd-56ef-1234567890ab",
 }
 EXISTING_RESOURCES = EVERYTHING | {
@@ -56,6 +59,7 @@ EXISTING_RESOURCES = EVERYTHING | {
     "ReadOwnAccount": "false",
     "ScheduleState": "DISABLED",
 }
+ONLY_EMAIL = {"EmailAddress": "team@example.com"}
 READER_PARAMETERS = {"FunctionRoleArn": "arn:aws:iam::111122223333:role/packwatch-function"}
 FINDINGS = []
 
@@ -172,7 +176,7 @@ for where, document in json.load(sys.stdin):
 
 def parliament(programs: pathlib.Path, template: dict):
     """Lints the policies of both templates, with every condition true once and false once."""
-    variants = {"defaults": {}, "all parameters": EVERYTHING, "existing resources": EXISTING_RESOURCES}
+    variants = {"defaults": {}, "only an email address": ONLY_EMAIL, "all parameters": EVERYTHING, "existing resources": EXISTING_RESOURCES}
     documents = []
     for variant, parameters in variants.items():
         documents += [
@@ -204,6 +208,8 @@ def rejects(parameter: dict, value: str) -> bool:
         single = parameter | {"Type": "String"}
         return any(rejects(single, item.strip()) for item in value.split(","))
     if "AllowedValues" in parameter and value not in map(str, parameter["AllowedValues"]):
+        return True
+    if not parameter.get("MinLength", 0) <= len(value) <= parameter.get("MaxLength", len(value)):
         return True
     if parameter["Type"] == "Number":
         try:
@@ -242,6 +248,47 @@ def parameter_values(template: dict):
     print(f"  parameters: {count} values of {len(examples)} parameters")
 
 
+def longest_values(template: dict) -> dict:
+    """Returns the parameters with the longest values that a stack can have.
+
+    Not all are limited: topics of 100 characters and three reader roles are more than usual.
+    """
+    limits = {
+        name: "x" * parameter["MaxLength"]
+        for name, parameter in template["Parameters"].items()
+        if "MaxLength" in parameter
+    }
+    role = "arn:aws:iam::222233334444:role/" + "r" * 64
+    return limits | {
+        "AnnounceAfterMinutes": "43200",
+        "ChatTopicArn": "x" * 100,
+        "Concurrency": "64",
+        "ExistingBucketName": "x" * 63,
+        "ExistingTopicArn": "x" * 100,
+        "Label": "x" * 24,
+        "ReaderRoleArns": ",".join([role] * 3),
+        "RemindAfterHours": "8784",
+        "RoleExternalId": "x" * 96,
+        "SnapshotEncryption": EVERYTHING["SnapshotEncryption"],
+        "SnapshotPrefix": "x" * 128,
+        "StuckAfterHours": "8784",
+    }
+
+
+def environment_size(template: dict):
+    """Checks that Lambda accepts the environment of the function with the longest values.
+
+    Lambda counts names, values and the syntax of their JSON, and allows 4 KB. It refuses a longer one only after a part of the stack
+    has changed.
+    """
+    function = Resolved(template, longest_values(template)).resources()["Function"]
+    variables = function["Properties"]["Environment"]["Variables"]
+    size = len(json.dumps(variables, separators=(",", ":")))
+    print(f"  environment: {size:,} of 4,096 bytes with the longest values")
+    if size > 4096:
+        add_finding("environment", f"{size:,} bytes with the longest values: lower a MaxLength")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -261,6 +308,7 @@ def main():
             (checkov, programs, transformed),
             (parliament, programs, template),
             (parameter_values, template),
+            (environment_size, template),
         ]
         for check, *arguments in checks:
             before = len(FINDINGS)

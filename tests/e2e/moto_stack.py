@@ -178,6 +178,8 @@ def create_stack(moto: Moto, parameters: dict) -> dict:
     created = {
         resource["LogicalResourceId"]
         for resource in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        # moto lists a resource whose condition is false without a name.
+        if "LogicalResourceId" in resource
     }
     resolved = Resolved(template, parameters)
     expected = {name for name, resource in template["Resources"].items() if resolved.holds(resource.get("Condition"))}
@@ -244,6 +246,8 @@ def calls_and_outcomes(s3, bucket: str, prefix: str) -> list:
         ("put an object in another bucket", lambda: s3.put_object(Bucket=OTHER_BUCKET, Key=ledger, Body=b"{}")),
         ("suspend versioning", lambda: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=SUSPENDED)),
         ("list buckets", s3.list_buckets),
+        ("put an object that is not packwatch's", put(f"{prefix}notes.json")),
+        ("get an object that is not packwatch's", get(f"{prefix}outside.json")),
     ]
     if prefix:
         denied += [
@@ -261,7 +265,8 @@ def check_stack(parameters: dict, folder: pathlib.Path) -> int:
         outputs = create_stack(moto, parameters)
         bucket, prefix = outputs["BucketName"], parameters.get("SnapshotPrefix", "")
         administrator = moto.client("s3", ADMINISTRATOR)
-        administrator.put_object(Bucket=bucket, Key="outside.json", Body=b"{}")
+        for key in {"outside.json", f"{prefix}outside.json"}:
+            administrator.put_object(Bucket=bucket, Key=key, Body=b"{}")
         s3 = s3_as_function(moto, outputs["FunctionRoleArn"])
         moto.enforce_iam()
         for description, call, expected in calls_and_outcomes(s3, bucket, prefix):

@@ -1,19 +1,12 @@
-//! Checks that the alarms, the dashboard and the cost script match the metrics that the function
-//! emits.
+//! Checks that the alarms, the dashboard, the saved queries and the cost script match the metrics that
+//! the function emits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use packwatch::metrics::{DIMENSION, METRICS, NAMESPACE};
+use packwatch::metrics::{ALARM_METRICS, DIMENSION, METRICS, NAMESPACE};
 use serde_json::Value;
 
 use crate::repo::sam_template::Template;
-
-/// The metrics that must have an alarm: without one, nobody is notified of these conditions.
-const ALARMED: [&str; 3] = [
-    "OldestUndeliveredDigestAge",
-    "RunCommitted",
-    "RunIncomplete",
-];
 
 /// How each alarm treats missing data.
 const MISSING_DATA: [(&str, &str); 6] = [
@@ -74,10 +67,33 @@ fn alarms_use_emitted_metrics_with_their_units() {
         );
         alarmed.insert(metric);
     }
-    assert_eq!(
-        alarmed.iter().map(String::as_str).collect::<Vec<_>>(),
-        ALARMED
-    );
+    // The default of METRICS declares no other metrics, so another alarm would get no data.
+    assert_eq!(alarmed, ALARM_METRICS.map(str::to_owned).into());
+}
+
+#[test]
+fn alarms_link_to_their_section_of_operations() {
+    let template = Template::read();
+    let operations = read("docs/operations.md");
+    for name in template.of_type("AWS::CloudWatch::Alarm") {
+        let description = template.resource(&name).get("AlarmDescription");
+        let description = description.substituted().expect("a !Sub");
+        let anchor = name.to_lowercase();
+        let link = format!("Runbook: ${{DocumentationUrl}}docs/operations.md#{anchor}");
+        assert!(
+            description.trim_end().ends_with(&link),
+            "{name}: {description}"
+        );
+        let section = operations
+            .split("\n### ")
+            .find_map(|section| section.strip_prefix(&format!("{name}\n")))
+            .unwrap_or_else(|| panic!("docs/operations.md has no section {name}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        assert!(
+            section.contains("\naws "),
+            "the section {name} of docs/operations.md has no command"
+        );
+    }
 }
 
 #[test]
@@ -98,7 +114,7 @@ fn alarms_treat_missing_data_as_listed() {
 #[test]
 fn dashboard_shows_exactly_the_emitted_metrics() {
     let template = Template::read();
-    let body = template.resource("Dashboard").get("DashboardBody");
+    let body = template.resource("MetricsDashboard").get("DashboardBody");
     let body: Value =
         serde_json::from_str(body.substituted().expect("a !Sub")).expect("the body is JSON");
     let mut shown = BTreeMap::new();
@@ -134,13 +150,43 @@ fn dashboard_shows_exactly_the_emitted_metrics() {
 }
 
 #[test]
+fn saved_queries_show_every_emitted_metric() {
+    let template = Template::read();
+    let mut queried = BTreeSet::new();
+    for name in template.of_type("AWS::Logs::QueryDefinition") {
+        let query = template.resource(&name);
+        let [group] = query
+            .get("LogGroupNames")
+            .items()
+            .try_into()
+            .unwrap_or_else(|groups: Vec<_>| panic!("{name} queries {} log groups", groups.len()));
+        assert_eq!(group.reference(), Some("LogGroup"), "{name}");
+        let text = query.get("QueryString").text();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        queried.extend(words.map(str::to_owned));
+    }
+    for (metric, _) in METRICS {
+        assert!(queried.contains(metric), "no saved query shows {metric}");
+    }
+}
+
+#[test]
 fn cost_script_counts_all_metrics_and_alarms() {
-    let cost = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.py"))
-        .expect("a script");
+    let cost = read("benches/cost.py");
     let alarms = Template::read().of_type("AWS::CloudWatch::Alarm").len();
-    let counted = format!("\nMETRICS, ALARMS = {}, {alarms}\n", METRICS.len());
+    let counted = format!(
+        "\nALARM_METRICS, ALL_METRICS, ALARMS = {}, {}, {alarms}\n",
+        ALARM_METRICS.len(),
+        METRICS.len()
+    );
     assert!(
         cost.contains(&counted),
         "benches/cost.py does not contain:{counted}"
     );
+}
+
+/// Reads a file of the repository.
+fn read(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name} cannot be read: {error}"))
 }

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod architecture;
+mod install_docs;
 mod links;
 mod readme;
 pub mod sam_template;

@@ -9,8 +9,6 @@ use jiff::SignedDuration;
 use packwatch::input::event::Trigger;
 use packwatch::input::plan::{Invocation, RunPlan, Task, TriggerKind};
 use packwatch::input::settings::Settings;
-use packwatch::model::Region;
-use packwatch::notify::digest::SnapshotAddress;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
@@ -28,7 +26,7 @@ const ACTIONS: [(&str, &str); 15] = [
     ),
     (
         "kms:Decrypt",
-        "only with a KMS key: reading objects, and the data keys of the topic and the queue",
+        "only with a KMS key: the data keys of the topic and the queue; always: reading objects that a former key encrypted",
     ),
     (
         "kms:GenerateDataKey",
@@ -64,8 +62,14 @@ const ACTIONS: [(&str, &str); 15] = [
         "Lambda: the event of a run whose last retry failed",
     ),
     ("sts:AssumeRole", "assuming the roles of ROLE_ARNS"),
-    ("xray:PutTelemetryRecords", "Lambda: active tracing"),
-    ("xray:PutTraceSegments", "Lambda: active tracing"),
+    (
+        "xray:PutTelemetryRecords",
+        "only with Tracing: traces of Lambda",
+    ),
+    (
+        "xray:PutTraceSegments",
+        "only with Tracing: traces of Lambda",
+    ),
 ];
 
 /// The actions that the schedule's role allows, each with its purpose.
@@ -96,6 +100,9 @@ const READER_ACTIONS: [(&str, &str); 2] = [
         "reading the member accounts of a pack",
     ),
 ];
+
+/// Variables that the template sets and that the function does not read yet.
+const NOT_READ_YET: [&str; 2] = ["ACCESS_PORTAL_URL", "STUCK_AFTER_HOURS"];
 
 /// The placeholder that EventBridge Scheduler replaces with the scheduled time.
 const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
@@ -200,6 +207,12 @@ fn template_sets_exactly_the_variables_of_settings() {
         .resource("Function")
         .get("Environment")
         .get("Variables");
+    for name in NOT_READ_YET {
+        assert!(
+            read.insert(name.to_owned()),
+            "{name} is read: remove it from NOT_READ_YET"
+        );
+    }
     assert_eq!(variables.keys(), read.into_iter().collect::<Vec<_>>());
 }
 
@@ -254,6 +267,8 @@ fn roles_allow_exactly_the_listed_actions() {
             );
         });
         actions.sort();
+        // Statements for different keys allow the same actions.
+        actions.dedup();
         let allowed: Vec<_> = allowed.iter().map(|(action, _)| *action).collect();
         assert_eq!(actions, allowed, "{}", role.path);
         assert!(
@@ -304,6 +319,9 @@ fn template_parameter_examples_agree_with_settings() {
             continue;
         };
         variables += 1;
+        if NOT_READ_YET.contains(&variable) {
+            continue;
+        }
         let values = |key: &str| example[key].as_array().cloned().unwrap_or_default();
         let narrower = example
             .get("rejected_by_template")
@@ -340,35 +358,6 @@ fn template_parameter_examples_agree_with_settings() {
         variables, set,
         "the number of variables with examples differs from the template"
     );
-}
-
-#[test]
-fn template_and_digest_use_same_console_hosts() {
-    let template = Template::read();
-    let consoles = template.root().get("Mappings").get("Console");
-    let regions = [
-        ("aws", "eu-west-1"),
-        ("aws-cn", "cn-north-1"),
-        ("aws-eusc", "eusc-de-east-1"),
-        ("aws-us-gov", "us-gov-west-1"),
-    ];
-    let mut partitions = consoles.keys();
-    partitions.sort();
-    assert_eq!(partitions, regions.map(|(partition, _)| partition));
-    for (partition, region) in regions {
-        let region = Region::from(region);
-        let link = SnapshotAddress {
-            bucket: BUCKET.to_owned(),
-            key: "key".to_owned(),
-            region,
-        }
-        .console();
-        let host = consoles.get(partition).get("Host").text();
-        assert!(
-            link.starts_with(&format!("https://{host}/s3/")),
-            "{partition}: {link}"
-        );
-    }
 }
 
 #[test]
@@ -427,7 +416,7 @@ impl Template {
         Self::open("template.yaml")
     }
 
-    fn open(name: &str) -> Self {
+    pub fn open(name: &str) -> Self {
         let text: &'static str = fs::read_to_string(path(name))
             .expect("the template exists")
             .leak();
@@ -451,6 +440,16 @@ impl Template {
             .into_iter()
             .filter(|name| resources.get(name).get("Type").text() == kind)
             .collect()
+    }
+
+    /// Returns the names of the parameters, sorted.
+    pub fn parameters(&self) -> Vec<String> {
+        self.root().get("Parameters").keys()
+    }
+
+    /// Returns the names of the outputs, sorted.
+    pub fn outputs(&self) -> Vec<String> {
+        self.root().get("Outputs").keys()
     }
 
     /// Returns the properties of a resource.
