@@ -1,14 +1,16 @@
 """The template after the SAM transform, and an evaluator of its intrinsic functions."""
 
-import logging
-import os
 import pathlib
 import re
+import sys
 
-from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+from bundle.template import transformed  # noqa: E402
+
 TEMPLATE, READER = ROOT / "template.yaml", ROOT / "roles/reader.yaml"
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 PSEUDO = {
@@ -32,24 +34,10 @@ NAMES = {
     ),
 }
 NO_VALUE = object()
-# The translator warns that it cannot send its usage metrics.
-logging.getLogger("samtranslator").setLevel(logging.ERROR)
-
-
-class NoManagedPolicies:
-    """A loader of AWS managed policies, which the translator requires. The template names none."""
-
-    def load(self):
-        return {}
-
 
 def transformed_template() -> dict:
     """Returns the template after the SAM transform, with a code address as `sam deploy` sets it."""
-    # The translator requires a region, although it calls nothing.
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    template = yaml_parse(TEMPLATE.read_text())
-    template["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://code/packwatch.zip"
-    return transform(template, {}, NoManagedPolicies())
+    return transformed(TEMPLATE)
 
 
 def read_template(path: pathlib.Path) -> dict:
