@@ -72,15 +72,9 @@ class Steps:
     def build(self):
         if not shutil.which("cargo-lambda", path=self.environment["PATH"]):
             raise StepFailed("cargo-lambda is not on the path: pip install -r tests/e2e/requirements.txt")
-        command = [
-            "sam",
-            "build",
-            "--build-dir",
-            self.built,
-            "--parameter-overrides",
-            f"Architecture={self.architecture}",
-        ]
-        self.run(*command)
+        # As docs/install.md says.
+        environment = "default" if self.architecture == "arm64" else self.architecture
+        self.run("sam", "build", "--config-env", environment, "--build-dir", self.built)
         if not self.simulation:
             self.run("cargo", "build", "--locked", "--example", "simulated_org")
 
