@@ -280,6 +280,7 @@ async fn handler(
         config: aws.config,
         store: aws.store,
         notifier: aws.notifier,
+        preflight: aws.preflight,
         clock,
     };
     Handler::new(settings, services, || "demo".to_owned(), None)

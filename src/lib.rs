@@ -85,7 +85,7 @@
 //! | --- | --- |
 //! | entry | the binary, [`lambda`], [`system`] |
 //! | application | [`run`] |
-//! | output | [`notify`] above [`report`]; [`metrics`] |
+//! | output | [`notify`] and [`preflight`] above [`report`]; [`metrics`] |
 //! | domain | [`evaluate`] above [`ledger`] and the observation of [`collect`] |
 //! | edges | [`collect`], [`aws`] |
 //! | foundation | [`input`], [`ports`], [`model`] |
@@ -104,6 +104,7 @@ pub mod metrics;
 pub mod model;
 pub mod notify;
 pub mod ports;
+pub mod preflight;
 pub mod report;
 pub mod run;
 pub mod system;

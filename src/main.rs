@@ -30,6 +30,7 @@ async fn start() -> Result<(), InitError> {
         config: clients.config,
         store: clients.store,
         notifier: clients.notifier,
+        preflight: clients.preflight,
         clock: SystemClock,
     };
     let metrics = MetricsEmitter::new(settings.metrics, env_var, write_stdout);

@@ -7,8 +7,8 @@ use std::error::Error;
 use bytes::Bytes;
 
 use crate::model::{
-    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, Status, StatusRecord,
-    TopicArn,
+    Account, AccountId, ApiError, Identity, PackName, Region, SnsMessage, SourceTarget, Status,
+    StatusRecord, TopicArn,
 };
 
 /// A boxed error. Its chain of sources is kept, because error messages show the whole chain.
@@ -237,6 +237,80 @@ pub trait Notifier {
         topic: &TopicArn,
         message: &SnsMessage,
     ) -> impl Future<Output = Result<(), PublishError>>;
+}
+
+/// The account and the ARN of an identity, as STS reports them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerIdentity {
+    /// The account.
+    pub account: AccountId,
+    /// The ARN of the principal. For a role it is that of the session.
+    pub arn: String,
+}
+
+/// An organization in AWS Organizations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationInfo {
+    /// Its id, such as `o-1a2b3c4d5e`.
+    pub id: String,
+    /// Its management account.
+    pub management_account: AccountId,
+}
+
+/// Number of subscriptions of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscriptions {
+    /// Subscriptions that get messages.
+    pub confirmed: u64,
+    /// Subscriptions that get nothing until they are confirmed.
+    pub pending: u64,
+}
+
+/// Versioning of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versioning {
+    /// Earlier versions of an object are kept.
+    Enabled,
+    /// Versioning was enabled once. A write replaces the object.
+    Suspended,
+    /// Versioning was never enabled.
+    Never,
+}
+
+/// Read access to what only the preflight looks at.
+pub trait PreflightApi {
+    /// Returns the account and the ARN of an identity. A role is assumed first.
+    fn caller_identity(
+        &self,
+        identity: &Identity,
+    ) -> impl Future<Output = Result<CallerIdentity, ApiError>>;
+
+    /// Returns the organization of the function's own account.
+    fn organization(&self) -> impl Future<Output = Result<OrganizationInfo, ApiError>>;
+
+    /// Returns one page of the delegated administrators for organization conformance packs. The
+    /// request uses the function's own identity.
+    fn delegated_administrators(
+        &self,
+        token: Option<&str>,
+    ) -> impl Future<Output = Result<Page<AccountId>, ApiError>>;
+
+    /// Returns one page of the packs that an identity sees in any region.
+    fn packs_in_region(
+        &self,
+        identity: &Identity,
+        region: &Region,
+        token: Option<&str>,
+    ) -> impl Future<Output = Result<Page<PackName>, ApiError>>;
+
+    /// Returns the number of subscriptions of a topic.
+    fn subscriptions(
+        &self,
+        topic: &TopicArn,
+    ) -> impl Future<Output = Result<Subscriptions, ApiError>>;
+
+    /// Returns the versioning of the bucket.
+    fn versioning(&self) -> impl Future<Output = Result<Versioning, ApiError>>;
 }
 
 /// Source of the current time, injected for tests. A resolution of one millisecond is sufficient.

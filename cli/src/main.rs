@@ -82,6 +82,7 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
         config: ProgressConfigApi::new(aws.config),
         store: aws.store,
         notifier: RecordingNotifier::new(aws.notifier),
+        preflight: aws.preflight,
         clock: SystemClock,
     };
     let handler = Handler::new(settings, services, new_execution_id, None);

@@ -7,15 +7,16 @@ use std::time::Duration;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_sts::config::ProvideCredentials;
 use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use super::caller::{Caller, retry_partition};
 use super::config_service::ConfigServiceApi;
-use super::credential_renewal::{CredentialErrorClassifier, RenewableCredentials};
+use super::credential_renewal::CredentialErrorClassifier;
 use super::http_client::http_client;
+use super::preflight::PreflightClients;
 use super::s3::S3Store;
 use super::sdk_error::credentials_error;
 use super::sns::SnsNotifier;
@@ -35,6 +36,8 @@ pub struct AwsClients {
     pub store: S3Store,
     /// The topics.
     pub notifier: SnsNotifier,
+    /// What only the preflight uses.
+    pub preflight: PreflightClients,
 }
 
 /// Timeouts and backoff of AWS calls. The SDK itself sets only a timeout for connecting: without
@@ -115,27 +118,6 @@ pub async fn resolve_region(
     Ok(config.region().map(ToString::to_string))
 }
 
-/// SDK configuration with the credentials of one identity.
-#[derive(Debug, Clone)]
-struct Caller {
-    config: SdkConfig,
-    credentials: RenewableCredentials,
-}
-
-impl Caller {
-    /// Creates a caller with a credentials cache of its own, in place of the one in `config`.
-    fn new(config: SdkConfig) -> Self {
-        let credentials = RenewableCredentials::new();
-        Self {
-            config: config
-                .into_builder()
-                .identity_cache(credentials.clone())
-                .build(),
-            credentials,
-        }
-    }
-}
-
 /// Creates the clients, without calling AWS. `lookup` returns the value of an environment variable.
 /// The error names each variable of the proxy and the certificates that cannot be used.
 pub async fn connect(
@@ -167,19 +149,30 @@ pub async fn connect(
         .with_max_backoff(timeouts.max_backoff);
     let base = Caller::new(base.to_builder().retry_config(retries.clone()).build());
     let config_retries = config_retries(retries, &lookup);
+    let callers = callers(&base, settings).await;
+    let s3 = s3_client(&base, &lookup);
+    let topics: BTreeMap<_, _> = settings
+        .receivers()
+        .map(|topic| (topic.clone(), sns_client(&base, topic)))
+        .collect();
+    let organizations = organizations_config(&base);
     Ok(AwsClients {
-        config: config_service_api(&base, settings, &config_retries).await,
-        store: S3Store::new(
-            s3_client(&base, &lookup),
-            settings.bucket.clone(),
-            timeouts.attempt,
-        )
-        .with_encryption(settings.encryption.clone()),
-        notifier: SnsNotifier::new(
-            settings
-                .receivers()
-                .map(|topic| (topic.clone(), sns_client(&base, topic)))
-                .collect(),
+        config: config_service_api(
+            &base,
+            &callers,
+            settings,
+            &config_retries,
+            organizations.clone(),
+        ),
+        store: S3Store::new(s3.clone(), settings.bucket.clone(), timeouts.attempt)
+            .with_encryption(settings.encryption.clone()),
+        notifier: SnsNotifier::new(topics.clone()),
+        preflight: PreflightClients::new(
+            base,
+            callers,
+            organizations,
+            topics,
+            (s3, settings.bucket.clone()),
         ),
     })
 }
@@ -198,16 +191,9 @@ fn config_retries(retries: RetryConfig, lookup: impl Fn(&str) -> Option<String>)
     }
 }
 
-/// Creates the AWS Config clients and callers of all sources, and the clients of STS and AWS
-/// Organizations.
-async fn config_service_api(
-    base: &Caller,
-    settings: &Settings,
-    retries: &RetryConfig,
-) -> ConfigServiceApi {
-    let mut sources = BTreeMap::new();
-    let concurrency = ConcurrencyLimit::default();
-    let throttles = ThrottleCounter::default();
+/// Returns the callers of the identities in the settings. No role is assumed yet.
+async fn callers(base: &Caller, settings: &Settings) -> BTreeMap<Identity, Caller> {
+    let mut callers = BTreeMap::new();
     for identity in &settings.identities {
         let caller = match identity {
             Identity::Own => base.clone(),
@@ -229,8 +215,25 @@ async fn config_service_api(
                 )
             }
         };
+        callers.insert(identity.clone(), caller);
+    }
+    callers
+}
+
+/// Creates the AWS Config clients of all sources, and the client of STS.
+fn config_service_api(
+    base: &Caller,
+    callers: &BTreeMap<Identity, Caller>,
+    settings: &Settings,
+    retries: &RetryConfig,
+    organizations: aws_sdk_organizations::Config,
+) -> ConfigServiceApi {
+    let mut sources = BTreeMap::new();
+    let concurrency = ConcurrencyLimit::default();
+    let throttles = ThrottleCounter::default();
+    for (identity, caller) in callers {
         for region in &settings.regions {
-            let client = config_client(&caller, identity, region.as_str(), retries, &throttles);
+            let client = config_client(caller, identity, region.as_str(), retries, &throttles);
             let throttled_caller = ThrottledCaller::new(concurrency.clone(), retries.clone());
             sources.insert(
                 (identity.clone(), region.clone()),
@@ -244,12 +247,6 @@ async fn config_service_api(
         .interceptor(base.credentials.interceptor())
         .retry_classifier(CredentialErrorClassifier)
         .build();
-    let organizations = aws_sdk_organizations::config::Builder::from(&base.config)
-        .retry_partition(retry_partition("organizations".to_owned()))
-        .interceptor(TimeoutRetryLimit)
-        .interceptor(base.credentials.interceptor())
-        .retry_classifier(CredentialErrorClassifier)
-        .build();
     ConfigServiceApi::new(
         sources,
         throttles,
@@ -258,12 +255,13 @@ async fn config_service_api(
     )
 }
 
-/// Returns an unlimited retry quota for one client. The SDK's quota is shared by all clients of a
-/// service and does not refill over time, so one invocation could exhaust it for the next. The
-/// maximum number of attempts and the deadline of the run limit the retries instead.
-fn retry_partition(name: String) -> RetryPartition {
-    RetryPartition::custom(name)
-        .token_bucket(TokenBucket::unlimited())
+/// Returns the configuration of the AWS Organizations client.
+fn organizations_config(base: &Caller) -> aws_sdk_organizations::Config {
+    aws_sdk_organizations::config::Builder::from(&base.config)
+        .retry_partition(retry_partition("organizations".to_owned()))
+        .interceptor(TimeoutRetryLimit)
+        .interceptor(base.credentials.interceptor())
+        .retry_classifier(CredentialErrorClassifier)
         .build()
 }
 

@@ -3,12 +3,14 @@
 //! nothing about failures or digests.
 
 mod called_host;
+mod caller;
 mod clients;
 mod config_service;
 mod connection_text;
 mod credential_renewal;
 mod http_client;
 mod organizations;
+mod preflight;
 mod rate_limiter;
 mod response_text;
 mod s3;
@@ -22,6 +24,7 @@ pub use clients::{
     AwsClients, Timeouts, connect, resolve_region, sdk_config, sdk_config_for_profile,
 };
 pub use config_service::ConfigServiceApi;
+pub use preflight::PreflightClients;
 pub use rate_limiter::AdaptiveRateLimiter;
 pub use s3::S3Store;
 pub use sns::SnsNotifier;

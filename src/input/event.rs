@@ -38,6 +38,8 @@ pub enum Trigger {
     Unmute(String),
     /// The request for the list of mutes.
     ListMutes,
+    /// The request to check the set-up.
+    Check,
 }
 
 /// A manual request. The default is a full run.
@@ -111,6 +113,14 @@ struct AdoptRequest {
     _adopt_ledger: (),
 }
 
+/// The request to check the set-up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckRequest {
+    #[serde(rename = "check", deserialize_with = "values::only_true")]
+    _check: (),
+}
+
 impl Trigger {
     /// Parses an event from its JSON text. An empty payload is `{}`, as for a manual invocation
     /// without a payload.
@@ -176,6 +186,11 @@ impl Trigger {
             let request = parse(event, beside, r#"{"mutes": true}"#);
             return request.map(|MutesEvent { .. }| Self::ListMutes);
         }
+        if keys.contains_key("check") {
+            let example = r#"{"check": true}"#;
+            let request = parse(event, "is not accepted beside \"check\"", example);
+            return request.map(|CheckRequest { .. }| Self::Check);
+        }
         parse(
             event,
             "is not a key of a manual request",
@@ -188,7 +203,7 @@ impl Trigger {
 /// Returns whether a manual request can hold `key`. The derived code refuses an unknown key before
 /// it reads its value.
 fn is_request_key(key: &str) -> bool {
-    ["adopt_ledger", "mute", "unmute", "mutes"].contains(&key)
+    ["adopt_ledger", "mute", "unmute", "mutes", "check"].contains(&key)
         || !ManualRequest::deserialize(json!({ key: null }))
             .is_err_and(|error| error.to_string().starts_with("unknown field"))
 }

@@ -42,6 +42,8 @@ pub enum Task {
     Unmute(String),
     /// Lists the mutes.
     ListMutes,
+    /// Checks the set-up.
+    Check,
 }
 
 /// What started a run, as the snapshot records it.
@@ -108,6 +110,8 @@ pub struct ObjectKeys {
     pub latest: String,
     /// The key of the ledger.
     pub ledger: String,
+    /// The key of the result of the last preflight.
+    pub preflight: String,
 }
 
 impl ObjectKeys {
@@ -191,6 +195,7 @@ impl RunPlan {
             Trigger::Mute(mute) => Task::Mute(Box::new(mute.into_mute(&request_id, now)?)),
             Trigger::Unmute(id) => Task::Unmute(id),
             Trigger::ListMutes => Task::ListMutes,
+            Trigger::Check => Task::Check,
         };
         let regions = match &request.regions {
             None => settings.regions.clone(),
@@ -229,6 +234,7 @@ impl RunPlan {
                 )),
                 latest: settings.key("latest.json"),
                 ledger: settings.key("ledger.json"),
+                preflight: settings.key("preflight.json"),
             },
             selection: Selection {
                 regions,

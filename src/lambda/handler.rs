@@ -14,7 +14,7 @@ use crate::model::{
     AccountId, ApiError, Deployment, FunctionId, Identity, NO_CREDENTIALS, is_credential_error,
 };
 use crate::ports::{Clock, ConfigApi, DEADLINE_EXCEEDED, FailureCause, ServiceFailure};
-use crate::report::{Response, RunResponse};
+use crate::report::{CheckStatus, Checked, Response, RunResponse};
 use crate::run::{self, Caller, RunError, Services};
 
 /// The handler of invocations, created once per process.
@@ -134,6 +134,7 @@ impl<S: Services> Handler<S> {
                     "the mutes were read or changed"
                 );
             }
+            Ok(Response::Checked(checked)) => log_checks(checked),
             Err(_) => {}
         }
         (result, metrics)
@@ -294,5 +295,30 @@ fn log_response(response: &RunResponse) {
         digest = ?response.digest.status,
         config_calls = response.config_calls,
         "run ended"
+    );
+}
+
+/// Logs the number of checks, and each that is not in order.
+fn log_checks(checked: &Checked) {
+    for check in &checked.checks {
+        let action = check.action.as_ref().map(ToString::to_string);
+        match check.status {
+            CheckStatus::Ok | CheckStatus::Skipped => {}
+            CheckStatus::Warning | CheckStatus::Failed => tracing::warn!(
+                check = check.name,
+                status = check.status.as_str(),
+                action,
+                "{}",
+                check.detail
+            ),
+        }
+    }
+    tracing::info!(
+        run_id = checked.run_id,
+        failed = checked.count(CheckStatus::Failed),
+        warnings = checked.count(CheckStatus::Warning),
+        ok = checked.count(CheckStatus::Ok),
+        skipped = checked.count(CheckStatus::Skipped),
+        "the set-up was checked"
     );
 }

@@ -1,6 +1,8 @@
 //! The report of a run: the snapshot in S3, the records that it shares with the digest, and the
-//! response of the invocation.
+//! response of the invocation; and the checks of the preflight.
 
+mod check;
+mod check_action;
 mod members;
 mod mute_records;
 mod records;
@@ -9,6 +11,8 @@ mod snapshot;
 mod summary;
 mod warnings;
 
+pub use check::{Check, CheckStatus, Checked, CheckedOutcome};
+pub use check_action::{CheckAction, Step};
 pub use members::Members;
 pub use mute_records::{MuteRecord, mute_records};
 pub use records::{

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::check::Checked;
 use super::mute_records::MuteRecord;
 use super::warnings::Warning;
 use crate::model::{FunctionId, RunTotals};
@@ -39,6 +40,8 @@ pub enum Response {
     Adopted(Adopted),
     /// Mutes were changed or listed.
     Mutes(MutesResponse),
+    /// The set-up was checked.
+    Checked(Checked),
 }
 
 impl Response {
@@ -46,7 +49,7 @@ impl Response {
     pub fn into_run(self) -> Option<RunResponse> {
         match self {
             Self::Run(response) => Some(*response),
-            Self::Adopted(_) | Self::Mutes(_) => None,
+            Self::Adopted(_) | Self::Mutes(_) | Self::Checked(_) => None,
         }
     }
 }

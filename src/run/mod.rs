@@ -7,6 +7,7 @@
 mod adopt;
 mod advice;
 mod caller;
+mod check;
 mod commit;
 mod deliver;
 mod dry_run;
@@ -51,6 +52,9 @@ pub async fn run<S: Services>(
     if plan.task == Task::AdoptLedger {
         let adopted = adopt::adopt_ledger(&store, plan, &caller.deployment).await;
         return (adopted.map(Response::Adopted), RunMetrics::default());
+    }
+    if plan.task == Task::Check {
+        return check::check(services, plan, caller, deadline).await;
     }
     let (account, preloaded) = match resolve_account(caller, &store).await {
         Ok(resolved) => resolved,

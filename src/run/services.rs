@@ -1,6 +1,6 @@
 //! The external services of a run.
 
-use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore};
+use crate::ports::{Clock, ConfigApi, Notifier, ObjectStore, PreflightApi};
 
 /// External services that a run uses. The program has one implementation, [`ServiceSet`]; the trait
 /// gives its parts one name in generic code.
@@ -11,6 +11,8 @@ pub trait Services {
     type Store: ObjectStore;
     /// Publishes digests to SNS topics.
     type Notifier: Notifier;
+    /// Read access to what only the preflight looks at.
+    type Preflight: PreflightApi;
     /// Wall clock.
     type Clock: Clock;
 
@@ -20,6 +22,8 @@ pub trait Services {
     fn store(&self) -> &Self::Store;
     /// Returns the notifier.
     fn notifier(&self) -> &Self::Notifier;
+    /// Returns the services that only the preflight uses.
+    fn preflight(&self) -> &Self::Preflight;
     /// Returns the clock.
     fn clock(&self) -> &Self::Clock;
 }
@@ -27,17 +31,21 @@ pub trait Services {
 /// The services, each of which tests can replace.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the fields are those of the trait")]
-pub struct ServiceSet<Config, Store, Notifier, Clock> {
+pub struct ServiceSet<Config, Store, Notifier, Preflight, Clock> {
     pub config: Config,
     pub store: Store,
     pub notifier: Notifier,
+    pub preflight: Preflight,
     pub clock: Clock,
 }
 
-impl<C: ConfigApi, S: ObjectStore, N: Notifier, K: Clock> Services for ServiceSet<C, S, N, K> {
+impl<C: ConfigApi, S: ObjectStore, N: Notifier, P: PreflightApi, K: Clock> Services
+    for ServiceSet<C, S, N, P, K>
+{
     type Config = C;
     type Store = S;
     type Notifier = N;
+    type Preflight = P;
     type Clock = K;
 
     fn config(&self) -> &C {
@@ -50,6 +58,10 @@ impl<C: ConfigApi, S: ObjectStore, N: Notifier, K: Clock> Services for ServiceSe
 
     fn notifier(&self) -> &N {
         &self.notifier
+    }
+
+    fn preflight(&self) -> &P {
+        &self.preflight
     }
 
     fn clock(&self) -> &K {

@@ -155,6 +155,12 @@ fn repository_events_are_planned() {
             "events/{name}: {:?}",
             plan.task
         );
+        assert_eq!(
+            plan.task == Task::Check,
+            name.contains("check"),
+            "events/{name}: {:?}",
+            plan.task
+        );
         triggers.insert(plan.run.trigger);
     }
     assert_eq!(

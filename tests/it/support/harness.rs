@@ -133,6 +133,7 @@ impl TestEnv {
             config: aws.config,
             store: aws.store,
             notifier: aws.notifier,
+            preflight: aws.preflight,
             clock: self.clock.clone(),
         };
         (settings, services)

@@ -1,0 +1,98 @@
+//! Checks `include_packs` and `exclude_packs`: each glob of the settings matches a pack.
+
+use std::collections::BTreeSet;
+
+use super::answers::counted;
+use super::facts::Facts;
+use super::skipped;
+use crate::model::{PackGlobs, PackName};
+use crate::report::{Check, CheckAction, CheckStatus};
+
+/// One of the two settings.
+struct Setting<'a> {
+    check: &'static str,
+    variable: &'static str,
+    parameter: &'static str,
+    globs: &'a PackGlobs,
+}
+
+/// Makes the checks. Whether a glob matches nothing is known only if all sources were listed.
+pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
+    let settings = &facts.plan.settings;
+    let settings = [
+        Setting {
+            check: "include_packs",
+            variable: "INCLUDE_PACKS",
+            parameter: "IncludePacks",
+            globs: &settings.include,
+        },
+        Setting {
+            check: "exclude_packs",
+            variable: "EXCLUDE_PACKS",
+            parameter: "ExcludePacks",
+            globs: &settings.exclude,
+        },
+    ];
+    let mut packs = BTreeSet::new();
+    for (_, answer) in &facts.sources {
+        match &answer.packs {
+            Ok(listed) => packs.extend(listed),
+            Err(_) => {
+                let reason = "not every source could be listed";
+                return settings
+                    .map(|setting| skipped(setting.check, reason))
+                    .into();
+            }
+        }
+    }
+    if packs.is_empty() {
+        let reason = "there are no packs to match";
+        return settings
+            .map(|setting| skipped(setting.check, reason))
+            .into();
+    }
+    let watched = packs.iter().filter(|pack| facts.is_watched(pack)).count();
+    settings
+        .map(|setting| setting.check(&packs, watched))
+        .into()
+}
+
+impl Setting<'_> {
+    fn check(&self, packs: &BTreeSet<&PackName>, watched: usize) -> Check {
+        let variable = self.variable;
+        let names = counted(packs.len() as u64, "pack name");
+        let unmatched = self.globs.unmatched(packs);
+        if !unmatched.is_empty() {
+            let list: Vec<_> = unmatched.iter().copied().collect();
+            let list = list.join(", ");
+            let detail =
+                format!("{variable}: {list} matches none of the {names}; names are case-sensitive");
+            let patterns = self.globs.patterns();
+            let kept = patterns
+                .iter()
+                .filter(|glob| !unmatched.contains(glob.as_str()));
+            let kept: Vec<_> = kept.map(String::as_str).collect();
+            let action = CheckAction::new(format!(
+                "Correct {list} in {variable}, or deploy without it"
+            ))
+            .parameter(self.parameter, kept.join(","));
+            return Check::new(self.check, CheckStatus::Warning, detail).with_action(action);
+        }
+        if watched == 0 {
+            let detail = format!("INCLUDE_PACKS and EXCLUDE_PACKS leave out all of the {names}");
+            let action = CheckAction::new(format!("Let {variable} leave in the packs to watch"));
+            let everything = if self.parameter == "IncludePacks" {
+                "*"
+            } else {
+                ""
+            };
+            let action = action.parameter(self.parameter, everything);
+            return Check::new(self.check, CheckStatus::Warning, detail).with_action(action);
+        }
+        let detail = match self.globs.patterns()[..] {
+            [] => format!("{variable} is empty"),
+            _ => format!("{variable}: every glob matches; {watched} of {names} watched"),
+        };
+        Check::new(self.check, CheckStatus::Ok, detail)
+    }
+}
