@@ -18,7 +18,8 @@ pub fn check_invariants(bytes: &[u8]) {
         | Trigger::AdoptLedger
         | Trigger::Mute(_)
         | Trigger::Unmute(_)
-        | Trigger::ListMutes => json!({}),
+        | Trigger::ListMutes
+        | Trigger::Check => json!({}),
     };
     if let Trigger::Manual(request) = &trigger {
         assert_eq!(

@@ -18,6 +18,7 @@ mod evaluate;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod notify;
+mod preflight;
 mod regressions;
 mod repo;
 mod resilience;

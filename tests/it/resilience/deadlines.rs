@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::support::harness::{CHAT, OWN, TOPIC, time, token};
+use crate::support::in_memory_preflight::InMemoryPreflight;
 
 /// Fifty packs. Each takes one second to read.
 #[derive(Default)]
@@ -165,7 +166,7 @@ impl Clock for PausedClock {
 fn function(
     bucket: Bucket,
     topics: Topics,
-) -> Handler<ServiceSet<SlowConfig, Bucket, Topics, PausedClock>> {
+) -> Handler<ServiceSet<SlowConfig, Bucket, Topics, InMemoryPreflight, PausedClock>> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => "eu-west-1",
@@ -181,13 +182,14 @@ fn function(
         config: SlowConfig::default(),
         store: bucket,
         notifier: topics,
+        preflight: InMemoryPreflight::default(),
         clock: PausedClock(Instant::now()),
     };
     Handler::new(settings.expect("valid settings"), services, token, None)
 }
 
 async fn invoke(
-    function: &Handler<ServiceSet<SlowConfig, Bucket, Topics, PausedClock>>,
+    function: &Handler<ServiceSet<SlowConfig, Bucket, Topics, InMemoryPreflight, PausedClock>>,
     clock: &PausedClock,
     id: &str,
     seconds: i64,

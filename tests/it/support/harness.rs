@@ -8,7 +8,7 @@ use std::rc::Rc;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier, Timeouts};
+use packwatch::aws::{self, ConfigServiceApi, PreflightClients, S3Store, SnsNotifier, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
@@ -35,9 +35,10 @@ impl Clock for ManualClock {
 }
 
 /// The services of the deployed function, with a manual clock.
-pub type RealServices = ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>;
+pub type RealServices =
+    ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, PreflightClients, ManualClock>;
 /// The handler of the deployed function, with a manual clock.
-pub type RealHandler = Handler<ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, ManualClock>>;
+pub type RealHandler = Handler<RealServices>;
 
 /// A simulated organization, the environment variables of the function, and a manual clock.
 pub struct TestEnv {

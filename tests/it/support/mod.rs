@@ -2,6 +2,7 @@
 //! the in-memory services.
 
 pub mod harness;
+pub mod in_memory_preflight;
 pub mod logs;
 pub mod loopback;
 pub mod scheduler;

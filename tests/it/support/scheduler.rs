@@ -26,6 +26,7 @@ use packwatch::run::{RunError, ServiceSet};
 use serde_json::Value;
 
 use crate::support::harness::{CHAT, FUNCTION_ARN, TOPIC, time};
+use crate::support::in_memory_preflight::InMemoryPreflight;
 
 /// Fault of the next call of a kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -351,6 +352,7 @@ impl<S: ConfigApi + Clone + 'static> Scheduler<S> {
             config: self.config.clone(),
             store: in_memory(),
             notifier: in_memory(),
+            preflight: InMemoryPreflight::default(),
             clock: in_memory(),
         };
         let handler =

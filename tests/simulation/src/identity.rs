@@ -37,6 +37,12 @@ impl Identity {
         }
     }
 
+    /// Makes this a session of the role, and keeps the access key as it is.
+    pub fn use_role(&mut self, role: &str) {
+        self.arn = format!("arn:aws:sts::{}:assumed-role/{role}/session", self.account);
+        self.user_id = format!("{}:session", role_id(role));
+    }
+
     /// Expires the session token. A long-term access key has none and remains valid.
     pub fn expire_session(&mut self) {
         self.expired = self.session_token.is_some();

@@ -53,6 +53,10 @@ impl Organization {
         self.world().apply(change);
     }
 
+    pub fn management_account(&self, account: &str) {
+        self.apply(Change::ManagementAccount(account.to_owned()));
+    }
+
     pub fn allow_caller(&self, account: &str) {
         self.apply(Change::AllowCaller(account.to_owned()));
     }
@@ -66,6 +70,11 @@ impl Organization {
             key: key.to_owned(),
             account: account.to_owned(),
         });
+    }
+
+    pub fn use_role(&self, key: &str, role: &str) {
+        let [key, role] = [key, role].map(str::to_owned);
+        self.apply(Change::UseRole { key, role });
     }
 
     pub fn allow_role(&self, arn: &str, external_id: Option<&str>) {
@@ -183,6 +192,23 @@ impl Organization {
         self.apply(Change::CreateBucket(bucket.to_owned()));
     }
 
+    /// Sets the versioning status of a bucket; empty for one that never had versioning.
+    pub fn versioning(&self, bucket: &str, status: &str) {
+        self.apply(Change::Versioning {
+            bucket: bucket.to_owned(),
+            status: status.to_owned(),
+        });
+    }
+
+    pub fn ignore_conditions(&self, ignore: bool) {
+        self.apply(Change::IgnoreConditions(ignore));
+    }
+
+    /// Deletes a bucket with its objects.
+    pub fn remove_bucket(&self, bucket: &str) {
+        self.world().buckets.remove(bucket);
+    }
+
     /// Makes the policy of a bucket deny every write without this value of
     /// `x-amz-server-side-encryption`.
     pub fn demand_encryption(&self, bucket: &str, encryption: &str) {
@@ -235,6 +261,14 @@ impl Organization {
 
     pub fn remove_topic(&self, arn: &str) {
         self.apply(Change::RemoveTopic(arn.to_owned()));
+    }
+
+    pub fn subscriptions(&self, topic: &str, confirmed: u32, pending: u32) {
+        self.apply(Change::Subscriptions {
+            topic: topic.to_owned(),
+            confirmed,
+            pending,
+        });
     }
 
     /// Sets `MaximumMessageSize` of a topic.

@@ -22,6 +22,7 @@ use packwatch::run::{self, Caller, ServiceSet};
 use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Responses, Time, at};
 use super::world::MUTED_ACCOUNT;
 use crate::support::harness::OWN;
+use crate::support::in_memory_preflight::InMemoryPreflight;
 use crate::support::scheduler::two_topics;
 use serde_json::json;
 
@@ -222,6 +223,7 @@ impl Executions {
             config: replay,
             store: replay,
             notifier: replay,
+            preflight: InMemoryPreflight::default(),
             clock: replay,
         };
         let caller = Caller {

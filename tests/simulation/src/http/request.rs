@@ -74,7 +74,7 @@ impl Request {
             };
         }
         match crate::http::query::Form::parse(self).get("Action") {
-            Some("Publish") => Service::Sns,
+            Some("Publish" | "GetTopicAttributes") => Service::Sns,
             Some(_) => Service::Sts,
             None => Service::S3,
         }

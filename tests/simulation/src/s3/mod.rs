@@ -17,7 +17,7 @@ use crate::call::CallMetadata;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::identity::Identity;
-use crate::service::ServiceError;
+use crate::service::{Service, ServiceError};
 use crate::world::World;
 
 /// One version of an object. The last version is the current one.
@@ -73,6 +73,9 @@ fn operation(request: &Request) -> &'static str {
         Method::PUT if has_key && plain => "PutObject",
         Method::DELETE if has_key && plain => "DeleteObject",
         Method::HEAD if plain => "HeadBucket",
+        Method::GET if !has_key && request.parameter("versioning").is_some() => {
+            "GetBucketVersioning"
+        }
         Method::GET if request.parameter("list-type").as_deref() == Some("2") => "ListObjectsV2",
         _ => "",
     }
@@ -118,6 +121,7 @@ pub(crate) fn handle(
             world.delete_object(&bucket, &key);
             Ok(Response::new(204, "application/xml", ""))
         }
+        "GetBucketVersioning" => Ok(versioning(world, &bucket)),
         "HeadBucket" => Ok(Response::new(200, "application/xml", "")),
         "ListObjectsV2" if may_list => list_objects::list(world, &bucket, request),
         "ListObjectsV2" => Err(ServiceError::new(403, "AccessDenied", "Access Denied")),
@@ -174,12 +178,55 @@ fn read(version: &Version, request: &Request) -> Result<Response, ServiceError> 
     Ok(response)
 }
 
+/// Returns the `VersioningConfiguration` of a bucket. It is empty if versioning was never enabled.
+fn versioning(world: &World, bucket: &str) -> Response {
+    let status = world
+        .versioning
+        .get(bucket)
+        .map_or("Enabled", String::as_str);
+    let element = if status.is_empty() {
+        String::new()
+    } else {
+        format!("<Status>{status}</Status>")
+    };
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<VersioningConfiguration xmlns=\"{}\">{element}</VersioningConfiguration>",
+        Service::S3.namespace()
+    );
+    Response::new(200, "application/xml", body)
+}
+
 fn put(
     world: &mut World,
     bucket: &str,
     key: &str,
     request: &Request,
 ) -> Result<Response, ServiceError> {
+    if !world.ignore_conditions {
+        check_conditions(world, bucket, key, request)?;
+    }
+    let body = aws_chunked::decoded_body(request)?;
+    let content_type = request
+        .header("content-type")
+        .unwrap_or("binary/octet-stream")
+        .to_owned();
+    let content = NewVersion {
+        body,
+        content_type,
+        metadata: user_metadata(request),
+        deleted: false,
+    };
+    let etag = world.push_version(bucket, key, content);
+    Ok(Response::new(200, "application/xml", "").header("etag", etag))
+}
+
+/// Returns the error of a write whose conditions do not hold.
+fn check_conditions(
+    world: &World,
+    bucket: &str,
+    key: &str,
+    request: &Request,
+) -> Result<(), ServiceError> {
     let current = world.current(bucket, key);
     if let Some(condition) = request.header("if-none-match") {
         if condition != "*" {
@@ -199,19 +246,7 @@ fn put(
             Some(_) => {}
         }
     }
-    let body = aws_chunked::decoded_body(request)?;
-    let content_type = request
-        .header("content-type")
-        .unwrap_or("binary/octet-stream")
-        .to_owned();
-    let content = NewVersion {
-        body,
-        content_type,
-        metadata: user_metadata(request),
-        deleted: false,
-    };
-    let etag = world.push_version(bucket, key, content);
-    Ok(Response::new(200, "application/xml", "").header("etag", etag))
+    Ok(())
 }
 
 /// Returns the user metadata of a request. Header names are case-insensitive, and hyper returns them

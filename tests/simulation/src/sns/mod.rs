@@ -1,4 +1,4 @@
-//! SNS: `Publish`.
+//! SNS: `Publish` and `GetTopicAttributes`.
 
 mod attribute;
 mod message;
@@ -13,6 +13,7 @@ use crate::call::CallMetadata;
 use crate::http::query::{Form, success};
 use crate::http::request::Request;
 use crate::http::response::Response;
+use crate::http::xml::escape;
 use crate::identity::Identity;
 use crate::service::{Service, ServiceError};
 use crate::world::World;
@@ -55,6 +56,10 @@ pub struct Publish {
 pub(crate) struct Topic {
     /// `MaximumMessageSize`, in bytes.
     maximum_message_size: usize,
+    /// `SubscriptionsConfirmed`.
+    confirmed: u32,
+    /// `SubscriptionsPending`.
+    pending: u32,
     /// Recent deduplication ids of a FIFO topic, with the time and receipt of their messages.
     recent: BTreeMap<String, (Timestamp, Receipt)>,
 }
@@ -63,6 +68,8 @@ impl Default for Topic {
     fn default() -> Self {
         Self {
             maximum_message_size: DEFAULT_MESSAGE_SIZE,
+            confirmed: 0,
+            pending: 0,
             recent: BTreeMap::new(),
         }
     }
@@ -76,6 +83,13 @@ impl Topic {
     pub fn set_maximum_message_size(&mut self, bytes: usize) {
         validate_message_size(bytes).expect("a valid MaximumMessageSize");
         self.maximum_message_size = bytes;
+    }
+}
+
+impl Topic {
+    /// Sets the number of subscriptions.
+    pub fn set_subscriptions(&mut self, confirmed: u32, pending: u32) {
+        (self.confirmed, self.pending) = (confirmed, pending);
     }
 }
 
@@ -124,6 +138,10 @@ pub(crate) fn handle(
 ) -> Result<Response, ServiceError> {
     let form = Form::parse(request);
     let operation = form.get("Action").unwrap_or_default();
+    if operation == "GetTopicAttributes" {
+        let result = topic_attributes(world, caller, region, &form)?;
+        return Ok(success(Service::Sns, operation, &result, request_id));
+    }
     if operation != "Publish" {
         let message = format!("Could not find operation {operation} for version 2010-03-31");
         return Err(ServiceError::new(400, "InvalidAction", message));
@@ -138,6 +156,51 @@ pub(crate) fn handle(
         number.unwrap_or_default()
     );
     Ok(success(Service::Sns, operation, &result, request_id))
+}
+
+/// Returns the attributes of a topic that packwatch reads, and a few others.
+fn topic_attributes(
+    world: &World,
+    caller: &Identity,
+    region: &str,
+    form: &Form,
+) -> Result<String, ServiceError> {
+    let arn = form
+        .get("TopicArn")
+        .ok_or_else(|| invalid("TopicArn Reason: no value for required parameter"))?;
+    let parts: Vec<_> = arn.split(':').collect();
+    let ["arn", _, "sns", topic_region, owner, _] = parts[..] else {
+        return Err(invalid("TopicArn"));
+    };
+    if topic_region != region {
+        return Err(invalid("TopicArn"));
+    }
+    if owner != caller.account {
+        let message = format!(
+            "User: {} is not authorized to perform: SNS:GetTopicAttributes on resource: {arn} because no resource-based \
+             policy allows the SNS:GetTopicAttributes action",
+            caller.arn
+        );
+        return Err(ServiceError::new(403, "AuthorizationError", message));
+    }
+    let Some(topic) = world.topics.get(arn) else {
+        return Err(ServiceError::new(404, "NotFound", "Topic does not exist"));
+    };
+    let attributes = [
+        ("TopicArn", arn.to_owned()),
+        ("Owner", owner.to_owned()),
+        ("DisplayName", String::new()),
+        ("SubscriptionsConfirmed", topic.confirmed.to_string()),
+        ("SubscriptionsPending", topic.pending.to_string()),
+        ("SubscriptionsDeleted", "0".to_owned()),
+    ];
+    let entries = attributes.map(|(key, value)| {
+        format!(
+            "<entry><key>{key}</key><value>{}</value></entry>",
+            escape(&value)
+        )
+    });
+    Ok(format!("<Attributes>{}</Attributes>", entries.concat()))
 }
 
 fn publish(

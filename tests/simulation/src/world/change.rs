@@ -20,13 +20,18 @@ use crate::world::World;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
-    /// Makes the account a management or delegated administrator account.
+    /// Makes the account the management account. At first it is the own account.
+    ManagementAccount(String),
+    /// Makes the account a delegated administrator, unless it is the management account.
     AllowCaller(String),
     /// Reverts `AllowCaller`. AWS Config returns `OrganizationAccessDeniedException` to other
     /// accounts.
     DenyCaller(String),
     /// Adds a long-term access key of an account.
     AddKey { key: String, account: String },
+    /// Makes the principal of an access key a session of the role in its account, as the one of a
+    /// Lambda function. The key needs no session token.
+    UseRole { key: String, role: String },
     /// Adds a role that every caller with the external id may assume.
     AllowRole {
         arn: String,
@@ -50,6 +55,11 @@ pub enum Change {
     Listing { account: String, allowed: bool },
     /// Creates a bucket.
     CreateBucket(String),
+    /// Sets the versioning status of a bucket: `Enabled`, `Suspended`, or empty for a bucket that
+    /// never had versioning. It is enabled at first. Versions are kept in any case.
+    Versioning { bucket: String, status: String },
+    /// Ignores the conditions of writes to S3.
+    IgnoreConditions(bool),
     /// Writes an object, and creates the bucket if it does not exist.
     SetObject {
         bucket: String,
@@ -65,6 +75,13 @@ pub enum Change {
     CreateTopic(String),
     /// Deletes a topic.
     RemoveTopic(String),
+    /// Sets the number of subscriptions of a topic, and creates the topic if it does not exist. A new
+    /// topic has none. Messages are recorded whatever the number is.
+    Subscriptions {
+        topic: String,
+        confirmed: u32,
+        pending: u32,
+    },
     /// Sets `MaximumMessageSize` of a topic, from 1,024 to 1,048,576 bytes, and creates the topic if
     /// it does not exist. A new topic has 262,144 bytes. Other sizes are rejected in JSON, and panic
     /// otherwise.
@@ -151,11 +168,17 @@ impl World {
     /// Applies a change.
     pub fn apply(&mut self, change: Change) {
         match change {
+            Change::ManagementAccount(account) => self.management = account,
             Change::AllowCaller(account) => drop(self.callers.insert(account)),
             Change::DenyCaller(account) => drop(self.callers.remove(&account)),
             Change::AddKey { key, account } => {
                 self.keys
                     .insert(key.clone(), Identity::user(&key, &account));
+            }
+            Change::UseRole { key, role } => {
+                if let Some(identity) = self.keys.get_mut(&key) {
+                    identity.use_role(&role);
+                }
             }
             Change::AllowRole { arn, external_id } => drop(self.roles.insert(arn, external_id)),
             Change::DenyRole(arn) => drop(self.roles.remove(&arn)),
@@ -180,6 +203,10 @@ impl World {
                 allowed: false,
             } => drop(self.without_list_bucket.insert(account)),
             Change::CreateBucket(bucket) => drop(self.buckets.entry(bucket).or_default()),
+            Change::Versioning { bucket, status } => {
+                self.versioning.insert(bucket, status);
+            }
+            Change::IgnoreConditions(ignore) => self.ignore_conditions = ignore,
             Change::SetObject {
                 bucket,
                 key,
@@ -189,6 +216,15 @@ impl World {
             Change::RemoveObject { bucket, key } => self.delete_object(&bucket, &key),
             Change::CreateTopic(arn) => drop(self.topics.entry(arn).or_default()),
             Change::RemoveTopic(arn) => drop(self.topics.remove(&arn)),
+            Change::Subscriptions {
+                topic,
+                confirmed,
+                pending,
+            } => self
+                .topics
+                .entry(topic)
+                .or_default()
+                .set_subscriptions(confirmed, pending),
             Change::MaximumMessageSize { topic, bytes } => self
                 .topics
                 .entry(topic)

@@ -27,7 +27,9 @@ pub(crate) type Source = (String, String);
 /// State of the simulated organization, including faults and the call log.
 #[derive(Debug, Default)]
 pub(crate) struct World {
-    /// Management and delegated administrator accounts.
+    /// The management account.
+    pub management: String,
+    /// Accounts that AWS Config answers: the management account and delegated administrators.
     pub callers: BTreeSet<String>,
     /// Identities by access key id.
     pub keys: BTreeMap<String, Identity>,
@@ -42,6 +44,10 @@ pub(crate) struct World {
     pub buckets: BTreeMap<String, Bucket>,
     /// Value of `x-amz-server-side-encryption` that the policy of a bucket demands of every write.
     pub demanded_encryption: BTreeMap<String, String>,
+    /// Versioning status of the buckets where it is not `Enabled`; empty for a bucket without one.
+    pub versioning: BTreeMap<String, String>,
+    /// Whether S3 ignores the conditions of writes, as some other stores do.
+    pub ignore_conditions: bool,
     /// Topics by ARN.
     pub topics: BTreeMap<String, Topic>,
     pub publishes: Vec<Publish>,
@@ -66,6 +72,7 @@ pub(crate) struct World {
 impl World {
     pub fn new(own: &str) -> Self {
         let mut world = Self::default();
+        own.clone_into(&mut world.management);
         world.callers.insert(own.to_owned());
         for key in ["AKIDOWN", "AKIDEXAMPLE"] {
             world.keys.insert(key.to_owned(), Identity::user(key, own));
