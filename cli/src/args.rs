@@ -32,6 +32,41 @@ pub(crate) enum Command {
     /// Config and the ledger and prints the digest that it would send; it writes nothing and
     /// publishes nothing.
     Run(RunArgs),
+    /// Checks the set-up and prints what is missing, and what to do about it.
+    ///
+    /// Settings are those of a deployed function (--function), or else the environment variables of
+    /// the same names. It tries what a run needs, with your own credentials. It writes only
+    /// preflight.json and publishes nothing. The exit code is 3 if a check failed.
+    Check(CheckArgs),
+}
+
+/// Arguments of `packwatch check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// File with the output of `aws lambda get-function-configuration --function-name ... --output
+    /// json`. Settings and region come from it, and none from the environment.
+    #[arg(long, value_name = "FILE")]
+    function: Option<PathBuf>,
+    /// AWS profile. It takes precedence over keys in the environment. Without it the SDK's own
+    /// order applies (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, ...).
+    #[arg(long)]
+    profile: Option<String>,
+    /// Print the response of the function as JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+impl CheckArgs {
+    /// Returns the arguments of the run that makes the check.
+    pub(crate) fn into_run(self) -> RunArgs {
+        RunArgs {
+            event: None,
+            commit: true,
+            function: self.function,
+            json: self.json,
+            profile: self.profile,
+        }
+    }
 }
 
 /// Arguments of `packwatch run`.

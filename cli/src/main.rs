@@ -17,9 +17,10 @@ use packwatch::aws::{self, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
-use packwatch::report::Response;
+use packwatch::report::{CheckStatus, Response};
 use packwatch::run::{RunError, ServiceSet};
 use packwatch::system::{SystemClock, env_var, new_execution_id};
+use serde_json::{Value, json};
 
 use args::{Args, Command, RunArgs};
 use output::CliError;
@@ -29,11 +30,12 @@ use recording_notifier::RecordingNotifier;
 /// Time limit of a run: the maximum timeout of a Lambda function.
 const RUN_TIME: SignedDuration = SignedDuration::from_mins(15);
 
+/// Exit code if a check of the set-up failed.
+const FAILED_CHECK: u8 = 3;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Args {
-        command: Command::Run(args),
-    } = Args::parse();
+    let command = Args::parse().command;
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
@@ -41,8 +43,18 @@ async fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
-    match run(&args).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = match command {
+        Command::Run(args) => match args.event() {
+            Ok(event) => run(&args, &event).await,
+            Err(error) => Err(error),
+        },
+        Command::Check(args) => run(&args.into_run(), &json!({"check": true})).await,
+    };
+    match result {
+        Ok(Response::Checked(checked)) if checked.count(CheckStatus::Failed) > 0 => {
+            ExitCode::from(FAILED_CHECK)
+        }
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
             ExitCode::FAILURE
@@ -50,8 +62,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: &RunArgs) -> Result<(), CliError> {
-    let event = args.event()?;
+/// Invokes the function with an event and prints the response.
+async fn run(args: &RunArgs, event: &Value) -> Result<Response, CliError> {
     let function_config = args.function_config()?;
     // Outside Lambda, `AWS_REGION` is often unset, and the region comes from the profile.
     let region = aws::resolve_region(args.profile.as_deref(), env_var)
@@ -105,10 +117,11 @@ async fn run(args: &RunArgs) -> Result<(), CliError> {
     let response = result?;
     match &response {
         Response::Run(run) if !args.json => output::digest(run, notifier.text().as_deref()),
+        Response::Checked(checked) if !args.json => output::checks(checked),
         _ => output::json(&response)?,
     }
     if let Response::Run(run) = &response {
         output::summary(run, &stats, args.commit);
     }
-    Ok(())
+    Ok(response)
 }

@@ -11,7 +11,7 @@ use std::io;
 
 use packwatch::model::display_chain;
 use packwatch::ports::BoxError;
-use packwatch::report::{Outcome, Response, RunResponse};
+use packwatch::report::{Checked, Outcome, Response, RunResponse};
 use packwatch::run::RunError;
 
 use crate::function_config::AccountMismatch;
@@ -69,6 +69,11 @@ pub(crate) fn digest(response: &RunResponse, published: Option<&str>) {
         Some(text) => println!("{}", text.trim_end()),
         None => println!("packwatch: no changes, {} open", response.totals.open_total),
     }
+}
+
+/// Prints the table of the checks, and what to do.
+pub(crate) fn checks(checked: &Checked) {
+    println!("{}", checked.text.trim_end());
 }
 
 /// Prints failed reads, the outcome and the number of calls. If `commit` is set, a dry run can only

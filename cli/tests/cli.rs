@@ -22,9 +22,14 @@ use tokio::process::Command;
 
 use harness::{BUCKET, TOPIC, TestEnv, email};
 
-/// Runs `packwatch run` with `arguments` and the standard input `input`. The profile `audit` sets
-/// the region and the access keys.
+/// Runs `packwatch run` with `arguments` and the standard input `input`.
 async fn packwatch_run(test_env: &TestEnv, arguments: &[&str], input: &str) -> Output {
+    packwatch(test_env, "run", arguments, input).await
+}
+
+/// Runs a command of `packwatch` with `arguments` and the standard input `input`. The profile
+/// `audit` sets the region and the access keys.
+async fn packwatch(test_env: &TestEnv, command: &str, arguments: &[&str], input: &str) -> Output {
     let home = std::env::temp_dir().join(format!(
         "packwatch-cli-{}-{}",
         std::process::id(),
@@ -50,7 +55,7 @@ async fn packwatch_run(test_env: &TestEnv, arguments: &[&str], input: &str) -> O
     );
     env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
     let mut program = Command::new(env!("CARGO_BIN_EXE_packwatch"))
-        .arg("run")
+        .arg(command)
         .args(arguments)
         .env_clear()
         .envs(env)
@@ -297,4 +302,43 @@ async fn named_profile_overrides_environment_credentials() {
         "{err}"
     );
     assert_eq!(test_env.world.calls().len(), calls, "no AWS API is called");
+}
+
+#[tokio::test]
+async fn check_prints_table_and_exits_with_3_if_one_failed() {
+    let test_env = TestEnv::failing().await;
+    test_env.world.subscriptions(TOPIC, 1, 0);
+    let arguments = ["--profile", "audit"];
+    let output = packwatch(&test_env, "check", &arguments, "").await;
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}{err}");
+    assert!(out.starts_with("packwatch check at 2"), "{out}");
+    assert!(out.contains("\nok       topic "), "{out}");
+    assert_eq!(err, "");
+    let objects = test_env.world.objects(BUCKET);
+    assert_eq!(objects.into_keys().collect::<Vec<_>>(), ["preflight.json"]);
+
+    test_env.world.remove_topic(TOPIC);
+    let output = packwatch(&test_env, "check", &arguments, "").await;
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{out}");
+    assert!(
+        out.contains("\naws sns create-topic --name digest"),
+        "{out}"
+    );
+    let output = packwatch(&test_env, "check", &["--profile", "audit", "--json"], "").await;
+    let response: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(response["outcome"], "checked");
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(test_env.world.publishes().len(), 0);
+}
+
+#[tokio::test]
+async fn check_event_without_commit_writes_nothing() {
+    let test_env = TestEnv::failing().await;
+    let arguments = ["--profile", "audit", "events/manual-check.json"];
+    let output = packwatch_run(&test_env, &arguments, "").await;
+    let out = text(&output.stdout);
+    assert!(out.contains("skipped  bucket_write"), "{out}");
+    assert!(test_env.world.objects(BUCKET).is_empty());
 }

@@ -298,21 +298,8 @@ fn log_response(response: &RunResponse) {
     );
 }
 
-/// Logs the number of checks, and each that is not in order.
+/// Logs the number of checks of each status.
 fn log_checks(checked: &Checked) {
-    for check in &checked.checks {
-        let action = check.action.as_ref().map(ToString::to_string);
-        match check.status {
-            CheckStatus::Ok | CheckStatus::Skipped => {}
-            CheckStatus::Warning | CheckStatus::Failed => tracing::warn!(
-                check = check.name,
-                status = check.status.as_str(),
-                action,
-                "{}",
-                check.detail
-            ),
-        }
-    }
     tracing::info!(
         run_id = checked.run_id,
         failed = checked.count(CheckStatus::Failed),

@@ -134,7 +134,7 @@ fn conditions(facts: &Facts<'_>) -> Check {
     };
     let accepted = match refused {
         [true, true] => {
-            let detail = "writes that must be refused are refused: If-None-Match over an object, If-Match with another ETag";
+            let detail = "a write over an object (If-None-Match) and one over another version (If-Match) are refused";
             return Check::new(CONDITIONS, CheckStatus::Ok, detail);
         }
         [false, true] => "If-None-Match over an object that exists",

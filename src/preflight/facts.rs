@@ -69,8 +69,21 @@ impl<'a> Facts<'a> {
     ) -> Result<Self, InvalidSettings> {
         let Preflight { api, plan, .. } = *preflight;
         let settings = &plan.settings;
-        let (own, ledger) =
-            future::join(preflight.identify(&Identity::Own), preflight.ledger()).await;
+        let roles = settings
+            .identities
+            .iter()
+            .filter_map(|identity| match identity {
+                Identity::Role(role) => {
+                    Some(async move { (role, preflight.identify(identity).await) })
+                }
+                Identity::Own => None,
+            });
+        let (own, roles, ledger) = future::join3(
+            preflight.identify(&Identity::Own),
+            future::join_all(roles),
+            preflight.ledger(),
+        )
+        .await;
         let remembered = ledger
             .iter()
             .flatten()
@@ -86,26 +99,16 @@ impl<'a> Facts<'a> {
             deadline: preflight.deadline,
             calls: Cell::new(0),
         };
-        let roles = settings
-            .identities
-            .iter()
-            .filter_map(|identity| match identity {
-                Identity::Role(role) => {
-                    Some(async move { (role, preflight.identify(identity).await) })
-                }
-                Identity::Own => None,
-            });
         let topics = settings
             .receivers()
             .map(|topic| async move { (topic, preflight.subscriptions(topic).await) });
         let probe = BucketProbe::new(preflight.store, plan, preflight.deadline);
         let (aws, objects) = future::join(
-            future::join5(
+            future::join4(
                 preflight.within("DescribeOrganization", api.organization()),
                 preflight.administrators(),
-                future::join_all(roles),
                 preflight.sources(&lister, targets),
-                preflight.other_regions(&lister, &own_account),
+                preflight.other_regions(&lister, &own_account, &roles),
             ),
             future::join3(
                 probe.run(),
@@ -114,7 +117,7 @@ impl<'a> Facts<'a> {
             ),
         )
         .await;
-        let (organization, administrators, roles, sources, other_regions) = aws;
+        let (organization, administrators, sources, other_regions) = aws;
         let (bucket, versioning, topics) = objects;
         Ok(Self {
             plan,
@@ -226,11 +229,13 @@ impl<C: ConfigApi, S: ObjectStore, P: PreflightApi> Preflight<'_, C, S, P> {
             .await
     }
 
-    /// Lists the packs of every account in every region of the partition that is not watched.
+    /// Lists the packs of every account in every region of the partition that is not watched. A role
+    /// that cannot be assumed is not tried for each region.
     async fn other_regions(
         &self,
         lister: &Lister<'_, C, P>,
         own_account: &AccountId,
+        roles: &[(&RoleArn, Result<CallerIdentity, ApiError>)],
     ) -> Vec<(AccountId, Region, Result<BTreeSet<PackName>, ApiError>)> {
         let settings = &self.plan.settings;
         let regions = Partition::of(&settings.home_region).regions;
@@ -238,7 +243,14 @@ impl<C: ConfigApi, S: ObjectStore, P: PreflightApi> Preflight<'_, C, S, P> {
         let regions: Vec<_> = regions
             .filter(|region| !settings.regions.contains(region))
             .collect();
-        let questions = settings.identities.iter().flat_map(|identity| {
+        let is_assumed = |identity: &&Identity| match identity {
+            Identity::Own => true,
+            Identity::Role(role) => roles
+                .iter()
+                .any(|(other, result)| *other == role && result.is_ok()),
+        };
+        let identities = settings.identities.iter().filter(is_assumed);
+        let questions = identities.flat_map(|identity| {
             let account = match identity {
                 Identity::Own => own_account,
                 Identity::Role(role) => &role.account,

@@ -1,7 +1,7 @@
 //! Check `other_administrators`: delegated administrators whose packs are not read, because no role
 //! in them is assumed.
 
-use super::answers::describe;
+use super::answers::{counted, describe};
 use super::facts::Facts;
 use super::{reader_role, skipped};
 use crate::model::{AccountId, Identity};
@@ -20,10 +20,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Check {
         .iter()
         .filter(|account| !callers.contains(account))
         .collect();
-    let mut detail = if unread.is_empty() {
-        let number = administrators.len();
-        let plural = if number == 1 { "" } else { "s" };
-        format!("{number} delegated administrator{plural}, each read")
+    let mut detail = if administrators.is_empty() {
+        "there are no delegated administrators".to_owned()
+    } else if unread.is_empty() {
+        let number = counted(administrators.len() as u64, "delegated administrator");
+        format!("{number}, each read")
     } else {
         format!(
             "delegated administrators whose packs are not read: {}",

@@ -3,7 +3,6 @@
 //! as one line.
 
 use jiff::Timestamp;
-use textwrap::{Options, wrap};
 
 use crate::report::{Check, CheckStatus, Step};
 
@@ -13,6 +12,8 @@ const WIDTH: usize = 78;
 const STATUS: usize = 9;
 /// Columns of the name.
 const NAME: usize = 22;
+/// Columns before the second and the following lines of an instruction.
+const INDENT: usize = 3;
 
 /// Returns the text of the checks.
 pub(super) fn render(checks: &[Check], at: Timestamp) -> String {
@@ -24,7 +25,7 @@ pub(super) fn render(checks: &[Check], at: Timestamp) -> String {
     ];
     for check in checks {
         let (mut status, mut name) = (check.status.as_str(), check.name);
-        for line in wrap(&printable(&check.detail), WIDTH - STATUS - NAME) {
+        for line in wrap(&check.detail, WIDTH - STATUS - NAME) {
             lines.push(format!("{status:STATUS$}{name:NAME$}{line}"));
             (status, name) = ("", "");
         }
@@ -42,10 +43,12 @@ pub(super) fn render(checks: &[Check], at: Timestamp) -> String {
             number + 1,
             check.name,
             check.status.as_str(),
-            printable(&action.instruction)
+            action.instruction
         );
-        let options = Options::new(WIDTH).subsequent_indent("   ");
-        lines.extend(wrap(&text, options).into_iter().map(Into::into));
+        for (index, line) in wrap(&text, WIDTH - INDENT).into_iter().enumerate() {
+            let indent = if index == 0 { 0 } else { INDENT };
+            lines.push(format!("{:indent$}{line}", ""));
+        }
         for step in &action.steps {
             lines.extend(broken(step));
         }
@@ -64,9 +67,45 @@ fn summary(checks: &[Check]) -> String {
     ];
     let counts = statuses.map(|status| {
         let number = checks.iter().filter(|check| check.status == status).count();
-        format!("{number} {}", status.as_str())
+        let plural = if status == CheckStatus::Warning && number != 1 {
+            "s"
+        } else {
+            ""
+        };
+        format!("{number} {}{plural}", status.as_str())
     });
     counts.join(", ")
+}
+
+/// Wraps a text into lines. A word that is longer than a line, such as an ARN, is broken after one of
+/// its separators.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let text = printable(text);
+    let mut lines = vec![String::new()];
+    for word in text.split_ascii_whitespace() {
+        let mut word = word;
+        let is_full = |line: &String| !line.is_empty() && line.len() + 1 + word.len() > width;
+        if lines.last().is_some_and(is_full) {
+            lines.push(String::new());
+        }
+        while word.len() > width {
+            let separator = word[..width].rfind([':', '/', '-', ',', '.']);
+            let (start, rest) = word.split_at(separator.map_or(width, |at| at + 1));
+            if let Some(line) = lines.last_mut() {
+                line.push_str(start);
+            }
+            lines.push(String::new());
+            word = rest;
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
 }
 
 /// Returns the text in printable ASCII: other characters become `?`.
@@ -80,23 +119,35 @@ fn printable(text: &str) -> String {
 }
 
 /// Returns the lines of a step. A line that is not the last ends in a backslash, which continues the
-/// line in a shell. A word that is longer than a line is broken, too.
+/// line in a shell. An option stays with its values if they fit; a word that is longer than a line is
+/// broken, too.
 fn broken(step: &Step) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
+    // One column is for the backslash, and one for the space before it.
+    const ROOM: usize = WIDTH - 2;
+    let mut units: Vec<String> = Vec::new();
     for word in step.shell_words() {
         let word = printable(&word);
-        // One column is for the backslash, and one for the space before it.
-        if !line.is_empty() && line.len() + 1 + word.len() > WIDTH - 2 {
+        match units.last_mut() {
+            Some(unit) if !word.starts_with("--") && unit.len() + 1 + word.len() <= ROOM => {
+                unit.push(' ');
+                unit.push_str(&word);
+            }
+            _ => units.push(word),
+        }
+    }
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for unit in units {
+        if !line.is_empty() && line.len() + 1 + unit.len() > ROOM {
             lines.push(format!("{line} \\"));
             line.clear();
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(&word);
-        while line.len() > WIDTH - 2 {
-            let (start, rest) = split_word(&line, WIDTH - 2);
+        line.push_str(&unit);
+        while line.len() > ROOM {
+            let (start, rest) = split_word(&line, ROOM);
             lines.push(start);
             line = rest;
         }

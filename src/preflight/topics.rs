@@ -52,7 +52,7 @@ impl<'a> Topic<'a> {
             (1.., 0) => Check::new(NAME, CheckStatus::Ok, format!("{arn}: {count}")),
             (_, 1..) => {
                 let detail = format!(
-                    "{arn}: {count}, {pending} pending, which get nothing and are kept nothing"
+                    "{arn}: {count}, {pending} pending, which miss what is sent before they are confirmed"
                 );
                 let action = CheckAction::new(format!(
                     "Confirm each subscription of {arn} by the link that SNS sent to it; then {} sends everything that is open; \

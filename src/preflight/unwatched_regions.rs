@@ -30,7 +30,6 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
                 let reason = match meaning(error) {
                     Meaning::NoAnswer => "no answer",
                     Meaning::OutOfTime => "no time left",
-                    Meaning::RoleNotAssumed => "the role cannot be assumed",
                     _ => error.code.as_str(),
                 };
                 not_asked.entry(reason).or_default().insert(region);
@@ -56,11 +55,17 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
             format!("{regions} asked: no packs that INCLUDE_PACKS and EXCLUDE_PACKS select");
         checks.push(Check::new(NAME, CheckStatus::Ok, detail));
     }
-    if !not_asked.is_empty() {
+    let not_assumed = facts.roles.iter().filter(|(_, identity)| identity.is_err());
+    let not_assumed: Vec<_> = not_assumed.map(|(role, _)| &role.account).collect();
+    if !not_asked.is_empty() || !not_assumed.is_empty() {
         let regions = not_asked.iter().map(|(reason, regions)| {
             let regions: Vec<_> = regions.iter().map(|region| region.as_str()).collect();
             format!("{} ({reason})", regions.join(", "))
         });
+        let accounts = not_assumed
+            .iter()
+            .map(|account| format!("the regions of {account} (its role cannot be assumed)"));
+        let regions = regions.chain(accounts);
         checks.push(skipped(
             NAME,
             format!("could not be asked: {}", join(regions)),

@@ -195,7 +195,10 @@ class Scenario:
         adopt = [name for name, event in events.items() if "adopt_ledger" in event]
         for name in adopt:
             yield f"{name}: refused outside a deployed function", lambda name=name: self.refused_adoption(name)
-        for name in [name for name in events if name not in [*dry, *adopt, FIRST_EVENT]]:
+        checks = [name for name, event in events.items() if "check" in event]
+        for name in checks:
+            yield f"{name}: the set-up is checked, and nothing is published", lambda name=name: self.check(name)
+        for name in [name for name in events if name not in [*dry, *adopt, *checks, FIRST_EVENT]]:
             result = "publishes, as requested" if events[name].get("announce") == "always" else "publishes nothing"
             yield (
                 f"{name}: a run without changes {result}",
@@ -257,6 +260,23 @@ class Scenario:
         assert response.get("errorType") == "InvalidEvent", f"{response}"
         assert '"pakcs"' in response["errorMessage"], f"the message does not name the key: {response['errorMessage']}"
         assert self.services.objects() == before, "a rejected event changed the bucket"
+        self.assert_nothing_received()
+
+    def check(self, name: str):
+        """Checks the set-up, whose bucket and topic are those of moto."""
+        before = self.services.objects()
+        response = self.function.run(EVENTS / name)
+        assert response["outcome"] == "checked", f"{response}"
+        statuses = {check["name"]: check["status"] for check in response["checks"]}
+        for check in ("identity", "bucket_write", "bucket_conditions", "ledger", "ledger_owner", "topic"):
+            assert statuses[check] == "ok", f"{check} is {statuses[check]}: {response['text']}"
+        # The bucket of moto has no versioning.
+        assert statuses["bucket_versioning"] == "warning", f"{response['text']}"
+        stored = self.services.document("preflight.json")
+        assert stored["checks"] == response["checks"] and stored["finished"] is True, f"{stored}"
+        after = self.services.objects()
+        after.pop("preflight.json")
+        assert after == before, f"the bucket changed from {before} to {after}"
         self.assert_nothing_received()
 
     def refused_adoption(self, name: str):

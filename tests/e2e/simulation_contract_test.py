@@ -863,11 +863,49 @@ def objects_are_listed_and_deleted():
     assert_error(lambda: s3.get_object(Bucket=BUCKET, Key="list/<3>"), "NoSuchKey", 404)
 
 
+@check
+def bucket_versioning_is_reported():
+    s3 = client("s3")
+    status = lambda: s3.get_bucket_versioning(Bucket=BUCKET).get("Status")
+    assert status() == "Enabled"
+    for state in ("Suspended", "", "Enabled"):
+        change({"versioning": {"bucket": BUCKET, "status": state}})
+        assert status() == (state or None), f"{state!r}"
+    assert_error(lambda: s3.get_bucket_versioning(Bucket="no-bucket"), "NoSuchBucket", 404)
+
+
+@check
+def conditions_can_be_ignored():
+    s3 = client("s3")
+    change({"ignore_conditions": True})
+    for _ in range(2):
+        s3.put_object(Bucket=BUCKET, Key="ignored", Body=b"1", IfNoneMatch="*")
+    s3.put_object(Bucket=BUCKET, Key="ignored", Body=b"1", IfMatch='"wrong"')
+    change({"ignore_conditions": False})
+    assert_error(
+        lambda: s3.put_object(Bucket=BUCKET, Key="ignored", Body=b"1", IfNoneMatch="*"), "PreconditionFailed", 412
+    )
+
+
 # SNS
 
 
 def text(value, kind="String"):
     return {"DataType": kind, "StringValue": value}
+
+
+@check
+def topic_attributes_are_reported():
+    sns = client("sns")
+    attributes = lambda topic=TOPIC: sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    counts = lambda: (attributes()["SubscriptionsConfirmed"], attributes()["SubscriptionsPending"])
+    assert attributes()["TopicArn"] == TOPIC and attributes()["Owner"] == OWN, f"{attributes()}"
+    assert counts() == ("0", "0")
+    change({"subscriptions": {"topic": TOPIC, "confirmed": 2, "pending": 1}})
+    assert counts() == ("2", "1")
+    theirs, missing = f"arn:aws:sns:eu-west-1:{ADMIN}:theirs", f"{TOPIC}-missing"
+    assert_error(lambda: attributes(theirs), "AuthorizationError", 403, sns.exceptions.AuthorizationErrorException)
+    assert_error(lambda: attributes(missing), "NotFound", 404, sns.exceptions.NotFoundException)
 
 
 @check
@@ -1042,6 +1080,34 @@ def fifo_topics_deduplicate():
 
 
 # AWS Organizations
+
+
+@check
+def organization_is_described_to_every_account():
+    for key in ("AKIDOWN", "AKIDADMIN", "AKIDMEMBER"):
+        organization = client("organizations", key=key).describe_organization()["Organization"]
+        assert organization["MasterAccountId"] == OWN, f"{organization}"
+        assert organization["Id"].startswith("o-"), f"{organization}"
+
+
+@check
+def delegated_administrators_are_listed_to_administrators():
+    principal = "config-multiaccountsetup.amazonaws.com"
+    for key in ("AKIDOWN", "AKIDADMIN"):
+        organizations = client("organizations", key=key)
+        paginator = organizations.get_paginator("list_delegated_administrators")
+        reading = paginator.paginate(ServicePrincipal=principal, PaginationConfig={"PageSize": 1})
+        accounts = [account for page in reading for account in page["DelegatedAdministrators"]]
+        assert [account["Id"] for account in accounts] == [ADMIN], f"{accounts}"
+        other = organizations.list_delegated_administrators(ServicePrincipal="sso.amazonaws.com")
+        assert other["DelegatedAdministrators"] == [], f"{other}"
+    organizations = client("organizations", key="AKIDMEMBER")
+    assert_error(
+        organizations.list_delegated_administrators,
+        "AccessDeniedException",
+        400,
+        organizations.exceptions.AccessDeniedException,
+    )
 
 
 @check

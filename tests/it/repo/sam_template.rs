@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::harness::{BUCKET, REGION, TOPIC, time};
 
 /// The actions that the function's role allows, each with its purpose.
-const ACTIONS: [(&str, &str); 15] = [
+const ACTIONS: [(&str, &str); 19] = [
     (
         "config:DescribeOrganizationConformancePackStatuses",
         "listing the packs",
@@ -45,6 +45,18 @@ const ACTIONS: [(&str, &str); 15] = [
         "only with AccountNames: the names of failing accounts",
     ),
     (
+        "organizations:DescribeOrganization",
+        "check: the kind of the account",
+    ),
+    (
+        "organizations:ListDelegatedAdministrators",
+        "check: the accounts that can deploy packs",
+    ),
+    (
+        "s3:GetBucketVersioning",
+        "check: whether a damaged ledger can be restored",
+    ),
+    (
         "s3:GetObject",
         "reading the ledger and the metadata of latest.json; If-Match also requires it",
     ),
@@ -55,6 +67,10 @@ const ACTIONS: [(&str, &str); 15] = [
     (
         "s3:PutObject",
         "writing the snapshot, the ledger and latest.json",
+    ),
+    (
+        "sns:GetTopicAttributes",
+        "check: whether the topic exists and has subscriptions",
     ),
     ("sns:Publish", "publishing the digest"),
     (
