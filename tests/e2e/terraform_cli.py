@@ -34,7 +34,11 @@ class Terraform:
         shutil.copytree(MODULE, self.module, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
         # The AWS configuration of this machine must not have an effect.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
-        self.environment = environment | {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+        self.environment = environment | {
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
+            "TF_CLI_ARGS": "-no-color",
+        }
         configuration = pathlib.Path(environment.get("TF_CLI_CONFIG_FILE", ""))
         if not configuration.is_file():
             self.environment.pop("TF_CLI_CONFIG_FILE", None)
@@ -55,9 +59,9 @@ class Terraform:
             text=True,
         )
         if process.returncode not in accepts:
-            raise TerraformFailed(
-                f"terraform {' '.join(arguments)} exited with {process.returncode}:\n{process.stdout}{process.stderr}"
-            )
+            # The errors are at the end, after plans of any length.
+            output = (process.stdout + process.stderr)[-4000:]
+            raise TerraformFailed(f"terraform {' '.join(arguments)} exited with {process.returncode}:\n{output}")
         return process
 
     def test(self, file: str, *, where: pathlib.Path | None = None, verbose=False) -> list:

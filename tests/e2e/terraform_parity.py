@@ -27,15 +27,18 @@ from terraform_docs import blocks, snake_case, variable_type  # noqa: E402
 PENDING = [
     # Dashboard
     "variable dashboard",
-    "aws_cloudwatch_dashboard.this",
-    "output dashboard_url",
+    "aws_cloudwatch_dashboard.*",
+    "output dashboard_*",
     # Metrics
     "variable metrics",
     "aws_lambda_function.this environment.0.variables.METRICS",
-    # Tracing, off by default
+    # Tracing
+    "variable tracing",
     "aws_lambda_function.this tracing_config.0.mode",
     "aws_iam_role_policy.function policy.xray:PutTelemetryRecords on *",
     "aws_iam_role_policy.function policy.xray:PutTraceSegments on *",
+    # DocumentationUrl
+    "variable documentation_url",
     # StuckAfterHours
     "variable stuck_after_hours",
     "aws_lambda_function.this environment.0.variables.STUCK_AFTER_HOURS",
@@ -53,6 +56,9 @@ PENDING = [
     "variable existing_key_arns",
     "aws_iam_role_policy.function policy.kms:Decrypt on *",
     "aws_iam_role_policy.function policy.kms:GenerateDataKey on *",
+    # Objects one by one, and not the whole bucket
+    "aws_iam_role_policy.function policy.s3:GetObject on *",
+    "aws_iam_role_policy.function policy.s3:PutObject on *",
     # The topic for alarms
     "aws_sns_topic.alarms",
     "aws_sns_topic_policy.alarms",
@@ -65,6 +71,7 @@ PENDING = [
     "aws_iam_role_policy.function policy.s3:GetBucketVersioning on *",
     "aws_iam_role_policy.function policy.sns:GetTopicAttributes on *",
     "output check_command",
+    "output schedule_group_name",
     "output test_command",
 ]
 # Variables without a parameter: CloudFormation knows the name of the stack and the code by itself.

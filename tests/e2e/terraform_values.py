@@ -33,7 +33,7 @@ VALUES = {
     ),
     "existing_key_arns": ([[KEY], [KEY, KEY[:-1] + "c"]], [["alias/packwatch"], [KEY, KEY[:-36] + "*"]]),
     "metrics": (["alarms", "all"], ["", "none", "ALL"]),
-    "dashboard": ([False], [True]),
+    "dashboard": ([True, False], []),
     "tracing": ([True, False], []),
     "documentation_url": (
         ["https://git.example.com/packwatch/blob/main/"],
@@ -60,8 +60,9 @@ READER_VALUES = {
     "external_id": (["", "id", "a+b=c,d.e@f:g/h-i_j", "x" * 1224], ["x", "two words", "id!", "x" * 1225]),
     "role_name": (["packwatch-reader", "a+b=c.d@e_f"], ["", "a,b", "a/b", "x" * 65]),
 }
-# Values of these need or exclude values of others, so each set is tried without the other sets.
-ALONE = [{"existing_topic_arn"}, {"package_bucket"}, {"package_key"}, {"package_version"}]
+# Values of these need or exclude values of others, so each is tried alone, with the values of `BASE`.
+ALONE = ["dashboard", "existing_topic_arn", "package_bucket", "package_key", "package_version"]
+BASE = {"package": "README.md", "metrics": "all"}
 UNCONVERTIBLE = object()
 
 
@@ -107,7 +108,7 @@ def values_of_parameters(variables: dict) -> dict:
 
 def runs(values: dict, base: dict) -> list:
     """Returns the runs of a test. Each tries one value of many variables."""
-    alone = [names & values.keys() for names in ALONE]
+    alone = [{name} & values.keys() for name in ALONE]
     sets = [set(values) - set().union(*alone), *alone]
     written = []
     for number, names in enumerate(filter(None, sets)):
@@ -141,7 +142,7 @@ def try_values(terraform: Terraform) -> list[str]:
     return (
         missing(variables, values)
         + missing(blocks(MODULE / "modules/reader", "variable"), READER_VALUES)
-        + try_module(terraform, terraform.module, values, {"package": "README.md"})
+        + try_module(terraform, terraform.module, values, BASE)
         + try_module(
             terraform, terraform.module / "modules/reader", READER_VALUES, {"function_role_arn": READER_VALUES["function_role_arn"][0][0]}
         )
@@ -153,7 +154,9 @@ def missing(variables: dict, values: dict) -> list[str]:
         f"variable {name} has no {column} value in parameters.json or terraform_values.py"
         for name, variable in variables.items()
         for column, index in (("accepted", 0), ("rejected", 1))
-        if not values.get(name, ([], []))[index] and (index == 0 or "validation" in variable) and name != "package"
+        # That `package` and `dashboard` need other variables is tried in terraform/tests.
+        if not values.get(name, ([], []))[index]
+        and (index == 0 or "validation" in variable and name not in ("package", "dashboard"))
     ]
     return untried + [f"values of {name}, which is no variable" for name in values.keys() - variables.keys()]
 
