@@ -19,6 +19,14 @@ test:
 gate:
     .ci/run
 
+# Run the proofs that take too long for every change: `terraform`, `arm64`, or both
+nightly *proofs:
+    .ci/nightly {{ proofs }}
+
+# Write the tables of terraform/README.md and terraform/texts.tf again
+terraform-docs: python-packages
+    {{ venv }}/bin/python tools/terraform_docs.py
+
 # Print the digests of a simulated day
 demo:
     cargo run --example demo

@@ -104,17 +104,7 @@ if [[ -z $zip ]]; then
     zip=$(echo "$folder"/dist/packwatch-*-arm64.zip)
 fi
 
-echo "Verifying $zip"
-rm -rf "$folder/unpacked"
-mkdir -p "$folder/unpacked/Function"
-"$venv/bin/python" -m zipfile -e "$zip" "$folder/unpacked/Function"
-chmod +x "$folder/unpacked/Function/bootstrap"
 # Lambda's arm64 is Graviton2. A newer processor would run instructions that it lacks.
-printf '#!/bin/sh\nexec "%s" -cpu neoverse-n1 -L "%s" "%s" "$@"\n' \
-    "$folder/root/usr/bin/qemu-aarch64-static" "$folder/root" "$folder/unpacked/Function/bootstrap" >"$folder/bin/packwatch-lambda"
-chmod +x "$folder/bin/packwatch-lambda"
-"$venv/bin/python" tests/e2e/artifact.py "$folder/unpacked" --architecture arm64
-"$venv/bin/python" tests/e2e/lambda_rie.py "$folder/bin/packwatch-lambda" "$simulation"
-"$venv/bin/python" tests/e2e/tls_test.py "$folder/bin/packwatch-lambda" "$simulation"
-"$venv/bin/python" tests/e2e/crash_test.py "$folder/bin/packwatch-lambda" "$simulation" --seconds 30
+PATH=$venv/bin:$PATH tests/e2e/zip_proofs.sh "$zip" arm64 "$simulation" --seconds 30 \
+    --through "$folder/root/usr/bin/qemu-aarch64-static" -cpu neoverse-n1 -L "$folder/root"
 echo "The artifact for arm64 passed, in $SECONDS s"

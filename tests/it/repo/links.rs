@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The checked documents in the root of the repository. Those below `docs` are checked too.
-const ROOT_DOCUMENTS: [&str; 4] = [
+/// The checked documents, beside those below `docs`.
+const ROOT_DOCUMENTS: [&str; 6] = [
     "README.md",
     "CONTRIBUTING.md",
+    "RELEASING.md",
     "SECURITY.md",
     "CHANGELOG.md",
+    "terraform/README.md",
 ];
 
 /// Adds the Markdown documents below `folder`.
