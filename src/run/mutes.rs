@@ -43,7 +43,7 @@ pub(super) async fn change_mutes<S: ObjectStore>(
             update(store, &mut current, plan, (deployment, watched), remove).await?;
             MutesOutcome::Unmuted
         }
-        Task::ListMutes | Task::Run | Task::AdoptLedger => MutesOutcome::Mutes,
+        Task::ListMutes | Task::Run | Task::AdoptLedger | Task::Check => MutesOutcome::Mutes,
     };
     let mutes = mute_records(&current.ledger, now);
     Ok(MutesResponse {
