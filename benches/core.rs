@@ -96,6 +96,7 @@ impl Run {
             scope: &self.scope,
             due_at: at,
             now: at,
+            first_looks: true,
         }
     }
 

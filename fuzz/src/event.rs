@@ -19,7 +19,8 @@ pub fn check_invariants(bytes: &[u8]) {
         | Trigger::Mute(_)
         | Trigger::Unmute(_)
         | Trigger::ListMutes
-        | Trigger::Check => json!({}),
+        | Trigger::Check
+        | Trigger::Test => json!({}),
     };
     if let Trigger::Manual(request) = &trigger {
         assert_eq!(
@@ -89,6 +90,7 @@ fn to_event(request: &ManualRequest) -> Value {
         accounts,
         regions,
         dry_run,
+        summary,
         announce,
     } = request;
     keys.extend(
@@ -107,6 +109,7 @@ fn to_event(request: &ManualRequest) -> Value {
             .map(|regions| ("regions".to_owned(), json!(regions))),
     );
     keys.extend(dry_run.then(|| ("dry_run".to_owned(), json!(true))));
+    keys.extend(summary.then(|| ("summary".to_owned(), json!(true))));
     let mode = match announce {
         NotifyMode::Changes => None,
         NotifyMode::Always => Some("always"),
@@ -119,7 +122,7 @@ fn to_event(request: &ManualRequest) -> Value {
 /// Returns the default value of a key.
 fn default(key: &str) -> Value {
     match key {
-        "dry_run" => json!(false),
+        "dry_run" | "summary" => json!(false),
         "announce" => json!("changes"),
         _ => Value::Null,
     }

@@ -48,6 +48,7 @@ pub fn check_invariants(bytes: &[u8]) {
         scope: &scope,
         due_at: now,
         now,
+        first_looks: true,
     };
 
     ledger.receivers.retain(|topic, _| topics.contains(topic));

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::observation::Observation;
 use crate::ledger::Ledger;
-use crate::model::{Account, AccountId, Scope, StatusKind, display_chain};
+use crate::model::{
+    Account, AccountId, NotificationPolicy, Scope, StatusKind, StatusRecord, display_chain,
+};
 use crate::ports::ConfigApi;
 
 /// Maximum number of accounts to look up in one run.
@@ -26,17 +27,20 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FAILURES: usize = 3;
 
 /// Looks up the accounts that a digest of this run can show and that have no fresh name in the
-/// ledger: those that are failing, were open before this run, or ended without a notification. Stops at `deadline`, after a timeout, or after too many failures, and returns the
-/// accounts looked up until then; `None` means that AWS Organizations has no such account.
+/// ledger: those that are failing, were open before this run, or ended without a notification, and
+/// the callers of gaps. Stops at `deadline`, after a timeout, or after too many failures, and
+/// returns the accounts looked up until then; `None` means that AWS Organizations has no such
+/// account.
 pub async fn resolve<S: ConfigApi>(
     api: &S,
     observation: &Observation,
     ledger: &Ledger,
     scope: &Scope,
+    policy: &NotificationPolicy,
     deadline: Instant,
 ) -> BTreeMap<AccountId, Option<Account>> {
     let mut resolved = BTreeMap::new();
-    let accounts = accounts_to_look_up(observation, ledger, scope, observation.ended_at);
+    let accounts = accounts_to_look_up(observation, ledger, scope, policy);
     let mut responses = stream::iter(&accounts)
         .map(|id| async move { (id, api.account(id).await) })
         .buffered(MAX_CONCURRENCY);
@@ -73,8 +77,16 @@ fn accounts_to_look_up(
     observation: &Observation,
     ledger: &Ledger,
     scope: &Scope,
-    now: Timestamp,
+    policy: &NotificationPolicy,
 ) -> Vec<AccountId> {
+    let now = observation.ended_at;
+    let fails = |row: &StatusRecord| match row.kind() {
+        StatusKind::Failed => true,
+        StatusKind::InProgress => row
+            .last_update_time
+            .is_some_and(|since| policy.is_stuck(since, now)),
+        StatusKind::Successful | StatusKind::Deleted => false,
+    };
     let mut shown: BTreeSet<&AccountId> = ledger
         .open
         .keys()
@@ -87,15 +99,14 @@ fn accounts_to_look_up(
         .iter()
         .filter(|(pack, _)| scope.covers_pack(pack))
     {
-        let rows = observed
-            .not_successful
-            .iter()
-            .filter(|(_, row)| row.kind() == StatusKind::Failed);
+        let rows = observed.not_successful.iter().filter(|(_, row)| fails(row));
         shown.extend(
             rows.map(|(account, _)| account)
                 .filter(|account| scope.covers_account(Some(account))),
         );
     }
+    let gaps = observation.gaps.keys().map(|gap| &gap.source.caller);
+    shown.extend(gaps.filter(|caller| AccountId::is_valid(caller.as_str())));
     let cached = |id: &AccountId| ledger.accounts.get(id);
     let mut accounts: Vec<_> = shown
         .into_iter()

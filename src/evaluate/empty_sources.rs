@@ -1,5 +1,5 @@
-//! Empty sources: sources that had packs and no longer list any. A source becomes empty only on
-//! evidence, because packwatch sees no failures there from then on.
+//! Empty sources: sources that list no packs, because they no longer have any or never had. A source
+//! becomes empty only on evidence, because packwatch sees no failures there from then on.
 
 use std::collections::BTreeSet;
 use std::mem::take;
@@ -32,13 +32,14 @@ pub(super) fn update_empty_sources(
             }
         } else if is_confirmed_empty(observation, source, &known) {
             let existing = next.empty_sources.get_mut(source);
-            let has_become_empty = existing.as_ref().map_or(!known.is_empty(), |empty_source| {
-                empty_source.ended.is_some()
-            });
+            let has_become_empty = existing
+                .as_ref()
+                .is_none_or(|empty_source| empty_source.ended.is_some());
             if has_become_empty {
                 // A receiver that was not notified of the packs' return still has the source as
-                // empty, so it is not notified again.
+                // empty, so it is not notified again; that it never had packs is another message.
                 let (notified, packs_before) = existing
+                    .filter(|source| !source.packs.is_empty())
                     .map(|source| (take(&mut source.notified), take(&mut source.packs)))
                     .unwrap_or_default();
                 let packs: BTreeSet<_> = known.into_iter().map(|key| key.pack).collect();

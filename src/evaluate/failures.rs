@@ -295,6 +295,7 @@ pub(super) fn record_attempts(
             pack.clone(),
             PackHint {
                 attempted_at: observation.ended_at,
+                members: observed.is_complete().then(|| observed.present()),
                 large,
             },
         );

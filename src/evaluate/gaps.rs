@@ -27,6 +27,7 @@ pub(crate) fn update_gaps(
             first_run: context.run_id.into(),
             seen_again: false,
             ended: None,
+            announced: BTreeSet::new(),
             notified: BTreeSet::new(),
         });
         // A gap that comes back counts as a new one, even if a receiver was not notified yet that
@@ -34,6 +35,7 @@ pub(crate) fn update_gaps(
         if gap.ended.take().is_some() {
             gap.since = now;
             gap.seen_again = false;
+            gap.announced = &gap.announced & &gap.notified;
             gap.first_run = context.run_id.into();
         }
         gap.cause = cause.clone();

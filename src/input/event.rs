@@ -27,6 +27,8 @@ pub enum Trigger {
     Schedule {
         /// The scheduled time, which can be slightly earlier than the start of the invocation.
         scheduled_at: Timestamp,
+        /// Whether the run sends a summary.
+        summary: bool,
     },
     /// A manual request; `{}` is a full run.
     Manual(ManualRequest),
@@ -40,6 +42,8 @@ pub enum Trigger {
     ListMutes,
     /// The request to check the set-up.
     Check,
+    /// The request for a test notification.
+    Test,
 }
 
 /// A manual request. The default is a full run.
@@ -58,6 +62,9 @@ pub struct ManualRequest {
     /// Whether to report the changes without storing or publishing anything.
     #[serde(deserialize_with = "values::flag")]
     pub dry_run: bool,
+    /// Whether to send a summary, whatever changed.
+    #[serde(deserialize_with = "values::flag")]
+    pub summary: bool,
     /// When to send a digest.
     #[serde(deserialize_with = "values::announce")]
     pub announce: NotifyMode,
@@ -72,6 +79,8 @@ struct RuleEvent {
     _detail_type: (),
     #[serde(deserialize_with = "values::time")]
     time: Timestamp,
+    #[serde(default, deserialize_with = "values::flag")]
+    summary: bool,
 }
 
 /// The input that the schedule in `template.yaml` sends. EventBridge Scheduler has replaced the
@@ -83,6 +92,8 @@ struct ScheduleInput {
     _trigger: (),
     #[serde(deserialize_with = "values::time")]
     scheduled_at: Timestamp,
+    #[serde(default, deserialize_with = "values::flag")]
+    summary: bool,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +114,13 @@ struct UnmuteEvent {
 struct MutesEvent {
     #[serde(rename = "mutes", deserialize_with = "values::only_true")]
     _mutes: (),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestEvent {
+    #[serde(rename = "test", deserialize_with = "values::only_true")]
+    _test: (),
 }
 
 /// The request to adopt the ledger.
@@ -146,13 +164,15 @@ impl Trigger {
                 "is not accepted in a scheduled event",
                 r#"{"detail-type": "Scheduled Event", "time": "2026-01-31T08:15:00Z"}"#,
             )?;
-            return match keys.keys().find(|key| is_request_key(key)) {
+            let mut request_keys = keys.keys().filter(|key| *key != "summary");
+            return match request_keys.find(|key| is_request_key(key)) {
                 Some(key) => Err(InvalidEvent(format!(
                     "{} is not accepted in a scheduled event; send it in a manual request",
                     quoted(key)
                 ))),
                 None => Ok(Self::Schedule {
                     scheduled_at: rule.time,
+                    summary: rule.summary,
                 }),
             };
         }
@@ -164,6 +184,7 @@ impl Trigger {
             )?;
             return Ok(Self::Schedule {
                 scheduled_at: schedule.scheduled_at,
+                summary: schedule.summary,
             });
         }
         if keys.contains_key("adopt_ledger") {
@@ -191,6 +212,11 @@ impl Trigger {
             let request = parse(event, "is not accepted beside \"check\"", example);
             return request.map(|CheckRequest { .. }| Self::Check);
         }
+        if keys.contains_key("test") {
+            let beside = "is not accepted beside \"test\"";
+            let request = parse(event, beside, r#"{"test": true}"#);
+            return request.map(|TestEvent { .. }| Self::Test);
+        }
         parse(
             event,
             "is not a key of a manual request",
@@ -203,7 +229,7 @@ impl Trigger {
 /// Returns whether a manual request can hold `key`. The derived code refuses an unknown key before
 /// it reads its value.
 fn is_request_key(key: &str) -> bool {
-    ["adopt_ledger", "mute", "unmute", "mutes", "check"].contains(&key)
+    ["adopt_ledger", "mute", "unmute", "mutes", "check", "test"].contains(&key)
         || !ManualRequest::deserialize(json!({ key: null }))
             .is_err_and(|error| error.to_string().starts_with("unknown field"))
 }

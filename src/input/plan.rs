@@ -44,6 +44,8 @@ pub enum Task {
     ListMutes,
     /// Checks the set-up.
     Check,
+    /// Sends a test notification.
+    Test,
 }
 
 /// What started a run, as the snapshot records it.
@@ -145,6 +147,15 @@ pub struct Mode {
     pub dry_run: bool,
     /// When to send a digest.
     pub announce: NotifyMode,
+    /// Whether the digest is a summary, which is always sent.
+    pub summary: bool,
+}
+
+impl Mode {
+    /// Returns whether the event asks for a digest whatever changed.
+    pub fn asks_for_digest(self) -> bool {
+        self.summary || self.announce == NotifyMode::Always
+    }
 }
 
 /// Divisor of the remaining time that gives the time reserved for storing and publishing: a fifth,
@@ -165,8 +176,8 @@ const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 impl RunPlan {
     /// Returns the plan of a run.
     ///
-    /// Fails if the event has a malformed glob, a region that is not in the settings, or a mute that
-    /// does not end within the next 366 days.
+    /// Fails if the event has a malformed glob, a region that is not in the settings, keys that
+    /// exclude each other, or a mute that does not end within the next 366 days.
     pub fn new(
         trigger: Trigger,
         settings: &Settings,
@@ -182,9 +193,13 @@ impl RunPlan {
         let mut scheduled_at = None;
         let mut request = ManualRequest::default();
         let task = match trigger {
-            Trigger::Schedule { scheduled_at: at } => {
+            Trigger::Schedule {
+                scheduled_at: at,
+                summary,
+            } => {
                 run_trigger = TriggerKind::Schedule;
                 scheduled_at = Some(at);
+                request.summary = summary;
                 Task::Run
             }
             Trigger::Manual(manual) => {
@@ -196,7 +211,14 @@ impl RunPlan {
             Trigger::Unmute(id) => Task::Unmute(id),
             Trigger::ListMutes => Task::ListMutes,
             Trigger::Check => Task::Check,
+            Trigger::Test => Task::Test,
         };
+        if request.summary && request.announce == NotifyMode::Never {
+            return Err(InvalidEvent(
+                "\"summary\" is true and \"announce\" is \"never\"; accepted is one of them: a summary is always sent"
+                    .to_owned(),
+            ));
+        }
         let regions = match &request.regions {
             None => settings.regions.clone(),
             Some(regions) => narrowed_regions(regions, settings)?,
@@ -249,6 +271,7 @@ impl RunPlan {
             mode: Mode {
                 dry_run: request.dry_run,
                 announce: request.announce,
+                summary: request.summary,
             },
             policy: NotificationPolicy {
                 ignored_accounts: settings.ignored_accounts.clone(),

@@ -135,6 +135,13 @@ impl<S: Services> Handler<S> {
                 );
             }
             Ok(Response::Checked(checked)) => log_checks(checked),
+            Ok(Response::Test(response)) => {
+                tracing::info!(
+                    run_id = response.run_id,
+                    digest = ?response.digest.status,
+                    "a test notification was sent"
+                );
+            }
             Err(_) => {}
         }
         (result, metrics)

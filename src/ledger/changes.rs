@@ -20,21 +20,25 @@ const REMINDER_BATCH: SignedDuration = SignedDuration::from_hours(24);
 pub struct PendingChanges {
     /// Failures that are due and not notified yet.
     pub appeared: BTreeSet<FailureKey>,
-    /// Notified failures that are no longer open, including those resolved as
-    /// [`Attributed`](Resolution::Attributed).
+    /// Notified failures that are no longer open.
     pub cleared: BTreeSet<FailureKey>,
+    /// Notified failures of packs themselves that are [`Attributed`](Resolution::Attributed) to
+    /// member accounts. They join a digest that another change triggers.
+    pub attributed: BTreeSet<FailureKey>,
     /// Notified failures that are no longer in the scope of the settings.
     pub unwatched: BTreeSet<FailureKey>,
     /// Notified failures that are still open and due for a reminder.
     pub reminders: BTreeSet<FailureKey>,
-    /// Gaps that at least two runs encountered and that are not notified yet.
+    /// Gaps that at least two runs encountered, and that triggered no digest yet.
     pub gaps_lasting: BTreeSet<GapKey>,
-    /// Notified gaps that have ended, for any [`GapResolution`](super::GapResolution).
+    /// Gaps that were shown and have ended, for any [`GapResolution`](super::GapResolution).
     pub gaps_ended: BTreeSet<GapKey>,
-    /// Empty sources that are not notified yet.
+    /// Empty sources that had packs and are not notified yet.
     pub empty_sources: BTreeSet<Source>,
     /// Notified empty sources that list packs again, or are no longer in the scope of the settings.
     pub empty_sources_ended: BTreeSet<Source>,
+    /// The same for sources that never had packs. They join a digest that another change triggers.
+    pub first_packs: BTreeSet<Source>,
 }
 
 impl PendingChanges {
@@ -77,6 +81,7 @@ impl PendingChanges {
             if resolved.unnotified.contains(receiver) {
                 let list = match resolved.resolution {
                     Resolution::Unwatched => &mut changes.unwatched,
+                    Resolution::Attributed => &mut changes.attributed,
                     _ => &mut changes.cleared,
                 };
                 list.insert(key.clone());
@@ -86,13 +91,13 @@ impl PendingChanges {
             let (covered, can_close) = scope.map_or((true, true), |scope| {
                 (scope.covers_gap(key), scope.can_close_gap(key))
             });
-            match (gap.notified.contains(&receiver), gap.ended) {
-                (true, Some(_)) if can_close => changes.gaps_ended.insert(key.clone()),
-                (false, None) if covered && gap.seen_again => {
-                    changes.gaps_lasting.insert(key.clone())
+            if gap.ended.is_some() {
+                if can_close && gap.notified.contains(&receiver) {
+                    changes.gaps_ended.insert(key.clone());
                 }
-                _ => false,
-            };
+            } else if covered && gap.seen_again && !gap.announced.contains(&receiver) {
+                changes.gaps_lasting.insert(key.clone());
+            }
         }
         let source_covered =
             |source: &Source| scope.is_none_or(|scope| scope.covers_source(source));
@@ -101,14 +106,15 @@ impl PendingChanges {
             .iter()
             .filter(|(source, _)| source_covered(source))
         {
-            match (
-                empty_source.notified.contains(&receiver),
-                empty_source.ended,
-            ) {
-                (true, Some(_)) => changes.empty_sources_ended.insert(source.clone()),
-                (false, None) => changes.empty_sources.insert(source.clone()),
-                _ => false,
+            let notified = empty_source.notified.contains(&receiver);
+            let had_packs = !empty_source.packs.is_empty();
+            let list = match (notified, empty_source.ended) {
+                (true, Some(_)) if had_packs => &mut changes.empty_sources_ended,
+                (true, Some(_)) => &mut changes.first_packs,
+                (false, None) if had_packs => &mut changes.empty_sources,
+                _ => continue,
             };
+            list.insert(source.clone());
         }
         changes
     }
@@ -119,16 +125,18 @@ impl PendingChanges {
         Self {
             appeared: &self.appeared - &before.appeared,
             cleared: &self.cleared - &before.cleared,
+            attributed: &self.attributed - &before.attributed,
             unwatched: &self.unwatched - &before.unwatched,
             reminders: &self.reminders - &before.reminders,
             gaps_lasting: &self.gaps_lasting - &before.gaps_lasting,
             gaps_ended: &self.gaps_ended - &before.gaps_ended,
             empty_sources: &self.empty_sources - &before.empty_sources,
             empty_sources_ended: &self.empty_sources_ended - &before.empty_sources_ended,
+            first_packs: &self.first_packs - &before.first_packs,
         }
     }
 
-    /// Returns the number of changes.
+    /// Returns the number of changes that trigger a digest.
     pub fn len(&self) -> usize {
         self.appeared.len()
             + self.cleared.len()
@@ -140,9 +148,14 @@ impl PendingChanges {
             + self.empty_sources_ended.len()
     }
 
-    /// Returns whether there are no changes.
+    /// Returns whether there is no change that triggers a digest.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.len() == 0
+    }
+
+    /// Returns the keys of the failures that are no longer open and were watched until then.
+    pub fn ended(&self) -> impl Iterator<Item = &FailureKey> {
+        self.cleared.union(&self.attributed)
     }
 
     /// Records in the ledger that `receiver` was notified of all changes at the time `at`.
@@ -152,19 +165,20 @@ impl PendingChanges {
                 OpenFailure::update(open, |open| open.notified.insert(receiver, at));
             }
         }
-        for key in self.cleared.iter().chain(&self.unwatched) {
+        for key in self.ended().chain(&self.unwatched) {
             if let Some(resolved) = ledger.resolved.get_mut(key) {
                 resolved.unnotified.remove(receiver);
             }
         }
         for key in &self.gaps_lasting {
             if let Some(gap) = ledger.gaps.get_mut(key) {
-                gap.notified.insert(receiver);
+                gap.announced.insert(receiver);
             }
         }
         for key in &self.gaps_ended {
             if let Some(gap) = ledger.gaps.get_mut(key) {
                 gap.notified.remove(&receiver);
+                gap.announced.remove(&receiver);
             }
         }
         for source in &self.empty_sources {
@@ -172,11 +186,27 @@ impl PendingChanges {
                 empty_source.notified.insert(receiver);
             }
         }
-        for source in &self.empty_sources_ended {
+        for source in self.empty_sources_ended.union(&self.first_packs) {
             if let Some(empty_source) = ledger.empty_sources.get_mut(source) {
                 empty_source.notified.remove(&receiver);
             }
         }
         ledger.prune_delivered();
+    }
+}
+
+impl Ledger {
+    /// Records that `receiver` was shown every gap that lasts: a digest shows all of them, whatever
+    /// triggered it. `with_never_filled` is whether it shows the sources that never had packs too.
+    pub fn mark_shown(&mut self, receiver: ReceiverId, with_never_filled: bool) {
+        for gap in self.gaps.values_mut().filter(|gap| gap.ended.is_none()) {
+            gap.notified.insert(receiver);
+        }
+        if with_never_filled {
+            let empty = self.empty_sources.values_mut();
+            for source in empty.filter(|source| source.ended.is_none()) {
+                source.notified.insert(receiver);
+            }
+        }
     }
 }

@@ -12,6 +12,9 @@ pub struct PackHint {
     /// End of the last run that tried to read the pack. Packs are read in the order of this time,
     /// oldest first, so that no pack is starved if runs reach their deadline.
     pub attempted_at: Timestamp,
+    /// Number of members, if the last run read all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<usize>,
     /// Set if the pack has more members than fit in one page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large: Option<LargePack>,

@@ -17,7 +17,7 @@ use super::history_day::History;
 use super::notified_at::ReceiverId;
 use crate::model::{
     Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, Mute, PackKey, PackName, RunId,
-    RunTotals, Scope, SnsMessage, Source, TopicArn, Watched,
+    RunTotals, Scope, SnsMessage, Source, TopicArn, Warning, Watched,
 };
 
 /// The state that a run reads, and stores for the next run.
@@ -90,8 +90,11 @@ pub struct LastCommit {
     pub snapshot: String,
     /// The totals of the run.
     pub totals: RunTotals,
-    /// Whether this is the first commit to the ledger.
+    /// Whether this is the first commit of a run that was not narrowed.
     pub first: bool,
+    /// The warnings of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// A run that committed.
@@ -134,6 +137,9 @@ pub struct Receiver {
     pub id: ReceiverId,
     /// Number of digests that were put into the outbox for this receiver.
     pub digest_count: u64,
+    /// Whether the next full run sends it a digest even if nothing changed: its first look.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub awaits_first_look: bool,
     /// Sources that were added to the scope since the last digest.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub newly_watched: BTreeSet<Source>,
@@ -193,7 +199,10 @@ pub struct Gap {
     /// How the gap ended; `None` while it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<GapResolution>,
-    /// The receivers that were notified of it and not yet of its end.
+    /// The receivers that got a digest because two runs encountered the gap.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub announced: BTreeSet<ReceiverId>,
+    /// The receivers that were shown it and not yet its end.
     pub notified: BTreeSet<ReceiverId>,
 }
 
@@ -209,11 +218,11 @@ pub enum GapResolution {
     OutOfScope,
 }
 
-/// A source that had packs and now lists none, kept until every receiver that was notified of it
-/// knows that the source lists packs again.
+/// A source that lists no packs, kept until every receiver that was notified of it knows that the
+/// source lists packs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmptySource {
-    /// The packs that were known in the source.
+    /// The packs that were known in the source; none if it never had any.
     pub packs: BTreeSet<PackName>,
     /// When the source was first seen without packs.
     pub since: Timestamp,
@@ -311,6 +320,7 @@ impl Ledger {
                     Receiver {
                         id,
                         digest_count: 0,
+                        awaits_first_look: true,
                         newly_watched: BTreeSet::new(),
                         configured_at: at,
                         outgoing: None,
@@ -344,6 +354,7 @@ impl Ledger {
         }
         for gap in self.gaps.values_mut() {
             gap.notified.retain(|id| known.contains(id));
+            gap.announced.retain(|id| known.contains(id));
         }
         for empty_source in self.empty_sources.values_mut() {
             empty_source.notified.retain(|id| known.contains(id));

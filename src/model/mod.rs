@@ -23,6 +23,7 @@ mod scope;
 mod status;
 mod target;
 mod totals;
+mod warning;
 mod watched;
 
 pub use account::Account;
@@ -45,4 +46,5 @@ pub use scope::Scope;
 pub use status::{Resolution, StatusKind, StatusRecord};
 pub use target::{Identity, RoleArn, SourceTarget};
 pub use totals::RunTotals;
+pub use warning::{Warning, WarningCode};
 pub use watched::Watched;

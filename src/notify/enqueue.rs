@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{
     Lease, Ledger, OpenFailure, OutgoingDigest, PendingChanges, Receiver, ReceiverId,
 };
 use crate::model::{Scope, SnsMessage, TopicArn};
-use crate::notify::digest::Digest;
+use crate::notify::digest::{Digest, DigestKind, DigestRequest};
 
 /// The plan, scope and times for which pending changes are computed and digests rendered.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct NotificationContext<'a> {
     pub due_at: Timestamp,
     /// Creation time of the digests.
     pub now: Timestamp,
+    /// Whether receivers that await their first look get it: a full run has committed.
+    pub first_looks: bool,
 }
 
 impl NotificationContext<'_> {
@@ -56,17 +59,27 @@ impl NotificationContext<'_> {
                 continue;
             };
             let changes = self.changes(ledger, receiver);
-            if changes.is_empty() && !force(topic) {
+            let first_look = self.is_first_look(receiver);
+            let forced = force(topic);
+            if changes.is_empty() && !forced && !first_look {
                 continue;
             }
-            let (message, last_form) = self.messages(ledger, receiver, &changes, topic);
+            let kind = if forced {
+                self.requested_kind()
+            } else {
+                DigestKind::Changes
+            };
+            let request = self.request(ledger, receiver, &changes, kind);
+            let (message, last_form) = self.messages(&request, topic);
             let receiver_id = receiver.id;
             changes.mark_notified(ledger, receiver_id, self.now);
-            if force(topic) {
+            ledger.mark_shown(receiver_id, first_look || forced);
+            if forced {
                 self.restart_reminders(ledger, receiver_id);
             }
             if let Some(receiver) = ledger.receivers.get_mut(topic) {
                 receiver.digest_count += 1;
+                receiver.awaits_first_look &= !first_look;
                 receiver.newly_watched.clear();
                 receiver.outgoing = Some(OutgoingDigest {
                     id: message.deduplication_id.clone(),
@@ -85,6 +98,21 @@ impl NotificationContext<'_> {
         enqueued
     }
 
+    /// Returns whether a digest to `receiver` is its first look.
+    pub fn is_first_look(&self, receiver: &Receiver) -> bool {
+        self.first_looks && receiver.awaits_first_look
+    }
+
+    /// Returns the kind of digest that the event asks for, whatever changed.
+    pub fn requested_kind(&self) -> DigestKind {
+        let mode = self.plan.mode;
+        match mode.announce {
+            _ if mode.summary => DigestKind::Summary,
+            NotifyMode::Always => DigestKind::Status,
+            NotifyMode::Changes | NotifyMode::Never => DigestKind::Changes,
+        }
+    }
+
     /// Restarts the time until the reminders of the open failures in scope, all of which a forced
     /// digest lists.
     fn restart_reminders(&self, ledger: &mut Ledger, receiver: ReceiverId) {
@@ -95,9 +123,9 @@ impl NotificationContext<'_> {
         }
     }
 
-    /// Marks the changes of this run as notified for every receiver, without a digest. Changes that
-    /// were pending in the ledger `before` the run stay pending, and so do reminders. Returns the
-    /// number of suppressed changes of the receiver that has the most.
+    /// Marks the changes of this run as notified for every receiver, without a digest, and uses up
+    /// first looks. Changes that were pending in the ledger `before` the run stay pending, and so do
+    /// reminders. Returns the number of suppressed changes of the receiver that has the most.
     pub fn suppress(&self, ledger: &mut Ledger, before: &Ledger) -> usize {
         let mut suppressed = 0;
         for topic in self.plan.receivers() {
@@ -114,25 +142,40 @@ impl NotificationContext<'_> {
             changes.reminders.clear();
             suppressed = suppressed.max(changes.len());
             changes.mark_notified(ledger, receiver.id, self.now);
+            if self.first_looks
+                && let Some(receiver) = ledger.receivers.get_mut(topic)
+            {
+                receiver.awaits_first_look = false;
+            }
         }
         suppressed
     }
 
-    /// Returns the digest of `changes` for `receiver`.
-    pub fn digest(&self, ledger: &Ledger, receiver: &Receiver, changes: &PendingChanges) -> Digest {
-        Digest::of(ledger, receiver, changes, self.plan, self.due_at, self.now)
+    /// Returns what a digest of `changes` for `receiver` is computed from.
+    pub fn request<'r>(
+        &'r self,
+        ledger: &'r Ledger,
+        receiver: &'r Receiver,
+        changes: &'r PendingChanges,
+        kind: DigestKind,
+    ) -> DigestRequest<'r> {
+        DigestRequest {
+            ledger,
+            receiver,
+            changes,
+            plan: self.plan,
+            scope: self.scope,
+            kind,
+            first_look: self.is_first_look(receiver),
+            at: self.due_at,
+            now: self.now,
+        }
     }
 
     /// Renders the SNS message of a digest for `topic`, and its last form. Drops the digest itself,
     /// which can be large.
-    fn messages(
-        &self,
-        ledger: &Ledger,
-        receiver: &Receiver,
-        changes: &PendingChanges,
-        topic: &TopicArn,
-    ) -> (SnsMessage, SnsMessage) {
-        let digest = self.digest(ledger, receiver, changes);
+    fn messages(&self, request: &DigestRequest<'_>, topic: &TopicArn) -> (SnsMessage, SnsMessage) {
+        let digest = Digest::of(request);
         if self.plan.settings.chat_topic.as_ref() == Some(topic) {
             (digest.chat_message(), digest.chat_last_form())
         } else {

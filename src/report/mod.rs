@@ -1,18 +1,28 @@
-//! The report of a run: the snapshot in S3, the records that it shares with the digest, and the
-//! response of the invocation; and the checks of the preflight.
+//! The report of a run: the snapshot in S3, the records and groups that it shares with the digest,
+//! and the response of the invocation; and the checks of the preflight.
 
 mod check;
 mod check_action;
+mod gap_actions;
+mod groups;
+mod known_causes;
 mod members;
+mod message_names;
 mod mute_records;
 mod records;
 mod response;
+mod sanitize;
 mod snapshot;
 mod summary;
 mod warnings;
 
 pub use check::{Check, CheckStatus, Checked, CheckedOutcome};
 pub use check_action::{CheckAction, Step};
+pub use crate::model::{Warning, WarningCode};
+pub use gap_actions::{GapAction, gap_action};
+pub use groups::{
+    AccountView, Example, Group, GroupCause, GroupEvent, Grouped, Member, Omitted, group,
+};
 pub use members::Members;
 pub use mute_records::{MuteRecord, mute_records};
 pub use records::{
@@ -21,12 +31,11 @@ pub use records::{
 };
 pub use response::{
     Adopted, AdoptedOutcome, DigestStatus, DigestSummary, MutesOutcome, MutesResponse, Outcome,
-    Response, RunResponse,
+    Response, RunResponse, TestOutcome, TestResponse,
 };
+pub use sanitize::{sanitize, sanitize_line};
 pub use snapshot::{
     DigestRef, FailingAccount, PackRecord, PackRecords, RunRecord, RunScope, SCHEMA_VERSION,
     Snapshot, Unconfirmed,
 };
 pub use summary::RunFindings;
-pub(crate) use summary::{count_cleared, count_packs, empty_source_records, pack_names};
-pub use warnings::{Warning, WarningCode};

@@ -18,6 +18,16 @@ pub struct MuteRecord<'a> {
     pub matches: usize,
 }
 
+impl MuteRecord<'_> {
+    /// Returns the record with a mute of its own.
+    pub fn into_owned(self) -> MuteRecord<'static> {
+        MuteRecord {
+            mute: Cow::Owned(self.mute.into_owned()),
+            matches: self.matches,
+        }
+    }
+}
+
 /// Returns the mutes that apply at `now`, in the order of their creation.
 pub fn mute_records(ledger: &Ledger, now: Timestamp) -> Vec<MuteRecord<'_>> {
     let matches = ledger.mute_matches(now);

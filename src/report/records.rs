@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::sanitize::sanitize;
 use crate::ledger::{EmptySource, GapResolution, Ledger, OpenFailure, ReceiverId, ResolvedFailure};
 use crate::model::{
     ApiError, AwsText, FailureKey, GapKey, GroupId, NotificationPolicy, Resolution, Source, Status,
@@ -26,21 +27,69 @@ pub enum NotificationState {
     Pending,
 }
 
-/// An open failure in a digest.
+/// An open failure in a digest. Its message is that of its group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FailureRecord {
-    /// Key of the failure.
+#[expect(missing_docs, reason = "the fields are those of the snapshot")]
+pub struct FailureRecord<'a> {
     #[serde(flatten, serialize_with = "with_failure_id")]
-    pub key: FailureKey,
-    /// The group of the failure.
+    pub key: &'a FailureKey,
     pub group_id: GroupId,
-    /// Details of the failure.
-    #[serde(flatten)]
-    pub details: FailureDetails,
-    /// The status record that shows the failure. It is older than the details if the status is in
-    /// progress now.
-    #[serde(skip)]
-    pub cause: StatusRecord,
+    pub account_name: Option<String>,
+    pub account_state: Option<String>,
+    pub conformance_pack_name: Option<String>,
+    pub status: String,
+    pub stuck: bool,
+    pub error_code: Option<String>,
+    pub last_update_time: Option<Timestamp>,
+    pub failing_since: Timestamp,
+    pub changed_at: Option<Timestamp>,
+    pub change: NotificationState,
+    pub ignored: bool,
+    pub muted_until: Option<Timestamp>,
+}
+
+impl<'a> FailureRecord<'a> {
+    /// Returns the record of `open`, with texts from AWS sanitized.
+    pub fn of(
+        ledger: &Ledger,
+        key: &'a FailureKey,
+        open: &OpenFailure,
+        policy: &NotificationPolicy,
+        receiver: Option<ReceiverId>,
+        at: Timestamp,
+    ) -> Self {
+        let FailureDetails {
+            account_name,
+            account_state,
+            conformance_pack_name,
+            status,
+            stuck,
+            error_code,
+            error_message: _,
+            last_update_time,
+            failing_since,
+            changed_at,
+            change,
+            ignored,
+            muted_until,
+        } = FailureDetails::of(ledger, key, open, policy, receiver, at);
+        Self {
+            key,
+            group_id: open.group_id,
+            account_name: visible(account_name),
+            account_state: visible(account_state),
+            conformance_pack_name: visible(conformance_pack_name),
+            status: sanitize(status.as_str()),
+            stuck,
+            error_code: visible(error_code),
+            last_update_time,
+            failing_since,
+            changed_at,
+            change,
+            ignored,
+            muted_until,
+        }
+    }
 }
 
 /// Details of an open failure.
@@ -93,6 +142,37 @@ impl FailureDetails {
             muted_until: open.muted_until.filter(|until| at < *until),
         }
     }
+}
+
+impl<'a> FailureRecord<'a> {
+    /// Returns the record of an invented failure.
+    pub fn invented(key: &'a FailureKey, record: &StatusRecord, at: Timestamp) -> Self {
+        Self {
+            key,
+            group_id: GroupId::of(record),
+            account_name: None,
+            account_state: None,
+            conformance_pack_name: record
+                .conformance_pack_name
+                .as_ref()
+                .map(ToString::to_string),
+            status: record.status.to_string(),
+            stuck: false,
+            error_code: record.error_code.as_ref().map(ToString::to_string),
+            last_update_time: record.last_update_time,
+            failing_since: at,
+            changed_at: None,
+            change: NotificationState::Appeared,
+            ignored: false,
+            muted_until: None,
+        }
+    }
+}
+
+/// Returns a sanitized text, or `None` if nothing visible is left of it.
+fn visible(text: Option<AwsText>) -> Option<String> {
+    let text = sanitize(text?.as_str());
+    (!text.is_empty()).then_some(text)
 }
 
 impl NotificationState {
@@ -155,6 +235,18 @@ impl ResolvedRecord {
             cleared_at: resolved.resolved_at,
         }
     }
+
+    /// Returns the record with texts from AWS sanitized, as a digest shows it.
+    #[must_use]
+    pub fn sanitized(self) -> Self {
+        Self {
+            last_status: sanitize(self.last_status.as_str()).into(),
+            last_error_code: visible(self.last_error_code).map(Into::into),
+            account_name: visible(self.account_name).map(Into::into),
+            account_state: visible(self.account_state).map(Into::into),
+            ..self
+        }
+    }
 }
 
 /// A gap.
@@ -189,7 +281,8 @@ pub enum GapState {
     Unwatched,
 }
 
-/// A source that lists no packs any more, or no longer counts as such.
+/// A source that lists no packs, or no longer counts as such. It never had packs if `packs_before` is
+/// 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
@@ -205,7 +298,7 @@ pub struct EmptySourceRecord {
 
 impl EmptySourceRecord {
     /// Returns the record of `empty_source`.
-    pub(super) fn of(source: &Source, empty_source: &EmptySource, state: EmptySourceState) -> Self {
+    pub fn of(source: &Source, empty_source: &EmptySource, state: EmptySourceState) -> Self {
         Self {
             source: source.clone(),
             packs_before: empty_source.packs.len(),
@@ -219,7 +312,7 @@ impl EmptySourceRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptySourceState {
-    /// The source lists no packs any more.
+    /// The source lists no packs, seen in this run for the first time.
     Began,
     /// It was so in an earlier run as well.
     Lasting,

@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use super::check::Checked;
 use super::mute_records::MuteRecord;
-use super::warnings::Warning;
-use crate::model::{FunctionId, RunTotals};
+use crate::model::{FunctionId, RunTotals, Warning};
 
 /// Response of a run, returned to the caller as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +41,8 @@ pub enum Response {
     Mutes(MutesResponse),
     /// The set-up was checked.
     Checked(Checked),
+    /// A test notification was sent.
+    Test(TestResponse),
 }
 
 impl Response {
@@ -49,7 +50,7 @@ impl Response {
     pub fn into_run(self) -> Option<RunResponse> {
         match self {
             Self::Run(response) => Some(*response),
-            Self::Adopted(_) | Self::Mutes(_) | Self::Checked(_) => None,
+            Self::Adopted(_) | Self::Mutes(_) | Self::Checked(_) | Self::Test(_) => None,
         }
     }
 }
@@ -78,6 +79,25 @@ pub enum MutesOutcome {
     Unmuted,
     /// The mutes were listed.
     Mutes,
+}
+
+/// Response to the request for a test notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TestResponse {
+    /// The id of the run.
+    pub run_id: String,
+    /// Always `test`.
+    pub outcome: TestOutcome,
+    /// The notification to the digest topic.
+    pub digest: DigestSummary,
+}
+
+/// Outcome of the request for a test notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// Every receiver accepted it.
+    Test,
 }
 
 /// Response to the request to adopt the ledger.

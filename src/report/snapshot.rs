@@ -13,14 +13,13 @@ use super::records::{
     with_failure_id,
 };
 use super::summary::RunFindings;
-use super::warnings::Warning;
 use crate::collect::PackObservation;
 use crate::input::event::NotifyMode;
 use crate::input::plan::TriggerKind;
 use crate::ledger::OutgoingDigest;
 use crate::model::{
     AccountId, AwsText, FailureKey, GroupId, PackKey, Region, RunTotals, Scope, Status,
-    StatusRecord, to_exact_json,
+    StatusRecord, Warning, to_exact_json,
 };
 
 /// Schema version of the snapshot and of the digest's JSON.
@@ -63,7 +62,7 @@ pub struct RunRecord<'a> {
 }
 
 /// The scope of the run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct RunScope {
     pub packs: Vec<String>,
@@ -74,7 +73,8 @@ pub struct RunScope {
 }
 
 impl RunScope {
-    fn of(scope: &Scope) -> Self {
+    /// Returns the scope as the snapshot has it.
+    pub fn of(scope: &Scope) -> Self {
         Self {
             packs: scope.packs.as_ref().unwrap_or(&scope.include).patterns(),
             excluded_packs: scope.exclude.patterns(),
@@ -184,11 +184,7 @@ impl RunFindings<'_> {
             ref warnings,
         } = *self;
         let ledger = &evaluation.ledger;
-        let resolved = |keys: &BTreeSet<FailureKey>| {
-            keys.iter()
-                .filter_map(|key| Some(ResolvedRecord::of(ledger, key, ledger.resolved.get(key)?)))
-                .collect()
-        };
+        let resolved = |key| Some(ResolvedRecord::of(ledger, key, ledger.resolved.get(key)?));
         let document = Snapshot {
             schema_version: SCHEMA_VERSION,
             run: RunRecord {
@@ -208,8 +204,8 @@ impl RunFindings<'_> {
             },
             totals,
             packs: PackRecords(self),
-            cleared: resolved(&changes.cleared),
-            unwatched: resolved(&changes.unwatched),
+            cleared: changes.ended().filter_map(resolved).collect(),
+            unwatched: changes.unwatched.iter().filter_map(resolved).collect(),
             unconfirmed: evaluation
                 .unconfirmed
                 .iter()

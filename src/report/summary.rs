@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::records::{EmptySourceRecord, EmptySourceState, NotificationState};
-use super::warnings::{Warning, warnings};
+use super::warnings::warnings;
 use crate::collect::{Observation, PackObservation};
 use crate::evaluate::Evaluation;
 use crate::input::plan::RunPlan;
-use crate::ledger::{EmptySourceResolution, Ledger, PendingChanges};
-use crate::model::{FailureKey, PackKey, PackName, RunTotals, Scope, Source, StatusKind};
+use crate::ledger::{Ledger, PendingChanges};
+use crate::model::{PackKey, RunTotals, Scope, StatusKind, Warning};
 
 /// The findings of a run, before they are committed.
 #[derive(Debug, Clone)]
@@ -27,54 +27,6 @@ pub struct RunFindings<'a> {
     pub totals: RunTotals,
     /// The warnings of the run.
     pub warnings: Vec<Warning>,
-}
-
-/// Returns how many of the resolved failures in `changes` count as cleared.
-pub(crate) fn count_cleared(ledger: &Ledger, changes: &PendingChanges) -> usize {
-    let is_cleared = |key: &&FailureKey| {
-        ledger
-            .resolved
-            .get(*key)
-            .is_some_and(|resolved| resolved.resolution.is_clearing())
-    };
-    changes.cleared.iter().filter(is_cleared).count()
-}
-
-/// Returns the records of the sources in `changes` that list no packs any more, or no longer count
-/// as such, ordered by source.
-pub(crate) fn empty_source_records(
-    ledger: &Ledger,
-    changes: &PendingChanges,
-) -> Vec<EmptySourceRecord> {
-    let record = |source: &Source| {
-        let empty_source = ledger.empty_sources.get(source)?;
-        let state = match empty_source.ended {
-            None => EmptySourceState::Began,
-            Some(EmptySourceResolution::Repopulated) => EmptySourceState::Ended,
-            Some(EmptySourceResolution::OutOfScope) => EmptySourceState::Unwatched,
-        };
-        Some(EmptySourceRecord::of(source, empty_source, state))
-    };
-    (&changes.empty_sources | &changes.empty_sources_ended)
-        .iter()
-        .filter_map(record)
-        .collect()
-}
-
-/// Returns the number of packs that the failures are in.
-pub(crate) fn count_packs<'a>(failures: impl IntoIterator<Item = &'a FailureKey>) -> usize {
-    failures
-        .into_iter()
-        .map(|key| &key.pack)
-        .collect::<BTreeSet<_>>()
-        .len()
-}
-
-/// Returns the names of the packs that the failures are in.
-pub(crate) fn pack_names<'a>(
-    failures: impl IntoIterator<Item = &'a FailureKey>,
-) -> BTreeSet<&'a PackName> {
-    failures.into_iter().map(|key| &key.pack.pack).collect()
 }
 
 impl<'a> RunFindings<'a> {
@@ -138,7 +90,7 @@ fn totals(
         packs: known_packs(scope, observation, ledger).len(),
         packs_in_progress: observation.packs.iter().filter(in_progress).count(),
         appeared: changes.appeared.len(),
-        cleared: count_cleared(ledger, changes),
+        cleared: changes.cleared.len(),
         gaps: evaluation.gaps.len(),
         open_total: ledger.open.len(),
         ..RunTotals::default()

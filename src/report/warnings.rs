@@ -8,44 +8,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use crate::collect::{Observation, PackObservation};
 use crate::input::event::shortened;
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
-use crate::model::{AccountId, GapKey, PackGlobs, PackKey, PackName, Scope};
-
-/// A warning about the configuration or the request of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// What is wrong.
-    pub code: WarningCode,
-    /// The entry that is wrong: a glob or an account id.
-    pub subject: String,
-    /// What is wrong, in words.
-    pub message: String,
-}
-
-/// What a warning is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WarningCode {
-    /// A glob of `INCLUDE_PACKS` or of the request matches no pack.
-    PackGlobMatchesNothing,
-    /// An account of the request is a member of no pack.
-    AccountMatchesNothing,
-}
-
-impl WarningCode {
-    /// Returns the code as the snapshot spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PackGlobMatchesNothing => "pack_glob_matches_nothing",
-            Self::AccountMatchesNothing => "account_matches_nothing",
-        }
-    }
-}
+use crate::model::{AccountId, GapKey, PackGlobs, PackKey, PackName, Scope, Warning, WarningCode};
 
 /// Returns the warnings of a run: first those about `INCLUDE_PACKS`, then about the `packs` and the
 /// `accounts` of the request, each in the order of their entries. `ledger` is the evaluated one.

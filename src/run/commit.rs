@@ -112,7 +112,7 @@ impl<S: Services> Run<'_, S> {
                         totals: findings.totals,
                         complete: findings.is_complete(),
                         warnings: findings.warnings.clone(),
-                        changes: self.change_counts(&current.ledger, &evaluation, &changes),
+                        changes: self.change_counts(&current.ledger, &changes),
                     };
                     // Frees memory before the ledger is serialized.
                     let put_mode = current.put_mode;
@@ -164,14 +164,14 @@ impl<S: Services> Run<'_, S> {
         let mut next = findings.evaluation.ledger.clone();
         self.record_commit(&mut next, before, findings, key);
         let at = findings.observation.ended_at;
-        let notification_context = self.notification_context(at, at);
+        let notification_context = self.committing_context(at);
         let mut enqueued = BTreeSet::new();
         if self.plan.mode.announce == NotifyMode::Never {
             let changes = notification_context.suppress(&mut next, before);
             log_suppressed(changes);
         } else {
-            enqueued = notification_context
-                .enqueue(&mut next, |_| self.plan.mode.announce == NotifyMode::Always);
+            enqueued =
+                notification_context.enqueue(&mut next, |_| self.plan.mode.asks_for_digest());
         }
         self.acquire_leases(&mut next, self.now());
         let outgoing = enqueued
@@ -250,7 +250,8 @@ impl<S: Services> Run<'_, S> {
             at,
             snapshot: key.to_owned(),
             totals,
-            first: before.last_commit.is_none(),
+            first: !self.scope.narrowed && before.watched.is_none(),
+            warnings: findings.warnings.clone(),
         });
         next.recent_runs
             .retain(|run| at.duration_since(run.at) < RUN_ID_RETENTION);
@@ -282,6 +283,7 @@ impl<S: Services> Run<'_, S> {
             changes,
         } = committed;
         log_warnings(&warnings);
+        self.first_looks = !self.scope.narrowed;
         let latest = snapshot.map_or(LatestSource::Key(&snapshot_key), LatestSource::InMemory);
         let latest = (!self.scope.narrowed).then_some((sequence, latest));
         let results = self.deliver(&mut current, latest).await;

@@ -146,7 +146,7 @@ impl<S: Services> Run<'_, S> {
                     }
                 }
             }
-            // `NotifyMode::Always` also enqueues a digest for a receiver that just got one of an
+            // An event that asks for a digest also enqueues one for a receiver that just got one of an
             // earlier run. A receiver that got none here may have got that of this run from an
             // earlier execution.
             let run_prefix = format!("{}.", self.plan.run.id);
@@ -156,7 +156,7 @@ impl<S: Services> Run<'_, S> {
                     .get(topic)
                     .is_some_and(|digest| !digest.id.starts_with(&run_prefix))
             };
-            let always = self.plan.mode.announce == NotifyMode::Always;
+            let always = self.plan.mode.asks_for_digest();
             let forced = self
                 .plan
                 .receivers()
@@ -169,42 +169,16 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
-    /// Publishes an outgoing digest; in its last form if the receiver refuses the content.
     async fn publish(
         &self,
         topic: &TopicArn,
         outgoing: &OutgoingDigest,
     ) -> Result<(), PublishError> {
-        let refusal = match self.publish_message(topic, &outgoing.message).await {
-            Err(PublishError::Content(refusal)) => refusal,
-            result => return result,
-        };
-        tracing::warn!(
-            receiver = topic.as_str(),
-            digest = outgoing.id,
-            cause = display_chain(refusal.as_ref()),
-            "the receiver refuses the content of this digest, so its short form is sent"
-        );
-        self.publish_message(topic, &outgoing.last_form).await
-    }
-
-    async fn publish_message(
-        &self,
-        topic: &TopicArn,
-        message: &SnsMessage,
-    ) -> Result<(), PublishError> {
-        // Reserves time to settle: a timeout of one topic must not lose the record of deliveries to
-        // the others.
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let published = timeout_at(
-            self.deadline - (left / 4).min(SETTLE_RESERVE),
-            self.services.notifier().publish(topic, message),
-        );
-        published.await.unwrap_or_else(|_| {
-            Err(PublishError::Failed(
-                "there was no answer before the invocation ends".into(),
-            ))
-        })
+        let notifier = self.services.notifier();
+        let OutgoingDigest {
+            message, last_form, ..
+        } = outgoing;
+        publish(notifier, self.deadline, topic, message, last_form).await
     }
 
     /// Settles the deliveries and enqueues further digests, in one ledger update. `forced` topics
@@ -231,4 +205,40 @@ impl<S: Services> Run<'_, S> {
             })
             .await
     }
+}
+
+/// Publishes a message; in its last form if the receiver refuses the content.
+pub(super) async fn publish<N: Notifier>(
+    notifier: &N,
+    deadline: Instant,
+    topic: &TopicArn,
+    message: &SnsMessage,
+    last_form: &SnsMessage,
+) -> Result<(), PublishError> {
+    let refusal = match publish_before(deadline, notifier.publish(topic, message)).await {
+        Err(PublishError::Content(refusal)) => refusal,
+        result => return result,
+    };
+    tracing::warn!(
+        receiver = topic.as_str(),
+        digest = message.deduplication_id,
+        cause = display_chain(refusal.as_ref()),
+        "the receiver refuses the content of this digest, so its short form is sent"
+    );
+    publish_before(deadline, notifier.publish(topic, last_form)).await
+}
+
+/// Waits for SNS until a time before `deadline` that leaves time to settle: a timeout of one topic
+/// must not lose the record of deliveries to the others.
+async fn publish_before(
+    deadline: Instant,
+    publish: impl Future<Output = Result<(), PublishError>>,
+) -> Result<(), PublishError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let published = timeout_at(deadline - (left / 4).min(SETTLE_RESERVE), publish);
+    published.await.unwrap_or_else(|_| {
+        Err(PublishError::Failed(
+            "there was no answer before the invocation ends".into(),
+        ))
+    })
 }

@@ -17,7 +17,7 @@ use crate::metrics::{ChangeCounts, Gauges, RunMetrics};
 use crate::model::{Account, AccountId, Scope, SourceTarget, Watched};
 use crate::notify::NotificationContext;
 use crate::ports::{BoxError, Clock};
-use crate::report::{Warning, count_cleared};
+use crate::report::Warning;
 
 /// Time reserved at the end of the invocation for the response.
 pub(super) const RESPONSE_RESERVE: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
@@ -36,6 +36,8 @@ pub(super) struct Run<'a, S: Services> {
     pub(super) deadline: Instant,
     /// Measurements so far.
     pub(super) metrics: RunMetrics,
+    /// Whether this execution committed a full run, after which first looks are sent.
+    pub(super) first_looks: bool,
     /// Accounts as AWS Organizations describes them, looked up once per run.
     pub(super) accounts: Option<BTreeMap<AccountId, Option<Account>>>,
 }
@@ -81,6 +83,7 @@ impl<S: Services> Run<'_, S> {
             observation,
             ledger,
             self.scope,
+            &self.plan.policy,
             deadline,
         )
         .await;
@@ -196,12 +199,7 @@ impl<S: Services> Run<'_, S> {
 
     /// Counts the changes of this run towards the digest topic. Changes that were pending before
     /// the run are not counted.
-    pub(super) fn change_counts(
-        &self,
-        before: &Ledger,
-        evaluation: &Evaluation,
-        changes: &PendingChanges,
-    ) -> ChangeCounts {
+    pub(super) fn change_counts(&self, before: &Ledger, changes: &PendingChanges) -> ChangeCounts {
         let at = before.last_commit.as_ref().map(|last| last.at);
         let pending_before = before.receivers.get(&self.plan.settings.topic).zip(at);
         let pending_before = pending_before
@@ -209,7 +207,7 @@ impl<S: Services> Run<'_, S> {
         let new = changes.minus(&pending_before.unwrap_or_default());
         ChangeCounts {
             appeared: new.appeared.len(),
-            cleared: count_cleared(&evaluation.ledger, &new),
+            cleared: new.cleared.len(),
         }
     }
 
@@ -239,6 +237,15 @@ impl<S: Services> Run<'_, S> {
             scope: self.scope,
             due_at,
             now,
+            first_looks: self.first_looks,
+        }
+    }
+
+    /// Returns the context of a run that commits: a full one sends first looks.
+    pub(super) fn committing_context(&self, at: Timestamp) -> NotificationContext<'_> {
+        NotificationContext {
+            first_looks: !self.scope.narrowed,
+            ..self.notification_context(at, at)
         }
     }
 }

@@ -16,6 +16,7 @@ mod execution;
 mod ledger_store;
 mod mutes;
 mod services;
+mod test_notification;
 mod without_commit;
 
 use jiff::Timestamp;
@@ -60,6 +61,10 @@ pub async fn run<S: Services>(
         Ok(resolved) => resolved,
         Err(error) => return (Err(error), RunMetrics::default()),
     };
+    if plan.task == Task::Test {
+        let send = test_notification::send_test(services, &store, plan, caller, &account, deadline);
+        return (send.await.map(Response::Test), RunMetrics::default());
+    }
     let watched = plan.watched(&account);
     if plan.task != Task::Run {
         let mutes = mutes::change_mutes(&store, plan, &caller.deployment, &watched).await;
@@ -81,6 +86,7 @@ pub async fn run<S: Services>(
         watched,
         deadline,
         metrics: RunMetrics::default(),
+        first_looks: false,
         accounts: None,
     };
     let result = run.run(&targets, preloaded).await;

@@ -1,8 +1,6 @@
 //! Mutes: adds or removes one in the ledger by compare-and-swap, or lists them. AWS Config is not
 //! called.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 
 use super::error::RunError;
@@ -43,7 +41,9 @@ pub(super) async fn change_mutes<S: ObjectStore>(
             update(store, &mut current, plan, (deployment, watched), remove).await?;
             MutesOutcome::Unmuted
         }
-        Task::ListMutes | Task::Run | Task::AdoptLedger | Task::Check => MutesOutcome::Mutes,
+        Task::ListMutes | Task::Run | Task::AdoptLedger | Task::Check | Task::Test => {
+            MutesOutcome::Mutes
+        }
     };
     let mutes = mute_records(&current.ledger, now);
     Ok(MutesResponse {
@@ -54,13 +54,7 @@ pub(super) async fn change_mutes<S: ObjectStore>(
             Task::Unmute(id) => Some(id.clone()),
             _ => None,
         },
-        mutes: mutes
-            .into_iter()
-            .map(|MuteRecord { mute, matches }| MuteRecord {
-                mute: Cow::Owned(mute.into_owned()),
-                matches,
-            })
-            .collect(),
+        mutes: mutes.into_iter().map(MuteRecord::into_owned).collect(),
     })
 }
 

@@ -29,7 +29,7 @@ impl<S: Services> Run<'_, S> {
                 source: None,
             });
         }
-        let digest = if self.plan.mode.announce == NotifyMode::Always {
+        let digest = if self.plan.mode.asks_for_digest() {
             self.send_requested_digest(&mut current).await?
         } else {
             DigestSummary::with_status(DigestStatus::None)

@@ -22,9 +22,10 @@ pub use metric_set::MetricSet;
 use env_reader::EnvReader;
 pub(super) use validate::region;
 use validate::{
-    ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL, METRICS,
-    ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS, TOPIC, accounts, bucket, encryption, external_id,
-    globs, identities, label, metric_set, on_or_off, prefix, regions, standard_topic, topic,
+    ACCESS_PORTAL, ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL,
+    METRICS, ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS, TOPIC, access_portal, accounts, bucket,
+    encryption, external_id, globs, identities, label, metric_set, on_or_off, prefix, regions,
+    standard_topic, topic,
 };
 
 /// The settings of the function.
@@ -63,6 +64,8 @@ pub struct Settings {
     pub stuck_after: Option<SignedDuration>,
     /// Whether to look up the names of failing accounts.
     pub account_names: bool,
+    /// The access portal of IAM Identity Center, without a trailing slash.
+    pub access_portal: Option<String>,
     /// Maximum number of concurrent calls to AWS Config per source.
     pub concurrency: usize,
     /// The metrics that become CloudWatch metrics.
@@ -108,6 +111,7 @@ impl Settings {
         let remind_after = env.number("REMIND_AFTER_HOURS", 168, 0..=8_784);
         let stuck_after = env.number("STUCK_AFTER_HOURS", 24, 0..=8_784);
         let account_names = env.optional("ACCOUNT_NAMES", ON_OR_OFF, on_or_off);
+        let access_portal = env.optional("ACCESS_PORTAL_URL", ACCESS_PORTAL, access_portal);
         let concurrency = env.number("CONCURRENCY", 8, 1..=64);
         let metrics = env.optional("METRICS", METRICS, metric_set);
         let label = env.optional("LABEL", LABEL, label);
@@ -139,6 +143,7 @@ impl Settings {
             remind_after: (remind_after > 0).then(|| SignedDuration::from_hours(remind_after)),
             stuck_after: (stuck_after > 0).then(|| SignedDuration::from_hours(stuck_after)),
             account_names: account_names.unwrap_or(false),
+            access_portal,
             concurrency,
             metrics: metrics.unwrap_or_default(),
             label,

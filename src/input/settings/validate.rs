@@ -37,6 +37,9 @@ pub(super) const GLOBS: &str = "comma-separated globs such as baseline*,prod-?";
 
 pub(super) const ACCOUNTS: &str = "comma-separated account ids of 12 digits";
 
+pub(super) const ACCESS_PORTAL: &str = "the https address of the access portal of IAM Identity Center, without a query, such as \
+     https://example.awsapps.com/start";
+
 pub(super) const ON_OR_OFF: &str = "on or off";
 
 pub(super) const METRICS: &str = "alarms or all";
@@ -243,6 +246,21 @@ pub(super) fn accounts(text: &str) -> Result<BTreeSet<AccountId>, String> {
             }
         })
         .collect()
+}
+
+/// Validates the address of an access portal. Digests link to it, so it must not hold anything that
+/// ends a link in a text.
+pub(super) fn access_portal(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:%".contains(&byte);
+    let host = text.strip_prefix("https://").unwrap_or_default();
+    let valid = host.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.len() <= 256
+        && text.bytes().all(allowed);
+    if valid {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(String::new())
+    }
 }
 
 /// Parses a switch.

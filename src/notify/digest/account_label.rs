@@ -1,11 +1,10 @@
-//! The label of a member account: its id, and its name and state if they are known. Names are
-//! quoted, so that no name can look like another entry of the list.
+//! The label of a member account: its id, and its name and state if they are known. In lists names
+//! are quoted, so that no name can look like another entry of the list.
 
 use std::fmt;
 
-use super::sanitize::sanitize;
-use crate::model::{AccountId, AwsText};
-use crate::report::{FailureRecord, ResolvedRecord};
+use crate::model::AccountId;
+use crate::report::AccountView;
 
 /// Maximum number of characters of a name or state in a label. AWS Organizations [allows
 /// 50](https://docs.aws.amazon.com/organizations/latest/APIReference/API_CreateAccount.html) in a
@@ -13,56 +12,84 @@ use crate::report::{FailureRecord, ResolvedRecord};
 const MAX_NAME_CHARS: usize = 50;
 
 /// Label of an account in a list, such as `123456789012 "name" (suspended)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct AccountLabel<'a> {
     id: &'a AccountId,
-    name: Option<&'a AwsText>,
-    state: Option<&'a AwsText>,
+    view: &'a AccountView,
+    max_name_chars: usize,
 }
 
 impl<'a> AccountLabel<'a> {
-    /// Returns the label of the failing account; `None` for the pack itself.
-    pub(super) fn failing(record: &'a FailureRecord) -> Option<Self> {
-        let FailureRecord { key, details, .. } = record;
-        let id = key.account_id.as_ref()?;
-        Some(Self {
+    pub(super) fn new(id: &'a AccountId, view: &'a AccountView) -> Self {
+        Self {
             id,
-            name: details.account_name.as_ref(),
-            state: details.account_state.as_ref(),
-        })
+            view,
+            max_name_chars: MAX_NAME_CHARS,
+        }
     }
 
-    /// Returns the label of the account that failed; `None` for the pack itself.
-    pub(super) fn resolved(record: &'a ResolvedRecord) -> Option<Self> {
-        let ResolvedRecord {
-            key,
-            account_name,
-            account_state,
-            ..
-        } = record;
-        Some(Self {
-            id: key.account_id.as_ref()?,
-            name: account_name.as_ref(),
-            state: account_state.as_ref(),
-        })
+    /// Returns the label with a name of at most this length.
+    pub(super) fn with_max_name(self, max_name_chars: usize) -> Self {
+        Self {
+            max_name_chars,
+            ..self
+        }
+    }
+
+    /// Returns the label for a line of its own with at most `columns` characters. A name of plain
+    /// characters needs no quotes there.
+    pub(super) fn line(self, columns: usize) -> String {
+        let mut label = self.with_max_name(MAX_NAME_CHARS);
+        loop {
+            let line = label.unquoted();
+            let too_long = line.chars().count().saturating_sub(columns);
+            if too_long == 0 || label.max_name_chars == 0 {
+                return line;
+            }
+            label.max_name_chars = label.max_name_chars.saturating_sub(too_long.max(1));
+        }
+    }
+
+    fn unquoted(self) -> String {
+        let line = self.to_string();
+        match self.name() {
+            Some(name) if is_plain(&name) => line.replacen(&format!("\"{name}\""), &name, 1),
+            _ => line,
+        }
+    }
+
+    /// Returns the name as it is shown.
+    pub(super) fn name(self) -> Option<String> {
+        let name = without_quotes(self.view.name.as_ref()?.as_str());
+        (!name.is_empty()).then(|| shortened(&name, self.max_name_chars))
+    }
+
+    /// Returns the state as it is shown.
+    pub(super) fn state(self) -> Option<String> {
+        let state = plain_words(self.view.state.as_ref()?.as_str());
+        (!state.is_empty()).then(|| shortened(&state, self.max_name_chars.min(24)))
     }
 }
 
 impl fmt::Display for AccountLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.id)?;
-        let name = self
-            .name
-            .map(|name| without_quotes(&sanitize(name.as_str())));
-        if let Some(name) = name.filter(|name| !name.is_empty()) {
-            write!(f, " \"{}\"", shortened(&name))?;
+        if let Some(name) = self.name() {
+            write!(f, " \"{name}\"")?;
         }
-        let state = self.state.map(|state| plain_words(state.as_str()));
-        if let Some(state) = state.filter(|state| !state.is_empty()) {
-            write!(f, " ({})", shortened(&state))?;
+        if let Some(state) = self.state() {
+            write!(f, " ({state})")?;
         }
         Ok(())
     }
+}
+
+/// Returns whether a name cannot look like anything but a name.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b' '))
 }
 
 /// Returns the text with one apostrophe for each run of quotation marks that look like the quotes
@@ -101,9 +128,9 @@ fn plain_words(state: &str) -> String {
     words.join(" ").to_lowercase()
 }
 
-/// Returns the text with an ellipsis in place of what is longer than [`MAX_NAME_CHARS`].
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MAX_NAME_CHARS) {
+/// Returns the text with an ellipsis in place of what is longer than `max` characters.
+pub(super) fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{} ...", text[..end].trim_end()),
         None => text.to_owned(),
     }

@@ -12,20 +12,18 @@ const MAX_BYTES: usize = SIZE_LIMIT / 4;
 /// Returns the attributes of a digest, and their size in bytes. The lists are left out if they do
 /// not fit; an attribute says so.
 pub(super) fn of(digest: &Digest) -> (BTreeMap<String, Attribute>, usize) {
-    let mut attributes = BTreeMap::from([
-        (
-            "appeared".to_owned(),
-            Attribute::Number(digest.totals.appeared),
-        ),
-        (
-            "cleared".to_owned(),
-            Attribute::Number(digest.totals.cleared),
-        ),
-        ("open".to_owned(), Attribute::Number(digest.open)),
-    ]);
+    let numbers = [
+        ("appeared", digest.totals.appeared),
+        ("cleared", digest.totals.cleared),
+        ("open", digest.open),
+    ];
+    let mut attributes: BTreeMap<_, _> = numbers
+        .into_iter()
+        .map(|(name, number)| (name.to_owned(), Attribute::Number(number)))
+        .collect();
     let mut lists = BTreeMap::new();
-    insert_list(&mut lists, "packs", &digest.packs());
-    insert_list(&mut lists, "regions", &digest.regions());
+    insert_list(&mut lists, "packs", &digest.packs);
+    insert_list(&mut lists, "regions", &digest.regions);
     if size(&attributes) + size(&lists) <= MAX_BYTES {
         attributes.extend(lists);
     } else {

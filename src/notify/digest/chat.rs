@@ -1,21 +1,34 @@
 //! The message body for the chat topic: a [custom
 //! notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html) of Amazon
 //! Q Developer, which drops messages of any other form.
+//!
+//! The description has only what reads alike in Slack and Teams: plain paragraphs, and addresses on
+//! lines of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::contents::Digest;
-use super::grouping::{FailureGroup, group_by_cause};
-use super::sanitize::{sanitize, sanitize_line};
-use super::snapshot_address::SnapshotAddress;
-use super::{text, text_layout};
+use super::account_label::AccountLabel;
+use super::contents::{Digest, DigestKind};
+use super::gap_groups::{GapGroup, gap_groups};
+use super::links::ObjectAddress;
+use super::phrases::{
+    capitalized, counted, listed, pack_name, packs_of, since, source_name, subjects, time,
+};
+use super::text::{opening_sentences, size};
+use crate::model::Resolution;
+use crate::report::{EmptySourceState, Group, GroupEvent, sanitize_line};
 
 /// Maximum size of the description. The service truncates longer ones; a limit here ends the text
-/// at a line, with the number of lines left out.
+/// at a paragraph, with the number of paragraphs left out.
 const MAX_DESCRIPTION_BYTES: usize = 6_000;
+
+/// Maximum number of paragraphs about causes, and about gaps.
+const MAX_PARAGRAPHS: usize = 5;
+
+/// Maximum number of accounts in a paragraph.
+const MAX_ACCOUNTS: usize = 4;
 
 /// Maximum number of next steps and of keywords.
 const MAX_LIST_ITEMS: usize = 10;
@@ -26,7 +39,8 @@ struct Notification<'a> {
     source: &'static str,
     id: &'a str,
     content: Content<'a>,
-    metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
 }
 
 #[derive(Serialize)]
@@ -35,14 +49,15 @@ struct Content<'a> {
     text_type: &'static str,
     title: &'a str,
     description: String,
-    next_steps: BTreeSet<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next_steps: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     keywords: Vec<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata<'a> {
-    thread_id: String,
     summary: &'a str,
     event_type: &'static str,
     related_resources: Vec<String>,
@@ -52,100 +67,265 @@ struct Metadata<'a> {
 /// Returns the body as JSON.
 pub(super) fn body(digest: &Digest) -> String {
     let subject = digest.subject();
-    let packs = digest.packs();
-    let label = digest
-        .label
-        .as_ref()
-        .map_or_else(String::new, |label| format!("-{label}"));
-    let thread = match packs.iter().next() {
-        Some(pack) if packs.len() == 1 => format!("packwatch{label}-{}", sanitize(pack.as_str())),
-        _ => format!("packwatch{label}"),
+    let metadata = Metadata {
+        summary: &subject,
+        event_type: "packwatch digest",
+        related_resources: digest.snapshot.iter().map(ObjectAddress::uri).collect(),
+        additional_context: BTreeMap::from([
+            ("appeared", digest.totals.appeared.to_string()),
+            ("cleared", digest.totals.cleared.to_string()),
+            ("digest_id", digest.id.clone()),
+            ("kind", digest.kind.as_str().to_owned()),
+            ("open", digest.open.to_string()),
+            ("sequence", digest.sequence.to_string()),
+        ]),
     };
-    let groups = group_by_cause(&digest.appeared);
-    let notification = Notification {
-        version: "1.0",
-        source: "custom",
-        id: &digest.id,
-        content: Content {
+    let keywords = digest.packs.iter().take(MAX_LIST_ITEMS);
+    notification(
+        digest,
+        Content {
             text_type: "client-markdown",
             title: &subject,
-            description: description(digest, &groups),
-            next_steps: groups
-                .iter()
-                .filter_map(FailureGroup::remediation)
-                .take(MAX_LIST_ITEMS)
-                .collect(),
-            keywords: packs
-                .iter()
-                .take(MAX_LIST_ITEMS)
-                .map(|pack| sanitize(pack.as_str()))
-                .collect(),
+            description: description(digest),
+            next_steps: next_steps(digest),
+            keywords: keywords.map(|pack| inert(&pack_name(pack))).collect(),
         },
-        metadata: Metadata {
-            thread_id: thread,
-            summary: &subject,
-            event_type: "packwatch digest",
-            related_resources: digest.snapshot.iter().map(SnapshotAddress::uri).collect(),
-            additional_context: BTreeMap::from([
-                ("appeared", digest.totals.appeared.to_string()),
-                ("cleared", digest.totals.cleared.to_string()),
-                ("digest_id", digest.id.clone()),
-                ("open", digest.open.to_string()),
-                ("sequence", digest.sequence.to_string()),
-            ]),
-        },
-    };
-    serde_json::to_string(&notification).unwrap_or_default()
+        Some(metadata),
+    )
 }
 
 /// Returns the short body for a topic that refuses the content of [`body`].
 pub(super) fn last_form(digest: &Digest) -> String {
-    let snapshot = digest.snapshot.as_ref().map(SnapshotAddress::uri);
-    let notification = serde_json::json!({
-        "version": "1.0",
-        "source": "custom",
-        "id": digest.id,
-        "content": {
-            "textType": "client-markdown",
-            "title": digest.subject(),
-            "description": format!(
-                "The details are too large for this topic. Snapshot: {}",
-                snapshot.as_deref().unwrap_or("none"),
-            ),
-        },
-    });
-    notification.to_string()
+    let snapshot = digest.snapshot.as_ref().map(ObjectAddress::uri);
+    let content = Content {
+        text_type: "client-markdown",
+        title: &digest.subject(),
+        description: format!(
+            "The details are too large for this topic. Snapshot: {}",
+            snapshot.as_deref().unwrap_or("none"),
+        ),
+        next_steps: Vec::new(),
+        keywords: Vec::new(),
+    };
+    notification(digest, content, None)
 }
 
-/// Returns the overview, the accounts of each group, and the link to the snapshot.
-fn description(digest: &Digest, groups: &[FailureGroup<'_>]) -> String {
-    let mut description = String::new();
-    let mut omitted = 0;
-    let accounts = groups.iter().filter(|group| !group.accounts.is_empty());
-    let accounts = accounts.map(|group| {
-        format!(
-            "{}: {}",
-            group.name(),
-            text_layout::account_list(&group.accounts)
-        )
-    });
-    for line in text::summary(digest, groups)
-        .into_iter()
-        .chain(accounts)
-        .map(|line| sanitize_line(&line))
-    {
-        if description.len() + line.len() < MAX_DESCRIPTION_BYTES {
-            description.push_str(&line);
-            description.push('\n');
-        } else {
-            omitted += 1;
+fn notification(digest: &Digest, content: Content<'_>, metadata: Option<Metadata<'_>>) -> String {
+    let notification = Notification {
+        version: "1.0",
+        source: "custom",
+        id: &digest.id,
+        content,
+        metadata,
+    };
+    serde_json::to_string(&notification).unwrap_or_default()
+}
+
+/// Returns the paragraphs.
+fn description(digest: &Digest) -> String {
+    let opening = opening_sentences(digest);
+    let mut paragraphs: Vec<String> = opening
+        .iter()
+        .map(|sentences| sentences.join(" "))
+        .collect();
+    paragraphs.extend(limited(blind_spots(digest), "part without data"));
+    paragraphs.extend(limited(causes(digest), "cause"));
+    paragraphs.extend(not_told(digest));
+    paragraphs.push(format!("As of {}.", time(digest.as_of, digest.created_at)));
+    let mut links = Vec::new();
+    for (name, address) in [("Report", &digest.report), ("Snapshot", &digest.snapshot)] {
+        if let Some(address) = address {
+            links.push(format!("{name}:\n{}", digest.link_target.object(address)));
         }
     }
-    if omitted > 0 {
-        let _ = writeln!(description, "and {omitted} more");
+    let room = MAX_DESCRIPTION_BYTES.saturating_sub(links.iter().map(|link| link.len() + 2).sum());
+    let mut description = String::new();
+    let mut left_out = 0;
+    for paragraph in paragraphs.iter().map(|paragraph| inert(paragraph)) {
+        if left_out == 0 && description.len() + paragraph.len() + 40 < room {
+            description.push_str(&paragraph);
+            description.push_str("\n\n");
+        } else {
+            left_out += 1;
+        }
     }
-    if let Some(address) = &digest.snapshot {
-        let _ = write!(description, "[Snapshot]({})", address.console());
+    if left_out > 0 {
+        description.push_str(&format!("And {}.\n\n", counted(left_out, "more paragraph")));
     }
-    description
+    description.push_str(&links.join("\n\n"));
+    description.trim_end().to_owned()
+}
+
+/// Returns the first paragraphs, and the number of the others.
+fn limited(mut paragraphs: Vec<String>, noun: &str) -> Vec<String> {
+    let more = paragraphs.len().saturating_sub(MAX_PARAGRAPHS);
+    if more > 0 {
+        paragraphs.truncate(MAX_PARAGRAPHS);
+        paragraphs.push(format!("And {}.", counted(more, &format!("more {noun}"))));
+    }
+    paragraphs
+}
+
+fn blind_spots(digest: &Digest) -> Vec<String> {
+    let mut paragraphs: Vec<String> = gap_groups(digest)
+        .iter()
+        .map(|group| gap(group, digest))
+        .collect();
+    for record in &digest.empty_sources {
+        let name = source_name(&record.source);
+        paragraphs.push(match record.state {
+            EmptySourceState::Began | EmptySourceState::Lasting if record.packs_before > 0 => {
+                format!(
+                    "NO PACKS any more: {name} since {}, {} before",
+                    since(record.since, digest.created_at),
+                    counted(record.packs_before, "pack")
+                )
+            }
+            EmptySourceState::Began | EmptySourceState::Lasting => format!("NO PACKS: {name}"),
+            EmptySourceState::Ended => format!("PACKS BACK: {name}"),
+            EmptySourceState::Unwatched => format!("NO LONGER WATCHED: {name}"),
+        });
+    }
+    paragraphs
+}
+
+fn gap(group: &GapGroup<'_>, digest: &Digest) -> String {
+    let place = group.place(digest);
+    if group.end.is_some() {
+        return format!(
+            "DATA BACK: {place}; there was no data from {} on",
+            time(group.since, digest.created_at)
+        );
+    }
+    let hidden = match group.packs_known {
+        0 => String::new(),
+        packs => format!("; hides {}", counted(packs, "pack")),
+    };
+    format!(
+        "NO DATA: {place} since {}: {} ({}){hidden}",
+        since(group.since, digest.created_at),
+        group.words.title,
+        group.cause.code
+    )
+}
+
+/// Returns a paragraph for each cause, new ones first.
+fn causes(digest: &Digest) -> Vec<String> {
+    let everything = digest.kind.lists_everything();
+    let shown = digest.groups.iter().filter(|group| group.muted == 0);
+    shown
+        .filter(|group| everything || group.event != GroupEvent::Open)
+        .map(|group| cause(group, digest))
+        .chain(told_before(digest).filter(|_| !everything))
+        .collect()
+}
+
+fn cause(group: &Group, digest: &Digest) -> String {
+    let state = match (group.event, group.resolution) {
+        _ if digest.kind == DigestKind::Test => "TEST",
+        (GroupEvent::Appeared | GroupEvent::Open, _) => "FAILING",
+        (GroupEvent::Reminder, _) => "STILL FAILING",
+        (GroupEvent::Cleared, Some(Resolution::Attributed)) => "EXPLAINED by its accounts",
+        (GroupEvent::Cleared, Some(Resolution::Unwatched)) => "NO LONGER WATCHED, not cleared",
+        (GroupEvent::Cleared, _) => "CLEARED",
+    };
+    let title = capitalized(&group.cause.short_title);
+    let accounts = accounts(group);
+    let packs = packs_of(group, digest);
+    let regions = listed(&group.regions);
+    let since = match group.until {
+        Some(until) => format!(
+            "failed from {} to {}",
+            time(group.since, digest.created_at),
+            time(until, digest.created_at)
+        ),
+        None => format!("since {}", since(group.since, digest.created_at)),
+    };
+    let muted = if group.was_muted > 0 {
+        ", no longer muted"
+    } else {
+        ""
+    };
+    let changed = if group.cause_changed > 0 {
+        ", cause changed"
+    } else {
+        ""
+    };
+    let size = size(group, digest);
+    format!("{state}: {title}: {size}{accounts}; {packs} in {regions}; {since}{muted}{changed}")
+}
+
+/// Returns the first accounts of a group in parentheses.
+fn accounts(group: &Group) -> String {
+    if group.accounts.is_empty() {
+        return String::new();
+    }
+    let shown = group.accounts.iter().take(MAX_ACCOUNTS);
+    let shown = listed(shown.map(|(id, view)| AccountLabel::new(id, view)));
+    match group.accounts.len().saturating_sub(MAX_ACCOUNTS) {
+        0 => format!(" ({shown})"),
+        more => format!(" ({shown} and {more} more)"),
+    }
+}
+
+fn told_before(digest: &Digest) -> impl Iterator<Item = String> {
+    let tally = digest.tally(GroupEvent::Open);
+    let text = format!(
+        "ALSO FAILING, told before: {}, {}",
+        subjects(tally.accounts, tally.packs_themselves),
+        counted(tally.causes, "cause")
+    );
+    (tally.failures > 0).then_some(text).into_iter()
+}
+
+fn not_told(digest: &Digest) -> Option<String> {
+    let counts = [
+        (digest.pending.failures, "pending"),
+        (digest.muted.failures, "muted"),
+        (digest.ignored, "ignored"),
+    ];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let counts: Vec<String> = counts
+        .map(|(number, words)| format!("{number} {words}"))
+        .collect();
+    (!counts.is_empty()).then(|| format!("Failures that are not told: {}", listed(counts)))
+}
+
+/// Returns what to do, each step with the cause that it is about.
+fn next_steps(digest: &Digest) -> Vec<String> {
+    let gaps = gap_groups(digest);
+    let gaps = gaps
+        .iter()
+        .filter(|group| group.end.is_none())
+        .map(|group| format!("No data {}: {}", group.subject(), group.words.action));
+    let everything = digest.kind.lists_everything();
+    let failing = digest.groups.iter().filter(|group| {
+        let listed = match group.event {
+            GroupEvent::Appeared | GroupEvent::Reminder => true,
+            GroupEvent::Open => everything && group.muted == 0,
+            GroupEvent::Cleared => false,
+        };
+        listed
+    });
+    let failing = failing.map(|group| format!("{}: {}", group.cause.title, group.cause.action));
+    gaps.chain(failing)
+        .take(MAX_LIST_ITEMS)
+        .map(|step| inert(&step))
+        .collect()
+}
+
+/// Returns a text without characters that Slack or Teams give a meaning to.
+fn inert(text: &str) -> String {
+    sanitize_line(text)
+        .chars()
+        .map(|c| match c {
+            '_' => '\u{ff3f}',
+            '*' => '\u{2217}',
+            '~' => '\u{223c}',
+            '`' => '\'',
+            '&' => '\u{ff06}',
+            '\\' => '/',
+            c => c,
+        })
+        .collect()
 }

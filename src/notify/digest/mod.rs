@@ -4,46 +4,31 @@
 //! | file | content |
 //! | --- | --- |
 //! | `contents` | what a digest contains, before it is rendered |
-//! | `subject`, `text`, `text_layout` | the subject and the text of the email |
-//! | `sns_body` | the body for the digest topic: email, SMS and JSON, cut to the size limit of SNS |
+//! | `subject`, `text` | the subject, and the text of the email |
+//! | `sns_body`, `document` | the body for the digest topic: email, SMS and JSON, cut to the size limit of SNS |
 //! | `chat` | the body for the chat topic |
 //! | `attributes` | the message attributes for subscription filters |
-//! | `grouping`, `remediation`, `empty_sources`, `account_label` | parts that several of them use |
-//! | `known_causes`, `gap_actions` | titles and actions for failures and gaps |
-//! | `message_names` | names in messages of AWS, such as roles and denied APIs |
-//! | `sanitize`, `sanitized` | texts from AWS made safe to show |
+//! | `gap_groups`, `links`, `account_label`, `phrases` | parts that several of them use |
 
 mod account_label;
 mod attributes;
 mod chat;
 mod contents;
-mod empty_sources;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the digests do not use the actions yet")
-)]
-mod gap_actions;
-mod grouping;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the digests do not use the known causes yet")
-)]
-mod known_causes;
-mod message_names;
-mod remediation;
-mod sanitize;
-mod sanitized;
-mod snapshot_address;
+mod document;
+mod gap_groups;
+mod links;
+mod phrases;
 mod sns_body;
 mod subject;
 mod text;
-mod text_layout;
 
 use crate::model::{SIZE_LIMIT, SnsMessage};
 
-pub use contents::Digest;
-pub use sanitize::sanitize;
-pub use snapshot_address::SnapshotAddress;
+pub use contents::{
+    Digest, DigestKind, DigestRequest, DryRunNote, GapNotice, Muted, PartialRecovery, Pending,
+    RecordList, Records, Recoveries, Tallies, Tally,
+};
+pub use links::{LinkTarget, ObjectAddress};
 
 impl Digest {
     /// Returns the subject, which is the same for every topic.

@@ -1,103 +1,485 @@
-//! The subject line: ASCII, at most 99 characters. Parts that do not fit are left out; numbers are
-//! never rounded.
+//! The subject line, which is the SMS too: ASCII, at most 99 characters. It begins with a state word;
+//! the first 40 characters say what happened to whom. Parts that do not fit are left out.
 
-use super::contents::Digest;
+use std::collections::BTreeSet;
+
+use super::account_label::{AccountLabel, is_plain, shortened};
+use super::contents::{Digest, DigestKind, Tally};
+use super::gap_groups::{GapGroup, gap_groups};
+use super::phrases::{age, counted, listed, pack_name, subjects};
+use crate::model::Region;
+use crate::report::{EmptySourceRecord, EmptySourceState, Group, GroupEvent};
 
 /// Maximum length of a subject. [SNS](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)
 /// requires fewer than 100 characters.
 const MAX_SUBJECT_CHARS: usize = 99;
 
+/// Maximum number of characters of a name in the subject.
+const MAX_NAME_CHARS: usize = 32;
+
+/// A state, as it leads the subject, and as it follows another one.
+struct Clause {
+    /// What comes after the state word, in parts of which the last can be left out.
+    lead: Vec<String>,
+    /// The clause after another state.
+    follow: String,
+}
+
 /// Returns the subject of the digest.
 pub(super) fn subject(digest: &Digest) -> String {
-    let label = digest
-        .label
-        .as_ref()
-        .map_or_else(String::new, |label| format!(" {label}"));
-    let changes = if digest.first_run {
-        "first run".to_owned()
-    } else {
-        format!(
-            "{} appeared, {} cleared",
-            digest.totals.appeared, digest.totals.cleared
-        )
-    };
-    let open_gaps = digest.gaps.iter().filter(|gap| gap.end.is_none()).count();
-    let ended_gaps = digest.gaps.len() - open_gaps;
-    let (empty_sources, repopulated) = super::empty_sources::counts(digest);
-    let extras = [
-        (
-            empty_sources,
-            if empty_sources == 1 {
-                "source lists no packs"
-            } else {
-                "sources list no packs"
-            },
-        ),
-        (
-            repopulated,
-            if repopulated == 1 {
-                "source lists packs again"
-            } else {
-                "sources list packs again"
-            },
-        ),
-        (open_gaps, "not read"),
-        (
-            ended_gaps,
-            if ended_gaps == 1 {
-                "gap ended"
-            } else {
-                "gaps ended"
-            },
-        ),
-        (digest.unwatched.len(), "no longer watched"),
-        (digest.reminders.len(), "still open after a while"),
-    ];
-    let extras = extras.into_iter().filter(|(count, _)| *count > 0);
-    let extras: Vec<String> = extras
-        .map(|(count, phrase)| format!(", {count} {phrase}"))
-        .collect();
-    let bare = format!("packwatch{label}: {changes}, {} open", digest.open);
-    let fits = |subject: &String| subject.len() <= MAX_SUBJECT_CHARS;
-    let with_packs =
-        [packs(digest, true), packs(digest, false)].map(|packs| format!("{bare}{packs}"));
-    // If the subject is too long, drop the name of the pack before the extras, and the number of
-    // packs before the extra about sources that list no packs.
-    let first_extra = if empty_sources > 0 {
-        extras[0].as_str()
-    } else {
-        ""
-    };
-    let all_extras = extras.concat();
-    let mut subject = match with_packs {
-        [named, _] if fits(&format!("{named}{all_extras}")) => named,
-        [_, counted] if fits(&format!("{counted}{first_extra}")) => counted,
-        _ => bare,
-    };
-    for extra in extras {
-        if subject.len() + extra.len() <= MAX_SUBJECT_CHARS {
-            subject.push_str(&extra);
+    let label = digest.label.as_deref().unwrap_or("packwatch");
+    let prefix = format!("[{label}] ");
+    let mut clauses = clauses(digest).into_iter();
+    let lead = clauses.next().map_or_else(Vec::new, |clause| clause.lead);
+    let mut subject = (1..=lead.len())
+        .rev()
+        .map(|parts| ascii(&format!("{prefix}{}", lead[..parts].concat())))
+        .find(|subject| subject.len() <= MAX_SUBJECT_CHARS)
+        .unwrap_or_else(|| {
+            ascii(&format!(
+                "{prefix}{}",
+                lead.first().map_or("", String::as_str)
+            ))
+        });
+    subject.truncate(MAX_SUBJECT_CHARS);
+    for clause in clauses {
+        let clause = ascii(&clause.follow);
+        if !clause.is_empty() && subject.len() + 2 + clause.len() <= MAX_SUBJECT_CHARS {
+            subject.push_str("; ");
+            subject.push_str(&clause);
         }
     }
-    subject.truncate(MAX_SUBJECT_CHARS);
     subject
 }
 
-/// Returns the phrase for the packs with open failures: their number, or the name of a single pack
-/// if `by_name` is set.
-fn packs(digest: &Digest, by_name: bool) -> String {
-    match (digest.packs_failing, digest.packs_open.first()) {
-        (0, _) => String::new(),
-        (1, Some(pack)) if by_name => {
-            format!(" in {}", ascii(&super::sanitize::sanitize(pack.as_str())))
+/// Returns the clauses: first the state that leads.
+fn clauses(digest: &Digest) -> Vec<Clause> {
+    let mut changes = changes(digest);
+    match digest.kind {
+        DigestKind::Test => {
+            let lead = vec![
+                "TEST of packwatch".to_owned(),
+                ", the failure in it is invented".to_owned(),
+            ];
+            vec![
+                Clause {
+                    lead,
+                    follow: String::new(),
+                },
+                standing(digest),
+            ]
         }
-        (1, _) => " in 1 pack".to_owned(),
-        (many, _) => format!(" in {many} packs"),
+        DigestKind::Summary => {
+            changes.insert(0, state("SUMMARY", digest));
+            changes
+        }
+        DigestKind::Changes | DigestKind::Status => {
+            if changes.is_empty() {
+                changes.push(unchanged(digest));
+            }
+            changes.extend(unread(digest));
+            // A gap that lasts is a part of every subject, after what leads it.
+            if changes.len() > 2
+                && changes
+                    .last()
+                    .is_some_and(|last| last.follow.starts_with("no data"))
+            {
+                changes[1..].rotate_right(1);
+            }
+            changes.push(standing(digest));
+            changes
+        }
+    }
+}
+
+/// Returns the states that are changes, in the order of their weight.
+fn changes(digest: &Digest) -> Vec<Clause> {
+    let gaps = gap_groups(digest);
+    let lasting: Vec<&GapGroup<'_>> = gaps
+        .iter()
+        .filter(|group| group.end.is_none() && (group.triggers || digest.first_look))
+        .collect();
+    let ended: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_some()).collect();
+    let with_state = |states: &[EmptySourceState]| -> Vec<&EmptySourceRecord> {
+        let sources = digest.empty_sources.iter();
+        sources
+            .filter(|record| states.contains(&record.state) && record.packs_before > 0)
+            .collect()
+    };
+    let emptied = with_state(&[EmptySourceState::Began]);
+    let filled = with_state(&[EmptySourceState::Ended]);
+    [
+        failing(digest),
+        no_data(&lasting),
+        no_packs(&emptied),
+        still_failing(digest),
+        cleared(digest),
+        data_back(&ended),
+        packs_back(&filled),
+        no_longer_watched(digest),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn failing(digest: &Digest) -> Option<Clause> {
+    let tally = digest.tally(GroupEvent::Appeared);
+    if tally.failures == 0 {
+        return None;
+    }
+    let groups: Vec<&Group> = digest.groups_with(GroupEvent::Appeared).collect();
+    let (state, verb) = if digest.first_look {
+        (
+            "FIRST LOOK",
+            if tally.accounts + tally.packs_themselves == 1 {
+                " fails"
+            } else {
+                " fail"
+            },
+        )
+    } else {
+        ("FAILING", "")
+    };
+    let who = who(tally, &groups, digest);
+    let why = if digest.first_look && tally.causes > 1 {
+        format!(", {}", counted(tally.causes, "cause"))
+    } else {
+        format!(": {}", why(tally, &groups))
+    };
+    let muted = groups.iter().all(|group| group.was_muted == group.failures);
+    let muted = if muted { " (no longer muted)" } else { "" };
+    let mut lead = vec![format!("{state} {who}{verb}"), format!("{why}{muted}")];
+    lead.push(format!(", {}", packs(tally, &groups)));
+    lead.extend(only_region(tally, &groups, digest).map(|region| format!(", {region}")));
+    Some(Clause {
+        lead,
+        follow: format!("{} new", subjects(tally.accounts, tally.packs_themselves)),
+    })
+}
+
+/// Returns whom failures are about: the only account or pack, or how many.
+fn who(tally: &Tally, groups: &[&Group], digest: &Digest) -> String {
+    let first = groups.first();
+    match (tally.accounts, tally.packs_themselves) {
+        (1, 0) => {
+            let account = first.and_then(|group| group.accounts.iter().next());
+            account.map_or_else(String::new, |(id, view)| {
+                let name = AccountLabel::new(id, view).name();
+                let name = name.filter(|name| is_plain(name) && name.len() <= MAX_NAME_CHARS);
+                name.unwrap_or_else(|| id.to_string())
+            })
+        }
+        (0, 1) => {
+            let pack = first.and_then(|group| group.packs.first());
+            let pack = pack.map(pack_name).unwrap_or_default();
+            format!("pack {} itself", shortened(&pack, MAX_NAME_CHARS))
+        }
+        (accounts, 0) => match groups {
+            [only] => super::text::size(only, digest),
+            _ => counted(accounts, "account"),
+        },
+        (accounts, packs) => subjects(accounts, packs),
+    }
+}
+
+fn why(tally: &Tally, groups: &[&Group]) -> String {
+    let first = groups
+        .first()
+        .map_or("", |group| group.cause.short_title.as_str());
+    match tally.causes {
+        0 | 1 => first.to_owned(),
+        many => format!("{first} and {}", counted(many - 1, "more cause")),
+    }
+}
+
+fn packs(tally: &Tally, groups: &[&Group]) -> String {
+    let first = groups.first().and_then(|group| group.packs.first());
+    match (tally.packs, first) {
+        (1, Some(pack)) => pack_name(pack),
+        (many, _) => counted(many, "pack"),
+    }
+}
+
+/// Returns the region of the failures, if it is one of several that are watched.
+fn only_region(tally: &Tally, groups: &[&Group], digest: &Digest) -> Option<String> {
+    let watched: BTreeSet<&Region> = digest.watched.keys().map(|source| &source.region).collect();
+    let region = groups.first()?.regions.first()?;
+    (tally.regions == 1 && watched.len() > 1).then(|| region.to_string())
+}
+
+fn no_data(groups: &[&GapGroup<'_>]) -> Option<Clause> {
+    let first = groups.first()?;
+    let place = places(groups);
+    let words = &first.words.title;
+    let code = &first.cause.code;
+    let mut lead = vec![format!("NO DATA {place}"), format!(": {code}")];
+    if words != code {
+        lead.push(format!(" ({words})"));
+    }
+    Some(Clause {
+        lead,
+        follow: format!("no data {place}"),
+    })
+}
+
+/// Returns what was not read, or was read again.
+fn places(groups: &[&GapGroup<'_>]) -> String {
+    match groups {
+        [] => String::new(),
+        [one] => one.subject(),
+        [one, more @ ..] => format!("{} and {} more", one.subject(), more.len()),
+    }
+}
+
+fn no_packs(sources: &[&EmptySourceRecord]) -> Option<Clause> {
+    let place = regions(sources)?;
+    let before: usize = sources.iter().map(|record| record.packs_before).sum();
+    Some(Clause {
+        lead: vec![
+            format!("NO PACKS any more in {place}"),
+            format!(", {} before", counted(before, "pack")),
+        ],
+        follow: format!("no packs in {place}"),
+    })
+}
+
+fn regions(sources: &[&EmptySourceRecord]) -> Option<String> {
+    let regions: BTreeSet<&Region> = sources.iter().map(|record| &record.source.region).collect();
+    match regions.len() {
+        0 => None,
+        1..=3 => Some(listed(regions)),
+        many => Some(counted(many, "region")),
+    }
+}
+
+fn still_failing(digest: &Digest) -> Option<Clause> {
+    let tally = digest.tally(GroupEvent::Reminder);
+    let since = tally.since?;
+    let groups: Vec<&Group> = digest.groups_with(GroupEvent::Reminder).collect();
+    let who = who(tally, &groups, digest);
+    let age = age(since, digest.created_at);
+    let mut lead = vec![
+        format!("STILL FAILING {age}: {who}"),
+        format!(", {}", packs(tally, &groups)),
+    ];
+    lead.push(format!(" ({})", why(tally, &groups)));
+    Some(Clause {
+        lead,
+        follow: format!("{who} still failing after {age}"),
+    })
+}
+
+fn cleared(digest: &Digest) -> Option<Clause> {
+    let tally = digest.tally(GroupEvent::Cleared);
+    if tally.failures == 0 {
+        return None;
+    }
+    let groups: Vec<&Group> = digest
+        .groups_with(GroupEvent::Cleared)
+        .filter(|group| {
+            group
+                .resolution
+                .is_some_and(crate::model::Resolution::is_clearing)
+        })
+        .collect();
+    let partial = digest.recoveries.partial_count();
+    let who = who(tally, &groups, digest);
+    let in_part = match partial {
+        0 => String::new(),
+        partial if partial == tally.accounts => " in part".to_owned(),
+        partial => format!(", {partial} in part"),
+    };
+    let mut lead = vec![format!("CLEARED {who}{in_part}")];
+    let failing = digest.tallies.failing.accounts;
+    if failing > 0 {
+        lead.push(format!("; {failing} still failing"));
+    } else {
+        let muted = groups.first().map(|group| group.cause.short_title.clone());
+        lead.extend(
+            muted
+                .filter(|_| tally.causes == 1)
+                .map(|title| format!(": {title}")),
+        );
+        lead.push(format!(", {}", packs(tally, &groups)));
+    }
+    Some(Clause {
+        lead,
+        follow: format!(
+            "{} cleared{in_part}",
+            subjects(tally.accounts, tally.packs_themselves)
+        ),
+    })
+}
+
+fn data_back(groups: &[&GapGroup<'_>]) -> Option<Clause> {
+    groups.first()?;
+    let place = places(groups);
+    Some(Clause {
+        lead: vec![format!("DATA BACK {place}")],
+        follow: format!("data back {place}"),
+    })
+}
+
+fn packs_back(sources: &[&EmptySourceRecord]) -> Option<Clause> {
+    let place = regions(sources)?;
+    Some(Clause {
+        lead: vec![format!("PACKS BACK in {place}")],
+        follow: format!("packs back in {place}"),
+    })
+}
+
+fn no_longer_watched(digest: &Digest) -> Option<Clause> {
+    let unwatched = digest.records.unwatched.total;
+    let sources = digest
+        .empty_sources
+        .iter()
+        .filter(|record| record.state == EmptySourceState::Unwatched)
+        .count();
+    let what = match (unwatched, sources) {
+        (0, 0) => return None,
+        (0, sources) => counted(sources, "source"),
+        (failures, _) => counted(failures, "failure"),
+    };
+    Some(Clause {
+        lead: vec![
+            format!("NO LONGER WATCHED {what}"),
+            ", not cleared".to_owned(),
+        ],
+        follow: format!("{what} no longer watched"),
+    })
+}
+
+/// Returns the state of a digest without changes.
+fn unchanged(digest: &Digest) -> Clause {
+    if !digest.first_look {
+        return state("STATUS", digest);
+    }
+    if digest.pack_names().is_empty() {
+        let sources: Vec<&EmptySourceRecord> = digest.empty_sources.iter().collect();
+        let place = regions(&sources).unwrap_or_else(|| "any region".to_owned());
+        return Clause {
+            lead: vec![
+                format!("NO PACKS in {place}"),
+                ": packwatch sees no pack".to_owned(),
+            ],
+            follow: String::new(),
+        };
+    }
+    let not_due = not_due(digest);
+    let lead = if not_due.is_empty() {
+        let packs = counted(digest.pack_names().len(), "pack");
+        vec![format!(
+            "WATCHING {packs} in {}: nothing fails",
+            watched_regions(digest)
+        )]
+    } else {
+        vec![format!(
+            "FIRST LOOK, no failure is due: {}",
+            listed(not_due)
+        )]
+    };
+    Clause {
+        lead,
+        follow: String::new(),
+    }
+}
+
+/// Returns the regions in which packs are watched.
+fn watched_regions(digest: &Digest) -> String {
+    let filled = digest.watched.iter().filter(|(_, packs)| !packs.is_empty());
+    let regions: BTreeSet<&Region> = filled.map(|(source, _)| &source.region).collect();
+    match regions.len() {
+        1 => listed(regions),
+        many => counted(many, "region"),
+    }
+}
+
+/// Returns the numbers of open failures that are not due.
+fn not_due(digest: &Digest) -> Vec<String> {
+    let counts = [
+        (digest.pending.failures, "pending"),
+        (digest.muted.failures, "muted"),
+        (digest.ignored, "ignored"),
+    ];
+    counts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, words)| format!("{number} {words}"))
+        .collect()
+}
+
+/// Returns the whole state in few words, after a state word.
+fn state(word: &str, digest: &Digest) -> Clause {
+    let failing = &digest.tallies.failing;
+    let gaps = gap_groups(digest);
+    let lasting: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_none()).collect();
+    let not_due = not_due(digest);
+    let unread = if lasting.is_empty() {
+        String::new()
+    } else {
+        format!("no data {}; ", places(&lasting))
+    };
+    let lead = if failing.failures > 0 {
+        let who = subjects(failing.accounts, failing.packs_themselves);
+        vec![
+            format!("{word} {unread}{who} failing"),
+            format!(", {}", counted(failing.causes, "cause")),
+        ]
+    } else if !lasting.is_empty() {
+        vec![format!("{word} {unread}no failure known")]
+    } else if digest.pack_names().is_empty() {
+        vec![format!("{word} no packs: packwatch sees no pack")]
+    } else if not_due.is_empty() {
+        let packs = counted(digest.pack_names().len(), "pack");
+        vec![
+            format!("{word} nothing fails"),
+            format!(": {packs} in {}", watched_regions(digest)),
+        ]
+    } else {
+        vec![format!("{word} no failure is due: {}", listed(not_due))]
+    };
+    Clause {
+        lead,
+        follow: String::new(),
+    }
+}
+
+/// Returns what was not read, if that is not among the changes.
+fn unread(digest: &Digest) -> Option<Clause> {
+    if digest.first_look {
+        return None;
+    }
+    let gaps = gap_groups(digest);
+    let lasting: Vec<&GapGroup<'_>> = gaps
+        .iter()
+        .filter(|group| group.end.is_none() && !group.triggers)
+        .collect();
+    no_data(&lasting)
+}
+
+/// Returns the number of open failures as a last clause.
+fn standing(digest: &Digest) -> Clause {
+    let appeared = digest.tallies.appeared.failures;
+    let follow = if digest.open > appeared || digest.kind == DigestKind::Test {
+        format!("{} open", counted(digest.open, "failure"))
+    } else {
+        String::new()
+    };
+    Clause {
+        lead: Vec::new(),
+        follow,
     }
 }
 
 fn ascii(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+        .map(|c| {
+            if c == ' ' || c.is_ascii_graphic() {
+                c
+            } else {
+                '?'
+            }
+        })
         .collect()
 }

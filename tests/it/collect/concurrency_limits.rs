@@ -161,6 +161,7 @@ async fn read(
             });
             let hint = PackHint {
                 attempted_at: now,
+                members: None,
                 large,
             };
             ledger.pack_hints.insert(

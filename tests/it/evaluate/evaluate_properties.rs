@@ -15,6 +15,7 @@ use packwatch::model::{
 };
 use packwatch::model::{PackGlobs, Scope};
 use packwatch::notify::NotificationContext;
+use packwatch::notify::digest::{Digest, DigestKind};
 use packwatch::report::{RunFindings, WarningCode};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -391,6 +392,7 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn,
         snapshot: run.plan.keys.snapshot.clone(),
         totals: findings.totals,
         first: before.last_commit.is_none(),
+        warnings: Vec::new(),
     });
     let at = run.observation.ended_at;
     let notification_context = NotificationContext {
@@ -398,6 +400,7 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn,
         scope: &run.scope,
         due_at: at,
         now: at,
+        first_looks: !run.scope.narrowed,
     };
     let mut enqueued = Vec::new();
     if run.plan.mode.announce == NotifyMode::Never {
@@ -446,11 +449,14 @@ fn enqueue(
     let enqueued = notification_context.enqueue(ledger, |_| force);
     let notified = enqueued.into_iter().map(|topic| {
         let receiver = &before.receivers[&topic];
-        let digest = notification_context.digest(
-            &before,
-            receiver,
-            &notification_context.changes(&before, receiver),
-        );
+        let changes = notification_context.changes(&before, receiver);
+        let kind = if force {
+            notification_context.requested_kind()
+        } else {
+            DigestKind::Changes
+        };
+        let request = notification_context.request(&before, receiver, &changes, kind);
+        let digest = Digest::of(&request);
         assert_eq!(
             Some(&digest.id),
             ledger.receivers[&topic]

@@ -3,3 +3,4 @@
 mod digest;
 mod digest_properties;
 mod golden;
+mod situations;

@@ -166,6 +166,17 @@ fn repository_events_are_planned() {
             "events/{name}: narrowed"
         );
         assert_eq!(
+            plan.mode.summary,
+            name.contains("summary"),
+            "events/{name}: summary"
+        );
+        assert_eq!(
+            plan.task == Task::Test,
+            name.contains("test"),
+            "events/{name}: {:?}",
+            plan.task
+        );
+        assert_eq!(
             plan.task == Task::AdoptLedger,
             name.contains("adopt-ledger"),
             "events/{name}: {:?}",
@@ -202,7 +213,8 @@ fn schedule_input_is_accepted_and_equals_scheduled_json() {
     assert_eq!(
         Trigger::read(event.to_string()),
         Ok(Trigger::Schedule {
-            scheduled_at: time(at)
+            scheduled_at: time(at),
+            summary: false,
         })
     );
     assert_eq!(

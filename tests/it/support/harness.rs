@@ -99,6 +99,11 @@ impl TestEnv {
         self.clock.now()
     }
 
+    /// Sets the clock.
+    pub fn set_time(&self, at: &str) {
+        self.clock.0.set(time(at));
+    }
+
     /// Advances the clock by `minutes`.
     pub fn advance_minutes(&self, minutes: i64) {
         self.advance_seconds(60 * minutes);
@@ -250,6 +255,15 @@ pub fn email(publish: &Publish) -> String {
     structure["email"]
         .as_str()
         .expect("an email message")
+        .to_owned()
+}
+
+/// Returns the description of a message for chat.
+pub fn chat_text(publish: &Publish) -> String {
+    let body: Value = serde_json::from_str(&publish.message).expect("the body is JSON");
+    body["content"]["description"]
+        .as_str()
+        .expect("a description")
         .to_owned()
 }
 

@@ -285,6 +285,7 @@ fn pack_hint() -> impl Strategy<Value = PackHint> {
     });
     proptest::option::weighted(0.8, large).prop_map(|large| PackHint {
         attempted_at: ago(15),
+        members: None,
         large,
     })
 }
@@ -342,6 +343,7 @@ fn ledger_of(pack: &'static str) -> impl Strategy<Value = Ledger> {
                     first_run,
                     seen_again: true,
                     ended: None,
+                    announced: BTreeSet::new(),
                     notified,
                 };
                 ledger.gaps.insert(GapKey::pack(&pack), gap);

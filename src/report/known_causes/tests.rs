@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{Cause, KnownCause, entries, known_cause};
-use crate::notify::digest::sanitize::{sanitize, sanitize_line};
+use crate::report::sanitize::{sanitize, sanitize_line};
 
 /// An error of a member account, as AWS Config reports it.
 #[derive(Debug, Deserialize)]
@@ -45,7 +45,7 @@ impl MemberError {
 }
 
 fn member_errors() -> Vec<MemberError> {
-    let json = include_str!("../../../../tests/fixtures/member_errors.json");
+    let json = include_str!("../../../tests/fixtures/member_errors.json");
     serde_json::from_str(json).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! The text of an action: a template, in which placeholders stand for names from the message.
 
-use crate::notify::digest::message_names;
+use crate::report::message_names;
 
 /// A placeholder, the function that returns its value for a sanitized message, and its value if the
 /// message does not contain the name.

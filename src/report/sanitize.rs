@@ -18,7 +18,7 @@ pub fn sanitize(text: &str) -> String {
 
 /// Returns a line of packwatch's own words that can contain sanitized text. It differs from
 /// [`sanitize`] only in that host names without a scheme, such as a service principal, are kept.
-pub(super) fn sanitize_line(line: &str) -> String {
+pub fn sanitize_line(line: &str) -> String {
     sanitized(line, Dots::Keep)
 }
 

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::{GapAction, gap_action, last_resort};
 use crate::model::{ApiError, NO_CREDENTIALS, REJECTED_CREDENTIALS};
-use crate::notify::digest::sanitize::sanitize_line;
+use crate::report::sanitize::sanitize_line;
 
 const DESCRIBE_STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
 const GET_DETAILED_STATUS: &str = "GetOrganizationConformancePackDetailedStatus";

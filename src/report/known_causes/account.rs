@@ -11,26 +11,26 @@ pub(super) const ACCOUNT: &[Entry] = &[
         title: "Account suspended",
         short_title: "account suspended",
         patterns: &[State("SUSPENDED")],
-        action: "Nothing to do tonight: nothing can be deployed in a suspended account. Exclude {accounts} from the \
+        action: "No action is needed tonight: no pack can be deployed in a suspended account. Exclude {accounts} from the \
                  pack.",
     },
     Entry {
         title: "Account closed",
         short_title: "account closed",
         patterns: &[State("CLOSED")],
-        action: "Nothing to do tonight: nothing can be deployed in a closed account. Exclude {accounts} from the pack.",
+        action: "No action is needed tonight: no pack can be deployed in a closed account. Exclude {accounts} from the pack.",
     },
     Entry {
         title: "Account being closed",
         short_title: "account being closed",
         patterns: &[State("PENDING_CLOSURE")],
-        action: "Nothing to do tonight: an account that is being closed needs no pack. Exclude {accounts} from the pack.",
+        action: "No action is needed tonight: an account that is being closed needs no pack. Exclude {accounts} from the pack.",
     },
     Entry {
         title: "Account not activated",
         short_title: "account not activated",
         patterns: &[State("PENDING_ACTIVATION")],
-        action: "Nothing to do tonight: the sign-up of {accounts} is not complete. Complete it, or exclude {accounts} \
+        action: "No action is needed tonight: the sign-up of {accounts} is not complete. Complete it, or exclude {accounts} \
                  from the pack.",
     },
     // https://github.com/awslabs/aws-service-catalog-products/issues/47

@@ -135,7 +135,7 @@ pub(super) const GENERAL: &[Entry] = &[
         title: "Stuck in progress",
         short_title: "stuck in progress",
         patterns: &[Stuck],
-        action: "Look at the events of {stack} in {accounts}. If nothing happens there, deploy the pack again.",
+        action: "Look at the events of {stack} in {accounts}. If there are none, deploy the pack again.",
     },
     Entry {
         title: "No reason given by AWS Config",

@@ -13,7 +13,7 @@ use crate::model::{ApiError, REJECTED_CREDENTIALS};
 
 /// What to say about the failed call behind a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct GapAction {
+pub struct GapAction {
     /// What happened, within a sentence or a subject, such as `access denied`: at most 34
     /// characters.
     pub title: &'static str,
@@ -32,7 +32,7 @@ impl GapAction {
 
 /// Returns what to do about a gap. Every cause has an action: for an unknown one it is to look the
 /// code up.
-pub(super) fn gap_action(cause: &ApiError) -> GapAction {
+pub fn gap_action(cause: &ApiError) -> GapAction {
     let message = sanitize(&cause.message);
     if is_denied(&cause.code) {
         let (title, action) = denied(cause, &message);
@@ -101,12 +101,12 @@ fn refused(code: &str, message: &str) -> Option<GapAction> {
         ),
         "NoSuchOrganizationConformancePack" => GapAction::new(
             "AWS Config contradicts itself",
-            "Nothing to do at first: AWS Config lists the pack and says that it does not exist. If it persists, give the \
+            "No action is needed at first: AWS Config lists the pack and says that it does not exist. If it persists, give the \
              message to AWS Support.",
         ),
         "InvalidNextToken" | "RepeatedPageToken" => GapAction::new(
             "list not complete",
-            "Nothing to do at first: the next run reads the list again. If it persists, give the message to AWS Support.",
+            "No action is needed at first: the next run reads the list again. If it persists, give the message to AWS Support.",
         ),
         "InternalService"
         | "InternalServiceError"
@@ -118,7 +118,7 @@ fn refused(code: &str, message: &str) -> Option<GapAction> {
         | "ServiceFailure"
         | "Unavailable" => GapAction::new(
             "internal error of AWS",
-            "Nothing to do at first: the next run reads it again. If it persists, check the AWS Health Dashboard for \
+            "No action is needed at first: the next run reads it again. If it persists, check the AWS Health Dashboard for \
              AWS Config.",
         ),
         _ => return None,
@@ -165,7 +165,7 @@ fn unusable(code: &str) -> Option<GapAction> {
     Some(match code {
         "MalformedResponse" => GapAction::new(
             "unusable answer",
-            "Check what answers in place of AWS: a proxy in HTTPS_PROXY, a firewall, or AWS_ENDPOINT_URL. If nothing does, check \
+            "Check what answers in place of AWS: a proxy in HTTPS_PROXY, a firewall, or AWS_ENDPOINT_URL. If there is no such thing, check \
              the AWS Health Dashboard.",
         ),
         "InvalidRequest" => GapAction::new(

@@ -1,7 +1,7 @@
 //! Gaps whose call a policy denied, and roles that cannot be assumed.
 
 use crate::model::ApiError;
-use crate::notify::digest::message_names::{DenyingPolicy, assumed_role, denying_policy, role};
+use crate::report::message_names::{DenyingPolicy, assumed_role, denying_policy, role};
 
 /// Returns the title and the action for a call that was denied. `message` is its sanitized message.
 pub(super) fn denied(cause: &ApiError, message: &str) -> (&'static str, String) {

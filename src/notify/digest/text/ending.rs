@@ -1,0 +1,151 @@
+//! The end of the text: what is muted and pending, warnings, links and the run.
+
+use super::layout::{INDENT, paragraph, unwrapped};
+use crate::notify::digest::contents::{Digest, DigestKind};
+use crate::notify::digest::phrases::{counted, listed, source_name, time};
+use crate::report::sanitize;
+
+/// Maximum number of warnings that are shown.
+const MAX_WARNINGS: usize = 10;
+
+/// Returns the blocks at the end.
+pub(super) fn ending(digest: &Digest) -> Vec<Vec<String>> {
+    let blocks = [
+        not_told(digest),
+        watched(digest),
+        warnings(digest),
+        links(digest),
+        run(digest),
+    ];
+    blocks
+        .into_iter()
+        .filter(|block| !block.is_empty())
+        .collect()
+}
+
+/// Returns what is open and not told: muted, pending and ignored failures.
+fn not_told(digest: &Digest) -> Vec<String> {
+    let mut lines = Vec::new();
+    let now = digest.created_at;
+    let muted = &digest.muted;
+    if muted.failures > 0 {
+        let until = muted.next_end.map_or_else(String::new, |end| {
+            let reason = muted.reason.as_deref().map(sanitize).unwrap_or_default();
+            let reason = crate::notify::digest::account_label::shortened(&reason, 60);
+            format!("; the next mute ends {} ({reason})", time(end, now))
+        });
+        let text = format!("Muted: {}{until}.", counted(muted.failures, "failure"));
+        lines.extend(paragraph(INDENT, &text));
+    }
+    let pending = digest.pending;
+    if pending.failures > 0 {
+        let due = match pending.next_due {
+            Some(due) => format!(
+                ", younger than {} min; the next is due {}",
+                digest.announce_after_minutes,
+                time(due, now)
+            ),
+            None => ", due when a run reads it once more".to_owned(),
+        };
+        let text = format!("Pending: {}{due}.", counted(pending.failures, "failure"));
+        lines.extend(paragraph(INDENT, &text));
+    }
+    if digest.ignored > 0 {
+        let text = format!(
+            "Ignored by your settings: {}.",
+            counted(digest.ignored, "failure")
+        );
+        lines.extend(paragraph(INDENT, &text));
+    }
+    lines
+}
+
+/// Returns what is watched, in a first look and where everything is listed; in other digests what
+/// is watched anew.
+fn watched(digest: &Digest) -> Vec<String> {
+    if digest.first_look || digest.kind.lists_everything() {
+        let counts = digest.watched.iter().map(|(source, packs)| {
+            format!("{} ({})", source_name(source), counted(packs.len(), "pack"))
+        });
+        let shown: Vec<String> = counts.take(12).collect();
+        let more = match digest.watched.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        return paragraph(INDENT, &format!("Watched: {}{more}.", listed(shown)));
+    }
+    if digest.newly_watched.is_empty() {
+        return Vec::new();
+    }
+    let sources = listed(digest.newly_watched.iter().map(source_name));
+    paragraph(INDENT, &format!("Newly watched: {sources}."))
+}
+
+fn warnings(digest: &Digest) -> Vec<String> {
+    if !digest.shows_warnings() {
+        return Vec::new();
+    }
+    let shown = digest.warnings.iter().take(MAX_WARNINGS);
+    let mut lines: Vec<String> = shown
+        .flat_map(|warning| paragraph(INDENT, &format!("Warning: {}.", sanitize(&warning.message))))
+        .collect();
+    if digest.warnings.len() > MAX_WARNINGS {
+        let more = digest.warnings.len() - MAX_WARNINGS;
+        lines.push(unwrapped(
+            INDENT,
+            &format!("and {}", counted(more, "more warning")),
+        ));
+    }
+    lines
+}
+
+fn links(digest: &Digest) -> Vec<String> {
+    let links = [
+        ("Report", &digest.report),
+        ("Snapshot (JSON)", &digest.snapshot),
+    ];
+    links
+        .into_iter()
+        .filter_map(|(name, address)| Some((name, address.as_ref()?)))
+        .flat_map(|(name, address)| {
+            let link = digest.link_target.object(address);
+            [unwrapped(INDENT, name), unwrapped(INDENT, &link)]
+        })
+        .collect()
+}
+
+/// Returns the run, and the number of records, each of which is one account in one pack, region and
+/// caller.
+fn run(digest: &Digest) -> Vec<String> {
+    let label = digest.label.as_deref().unwrap_or("packwatch");
+    let at = time(digest.as_of, digest.created_at);
+    let run = match &digest.run_id {
+        Some(id) if digest.kind != DigestKind::Test || digest.sequence > 0 => {
+            format!("run {} ({}), ", digest.sequence, sanitize(id))
+        }
+        _ => String::new(),
+    };
+    let records = &digest.records;
+    let counts = [
+        (records.appeared.total, "appeared"),
+        (records.cleared.total, "ended"),
+        (records.unwatched.total, "no longer watched"),
+        (records.reminders.total, "reminded of"),
+        (digest.open, "open in all"),
+    ];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let counts: Vec<String> = counts
+        .map(|(number, words)| format!("{number} {words}"))
+        .collect();
+    let counts = if counts.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " Failures (one a pack, account, region): {}.",
+            counts.join(", ")
+        )
+    };
+    let mut lines = paragraph(INDENT, &format!("{label}, {run}as of {at}.{counts}"));
+    lines.retain(|line| !line.trim().is_empty());
+    lines
+}

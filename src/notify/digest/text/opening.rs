@@ -1,0 +1,289 @@
+//! The first sentences of the text, which say the whole.
+
+use super::layout::{INDENT, paragraph};
+use crate::notify::digest::contents::{Digest, DigestKind, DryRunNote, Tally};
+use crate::notify::digest::gap_groups::gap_groups;
+use crate::notify::digest::phrases::{age, counted, listed, since, subjects};
+use crate::report::{EmptySourceState, GroupEvent};
+
+/// Maximum number of names in a list of the scope.
+const MAX_NAMES: usize = 5;
+
+/// Returns the opening: what the text is, and what is the case.
+pub(super) fn opening(digest: &Digest) -> Vec<Vec<String>> {
+    opening_sentences(digest)
+        .into_iter()
+        .map(|sentences| paragraph(INDENT, &sentences.join(" ")))
+        .collect()
+}
+
+/// Returns the paragraphs of the opening, each as its sentences.
+pub(in crate::notify::digest) fn opening_sentences(digest: &Digest) -> Vec<Vec<String>> {
+    [about_text(digest), sentences(digest)]
+        .into_iter()
+        .filter(|sentences| !sentences.is_empty())
+        .collect()
+}
+
+/// Returns what the text is, if it is not simply a digest.
+fn about_text(digest: &Digest) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if digest.kind == DigestKind::Test {
+        sentences.push("TEST of packwatch: the failure below is invented.".to_owned());
+    }
+    sentences.extend(digest.note.clone());
+    match digest.dry_run {
+        Some(DryRunNote::WouldBeSent) => {
+            sentences.push("DRY RUN: a run would send this digest now.".to_owned());
+        }
+        Some(DryRunNote::State) => sentences.push(
+            "DRY RUN: a run would send no digest now. This is what packwatch knows.".to_owned(),
+        ),
+        None => {}
+    }
+    if let Some(scope) = &digest.scope {
+        let mut parts = vec![
+            format!("packs {}", some_of(&scope.packs)),
+            format!("regions {}", some_of(&scope.regions)),
+        ];
+        if !scope.accounts.is_empty() {
+            parts.push(format!("accounts {}", some_of(&scope.accounts)));
+        }
+        sentences.push(format!("This run looked only at: {}.", parts.join("; ")));
+    }
+    sentences
+}
+
+fn some_of(items: impl IntoIterator<Item = impl ToString, IntoIter: ExactSizeIterator>) -> String {
+    let items = items.into_iter();
+    let more = items.len().saturating_sub(MAX_NAMES);
+    let shown = items.take(MAX_NAMES).map(|item| {
+        let text = crate::report::sanitize(&item.to_string());
+        crate::notify::digest::account_label::shortened(&text, 40)
+    });
+    match more {
+        0 => listed(shown),
+        more => format!("{} and {more} more", listed(shown)),
+    }
+}
+
+/// Returns the sentences about what is the case.
+fn sentences(digest: &Digest) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if digest.kind == DigestKind::Test {
+        // Without a ledger, the real state is unknown.
+        if digest.run_id.is_some() {
+            sentences.push(format!("The real state: {}", state(digest)));
+        }
+        return sentences;
+    }
+    if digest.first_look {
+        sentences.push(watching(digest));
+    }
+    if digest.first_look || digest.kind.lists_everything() {
+        sentences.push(state(digest));
+    } else {
+        sentences.extend(changes(digest));
+    }
+    if digest.first_look {
+        sentences.push("From now on you hear of changes.".to_owned());
+    }
+    sentences
+}
+
+/// Returns what is watched.
+pub(super) fn watching(digest: &Digest) -> String {
+    let packs = digest.pack_names().len();
+    let filled = digest.watched.iter().filter(|(_, packs)| !packs.is_empty());
+    let regions: std::collections::BTreeSet<_> = filled.map(|(source, _)| &source.region).collect();
+    if packs == 0 {
+        return "packwatch sees no packs.".to_owned();
+    }
+    let places = match regions.len() {
+        0..=3 => listed(regions),
+        many => counted(many, "region"),
+    };
+    format!("packwatch watches {} in {places}.", counted(packs, "pack"))
+}
+
+/// Returns how many accounts fail, or that none does.
+fn state(digest: &Digest) -> String {
+    let failing = &digest.tallies.failing;
+    if failing.failures > 0 {
+        return format!(
+            "{} {} in {}, for {}.{}",
+            subjects(failing.accounts, failing.packs_themselves),
+            verb(failing, "fails", "fail"),
+            counted(failing.packs, "pack"),
+            counted(failing.causes, "cause"),
+            unread(digest)
+        );
+    }
+    if !digest.sees_everything() {
+        return format!("No failure is known.{}", unread(digest));
+    }
+    if digest.pack_names().is_empty() {
+        return "So it cannot see failures.".to_owned();
+    }
+    let mut parts = Vec::new();
+    if digest.pending.failures > 0 {
+        parts.push(format!("{} pending", digest.pending.failures));
+    }
+    if digest.muted.failures > 0 {
+        parts.push(format!("{} muted", digest.muted.failures));
+    }
+    if digest.ignored > 0 {
+        parts.push(format!("{} ignored", digest.ignored));
+    }
+    if parts.is_empty() {
+        "Nothing fails, and everything was read.".to_owned()
+    } else {
+        format!("No failure is due: {}.", parts.join(", "))
+    }
+}
+
+fn verb<'a>(tally: &Tally, one: &'a str, many: &'a str) -> &'a str {
+    if tally.accounts + tally.packs_themselves == 1 {
+        one
+    } else {
+        many
+    }
+}
+
+/// Returns what could not be read, as a sentence with a space before it.
+fn unread(digest: &Digest) -> String {
+    let groups = gap_groups(digest);
+    let lasting: Vec<String> = groups
+        .iter()
+        .filter(|group| group.end.is_none())
+        .map(|group| {
+            format!(
+                "{} since {}",
+                group.subject(),
+                since(group.since, digest.created_at)
+            )
+        })
+        .collect();
+    match lasting.as_slice() {
+        [] => String::new(),
+        [one] => format!(" There is no data from {one}."),
+        [one, more @ ..] => format!(
+            " There is no data from {one}, and from {} more below.",
+            more.len()
+        ),
+    }
+}
+
+/// Returns what has changed, and what has not.
+fn changes(digest: &Digest) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let appeared = digest.tally(GroupEvent::Appeared);
+    if appeared.failures > 0 {
+        sentences.push(format!(
+            "{} began to fail in {}, for {}.",
+            subjects(appeared.accounts, appeared.packs_themselves),
+            counted(appeared.packs, "pack"),
+            counted(appeared.causes, "cause"),
+        ));
+    }
+    let reminders = digest.tally(GroupEvent::Reminder);
+    if reminders.failures > 0 {
+        sentences.push(format!(
+            "{} still {} after {}.",
+            subjects(reminders.accounts, reminders.packs_themselves),
+            verb(reminders, "fails", "fail"),
+            age(
+                reminders.since.unwrap_or(digest.created_at),
+                digest.created_at
+            ),
+        ));
+    }
+    sentences.extend(recovered(digest));
+    sentences.extend(sources(digest));
+    let ended = digest.gaps.iter().any(|gap| gap.record.end.is_some());
+    if ended {
+        sentences.push(
+            "What was not read can be read again, or is no longer watched; see below.".to_owned(),
+        );
+    }
+    let unwatched = digest.records.unwatched.total;
+    if unwatched > 0 {
+        sentences.push(format!("{} no longer watched.", are(unwatched, "failure")));
+    }
+    let unread = unread(digest);
+    if !unread.is_empty() {
+        sentences.push(unread.trim_start().to_owned());
+    }
+    let before = digest.tally(GroupEvent::Open);
+    if before.failures > 0 {
+        sentences.push(format!(
+            "{} {} as before.",
+            subjects(before.accounts, before.packs_themselves),
+            verb(before, "fails", "fail")
+        ));
+    } else if digest.sees_everything()
+        && digest.scope.is_none()
+        && digest.pending.failures + digest.muted.failures + digest.ignored == 0
+    {
+        sentences.push(
+            if appeared.failures + reminders.failures > 0 {
+                "Nothing else fails."
+            } else {
+                "Nothing fails now."
+            }
+            .to_owned(),
+        );
+    }
+    sentences
+}
+
+/// Returns how many accounts recovered. An account that still fails elsewhere has recovered in part
+/// only.
+fn recovered(digest: &Digest) -> Vec<String> {
+    let cleared = digest.tally(GroupEvent::Cleared);
+    let complete = digest.recoveries.complete;
+    let partial = digest.recoveries.partial_count();
+    let mut sentences = Vec::new();
+    if cleared.failures == 0 {
+        return sentences;
+    }
+    if complete > 0 || partial == 0 {
+        let size = subjects(complete, cleared.packs_themselves);
+        let verb = if complete + cleared.packs_themselves == 1 {
+            "no longer fails"
+        } else {
+            "no longer fail"
+        };
+        sentences.push(format!("{size} {verb}."));
+    }
+    if partial > 0 {
+        let verb = if partial == 1 { "fails" } else { "fail" };
+        sentences.push(format!(
+            "{} recovered in part and still {verb} elsewhere.",
+            counted(partial, "account")
+        ));
+    }
+    sentences
+}
+
+fn sources(digest: &Digest) -> Option<String> {
+    let emptied = digest
+        .empty_sources
+        .iter()
+        .filter(|record| record.state == EmptySourceState::Began && record.packs_before > 0)
+        .count();
+    (emptied > 0).then(|| format!("{} no packs any more.", lists(emptied)))
+}
+
+fn lists(sources: usize) -> String {
+    if sources == 1 {
+        "1 source lists".to_owned()
+    } else {
+        format!("{sources} sources list")
+    }
+}
+
+fn are(number: usize, noun: &str) -> String {
+    let verb = if number == 1 { "is" } else { "are" };
+    format!("{} {verb}", counted(number, noun))
+}

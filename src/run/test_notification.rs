@@ -1,0 +1,141 @@
+//! The test notification: one invented failure, sent once to every receiver, outside of outbox and
+//! leases. Nothing is written.
+
+use std::collections::BTreeSet;
+
+use futures_util::future;
+use tokio::time::Instant;
+
+use super::caller::Caller;
+use super::deliver::publish;
+use super::error::RunError;
+use super::ledger_store::LedgerStore;
+use super::services::Services;
+use crate::input::plan::RunPlan;
+use crate::ledger::{Ledger, PendingChanges, Receiver};
+use crate::model::{AccountId, Scope, TopicArn};
+use crate::notify::digest::{Digest, DigestKind, DigestRequest};
+use crate::ports::{Clock, PublishError};
+use crate::report::{DigestStatus, DigestSummary, TestOutcome, TestResponse};
+
+/// Sends a test notification to every receiver. Returns the first refusal after all were tried.
+pub(super) async fn send_test<S: Services>(
+    services: &S,
+    store: &LedgerStore<'_, S::Store>,
+    plan: &RunPlan,
+    caller: &Caller,
+    account: &AccountId,
+    deadline: Instant,
+) -> Result<TestResponse, RunError> {
+    let targets = plan.targets(account).map_err(RunError::InvalidSettings)?;
+    let scope = plan.scope(&targets, caller.own_account.is_ok());
+    let ledger = store.load().await?.ledger;
+    let watched = plan.watched(account);
+    let note = if ledger == Ledger::with_sequence(ledger.sequence) {
+        Some("There is no ledger yet: no run has been committed.".to_owned())
+    } else {
+        ledger
+            .check_owner(&caller.deployment, &watched)
+            .err()
+            .map(|foreign| match foreign.owner {
+                Some(owner) => format!("The ledger belongs to another function, {owner}."),
+                None => "The ledger belongs to a function with other settings.".to_owned(),
+            })
+    };
+    let test = TestNotification {
+        plan,
+        scope: &scope,
+        ledger: &ledger,
+        note,
+        now: services.clock().now(),
+    };
+    let digest_topic = test.digest(&plan.settings.topic);
+    let summary = |status, text| DigestSummary {
+        status,
+        id: Some(digest_topic.id.clone()),
+        subject: Some(digest_topic.subject()),
+        text,
+    };
+    let response = |digest| TestResponse {
+        run_id: plan.run.id.clone(),
+        outcome: TestOutcome::Test,
+        digest,
+    };
+    if plan.mode.dry_run {
+        let text = Some(digest_topic.text());
+        return Ok(response(summary(DigestStatus::DryRun, text)));
+    }
+    let topics: BTreeSet<&TopicArn> = plan.receivers().collect();
+    let sent = topics.into_iter().map(|topic| {
+        let digest = test.digest(topic);
+        let (message, last_form) = if plan.settings.chat_topic.as_ref() == Some(topic) {
+            (digest.chat_message(), digest.chat_last_form())
+        } else {
+            (digest.message(), digest.last_form())
+        };
+        async move {
+            let published =
+                publish(services.notifier(), deadline, topic, &message, &last_form).await;
+            let (PublishError::Content(cause) | PublishError::Failed(cause)) = published.err()?;
+            Some((topic.clone(), cause))
+        }
+    });
+    let topics: Vec<_> = future::join_all(sent).await.into_iter().flatten().collect();
+    if topics.is_empty() {
+        Ok(response(summary(DigestStatus::Published, None)))
+    } else {
+        Err(RunError::PublishFailed {
+            topics,
+            settle_error: None,
+        })
+    }
+}
+
+/// What a test notification is rendered from.
+struct TestNotification<'a> {
+    plan: &'a RunPlan,
+    scope: &'a Scope,
+    ledger: &'a Ledger,
+    /// What is wrong with the ledger, if anything.
+    note: Option<String>,
+    now: jiff::Timestamp,
+}
+
+impl TestNotification<'_> {
+    fn digest(&self, topic: &TopicArn) -> Digest {
+        let Self {
+            plan,
+            scope,
+            ledger,
+            now,
+            ..
+        } = *self;
+        // A receiver that the ledger does not know yet was notified of nothing.
+        let unknown = Receiver {
+            id: ledger.next_receiver_id,
+            digest_count: 0,
+            awaits_first_look: false,
+            newly_watched: BTreeSet::new(),
+            configured_at: now,
+            outgoing: None,
+        };
+        let receiver = ledger.receivers.get(topic).unwrap_or(&unknown);
+        let digest = Digest::of(&DigestRequest {
+            ledger,
+            receiver,
+            changes: &PendingChanges::default(),
+            plan,
+            scope,
+            kind: DigestKind::Test,
+            first_look: false,
+            at: ledger.last_commit.as_ref().map_or(now, |last| last.at),
+            now,
+        });
+        let digest = digest.with_test_failure(&plan.settings.home_region);
+        Digest {
+            id: format!("{}.{}.test", plan.run.id, receiver.id),
+            note: self.note.clone(),
+            ..digest
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The rules of the subject, written down once more as a table of states.
+
+use packwatch::notify::digest::DigestKind;
+use packwatch::report::EmptySourceState;
+
+use super::world::Made;
+
+/// Returns the state words that a digest has, in the order of their weight.
+pub fn states(made: &Made) -> Vec<&'static str> {
+    let Made {
+        digest, changes, ..
+    } = made;
+    let lasting = digest.gaps.iter().filter(|gap| gap.record.end.is_none());
+    let triggering = lasting
+        .clone()
+        .any(|gap| changes.gaps_lasting.contains(&gap.record.key));
+    let no_data = triggering || digest.first_look && lasting.count() > 0;
+    let empty = |state| {
+        let mut sources = digest.empty_sources.iter();
+        sources.any(|source| source.state == state && source.packs_before > 0)
+    };
+    let failing = if digest.first_look {
+        "FIRST LOOK"
+    } else {
+        "FAILING"
+    };
+    [
+        (!changes.appeared.is_empty(), failing),
+        (no_data, "NO DATA"),
+        (empty(EmptySourceState::Began), "NO PACKS"),
+        (!changes.reminders.is_empty(), "STILL FAILING"),
+        (!changes.cleared.is_empty(), "CLEARED"),
+        (!changes.gaps_ended.is_empty(), "DATA BACK"),
+        (empty(EmptySourceState::Ended), "PACKS BACK"),
+        (!changes.unwatched.is_empty(), "NO LONGER WATCHED"),
+    ]
+    .into_iter()
+    .filter_map(|(has, word)| has.then_some(word))
+    .collect()
+}
+
+/// Returns the words that the subject must begin with.
+pub fn leading_word(made: &Made) -> &'static str {
+    let digest = &made.digest;
+    if digest.kind == DigestKind::Summary {
+        return "SUMMARY";
+    }
+    if let Some(first) = states(made).first() {
+        return first;
+    }
+    let totals = [
+        digest.pending.failures,
+        digest.muted.failures,
+        digest.ignored,
+    ];
+    match () {
+        () if !digest.first_look => "STATUS",
+        () if digest.pack_names().is_empty() => "NO PACKS",
+        () if totals.iter().sum::<usize>() == 0 => "WATCHING",
+        () => "FIRST LOOK",
+    }
+}
