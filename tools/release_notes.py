@@ -27,6 +27,7 @@ gh attestation verify packwatch-{version}-arm64.zip --repo {repository} --predic
 
 The second command shows that the workflow of this repository built the file from this tag. It works
 for each file. The third shows its bill of materials, which each zip and each archive of the CLI has.
+A release has no folders: `reader.yaml` is `roles/reader.yaml`.
 """
 
 
