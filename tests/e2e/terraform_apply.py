@@ -11,8 +11,8 @@ survives `terraform destroy`. Without Terraform on this machine the script says 
 unless --required is given. It takes a minute or two.
 
 Not verified, because moto is not AWS: that policies suffice, that alarms and schedules work, the
-log settings of the function and the lifecycle rule for large snapshots, which moto forgets, and
-anything that moto accepts and AWS refuses.
+log settings of the function and the lifecycle rule for large snapshots, which moto forgets, saved
+queries, which it does not have, and anything that moto accepts and AWS refuses.
 """
 
 import argparse
@@ -54,8 +54,13 @@ CASES = {
 }
 # Values that change resources, and must replace none.
 CHANGED = {"label": "other", "memory_size": 512, "regions": ["us-east-1"], "no_run_alarm_minutes": 120}
-# moto forgets the log settings of a function, so every plan would set them again.
+# moto forgets the log settings of a function, so every plan would set them again, and it has no saved
+# queries.
 OVERRIDE = """
+locals {
+  queries = {}
+}
+
 resource "aws_lambda_function" "this" {
   lifecycle {
     ignore_changes = [logging_config]
@@ -78,6 +83,7 @@ provider "aws" {{
   s3_use_path_style           = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
+  max_retries                 = 2
   endpoints {{
 {endpoints}
   }}

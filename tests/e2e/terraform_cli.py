@@ -57,6 +57,7 @@ class Terraform:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            timeout=900,
         )
         if process.returncode not in accepts:
             # The errors are at the end, after plans of any length.
