@@ -7,6 +7,7 @@
 packwatch-VERSION-ARCH.zip          the function, for Lambda
 packwatch-VERSION-ARCH.json         the CloudFormation template that deploys the zip beside it
 packwatch-cli-VERSION-ARCH.tar.gz   the command `packwatch`, for Linux
+packwatch-terraform-VERSION.tar.gz  the Terraform module
 packwatch-VERSION.cdx.json          the software bill of materials, in CycloneDX
 roles/reader.yaml                   the role for other accounts that deploy packs
 SHA256SUMS                          the checksums of all of them
@@ -35,6 +36,7 @@ from bundle.archive import write_tar_gz, write_zip  # noqa: E402
 from bundle.binaries import ARCHITECTURES, BUILD_COMMAND, CLI, FUNCTION, WrongArchitecture, build, read  # noqa: E402
 from bundle.checksums import write_checksums  # noqa: E402
 from bundle.sbom import bill_of_materials  # noqa: E402
+from bundle.terraform_module import terraform_module  # noqa: E402
 from bundle.version import cargo_version  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -96,6 +98,8 @@ def make(args: argparse.Namespace, version: str) -> list[pathlib.Path]:
             f"{cli}/LICENSE": ((ROOT / "LICENSE").read_bytes(), 0o644),
         }
         write_tar_gz(file(f"{cli}.tar.gz"), content)
+    module = f"packwatch-terraform-{version}"
+    write_tar_gz(file(f"{module}.tar.gz"), terraform_module(ROOT, module))
     materials = bill_of_materials(ROOT, version, args.arch)
     file(f"packwatch-{version}.cdx.json").write_text(json.dumps(materials, indent=1) + "\n")
     shutil.copyfile(ROOT / "roles/reader.yaml", file("roles/reader.yaml"))

@@ -37,6 +37,7 @@ FILES = {
     f"{NAME}.zip",
     f"{NAME}.json",
     f"packwatch-cli-{VERSION}-{ARCHITECTURE}.tar.gz",
+    f"packwatch-terraform-{VERSION}.tar.gz",
     f"packwatch-{VERSION}.cdx.json",
     "roles/reader.yaml",
     "SHA256SUMS",
@@ -119,6 +120,22 @@ def template_equals_the_linted_one(out):
 @check
 def reader_role_is_that_of_the_repository(out):
     assert (out / "roles/reader.yaml").read_bytes() == (ROOT / "roles/reader.yaml").read_bytes()
+
+
+@check
+def terraform_module_is_that_of_the_repository(out):
+    name = f"packwatch-terraform-{VERSION}"
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(out / f"{name}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+        unpacked = pathlib.Path(folder) / name
+        names = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "."]
+        listed = subprocess.run(command, cwd=ROOT / "terraform", capture_output=True, text=True, check=True).stdout
+        expected = {line for line in listed.splitlines() if not line.startswith("tests/")} | {"LICENSE"}
+        assert names == expected, f"missing {sorted(expected - names)}, not expected {sorted(names - expected)}"
+        for file in expected - {"LICENSE"}:
+            assert (unpacked / file).read_bytes() == (ROOT / "terraform" / file).read_bytes(), file
 
 
 @check

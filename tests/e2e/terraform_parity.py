@@ -25,26 +25,6 @@ from terraform_docs import blocks, snake_case, variable_type  # noqa: E402
 # before the first colon and space. This list must be empty then; an entry without a difference fails
 # the test.
 PENDING = [
-    # Dashboard
-    "variable dashboard",
-    "aws_cloudwatch_dashboard.*",
-    "output dashboard_*",
-    # Metrics
-    "variable metrics",
-    "aws_lambda_function.this environment.0.variables.METRICS",
-    # Tracing
-    "variable tracing",
-    "aws_lambda_function.this tracing_config.0.mode",
-    "aws_iam_role_policy.function policy.xray:PutTelemetryRecords on *",
-    "aws_iam_role_policy.function policy.xray:PutTraceSegments on *",
-    # DocumentationUrl
-    "variable documentation_url",
-    # StuckAfterHours
-    "variable stuck_after_hours",
-    "aws_lambda_function.this environment.0.variables.STUCK_AFTER_HOURS",
-    # AccessPortalUrl
-    "variable access_portal_url",
-    "aws_lambda_function.this environment.0.variables.ACCESS_PORTAL_URL",
     # EventBusName
     "variable event_bus_name",
     "aws_lambda_function.this environment.0.variables.EVENT_BUS",
@@ -52,26 +32,11 @@ PENDING = [
     # SummarySchedule
     "variable summary_schedule",
     "aws_scheduler_schedule.summary",
-    # ExistingKeyArns, and a key that changed
-    "variable existing_key_arns",
-    "aws_iam_role_policy.function policy.kms:Decrypt on *",
-    "aws_iam_role_policy.function policy.kms:GenerateDataKey on *",
-    # Objects one by one, and not the whole bucket
-    "aws_iam_role_policy.function policy.s3:GetObject on *",
-    "aws_iam_role_policy.function policy.s3:PutObject on *",
-    # The topic for alarms
-    "aws_sns_topic.alarms",
-    "aws_sns_topic_policy.alarms",
-    "aws_sns_topic_subscription.alarms",
-    "aws_cloudwatch_metric_alarm.* alarm_actions.0",
-    "aws_cloudwatch_metric_alarm.* ok_actions.0",
-    "output alarm_topic_arn",
     # The check of the set-up, and the test notification
     "aws_iam_role_policy.function policy.organizations:*",
     "aws_iam_role_policy.function policy.s3:GetBucketVersioning on *",
     "aws_iam_role_policy.function policy.sns:GetTopicAttributes on *",
     "output check_command",
-    "output schedule_group_name",
     "output test_command",
 ]
 # Variables without a parameter: CloudFormation knows the name of the stack and the code by itself.
