@@ -62,6 +62,11 @@ output "test_command" {
   value       = "${local.invoke} '{\"test\":true}' answer.json"
 }
 
+output "mute_command" {
+  description = "Mutes failures until the end of a date; docs/mutes.md has what can be matched."
+  value       = "${local.invoke} '{\"mute\":{\"packs\":[\"PACK\"],\"accounts\":[\"ACCOUNT\"],\"until\":\"DATE\",\"reason\":\"REASON\"}}' answer.json"
+}
+
 output "dry_run_command" {
   description = "Runs the function once without writing or publishing; answer.json holds the text that would be sent."
   value       = "${local.invoke} '{\"dry_run\":true}' answer.json"

@@ -32,12 +32,6 @@ PENDING = [
     # SummarySchedule
     "variable summary_schedule",
     "aws_scheduler_schedule.summary",
-    # The check of the set-up, and the test notification
-    "aws_iam_role_policy.function policy.organizations:*",
-    "aws_iam_role_policy.function policy.s3:GetBucketVersioning on *",
-    "aws_iam_role_policy.function policy.sns:GetTopicAttributes on *",
-    "output check_command",
-    "output test_command",
 ]
 # Variables without a parameter: CloudFormation knows the name of the stack and the code by itself.
 OWN_VARIABLES = {"name", "package", "package_bucket", "package_key", "package_version"}
