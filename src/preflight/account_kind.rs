@@ -1,9 +1,8 @@
 //! Check `account_kind`: whether the function's own account is the management account, a delegated
 //! administrator for organization conformance packs, or neither.
 
-use super::answers::{Meaning, describe, meaning};
+use super::answers::{Meaning, describe, meaning, skipped};
 use super::facts::Facts;
-use super::skipped;
 use crate::model::{AccountId, ApiError};
 use crate::report::{Check, CheckAction, CheckStatus};
 

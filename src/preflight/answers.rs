@@ -2,6 +2,7 @@
 
 use crate::model::{ApiError, is_credential_error};
 use crate::ports::DEADLINE_EXCEEDED;
+use crate::report::{Check, CheckStatus};
 
 /// Maximum number of characters of an error in a detail.
 const MAX_ERROR_CHARS: usize = 240;
@@ -75,4 +76,9 @@ pub(super) fn counted(number: impl Into<u64>, noun: &str) -> String {
     let number = number.into();
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// Returns a check that could not be made.
+pub(super) fn skipped(name: &'static str, reason: impl Into<String>) -> Check {
+    Check::new(name, CheckStatus::Skipped, reason)
 }

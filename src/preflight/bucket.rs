@@ -2,11 +2,10 @@
 //! demands (`bucket_encryption`), whether it honours conditional writes (`bucket_conditions`), and
 //! whether it keeps versions (`bucket_versioning`).
 
-use super::answers::{Meaning, describe, meaning};
+use super::answers::{Meaning, describe, meaning, skipped};
 use super::bucket_probe::{Failure, LastWrite};
 use super::facts::Facts;
 use super::s3_action::{Access, action};
-use super::skipped;
 use crate::model::ObjectEncryption;
 use crate::ports::{FailureCause, Versioning};
 use crate::report::{Check, CheckAction, CheckStatus};
@@ -97,11 +96,8 @@ fn encryption(facts: &Facts<'_>) -> Check {
         Some(ObjectEncryption::Kms { key_arn: Some(key) }) => key.clone(),
         Some(ObjectEncryption::KmsDsse) => "aws:kms:dsse".to_owned(),
     };
-    let failed = match &facts.bucket.written {
-        Ok(_) => {
-            return Check::new(ENCRYPTION, CheckStatus::Ok, format!("accepted: {named}"));
-        }
-        Err(failed) => failed,
+    let Err(failed) = &facts.bucket.written else {
+        return Check::new(ENCRYPTION, CheckStatus::Ok, format!("accepted: {named}"));
     };
     let Some(failure) = encryption_failure(failed) else {
         return skipped(ENCRYPTION, "no object could be written to try it with");

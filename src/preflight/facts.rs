@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, future, stream};
 use tokio::time::timeout_at;
 
-use super::Preflight;
 use super::answers::out_of_time;
 use super::bucket_probe::{BucketAnswer, BucketProbe, no_time_left};
 use super::lister::{Lister, SourceAnswer};
 use super::regions::Partition;
+use super::services::Preflight;
 use crate::input::plan::RunPlan;
 use crate::input::settings::InvalidSettings;
 use crate::ledger::{DecodeError, Ledger};

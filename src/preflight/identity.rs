@@ -1,8 +1,7 @@
 //! Check `identity`: whose credentials the function has.
 
-use super::answers::{Meaning, describe, meaning};
+use super::answers::{Meaning, describe, meaning, skipped};
 use super::facts::Facts;
-use super::skipped;
 use crate::report::{Check, CheckAction, CheckStatus};
 
 /// Makes the check.

@@ -1,11 +1,10 @@
 //! Checks of the ledger: whether it can be read (`ledger`), and whether this function may write it
 //! (`ledger_owner`).
 
-use super::answers::shorten;
+use super::answers::{shorten, skipped};
 use super::bucket_probe::Failure;
 use super::facts::{Facts, LedgerError};
 use super::s3_action::{Access, action};
-use super::skipped;
 use crate::ledger::{DecodeError, ForeignLedger, Ledger};
 use crate::model::{Deployment, FunctionId, display_chain};
 use crate::ports::FailureCause;

@@ -1,6 +1,6 @@
 //! Preflight: tries what a run needs, and says what is missing and what to do about it.
 //!
-//! First everything is asked, side by side ([`facts`]); then each check is a pure function of the
+//! First everything is asked, side by side (`facts`); then each check is a pure function of the
 //! answers. A check that could not be made is *skipped* and never *ok*. Only `preflight.json` is
 //! written, and nothing is published.
 //!
@@ -11,12 +11,14 @@
 //! | `bucket_probe` | writes of `preflight.json` that must succeed, and some that must be refused |
 //! | `regions` | the regions of each partition |
 //! | `answers` | what an error code means |
+//! | `services` | the services and limits of a preflight |
 //! | `identity`, `account_kind`, ... | one check each |
+//! | `s3_action`, `reader_role` | what to do about a failed call to the bucket, and about a missing role |
 //! | `table` | the checks as text |
 //! | `document` | `preflight.json` |
 //!
-//! A new check is a function of [`Facts`] that [`checks`] calls. One about the entries of the ledger
-//! takes [`Facts::ledger`].
+//! A new check is a function of `Facts` that `checks` calls. One about the entries of the ledger takes
+//! `Facts::ledger`.
 
 mod account_kind;
 mod answers;
@@ -33,43 +35,22 @@ mod reader_role;
 mod regions;
 mod roles;
 mod s3_action;
+mod services;
 mod sources;
 mod table;
 mod topics;
 mod unwatched_regions;
 
-use tokio::time::Instant;
-
-use crate::input::plan::RunPlan;
 use crate::input::settings::InvalidSettings;
-use crate::model::Deployment;
 use crate::ports::{ConfigApi, ObjectStore, PreflightApi, PutError};
-use crate::report::{Check, CheckStatus, Checked, CheckedOutcome};
+use crate::report::{Check, Checked, CheckedOutcome};
 
 use bucket_probe::{BucketProbe, LastWrite};
 use document::Document;
 use facts::Facts;
 
 pub use regions::{PARTITIONS, Partition};
-
-/// The services of a preflight, and its limits.
-#[derive(Debug)]
-pub struct Preflight<'a, C, S, P> {
-    /// AWS Config.
-    pub config: &'a C,
-    /// The bucket.
-    pub store: &'a S,
-    /// What only the preflight asks.
-    pub api: &'a P,
-    /// The plan of the invocation.
-    pub plan: &'a RunPlan,
-    /// Where the invocation executes.
-    pub deployment: &'a Deployment,
-    /// When the last question must be answered.
-    pub deadline: Instant,
-    /// When the result must be stored.
-    pub write_deadline: Instant,
-}
+pub use services::Preflight;
 
 /// Result of a preflight.
 #[derive(Debug)]
@@ -124,9 +105,4 @@ fn checks(facts: &Facts<'_>) -> Vec<Check> {
     checks.extend(topics::checks(facts));
     checks.extend(pack_filters::checks(facts));
     checks
-}
-
-/// Returns a check that could not be made.
-fn skipped(name: &'static str, reason: impl Into<String>) -> Check {
-    Check::new(name, CheckStatus::Skipped, reason)
 }

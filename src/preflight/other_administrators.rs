@@ -1,9 +1,9 @@
 //! Check `other_administrators`: delegated administrators whose packs are not read, because no role
 //! in them is assumed.
 
-use super::answers::{counted, describe};
+use super::answers::{counted, describe, skipped};
 use super::facts::Facts;
-use super::{reader_role, skipped};
+use super::reader_role;
 use crate::model::{AccountId, Identity};
 use crate::report::{Check, CheckAction, CheckStatus};
 

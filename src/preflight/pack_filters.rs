@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::answers::counted;
+use super::answers::{counted, skipped};
 use super::facts::Facts;
-use super::skipped;
 use crate::model::{PackGlobs, PackName};
 use crate::report::{Check, CheckAction, CheckStatus};
+
+/// Name of the second check.
+const EXCLUDE: &str = "exclude_packs";
 
 /// One of the two settings.
 struct Setting<'a> {
@@ -27,7 +29,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
             globs: &settings.include,
         },
         Setting {
-            check: "exclude_packs",
+            check: EXCLUDE,
             variable: "EXCLUDE_PACKS",
             parameter: "ExcludePacks",
             globs: &settings.exclude,
@@ -51,14 +53,23 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
             .map(|setting| skipped(setting.check, reason))
             .into();
     }
-    let watched = packs.iter().filter(|pack| facts.is_watched(pack)).count();
-    settings
-        .map(|setting| setting.check(&packs, watched))
-        .into()
+    let include = &facts.plan.settings.include;
+    let counts = Counts {
+        included: packs.iter().filter(|pack| include.matches(pack)).count(),
+        watched: packs.iter().filter(|pack| facts.is_watched(pack)).count(),
+    };
+    settings.map(|setting| setting.check(&packs, counts)).into()
+}
+
+/// Number of pack names that are included, and of those that are not excluded again.
+#[derive(Clone, Copy)]
+struct Counts {
+    included: usize,
+    watched: usize,
 }
 
 impl Setting<'_> {
-    fn check(&self, packs: &BTreeSet<&PackName>, watched: usize) -> Check {
+    fn check(&self, packs: &BTreeSet<&PackName>, counts: Counts) -> Check {
         let variable = self.variable;
         let names = counted(packs.len() as u64, "pack name");
         let unmatched = self.globs.unmatched(packs);
@@ -78,15 +89,13 @@ impl Setting<'_> {
             .parameter(self.parameter, kept.join(","));
             return Check::new(self.check, CheckStatus::Warning, detail).with_action(action);
         }
-        if watched == 0 {
-            let detail = format!("INCLUDE_PACKS and EXCLUDE_PACKS leave out all of the {names}");
-            let action = CheckAction::new(format!("Let {variable} leave in the packs to watch"));
-            let everything = if self.parameter == "IncludePacks" {
-                "*"
-            } else {
-                ""
-            };
-            let action = action.parameter(self.parameter, everything);
+        let Counts { included, watched } = counts;
+        if self.check == EXCLUDE && included > 0 && watched == 0 {
+            let detail = format!("{variable} leaves out every pack that INCLUDE_PACKS selects");
+            let action = CheckAction::new(format!(
+                "Let {variable} leave in the packs to watch; empty excludes none"
+            ));
+            let action = action.parameter(self.parameter, "");
             return Check::new(self.check, CheckStatus::Warning, detail).with_action(action);
         }
         let detail = match self.globs.patterns()[..] {

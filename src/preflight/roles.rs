@@ -1,8 +1,8 @@
 //! Checks `role`: each role in the settings can be assumed.
 
-use super::answers::{Meaning, describe, meaning};
+use super::answers::{Meaning, describe, meaning, skipped};
 use super::facts::Facts;
-use super::{reader_role, skipped};
+use super::reader_role;
 use crate::model::{ApiError, RoleArn};
 use crate::report::{Check, CheckAction, CheckStatus};
 

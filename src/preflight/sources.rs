@@ -1,10 +1,9 @@
 //! Checks `source`: each source can be listed, has packs, and the members of a watched pack can be
 //! read.
 
-use super::answers::{Meaning, counted, describe, meaning};
+use super::answers::{Meaning, counted, describe, meaning, skipped};
 use super::facts::Facts;
 use super::lister::SourceAnswer;
-use super::skipped;
 use crate::model::{ApiError, Identity, SourceTarget};
 use crate::ports::{DESCRIBE_STATUSES, GET_DETAILED_STATUS};
 use crate::report::{Check, CheckAction, CheckStatus};

@@ -1,8 +1,7 @@
 //! Checks `topic`: each topic exists and has confirmed subscriptions. Nothing is published.
 
-use super::answers::{Meaning, counted, describe, meaning};
+use super::answers::{Meaning, counted, describe, meaning, skipped};
 use super::facts::Facts;
-use super::skipped;
 use crate::model::{ApiError, TopicArn};
 use crate::ports::Subscriptions;
 use crate::report::{Check, CheckAction, CheckStatus};

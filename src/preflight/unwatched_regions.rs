@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{Meaning, counted, meaning};
+use super::answers::{Meaning, counted, meaning, skipped};
 use super::facts::Facts;
-use super::skipped;
 use crate::model::Region;
 use crate::report::{Check, CheckAction, CheckStatus};
 

@@ -1,6 +1,6 @@
 //! The result of the preflight: one check of the set-up, and the response that lists them.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::check_action::CheckAction;
 
@@ -14,7 +14,6 @@ pub struct Check {
     /// What was found, and about which object.
     pub detail: String,
     /// What to do; `None` if there is nothing to do.
-    #[serde(serialize_with = "action_text")]
     pub action: Option<CheckAction>,
 }
 
@@ -62,16 +61,6 @@ impl Check {
             action: Some(action),
             ..self
         }
-    }
-}
-
-fn action_text<S: Serializer>(
-    action: &Option<CheckAction>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match action {
-        Some(action) => serializer.collect_str(action),
-        None => serializer.serialize_none(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// What to do about a check, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckAction {
@@ -72,6 +74,12 @@ impl fmt::Display for CheckAction {
             write!(f, "{separator}`{step}`")?;
         }
         Ok(())
+    }
+}
+
+impl Serialize for CheckAction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

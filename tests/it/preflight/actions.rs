@@ -27,6 +27,15 @@ fn shell_words(script: &str) -> Vec<String> {
     words.lines().map(str::to_owned).collect()
 }
 
+/// Returns the words of a command, or the one of a parameter.
+fn words_of_step(step: &str) -> Vec<String> {
+    if step.starts_with("aws ") {
+        shell_words(step)
+    } else {
+        shell_words(&format!("printf '%s\\n' {step}"))
+    }
+}
+
 /// Returns the steps of an action: what stands between backticks.
 fn steps(action: &str) -> Vec<&str> {
     action.split('`').skip(1).step_by(2).collect()
@@ -106,16 +115,13 @@ async fn each_action_has_steps_that_a_shell_can_read() {
                 } else {
                     let (name, _) = step.split_once('=').expect("a parameter");
                     assert!(template.contains(name), "{}: {step}", case.name);
-                    of_response.push(shell_words(&format!("printf '%s\\n' {step}")));
+                    of_response.push(words_of_step(step));
                 }
             }
         }
         let of_text: Vec<_> = steps_of_text(text(&response, "text"))
             .iter()
-            .map(|step| match step.starts_with("aws ") {
-                true => shell_words(step),
-                false => shell_words(&format!("printf '%s\\n' {step}")),
-            })
+            .map(|step| words_of_step(step))
             .collect();
         assert_eq!(
             of_text,

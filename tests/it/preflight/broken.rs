@@ -508,7 +508,7 @@ pub(super) const CASES: &[Case] = &[
         name: "the ledger is damaged",
         break_it: |env| {
             env.world
-                .set_object(BUCKET, "ledger.json", "{\"format\": \"packwatch.ledger\"")
+                .set_object(BUCKET, "ledger.json", "{\"format\": \"packwatch.ledger\"");
         },
         check: "ledger",
         status: "failed",
@@ -702,8 +702,19 @@ pub(super) const CASES: &[Case] = &[
         break_it: |env| env.set("EXCLUDE_PACKS", "base*"),
         check: "exclude_packs",
         status: "warning",
-        detail: "leave out all of the 1 pack name",
+        detail: "EXCLUDE_PACKS leaves out every pack that INCLUDE_PACKS selects",
         action: Some(("EXCLUDE_PACKS", "ExcludePacks=")),
+    },
+    Case {
+        name: "globs to exclude where none is included",
+        break_it: |env| {
+            env.set("INCLUDE_PACKS", "gdpr*");
+            env.set("EXCLUDE_PACKS", "base*");
+        },
+        check: "exclude_packs",
+        status: "ok",
+        detail: "every glob matches; 0 of 1 pack name watched",
+        action: None,
     },
     Case {
         name: "globs where a source cannot be listed",

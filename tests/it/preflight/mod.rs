@@ -4,6 +4,7 @@
 mod actions;
 mod broken;
 mod limits;
+mod odd_answers;
 mod result;
 
 use serde_json::{Value, json};
