@@ -16,9 +16,9 @@ mod snapshot;
 mod summary;
 mod warnings;
 
+pub use crate::model::{Warning, WarningCode};
 pub use check::{Check, CheckStatus, Checked, CheckedOutcome};
 pub use check_action::{CheckAction, Step};
-pub use crate::model::{Warning, WarningCode};
 pub use gap_actions::{GapAction, gap_action};
 pub use groups::{
     AccountView, Example, Group, GroupCause, GroupEvent, Grouped, Member, Omitted, group,

@@ -19,7 +19,9 @@ mod gap_groups;
 mod links;
 mod phrases;
 mod sns_body;
+mod standing_clause;
 mod subject;
+mod subject_clause;
 mod text;
 
 use crate::model::{SIZE_LIMIT, SnsMessage};

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use super::account_label::{AccountLabel, is_plain, shortened};
 use super::contents::{Digest, DigestKind, Tally};
 use super::gap_groups::{GapGroup, gap_groups};
-use super::phrases::{age, counted, listed, pack_name, subjects};
+use super::phrases::{age, counted, pack_name, subjects};
+use super::standing_clause::{standing, state, unchanged};
+use super::subject_clause::{Clause, places, regions};
 use crate::model::Region;
 use crate::report::{EmptySourceRecord, EmptySourceState, Group, GroupEvent};
 
@@ -16,14 +18,6 @@ const MAX_SUBJECT_CHARS: usize = 99;
 
 /// Maximum number of characters of a name in the subject.
 const MAX_NAME_CHARS: usize = 32;
-
-/// A state, as it leads the subject, and as it follows another one.
-struct Clause {
-    /// What comes after the state word, in parts of which the last can be left out.
-    lead: Vec<String>,
-    /// The clause after another state.
-    follow: String,
-}
 
 /// Returns the subject of the digest.
 pub(super) fn subject(digest: &Digest) -> String {
@@ -223,15 +217,6 @@ fn no_data(groups: &[&GapGroup<'_>]) -> Option<Clause> {
     })
 }
 
-/// Returns what was not read, or was read again.
-fn places(groups: &[&GapGroup<'_>]) -> String {
-    match groups {
-        [] => String::new(),
-        [one] => one.subject(),
-        [one, more @ ..] => format!("{} and {} more", one.subject(), more.len()),
-    }
-}
-
 fn no_packs(sources: &[&EmptySourceRecord]) -> Option<Clause> {
     let place = regions(sources)?;
     let before: usize = sources.iter().map(|record| record.packs_before).sum();
@@ -242,15 +227,6 @@ fn no_packs(sources: &[&EmptySourceRecord]) -> Option<Clause> {
         ],
         follow: format!("no packs in {place}"),
     })
-}
-
-fn regions(sources: &[&EmptySourceRecord]) -> Option<String> {
-    let regions: BTreeSet<&Region> = sources.iter().map(|record| &record.source.region).collect();
-    match regions.len() {
-        0 => None,
-        1..=3 => Some(listed(regions)),
-        many => Some(counted(many, "region")),
-    }
 }
 
 fn still_failing(digest: &Digest) -> Option<Clause> {
@@ -350,101 +326,6 @@ fn no_longer_watched(digest: &Digest) -> Option<Clause> {
     })
 }
 
-/// Returns the state of a digest without changes.
-fn unchanged(digest: &Digest) -> Clause {
-    if !digest.first_look {
-        return state("STATUS", digest);
-    }
-    if digest.pack_names().is_empty() {
-        let sources: Vec<&EmptySourceRecord> = digest.empty_sources.iter().collect();
-        let place = regions(&sources).unwrap_or_else(|| "any region".to_owned());
-        return Clause {
-            lead: vec![
-                format!("NO PACKS in {place}"),
-                ": packwatch sees no pack".to_owned(),
-            ],
-            follow: String::new(),
-        };
-    }
-    let not_due = not_due(digest);
-    let lead = if not_due.is_empty() {
-        let packs = counted(digest.pack_names().len(), "pack");
-        vec![format!(
-            "WATCHING {packs} in {}: nothing fails",
-            watched_regions(digest)
-        )]
-    } else {
-        vec![format!(
-            "FIRST LOOK, no failure is due: {}",
-            listed(not_due)
-        )]
-    };
-    Clause {
-        lead,
-        follow: String::new(),
-    }
-}
-
-/// Returns the regions in which packs are watched.
-fn watched_regions(digest: &Digest) -> String {
-    let filled = digest.watched.iter().filter(|(_, packs)| !packs.is_empty());
-    let regions: BTreeSet<&Region> = filled.map(|(source, _)| &source.region).collect();
-    match regions.len() {
-        1 => listed(regions),
-        many => counted(many, "region"),
-    }
-}
-
-/// Returns the numbers of open failures that are not due.
-fn not_due(digest: &Digest) -> Vec<String> {
-    let counts = [
-        (digest.pending.failures, "pending"),
-        (digest.muted.failures, "muted"),
-        (digest.ignored, "ignored"),
-    ];
-    counts
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, words)| format!("{number} {words}"))
-        .collect()
-}
-
-/// Returns the whole state in few words, after a state word.
-fn state(word: &str, digest: &Digest) -> Clause {
-    let failing = &digest.tallies.failing;
-    let gaps = gap_groups(digest);
-    let lasting: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_none()).collect();
-    let not_due = not_due(digest);
-    let unread = if lasting.is_empty() {
-        String::new()
-    } else {
-        format!("no data {}; ", places(&lasting))
-    };
-    let lead = if failing.failures > 0 {
-        let who = subjects(failing.accounts, failing.packs_themselves);
-        vec![
-            format!("{word} {unread}{who} failing"),
-            format!(", {}", counted(failing.causes, "cause")),
-        ]
-    } else if !lasting.is_empty() {
-        vec![format!("{word} {unread}no failure known")]
-    } else if digest.pack_names().is_empty() {
-        vec![format!("{word} no packs: packwatch sees no pack")]
-    } else if not_due.is_empty() {
-        let packs = counted(digest.pack_names().len(), "pack");
-        vec![
-            format!("{word} nothing fails"),
-            format!(": {packs} in {}", watched_regions(digest)),
-        ]
-    } else {
-        vec![format!("{word} no failure is due: {}", listed(not_due))]
-    };
-    Clause {
-        lead,
-        follow: String::new(),
-    }
-}
-
 /// Returns what was not read, if that is not among the changes.
 fn unread(digest: &Digest) -> Option<Clause> {
     if digest.first_look {
@@ -456,20 +337,6 @@ fn unread(digest: &Digest) -> Option<Clause> {
         .filter(|group| group.end.is_none() && !group.triggers)
         .collect();
     no_data(&lasting)
-}
-
-/// Returns the number of open failures as a last clause.
-fn standing(digest: &Digest) -> Clause {
-    let appeared = digest.tallies.appeared.failures;
-    let follow = if digest.open > appeared || digest.kind == DigestKind::Test {
-        format!("{} open", counted(digest.open, "failure"))
-    } else {
-        String::new()
-    };
-    Clause {
-        lead: Vec::new(),
-        follow,
-    }
 }
 
 fn ascii(text: &str) -> String {

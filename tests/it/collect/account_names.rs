@@ -55,7 +55,7 @@ async fn digest_names_failing_and_recovered_accounts() {
     let env = named_accounts(2).await;
     env.run().await;
     assert!(
-        last_email(&env).contains("200000000000 \"payments-0\", 200000000001 \"payments-1\""),
+        last_email(&env).contains("\n    200000000000 payments-0\n    200000000001 payments-1\n"),
         "{}",
         last_email(&env)
     );
@@ -81,11 +81,11 @@ async fn inactive_account_is_labeled_with_its_state() {
     env.run().await;
     let text = last_email(&env);
     assert!(
-        text.contains("200000000000 \"payments-0\" (suspended)"),
+        text.contains("200000000000 payments-0 (suspended)"),
         "{text}"
     );
     assert!(
-        text.contains("200000000001 \"payments-1\" (pending closure)"),
+        text.contains("200000000001 payments-1 (pending closure)"),
         "{text}"
     );
     assert_eq!(
@@ -257,7 +257,7 @@ async fn dry_run_shows_names_and_caches_none() {
         response["digest"]["text"]
             .as_str()
             .expect("the digest has a text")
-            .contains("200000000000 \"payments-0\"")
+            .contains("200000000000 payments-0")
     );
     assert_eq!(
         env.world
@@ -288,7 +288,7 @@ async fn blank_name_or_state_means_none() {
     assert_eq!(names(&env), [json!(null), json!(null), json!("payments")]);
     let text = last_email(&env);
     assert!(
-        text.contains("200000000000, 200000000001, 200000000002 \"payments\"\n"),
+        text.contains("\n    200000000000\n    200000000001\n    200000000002 payments\n"),
         "{text}"
     );
     take_lookups(&env);
@@ -308,12 +308,10 @@ async fn account_name_looks_like_no_other_entry() {
     let quoted = "x\", 999988887777 \"https://evil.example.com";
     env.world.put_account(&account_id(1), quoted, "SUSPENDED");
     env.run().await;
-    let text = last_email(&env).replace("\n      ", " ");
+    let text = last_email(&env);
     assert!(
-        text.contains(
-            "200000000000 \"dev, 999988887777 payments-prod (suspended)\", 200000000001 \"x', \
-             999988887777 'hxxps[:]//evil[.]example[.]com\" (suspended)"
-        ),
+        text.contains("\n    200000000000 \"dev, 999988887777 payments-prod (susp ...\"\n")
+            && text.contains("\n    200000000001 \"x', 999988887777 'hxxps(: ...\" (suspended)\n"),
         "{text}"
     );
     assert!(

@@ -70,13 +70,17 @@ async fn denied_region_clears_nothing_and_its_gap_is_notified_once() {
         (&json!(1), &json!(1))
     );
     assert_eq!(
-        env.digests()[1]["gaps"],
-        json!([]),
-        "the gap is not notified in its first run"
+        env.digests()[1]["gaps"][0]["state"],
+        "began",
+        "a digest with another cause shows the gap in its first run"
     );
     env.run().await;
     let digests = env.digests();
-    assert_eq!(digests.len(), 3, "the gap is notified in its second run");
+    assert_eq!(
+        digests.len(),
+        3,
+        "the gap starts a digest in its second run"
+    );
     assert_eq!(digests[2]["gaps"][0]["region"], FAR);
     assert_eq!(digests[2]["gaps"][0]["state"], "lasting");
     for _ in 0..3 {
@@ -213,7 +217,7 @@ async fn region_removed_from_settings_is_unwatched_not_cleared() {
     env.run().await;
     let publish = env.publishes(TOPIC).pop().unwrap();
     assert!(
-        email(&publish).contains("Newly watched (1)"),
+        email(&publish).to_lowercase().contains("newly watched"),
         "{}",
         email(&publish)
     );

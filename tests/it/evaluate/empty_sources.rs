@@ -18,14 +18,15 @@ const FAR: &str = "us-east-1";
 const LIST: &str = "DescribeOrganizationConformancePackStatuses";
 const PACKS: [&str; 3] = ["baseline", "guardrails", "operations"];
 
-/// Returns an organization with three packs and no failure, after one run without a digest.
+/// Returns an organization with three packs and no failure, after its first digest.
 async fn without_failure() -> TestEnv {
     let env = TestEnv::new().await;
     for pack in PACKS {
         env.pack(pack, "UPDATE_SUCCESSFUL");
         env.member(pack, ACCOUNT, "UPDATE_SUCCESSFUL");
     }
-    assert_eq!(env.run().await["digest"]["status"], "none");
+    assert_eq!(env.run().await["digest"]["status"], "published");
+    env.world.forget_publishes();
     env
 }
 
@@ -77,17 +78,11 @@ async fn empty_source_is_notified_once_and_when_packs_return() {
     let publish = env.publishes(TOPIC).pop().unwrap();
     assert_eq!(
         publish.subject.as_deref(),
-        Some("packwatch prod: 0 appeared, 1 cleared, 0 open, 1 source lists no packs")
+        Some("[prod] NO PACKS any more in eu-west-1, 3 packs before; cleared 1 account")
     );
     let text = email(&publish);
     assert!(
-        text.lines()
-            .take(10)
-            .any(|line| line == "! 111122223333 eu-west-1: no packs any more, 3 before"),
-        "{text}"
-    );
-    assert!(
-        text.contains("111122223333 eu-west-1 lists no pack to watch; before there were 3"),
+        text.contains("\n  NO PACKS eu-west-1 of 111122223333: 3 packs before\n"),
         "{text}"
     );
     let digest = program_json(&publish);
@@ -112,7 +107,7 @@ async fn empty_source_is_notified_once_and_when_packs_return() {
     let publish = env.publishes(TOPIC).pop().unwrap();
     assert_eq!(program_json(&publish)["empty_sources"][0]["state"], "ended");
     assert!(
-        email(&publish).contains("= 111122223333 eu-west-1: packs again"),
+        email(&publish).contains("PACKS BACK eu-west-1 of 111122223333"),
         "{}",
         email(&publish)
     );
@@ -312,7 +307,7 @@ async fn each_receiver_including_later_one_gets_empty_source() {
             .count()
     };
     assert_eq!(
-        (chat_messages.len(), count("no packs any more")),
+        (chat_messages.len(), count("NO PACKS any more")),
         (2, 1),
         "{chat_messages:?}"
     );
@@ -384,11 +379,13 @@ async fn source_without_known_packs_is_silent_and_unwatched_one_ends() {
     let mut env = TestEnv::new().await;
     env.run().await;
     env.run().await;
+    let first = env.digests();
     assert_eq!(
-        env.digests().len(),
-        0,
-        "two runs of an organization without packs send no digest"
+        (first.len(), &first[0]["empty_sources"][0]["packs_before"]),
+        (1, &json!(0)),
+        "the first digest shows a source that never had packs"
     );
+    env.world.forget_publishes();
     env.pack("baseline", "UPDATE_SUCCESSFUL");
     env.run().await;
     env.set("EXCLUDE_PACKS", "base*");

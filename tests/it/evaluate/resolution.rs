@@ -226,6 +226,7 @@ async fn in_progress_pack_clears_after_two_full_reads_an_hour_apart() {
     env.pack("baseline", "CREATE_FAILED");
     env.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
     env.run().await;
+    env.world.forget_publishes();
     env.run().await;
     assert_eq!(keys(&env.digests()[0]["appeared"]), ["baseline/-"]);
     env.pack("baseline", "UPDATE_IN_PROGRESS");
@@ -246,6 +247,7 @@ async fn in_progress_pack_with_partial_read_is_not_cleared() {
     env.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
     env.member("baseline", "333344445555", "CREATE_SUCCESSFUL");
     env.run().await;
+    env.world.forget_publishes();
     env.run().await;
     env.pack("baseline", "UPDATE_IN_PROGRESS");
     env.run().await;
@@ -273,6 +275,7 @@ async fn failed_pack_clears_when_its_status_is_successful() {
     let env = TestEnv::new().await;
     env.pack("baseline", "CREATE_FAILED");
     env.run().await;
+    env.world.forget_publishes();
     env.run().await;
     env.pack("baseline", "UPDATE_SUCCESSFUL");
     env.run().await;
@@ -287,6 +290,7 @@ async fn successful_pack_with_failing_member_clears_as_attributed() {
     let env = TestEnv::new().await;
     env.pack("baseline", "CREATE_FAILED");
     env.run().await;
+    env.world.forget_publishes();
     env.run().await;
     env.pack("baseline", "UPDATE_SUCCESSFUL");
     env.member("baseline", ACCOUNT, "CREATE_FAILED");

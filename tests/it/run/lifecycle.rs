@@ -77,6 +77,7 @@ async fn failure_cleared_before_due_sends_no_digest() {
     let mut env = failing().await;
     env.set("ANNOUNCE_AFTER_MINUTES", "60");
     env.run().await;
+    env.world.forget_publishes();
     assert_eq!(
         env.latest()["packs"][0]["failing_accounts"][0]["change"],
         "pending"
@@ -94,9 +95,19 @@ async fn failure_is_notified_when_due() {
     for _ in 0..4 {
         env.run().await;
     }
-    assert_eq!(env.digests().len(), 0, "the failure is 45 minutes old");
+    assert_eq!(
+        notified(&env, "appeared"),
+        Vec::<String>::new(),
+        "it is 45 minutes old"
+    );
+    assert_eq!(env.digests().len(), 1, "the first look");
     env.run().await;
-    assert_eq!(env.digests().len(), 1, "the failure is 60 minutes old");
+    assert_eq!(
+        notified(&env, "appeared"),
+        ["baseline/222233334444"],
+        "it is 60 minutes old"
+    );
+    assert_eq!(env.digests().len(), 2);
 }
 
 #[tokio::test]
@@ -185,7 +196,7 @@ async fn failure_that_ends_without_data_is_not_notified() {
     env.run().await;
     env.run().await;
     let digests = env.digests();
-    assert_eq!(digests.len(), 2, "the gap, and its end");
+    assert_eq!(digests.len(), 3, "the first look, the gap, and its end");
     assert_eq!(notified(&env, "appeared"), Vec::<String>::new());
     assert_eq!(notified(&env, "cleared"), Vec::<String>::new());
 }
@@ -219,7 +230,7 @@ async fn failure_in_progress_is_due_once_it_fails_again() {
     for _ in 0..6 {
         env.run().await;
     }
-    assert_eq!(env.digests().len(), 0);
+    assert_eq!(env.digests().len(), 1, "the first look");
     let failed = StatusRecord::new("UPDATE_FAILED");
     env.world.put_member(OWN, FAR, "far", ACCOUNT, failed);
     env.run().await;

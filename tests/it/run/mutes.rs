@@ -366,8 +366,8 @@ async fn dry_run_shows_muted_and_pending_failures() {
     assert_eq!(response["totals"]["muted"], 1);
     assert_eq!(response["totals"]["pending"], 1);
     let text = response["digest"]["text"].as_str().expect("a text");
-    assert!(text.contains("1 muted"), "{text}");
-    assert!(text.contains("1 pending"), "{text}");
+    assert!(text.contains("\n  Muted: 1 failure;"), "{text}");
+    assert!(text.contains("\n  Pending: 1 failure,"), "{text}");
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ fn assert_unwatched(env: &TestEnv, state: State) {
     assert_eq!(word, "unwatched");
     assert_eq!(digest["totals"]["cleared"], 0);
     let chat = env.publishes(CHAT).pop().expect("a chat message").message;
-    assert!(chat.contains("no longer watched"), "{chat}");
+    assert!(chat.contains("NO LONGER WATCHED"), "{chat}");
 }
 
 /// Asserts that the ledger keeps nothing that is still to be notified.

@@ -287,6 +287,11 @@ impl Organization {
         self.world().publishes.clone()
     }
 
+    /// Forgets the messages that were published so far.
+    pub fn forget_publishes(&self) {
+        self.world().publishes.clear();
+    }
+
     pub fn page_size(&self, size: Option<usize>) {
         self.apply(Change::PageSize(size));
     }

@@ -1,0 +1,119 @@
+//! The clauses of the subject about what stands, in a digest without changes and in summaries.
+
+use std::collections::BTreeSet;
+
+use super::contents::{Digest, DigestKind};
+use super::gap_groups::{GapGroup, gap_groups};
+use super::phrases::{counted, listed, subjects};
+use super::subject_clause::{Clause, places, regions};
+use crate::model::Region;
+use crate::report::EmptySourceRecord;
+
+/// Returns the state of a digest without changes.
+pub(super) fn unchanged(digest: &Digest) -> Clause {
+    if !digest.first_look {
+        return state("STATUS", digest);
+    }
+    if digest.pack_names().is_empty() {
+        let sources: Vec<&EmptySourceRecord> = digest.empty_sources.iter().collect();
+        let place = regions(&sources).unwrap_or_else(|| "any region".to_owned());
+        return Clause {
+            lead: vec![
+                format!("NO PACKS in {place}"),
+                ": packwatch sees no pack".to_owned(),
+            ],
+            follow: String::new(),
+        };
+    }
+    let not_due = not_due(digest);
+    let lead = if not_due.is_empty() {
+        let packs = counted(digest.pack_names().len(), "pack");
+        vec![format!(
+            "WATCHING {packs} in {}: nothing fails",
+            watched_regions(digest)
+        )]
+    } else {
+        vec![format!(
+            "FIRST LOOK, no failure is due: {}",
+            listed(not_due)
+        )]
+    };
+    Clause {
+        lead,
+        follow: String::new(),
+    }
+}
+
+/// Returns the regions in which packs are watched.
+fn watched_regions(digest: &Digest) -> String {
+    let filled = digest.watched.iter().filter(|(_, packs)| !packs.is_empty());
+    let regions: BTreeSet<&Region> = filled.map(|(source, _)| &source.region).collect();
+    match regions.len() {
+        1 => listed(regions),
+        many => counted(many, "region"),
+    }
+}
+
+/// Returns the numbers of open failures that are not due.
+fn not_due(digest: &Digest) -> Vec<String> {
+    let counts = [
+        (digest.pending.failures, "pending"),
+        (digest.muted.failures, "muted"),
+        (digest.ignored, "ignored"),
+    ];
+    counts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, words)| format!("{number} {words}"))
+        .collect()
+}
+
+/// Returns the whole state in few words, after a state word.
+pub(super) fn state(word: &str, digest: &Digest) -> Clause {
+    let failing = &digest.tallies.failing;
+    let gaps = gap_groups(digest);
+    let lasting: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_none()).collect();
+    let not_due = not_due(digest);
+    let unread = if lasting.is_empty() {
+        String::new()
+    } else {
+        format!("no data {}; ", places(&lasting))
+    };
+    let lead = if failing.failures > 0 {
+        let who = subjects(failing.accounts, failing.packs_themselves);
+        vec![
+            format!("{word} {unread}{who} failing"),
+            format!(", {}", counted(failing.causes, "cause")),
+        ]
+    } else if !lasting.is_empty() {
+        vec![format!("{word} {unread}no failure known")]
+    } else if digest.pack_names().is_empty() {
+        vec![format!("{word} no packs: packwatch sees no pack")]
+    } else if not_due.is_empty() {
+        let packs = counted(digest.pack_names().len(), "pack");
+        vec![
+            format!("{word} nothing fails"),
+            format!(": {packs} in {}", watched_regions(digest)),
+        ]
+    } else {
+        vec![format!("{word} no failure is due: {}", listed(not_due))]
+    };
+    Clause {
+        lead,
+        follow: String::new(),
+    }
+}
+
+/// Returns the number of open failures as a last clause.
+pub(super) fn standing(digest: &Digest) -> Clause {
+    let appeared = digest.tallies.appeared.failures;
+    let follow = if digest.open > appeared || digest.kind == DigestKind::Test {
+        format!("{} open", counted(digest.open, "failure"))
+    } else {
+        String::new()
+    };
+    Clause {
+        lead: Vec::new(),
+        follow,
+    }
+}
