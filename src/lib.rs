@@ -85,7 +85,7 @@
 //! | --- | --- |
 //! | entry | the binary, [`lambda`], [`system`] |
 //! | application | [`run`] |
-//! | output | [`notify`] and [`preflight`] above [`report`]; [`metrics`] |
+//! | output | [`notify`], [`html_report`] and [`preflight`] above [`report`]; [`metrics`] |
 //! | domain | [`evaluate`] above [`ledger`] and the observation of [`collect`] |
 //! | edges | [`collect`], [`aws`] |
 //! | foundation | [`input`], [`ports`], [`model`] |
@@ -97,6 +97,7 @@
 pub mod aws;
 pub mod collect;
 pub mod evaluate;
+pub mod html_report;
 pub mod input;
 pub mod lambda;
 pub mod ledger;

@@ -108,6 +108,18 @@ pub struct ETag(pub String);
 pub struct ObjectMetadata {
     /// Sequence of the run that wrote the object, for objects that only a later run may replace.
     pub sequence: Option<u64>,
+    /// What the object is, for those who open it.
+    pub content: ContentType,
+}
+
+/// What an object is, for those who open it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ContentType {
+    /// JSON.
+    #[default]
+    Json,
+    /// A page in UTF-8, of which browsers keep no copy.
+    Html,
 }
 
 /// An object without its content.

@@ -19,8 +19,8 @@ use super::response_text::bucket_region;
 use super::sdk_error::service_failure;
 use crate::model::ObjectEncryption;
 use crate::ports::{
-    BoxError, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode,
-    ServiceFailure,
+    BoxError, ContentType, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError,
+    PutMode, ServiceFailure,
 };
 
 /// Name of the user metadata for [`ObjectMetadata::sequence`], sent as `x-amz-meta-sequence`.
@@ -153,14 +153,15 @@ impl ObjectStore for S3Store {
         metadata: ObjectMetadata,
         mode: &PutMode,
     ) -> Result<ETag, PutError> {
-        let ObjectMetadata { sequence } = metadata;
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .content_type("application/json")
-            .body(ByteStream::from(bytes));
+        let ObjectMetadata { sequence, content } = metadata;
+        let put = self.client.put_object().bucket(&self.bucket).key(key);
+        let put = match content {
+            ContentType::Json => put.content_type("application/json"),
+            ContentType::Html => put
+                .content_type("text/html; charset=utf-8")
+                .cache_control("no-store"),
+        };
+        let put = put.body(ByteStream::from(bytes));
         let put = match sequence {
             Some(sequence) => put.metadata(SEQUENCE, sequence.to_string()),
             None => put,

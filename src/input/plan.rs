@@ -110,6 +110,8 @@ pub struct ObjectKeys {
     pub snapshot: String,
     /// The key of the newest snapshot of a full run.
     pub latest: String,
+    /// The key of the report about the newest full run.
+    pub report: String,
     /// The key of the ledger.
     pub ledger: String,
     /// The key of the result of the last preflight.
@@ -255,6 +257,7 @@ impl RunPlan {
                     key_segment(&request_id)
                 )),
                 latest: settings.key("latest.json"),
+                report: settings.key("report.html"),
                 ledger: settings.key("ledger.json"),
                 preflight: settings.key("preflight.json"),
             },

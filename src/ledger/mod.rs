@@ -10,6 +10,7 @@
 //! | `owner` | which runs may write the ledger |
 //! | `mutes` | which failures are recorded and not notified until a date |
 //! | `history`, `history_day` | the counts of each UTC day |
+//! | `last_digest` | what the last digest to a receiver was about |
 //! | `hints` | hints for reading a pack with fewer calls |
 //! | `notified_at` | when each receiver was notified of a failure |
 //! | `map_as_pairs` | the serde form of maps with structured keys |
@@ -22,6 +23,7 @@ mod format;
 mod hints;
 mod history;
 mod history_day;
+mod last_digest;
 mod map_as_pairs;
 mod mutes;
 mod notified_at;
@@ -35,6 +37,7 @@ pub use failure::{OpenFailure, ResolvedFailure};
 pub use format::DecodeError;
 pub use hints::{LargePack, LastFullScan, PackHint};
 pub use history_day::{History, HistoryDay};
+pub use last_digest::{LastDigest, NotifiedGroup};
 pub use mutes::MAX_MUTES;
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;

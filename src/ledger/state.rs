@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::{OpenFailure, ResolvedFailure, is_false};
 use super::hints::PackHint;
 use super::history_day::History;
+use super::last_digest::LastDigest;
 use super::notified_at::ReceiverId;
 use crate::model::{
     Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, Mute, PackKey, PackName, RunId,
@@ -146,6 +147,9 @@ pub struct Receiver {
     /// When a run last had the receiver in its settings.
     #[serde(default)]
     pub configured_at: Timestamp,
+    /// What the last digest was about that was put into the outbox for this receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_digest: Option<LastDigest>,
     /// The digest in the outbox, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outgoing: Option<OutgoingDigest>,
@@ -323,6 +327,7 @@ impl Ledger {
                         awaits_first_look: true,
                         newly_watched: BTreeSet::new(),
                         configured_at: at,
+                        last_digest: None,
                         outgoing: None,
                     },
                 );

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{
-    Lease, Ledger, OpenFailure, OutgoingDigest, PendingChanges, Receiver, ReceiverId,
+    LastDigest, Lease, Ledger, OpenFailure, OutgoingDigest, PendingChanges, Receiver, ReceiverId,
 };
 use crate::model::{Scope, SnsMessage, TopicArn};
 use crate::notify::digest::{Digest, DigestKind, DigestRequest};
@@ -70,7 +70,7 @@ impl NotificationContext<'_> {
                 DigestKind::Changes
             };
             let request = self.request(ledger, receiver, &changes, kind);
-            let (message, last_form) = self.messages(&request, topic);
+            let (message, last_form, last_digest) = self.messages(&request, topic);
             let receiver_id = receiver.id;
             changes.mark_notified(ledger, receiver_id, self.now);
             ledger.mark_shown(receiver_id, first_look || forced);
@@ -79,6 +79,7 @@ impl NotificationContext<'_> {
             }
             if let Some(receiver) = ledger.receivers.get_mut(topic) {
                 receiver.digest_count += 1;
+                receiver.last_digest = last_digest;
                 receiver.awaits_first_look &= !first_look;
                 receiver.newly_watched.clear();
                 receiver.outgoing = Some(OutgoingDigest {
@@ -172,14 +173,19 @@ impl NotificationContext<'_> {
         }
     }
 
-    /// Renders the SNS message of a digest for `topic`, and its last form. Drops the digest itself,
-    /// which can be large.
-    fn messages(&self, request: &DigestRequest<'_>, topic: &TopicArn) -> (SnsMessage, SnsMessage) {
+    /// Renders the SNS message of a digest for `topic`, and its last form, and returns what the report
+    /// says about it later if it is for the digest topic. Drops the digest itself, which can be large.
+    fn messages(
+        &self,
+        request: &DigestRequest<'_>,
+        topic: &TopicArn,
+    ) -> (SnsMessage, SnsMessage, Option<LastDigest>) {
         let digest = Digest::of(request);
         if self.plan.settings.chat_topic.as_ref() == Some(topic) {
-            (digest.chat_message(), digest.chat_last_form())
+            (digest.chat_message(), digest.chat_last_form(), None)
         } else {
-            (digest.message(), digest.last_form())
+            let last_digest = digest.last_digest();
+            (digest.message(), digest.last_form(), Some(last_digest))
         }
     }
 }

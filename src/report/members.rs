@@ -1,7 +1,7 @@
 //! The member counts of a pack in the snapshot, which depend on how much of the pack was read.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::collect::{Coverage, PackObservation};
 use crate::ledger::LastFullScan;
@@ -17,7 +17,7 @@ pub(super) fn coverage_label(pack: &PackObservation) -> &'static str {
 }
 
 /// Counts of a pack's members by status kind. `None` means that the count is unknown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Members {
     pub total: Option<usize>,

@@ -9,6 +9,7 @@ mod known_causes;
 mod members;
 mod message_names;
 mod mute_records;
+mod pack_facts;
 mod records;
 mod response;
 mod sanitize;
@@ -25,6 +26,7 @@ pub use groups::{
 };
 pub use members::Members;
 pub use mute_records::{MuteRecord, mute_records};
+pub use pack_facts::{PackFacts, StoredFacts};
 pub use records::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, GapRecord, GapState,
     NotificationState, ResolvedRecord,

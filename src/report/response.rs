@@ -19,6 +19,8 @@ pub struct RunResponse {
     pub complete: bool,
     /// The `s3://` address of the committed snapshot; `None` if there is none, as in a dry run.
     pub snapshot: Option<String>,
+    /// The `s3://` address of the report; `None` if this run wrote none.
+    pub report: Option<String>,
     /// Totals of the run.
     pub totals: RunTotals,
     /// The warnings of the run; none if an earlier execution or another run made the read.

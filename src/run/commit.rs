@@ -7,9 +7,11 @@ use bytes::Bytes;
 
 use super::error::RunError;
 use super::execution::{Run, log_warnings};
-use super::ledger_store::{LatestSource, StoredLedger};
+use super::latest::LatestRun;
+use super::ledger_store::StoredLedger;
 use super::services::Services;
 use crate::collect::Observation;
+use crate::html_report::RunFacts;
 use crate::input::event::NotifyMode;
 use crate::ledger::{CommittedRead, LastCommit, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
@@ -26,7 +28,7 @@ pub(super) enum CommitOutcome {
     Conflict(Box<PendingCommit>, Option<BoxError>),
 }
 
-/// A commit whose snapshot is stored, with what the response and `latest.json` need.
+/// A commit whose snapshot is stored, with what the response, `latest.json` and the report need.
 pub(super) struct PendingCommit {
     sequence: u64,
     snapshot_key: String,
@@ -37,6 +39,8 @@ pub(super) struct PendingCommit {
     complete: bool,
     warnings: Vec<Warning>,
     changes: ChangeCounts,
+    /// What the report shows of the run.
+    facts: RunFacts,
 }
 
 impl PendingCommit {
@@ -59,6 +63,7 @@ impl PendingCommit {
             complete,
             warnings: self.warnings,
             changes: self.changes,
+            facts: self.facts,
         }
     }
 }
@@ -113,6 +118,7 @@ impl<S: Services> Run<'_, S> {
                         complete: findings.is_complete(),
                         warnings: findings.warnings.clone(),
                         changes: self.change_counts(&current.ledger, &changes),
+                        facts: RunFacts::of(&findings),
                     };
                     // Frees memory before the ledger is serialized.
                     let put_mode = current.put_mode;
@@ -281,12 +287,19 @@ impl<S: Services> Run<'_, S> {
             complete,
             warnings,
             changes,
+            facts,
         } = committed;
         log_warnings(&warnings);
         self.first_looks = !self.scope.narrowed;
-        let latest = snapshot.map_or(LatestSource::Key(&snapshot_key), LatestSource::InMemory);
-        let latest = (!self.scope.narrowed).then_some((sequence, latest));
-        let results = self.deliver(&mut current, latest).await;
+        let mut runs = current.ledger.recent_runs.iter();
+        let run = runs.find(|run| run.sequence == sequence && !run.narrowed);
+        let latest = run.map(|run| LatestRun {
+            run: run.clone(),
+            ledger: current.ledger.clone(),
+            snapshot,
+            facts: Some(&facts),
+        });
+        let (results, report) = self.deliver(&mut current, latest).await;
         self.record_committed(&current.ledger, complete, Some(changes));
         Ok(RunResponse {
             run_id: self.plan.run.id.clone(),
@@ -294,6 +307,7 @@ impl<S: Services> Run<'_, S> {
             outcome: Outcome::Committed,
             complete,
             snapshot: Some(self.store.address(&snapshot_key)),
+            report,
             totals,
             warnings,
             digest: results.report(&current.ledger, self.plan)?,

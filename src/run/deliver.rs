@@ -9,7 +9,8 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::error::RunError;
 use super::execution::Run;
-use super::ledger_store::{LatestSource, StoredLedger};
+use super::latest::LatestRun;
+use super::ledger_store::StoredLedger;
 use super::services::Services;
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
@@ -79,21 +80,21 @@ impl DeliveryResults {
 }
 
 impl<S: Services> Run<'_, S> {
-    /// Sends the leased digests and updates `latest.json` with `latest`, the snapshot of a full
-    /// run. Both run concurrently: a digest links to its own snapshot, not to `latest.json`.
+    /// Sends the leased digests and writes `latest.json` and `report.html` for `latest`, a full run.
+    /// All of it runs concurrently: a digest links to its own snapshot, not to `latest.json`.
+    /// Returns the address of the report if it is that of the run.
     pub(super) async fn deliver(
         &self,
         current: &mut StoredLedger,
-        latest: Option<(u64, LatestSource<'_>)>,
-    ) -> DeliveryResults {
-        let update_latest = async {
-            if let Some((sequence, snapshot)) = latest {
-                self.store.update_latest(sequence, snapshot).await;
+        latest: Option<LatestRun<'_>>,
+    ) -> (DeliveryResults, Option<String>) {
+        let write_latest = async {
+            match latest {
+                Some(latest) => self.write_latest(latest).await,
+                None => None,
             }
         };
-        future::join(Box::pin(self.send(current)), Box::pin(update_latest))
-            .await
-            .0
+        future::join(Box::pin(self.send(current)), Box::pin(write_latest)).await
     }
 
     /// Publishes and settles until no digest is leased to this execution. A receiver gets its

@@ -33,6 +33,7 @@ impl<S: Services> Run<'_, S> {
                 dry_run: Some(note),
                 // A dry run stores no snapshot to link to.
                 snapshot: None,
+                report: None,
                 ..Digest::of(&context.request(&next, receiver, &changes, kind))
             };
             let subject = is_sent.then(|| digest.subject());
@@ -46,6 +47,7 @@ impl<S: Services> Run<'_, S> {
             outcome: Outcome::DryRun,
             complete: findings.is_complete(),
             snapshot: None,
+            report: None,
             totals: findings.totals,
             digest: DigestSummary {
                 status: DigestStatus::DryRun,

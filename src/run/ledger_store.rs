@@ -1,5 +1,5 @@
-//! The store of the ledger and of `latest.json`: load, and update by compare-and-swap. `latest.json`
-//! never goes back to an older snapshot: its metadata has the sequence of its run.
+//! The store of the ledger, of `latest.json` and of `report.html`: load, and update by
+//! compare-and-swap. The two never go back to an older run: their metadata have its sequence.
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
@@ -9,15 +9,15 @@ use crate::input::plan::RunPlan;
 use crate::ledger::{DecodeError, Ledger};
 use crate::model::display_chain;
 use crate::ports::{
-    BoxError, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError, PutMode,
-    ServiceFailure,
+    BoxError, ContentType, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError,
+    PutMode, ServiceFailure,
 };
 
 /// Maximum number of attempts to write the ledger while other writers change it.
 pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;
 
-/// Maximum number of attempts to write `latest.json` while other writers change it. After a lost
-/// race the object usually has the newer snapshot already.
+/// Maximum number of attempts to write `latest.json` or `report.html` while other writers change it.
+/// After a lost race the object usually is that of the newer run already.
 const MAX_LATEST_ATTEMPTS: u32 = 2;
 
 /// The ledger as it was loaded or stored, and the condition for replacing it.
@@ -33,12 +33,15 @@ impl AsRef<Ledger> for StoredLedger {
     }
 }
 
-/// Where the contents of `latest.json` come from.
-pub(super) enum LatestSource<'a> {
-    /// Bytes of the snapshot that this execution wrote.
-    InMemory(Bytes),
-    /// Key of a snapshot in the bucket.
-    Key(&'a str),
+/// An object about the newest full run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LatestMetadata {
+    /// Its name without the prefix, for the log.
+    pub name: &'static str,
+    /// Sequence of the run.
+    pub sequence: u64,
+    /// What it is.
+    pub content: ContentType,
 }
 
 /// Returns the error of a call that S3 did not answer before the deadline of the run.
@@ -163,6 +166,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
             .map_err(|error| PutError::Rejected(Box::new(error)))?;
         let metadata = ObjectMetadata {
             sequence: Some(ledger.sequence),
+            ..ObjectMetadata::default()
         };
         self.put_with_metadata(&self.plan.keys.ledger, bytes.into(), metadata, put_mode)
             .await
@@ -205,43 +209,56 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         Err(last_error)
     }
 
-    /// Copies the snapshot with this sequence to `latest.json`, unless that has the same or a newer
-    /// one. `latest.json` is a copy for readers: a failure is logged, and the next full run writes
-    /// it again.
-    pub(super) async fn update_latest(&self, sequence: u64, snapshot: LatestSource<'_>) {
-        if let Err(cause) = self.try_update_latest(sequence, snapshot).await {
+    /// Writes an object about the newest full run, unless it has the sequence of the same or a newer
+    /// run already. The object is for readers: a failure is logged, and the next full run writes it
+    /// again. Returns whether the object is that of the run with this sequence.
+    pub(super) async fn update_latest(
+        &self,
+        key: &str,
+        metadata: LatestMetadata,
+        contents: impl AsyncFn() -> Result<Bytes, BoxError>,
+    ) -> bool {
+        let updated = self.try_update_latest(key, metadata, contents).await;
+        updated.unwrap_or_else(|cause| {
             tracing::warn!(
-                object = self.address(&self.plan.keys.latest),
+                object = self.address(key),
                 cause = display_chain(cause.as_ref()),
-                "latest.json is older than the last committed snapshot; the next full run writes it again"
+                "{} is older than the last committed snapshot; the next full run writes it again",
+                metadata.name
             );
-        }
+            false
+        })
     }
 
     async fn try_update_latest(
         &self,
-        sequence: u64,
-        snapshot: LatestSource<'_>,
-    ) -> Result<(), BoxError> {
-        let latest_key = &self.plan.keys.latest;
+        key: &str,
+        LatestMetadata {
+            name,
+            sequence,
+            content,
+        }: LatestMetadata,
+        contents: impl AsyncFn() -> Result<Bytes, BoxError>,
+    ) -> Result<bool, BoxError> {
         let metadata = ObjectMetadata {
             sequence: Some(sequence),
+            content,
         };
         for _ in 0..MAX_LATEST_ATTEMPTS {
-            let put_mode = match self.head(latest_key).await? {
-                Some(latest) if latest.sequence == Some(sequence) => return Ok(()),
+            let put_mode = match self.head(key).await? {
+                Some(latest) if latest.sequence == Some(sequence) => return Ok(true),
                 Some(latest) => {
                     // An object without a sequence counts as older.
                     if let Some(newer) = latest.sequence.filter(|latest| *latest > sequence) {
                         let ledger = self.head(&self.plan.keys.ledger).await?;
                         if ledger.and_then(|ledger| ledger.sequence) >= Some(newer) {
-                            return Ok(());
+                            return Ok(false);
                         }
                         tracing::warn!(
-                            object = self.address(latest_key),
+                            object = self.address(key),
                             sequence = newer,
                             ledger_sequence = sequence,
-                            "latest.json is ahead of the ledger, which an older version must have replaced; it is \
+                            "{name} is ahead of the ledger, which an older version must have replaced; it is \
                              overwritten"
                         );
                     }
@@ -249,23 +266,21 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
                 }
                 None => PutMode::Create,
             };
-            let bytes = match &snapshot {
-                LatestSource::InMemory(bytes) => bytes.clone(),
-                LatestSource::Key(key) => {
-                    let stored = self.get(key).await?;
-                    stored
-                        .ok_or_else(|| format!("{} is no longer there", self.address(key)))?
-                        .0
-                        .into()
-                }
-            };
-            let put = self.put_with_metadata(latest_key, bytes, metadata, &put_mode);
+            let put = self.put_with_metadata(key, contents().await?, metadata, &put_mode);
             match put.await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(PutError::PreconditionFailed) => {}
                 Err(error) => return Err(Box::new(error)),
             }
         }
         Err(Box::new(PutError::PreconditionFailed))
+    }
+
+    /// Reads a snapshot.
+    pub(super) async fn snapshot(&self, key: &str) -> Result<Vec<u8>, BoxError> {
+        let stored = self.get(key).await?;
+        let (bytes, _) =
+            stored.ok_or_else(|| format!("{} is no longer there", self.address(key)))?;
+        Ok(bytes)
     }
 }

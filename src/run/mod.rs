@@ -13,6 +13,7 @@ mod deliver;
 mod dry_run;
 mod error;
 mod execution;
+mod latest;
 mod ledger_store;
 mod mutes;
 mod services;

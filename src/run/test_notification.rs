@@ -117,6 +117,7 @@ impl TestNotification<'_> {
             awaits_first_look: false,
             newly_watched: BTreeSet::new(),
             configured_at: now,
+            last_digest: None,
             outgoing: None,
         };
         let receiver = ledger.receivers.get(topic).unwrap_or(&unknown);

@@ -4,7 +4,8 @@
 use super::commit::log_suppressed;
 use super::error::RunError;
 use super::execution::Run;
-use super::ledger_store::{LatestSource, StoredLedger};
+use super::latest::LatestRun;
+use super::ledger_store::StoredLedger;
 use super::services::Services;
 use crate::collect::Observation;
 use crate::evaluate::update_gaps;
@@ -42,6 +43,7 @@ impl<S: Services> Run<'_, S> {
             outcome: Outcome::Superseded,
             complete: ledger.recent_runs.last().is_some_and(|run| run.complete),
             snapshot: last.map(|last| self.store.address(&last.snapshot)),
+            report: None,
             totals: last.map(|last| last.totals).unwrap_or_default(),
             warnings: Vec::new(),
             digest,
@@ -98,8 +100,13 @@ impl<S: Services> Run<'_, S> {
                     .to_owned(),
                 source,
             })?;
-        let latest = (!run.narrowed).then_some((run.sequence, LatestSource::Key(&run.snapshot)));
-        let results = self.deliver(&mut current, latest).await;
+        let latest = (!run.narrowed).then(|| LatestRun {
+            run: run.clone(),
+            ledger: current.ledger.clone(),
+            snapshot: None,
+            facts: None,
+        });
+        let (results, report) = self.deliver(&mut current, latest).await;
         self.record_committed(&current.ledger, run.complete, None);
         let digest = results.report(&current.ledger, self.plan)?;
         Ok(RunResponse {
@@ -108,6 +115,7 @@ impl<S: Services> Run<'_, S> {
             outcome: Outcome::Resumed,
             complete: run.complete,
             snapshot: Some(self.store.address(&run.snapshot)),
+            report,
             totals: run.totals,
             warnings: Vec::new(),
             digest,

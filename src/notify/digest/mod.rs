@@ -7,6 +7,7 @@
 //! | `subject`, `text` | the subject, and the text of the email |
 //! | `sns_body`, `document` | the body for the digest topic: email, SMS and JSON, cut to the size limit of SNS |
 //! | `chat` | the body for the chat topic |
+//! | `last_digest` | what the report says about it later |
 //! | `attributes` | the message attributes for subscription filters |
 //! | `gap_groups`, `links`, `account_label`, `phrases` | parts that several of them use |
 
@@ -16,6 +17,7 @@ mod chat;
 mod contents;
 mod document;
 mod gap_groups;
+mod last_digest;
 mod links;
 mod phrases;
 mod sns_body;

@@ -168,7 +168,10 @@ async fn object_put_is_conditional() {
 #[tokio::test]
 async fn sequence_is_stored_as_user_metadata() {
     let (config, requests) = sdk();
-    let metadata = ObjectMetadata { sequence: Some(42) };
+    let metadata = ObjectMetadata {
+        sequence: Some(42),
+        ..ObjectMetadata::default()
+    };
     let _ = store(&config)
         .put("latest.json", "{}".into(), metadata, &PutMode::Create)
         .await;

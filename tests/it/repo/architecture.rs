@@ -189,11 +189,13 @@ fn allowed_dependencies(module: &str) -> &'static [&'static str] {
         "evaluate" => &["collect", "ledger", "model"],
         "report" => &["collect", "evaluate", "input", "ledger", "model"],
         "notify" => &["input", "ledger", "model", "report"],
+        "html_report" => &["input", "ledger", "model", "report"],
         "metrics" => &["input", "ledger", "model"],
         "preflight" => &["input", "ledger", "model", "ports", "report"],
         "run" => &[
             "collect",
             "evaluate",
+            "html_report",
             "input",
             "ledger",
             "metrics",

@@ -147,7 +147,11 @@ impl Digest {
                 key: snapshot.clone(),
                 region: plan.settings.home_region.clone(),
             }),
-            report: None,
+            report: last.map(|_| ObjectAddress {
+                bucket: plan.settings.bucket.clone(),
+                key: plan.keys.report.clone(),
+                region: plan.settings.home_region.clone(),
+            }),
         }
     }
 }

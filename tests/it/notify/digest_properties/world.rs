@@ -269,6 +269,7 @@ impl World {
             id: RECEIVER,
             digest_count: 3,
             awaits_first_look: self.first_look,
+            last_digest: None,
             newly_watched: BTreeSet::new(),
             configured_at: now(),
             outgoing: None,

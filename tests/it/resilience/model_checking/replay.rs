@@ -12,7 +12,7 @@ use packwatch::ports::{
     ObjectStore, Page, PublishError, PutError, PutMode,
 };
 
-use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER, is_last_form};
+use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER, REPORT, is_last_form};
 use crate::support::harness::{OWN, TOPIC, time};
 use crate::support::scheduler::yield_now;
 
@@ -278,7 +278,12 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
         }
     }
 
+    /// `report.html` follows the same rule as `latest.json`, and no other call depends on it: the
+    /// model leaves it out, as if it could not be read.
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
+        if key == REPORT {
+            return Err("not in the model".into());
+        }
         match self
             .call(Call::Head {
                 key: key.to_owned(),

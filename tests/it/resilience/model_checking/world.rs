@@ -15,6 +15,7 @@ use crate::support::harness::{CHAT, TOPIC, keys};
 
 pub const LEDGER: &str = "ledger.json";
 pub const LATEST: &str = "latest.json";
+pub const REPORT: &str = "report.html";
 
 /// The member accounts of the one pack.
 pub const ACCOUNTS: [&str; 2] = ["222233334444", "333344445555"];

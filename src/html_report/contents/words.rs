@@ -1,0 +1,58 @@
+//! Numbers with their nouns, times, and lists, in words.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+/// Returns a number with its noun, such as `1 pack` or `2 packs`.
+pub(in crate::html_report) fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Returns a time such as `Mon 2 Mar 2026, 03:00 UTC`.
+pub(in crate::html_report) fn time(at: Timestamp) -> String {
+    at.strftime("%a %-d %b %Y, %H:%M UTC").to_string()
+}
+
+/// Returns a day such as `Mon 2 Mar 2026`.
+pub(in crate::html_report) fn date(date: Date) -> String {
+    date.strftime("%a %-d %b %Y").to_string()
+}
+
+/// Returns a duration such as `15 min`, `1 h 15 min` or `2 d 17 h`.
+pub(in crate::html_report) fn duration(duration: SignedDuration) -> String {
+    let minutes = duration.as_mins().max(0);
+    let parts = [
+        (minutes / 1440, "d"),
+        (minutes % 1440 / 60, "h"),
+        (minutes % 60, "min"),
+    ];
+    let Some(first) = parts.iter().position(|(number, _)| *number > 0) else {
+        return "less than 1 min".to_owned();
+    };
+    // Minutes say nothing where there are days.
+    let parts = parts.into_iter().skip(first).take(2);
+    let parts: Vec<String> = parts
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number} {unit}"))
+        .collect();
+    parts.join(" ")
+}
+
+/// Returns when something began and how long ago, such as `Mon 2 Mar 2026, 01:45 UTC (1 h 15 min)`.
+pub(in crate::html_report) fn since(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({})", time(at), duration(now.duration_since(at)))
+}
+
+/// Joins the first `max` items with commas, and says how many there are more.
+pub(in crate::html_report) fn listed<T: ToString>(
+    items: impl ExactSizeIterator<Item = T>,
+    max: usize,
+) -> String {
+    let more = items.len().saturating_sub(max);
+    let shown: Vec<String> = items.take(max).map(|item| item.to_string()).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

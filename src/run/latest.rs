@@ -1,0 +1,99 @@
+//! The objects about the newest full run, `latest.json` and `report.html`: written after the commit,
+//! beside delivery.
+
+use bytes::Bytes;
+use futures_util::future;
+use tokio::sync::OnceCell;
+
+use super::execution::Run;
+use super::ledger_store::LatestMetadata;
+use super::services::Services;
+use crate::html_report::{AccountLinks, Link, ReportPage, ReportRequest, RunFacts};
+use crate::ledger::{Ledger, RecentRun};
+use crate::model::{AccountId, Region};
+use crate::notify::digest::{LinkTarget, ObjectAddress};
+use crate::ports::{BoxError, ContentType};
+
+/// A committed full run whose objects are to be written.
+pub(super) struct LatestRun<'a> {
+    /// The run.
+    pub run: RecentRun,
+    /// The ledger as it is before delivery. It shares its failures with the one that delivery
+    /// changes.
+    pub ledger: Ledger,
+    /// Bytes of its snapshot, if they are at hand.
+    pub snapshot: Option<Bytes>,
+    /// What the report shows of the run, if this execution has read it.
+    pub facts: Option<&'a RunFacts>,
+}
+
+impl AccountLinks for LinkTarget {
+    fn config(&self, account: &AccountId, region: &Region) -> Option<String> {
+        self.config(account, region)
+    }
+}
+
+impl<S: Services> Run<'_, S> {
+    /// Writes `latest.json` and `report.html`, unless they are those of the same or a newer run.
+    /// Returns the address of the report if it is that of this run.
+    pub(super) async fn write_latest(&self, latest: LatestRun<'_>) -> Option<String> {
+        let keys = &self.plan.keys;
+        let LatestRun { run, snapshot, .. } = &latest;
+        let metadata = |name, content| LatestMetadata {
+            name,
+            sequence: run.sequence,
+            content,
+        };
+        let stored = OnceCell::new_with(snapshot.clone());
+        let read = async || -> Result<Bytes, BoxError> {
+            let read = || async { self.store.snapshot(&run.snapshot).await.map(Bytes::from) };
+            stored.get_or_try_init(read).await.cloned()
+        };
+        let (_, written) = future::join(
+            self.store.update_latest(
+                &keys.latest,
+                metadata("latest.json", ContentType::Json),
+                &read,
+            ),
+            self.store.update_latest(
+                &keys.report,
+                metadata("report.html", ContentType::Html),
+                async || match latest.facts {
+                    Some(facts) => Ok(self.report(&latest, facts)),
+                    None => {
+                        let facts = RunFacts::from_snapshot(&read().await?)?;
+                        Ok(self.report(&latest, &facts))
+                    }
+                },
+            ),
+        )
+        .await;
+        written.then(|| self.store.address(&keys.report))
+    }
+
+    /// Renders the report.
+    fn report(&self, latest: &LatestRun<'_>, facts: &RunFacts) -> Bytes {
+        let snapshot = ObjectAddress {
+            bucket: self.plan.settings.bucket.clone(),
+            key: latest.run.snapshot.clone(),
+            region: self.plan.settings.home_region.clone(),
+        };
+        let target = LinkTarget {
+            portal: self.plan.settings.access_portal.clone(),
+            own_account: latest.ledger.own_account.clone(),
+        };
+        let page = ReportPage::new(ReportRequest {
+            ledger: &latest.ledger,
+            run: &latest.run,
+            facts,
+            plan: self.plan,
+            snapshot: &Link {
+                uri: snapshot.uri(),
+                console: target.object(&snapshot),
+            },
+            account_links: Some(&target),
+        })
+        .render();
+        page.into()
+    }
+}
