@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use aws_smithy_types::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 /// The style of the page.
@@ -23,5 +24,5 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 fn hash(text: &str) -> String {
-    format!("'sha256-{}'", base64::encode(Sha256::digest(text)))
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }

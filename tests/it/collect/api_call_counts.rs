@@ -553,7 +553,8 @@ async fn status_without_filter_is_found_by_daily_scan() {
     );
     env.member("baseline", &account(7), "UPDATE_SUCCESSFUL");
     env.run().await;
-    assert_eq!(env.digests()[1]["cleared"][0]["resolution"], "recovered");
+    let last = env.digests().pop().expect("a digest");
+    assert_eq!(last["cleared"][0]["resolution"], "recovered");
 }
 
 #[tokio::test]
@@ -655,7 +656,8 @@ async fn in_progress_large_pack_is_read_in_full_once_an_hour() {
         [3 + 5, 3, 3, 3, 3 + 5],
         "two full reads, an hour apart"
     );
-    assert_eq!(env.digests()[1]["cleared"][0]["resolution"], "recovered");
+    let last = env.digests().pop().expect("a digest");
+    assert_eq!(last["cleared"][0]["resolution"], "recovered");
     assert_eq!(run_counting(&env).await.1, 3);
 }
 
