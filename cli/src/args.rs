@@ -1,22 +1,22 @@
-//! Command-line arguments and the files that they name.
+//! Command-line arguments.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::error::CliError;
 use crate::function_config::FunctionConfiguration;
-use crate::output::CliError;
+use crate::input_file::parse_file;
+use crate::status::By;
 
 /// Command-line arguments.
 #[derive(Debug, Parser)]
 #[command(
     version,
     max_term_width = 100,
-    about = "Runs packwatch outside Lambda, with your own AWS profile."
+    about = "Runs packwatch outside Lambda with your own AWS profile, and shows what fails.",
+    after_help = "Exit codes: 0 complete, 1 error, 2 usage, 3 incomplete (no data somewhere) or a failed check."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -30,8 +30,15 @@ pub(crate) enum Command {
     /// Settings are those of a deployed function (--function), or else the environment variables of
     /// the same names: `SNAPSHOT_BUCKET` and `TOPIC_ARN` at least. Without --commit it reads AWS
     /// Config and the ledger and prints the digest that it would send; it writes nothing and
-    /// publishes nothing.
+    /// publishes nothing. The exit code is 3 if something could not be read.
     Run(RunArgs),
+    /// Shows what fails right now, from the newest snapshot.
+    ///
+    /// It reads `latest.json`, which the last full run wrote, and calls nothing of AWS Config. The
+    /// bucket is that of a deployed function (--function), or else `SNAPSHOT_BUCKET` and
+    /// `SNAPSHOT_PREFIX` of the environment. The exit code is 3 if the run could not read
+    /// something.
+    Status(StatusArgs),
     /// Checks the set-up and prints what is missing, and what to do about it.
     ///
     /// Settings are those of a deployed function (--function), or else the environment variables of
@@ -65,6 +72,7 @@ impl CheckArgs {
             function: self.function,
             json: self.json,
             profile: self.profile,
+            quiet: false,
         }
     }
 }
@@ -91,6 +99,9 @@ pub(crate) struct RunArgs {
     /// order applies (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, ...).
     #[arg(long)]
     pub(crate) profile: Option<String>,
+    /// Print nothing but the digest or the response, and errors: no progress and no summary.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 impl RunArgs {
@@ -103,33 +114,40 @@ impl RunArgs {
 
     /// Reads the configuration of the deployed function; `None` without `--function`.
     pub(crate) fn function_config(&self) -> Result<Option<FunctionConfiguration>, CliError> {
-        let what = "what `aws lambda get-function-configuration` prints";
-        self.function
-            .as_deref()
-            .map(|path| parse_file(path, what))
-            .transpose()
+        function_config(self.function.as_deref())
     }
 }
 
-/// Reads and parses a JSON file. `what` names the expected content in the error.
-fn parse_file<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, CliError> {
-    let path_name = path.display();
-    let text = read(path).map_err(|source| CliError::File {
-        what: format!("{path_name} cannot be read"),
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|error| CliError::File {
-        what: format!("{path_name} is not {what}"),
-        source: error.into(),
-    })
+/// Arguments of `packwatch status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// File with a snapshot, or its address such as `s3://bucket/prefix/latest.json`; an address that
+    /// ends in / means latest.json there; - reads standard input
+    #[arg(value_name = "FILE | s3://...", conflicts_with = "function")]
+    pub(crate) source: Option<String>,
+    /// File with the output of `aws lambda get-function-configuration --function-name ... --output
+    /// json`. Bucket, prefix and region come from it.
+    #[arg(long, value_name = "FILE")]
+    function: Option<PathBuf>,
+    /// How failures are grouped.
+    #[arg(long, value_enum, default_value_t = By::Cause)]
+    pub(crate) by: By,
+    /// Print the grouped data as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// AWS profile. It takes precedence over keys in the environment.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
 }
 
-/// Reads a file, or standard input for `-`.
-fn read(path: &Path) -> io::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
+impl StatusArgs {
+    /// Reads the configuration of the deployed function; `None` without `--function`.
+    pub(crate) fn function_config(&self) -> Result<Option<FunctionConfiguration>, CliError> {
+        function_config(self.function.as_deref())
     }
-    fs::read_to_string(path)
+}
+
+fn function_config(path: Option<&Path>) -> Result<Option<FunctionConfiguration>, CliError> {
+    let what = "what `aws lambda get-function-configuration` prints";
+    path.map(|path| parse_file(path, what)).transpose()
 }

@@ -1,87 +1,95 @@
 //! Terminal output: the digest or the response on standard output, messages about the run on
 //! standard error.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program prints its output"
-)]
-
+use std::collections::BTreeSet;
 use std::io;
 
-use packwatch::model::display_chain;
-use packwatch::ports::BoxError;
-use packwatch::report::{Checked, Outcome, Response, RunResponse};
-use packwatch::run::RunError;
+use packwatch::model::GapKey;
+use packwatch::notify::digest::counted;
+use packwatch::report::{Checked, Outcome, Response, RunResponse, sanitize};
 
-use crate::function_config::AccountMismatch;
+use crate::error::CliError;
 use crate::progress::ProgressStats;
-
-/// Error of the command-line program.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CliError {
-    /// A file cannot be read or parsed.
-    #[error("{what}")]
-    File {
-        /// The message, with the path of the file.
-        what: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The profile supplies no credentials.
-    #[error(
-        "the profile {name} gives no credentials; `aws sts get-caller-identity --profile {name}` should say why"
-    )]
-    Profile {
-        /// Name of the profile.
-        name: String,
-        /// The error of the SDK.
-        source: BoxError,
-    },
-    /// The credentials belong to another account than the function.
-    #[error(transparent)]
-    AccountMismatch(#[from] AccountMismatch),
-    /// The run failed.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// The response could not be serialized.
-    #[error("the response could not be written as JSON")]
-    Response(#[from] serde_json::Error),
-}
+use crate::status::place;
+use crate::terminal::{ALARM, WARNING, colored, error_width, print, print_error, styled, wrapped};
 
 /// Prints what failed, why, and what to do.
 pub(crate) fn error(error: &CliError) {
-    match error {
-        CliError::Run(error) => eprintln!("{}: {}", error.kind(), error.to_report()),
-        other => eprintln!("{}", display_chain(other)),
+    let report = error.report();
+    for (index, line) in report.lines().enumerate() {
+        // Lines of a list stay as they are.
+        let lines = fitted(line);
+        match lines.split_once(": ") {
+            Some((first, rest)) if index == 0 => {
+                print_error(&format!("{}: {rest}", styled(ALARM, first)));
+            }
+            _ => print_error(&lines),
+        }
+    }
+}
+
+/// Returns a message broken into lines for the terminal.
+fn fitted(message: &str) -> String {
+    match error_width() {
+        Some(width) => wrapped(message, width, "").join("\n"),
+        None => message.to_owned(),
     }
 }
 
 /// Prints the response as JSON.
-pub(crate) fn json(response: &Response) -> Result<(), serde_json::Error> {
-    println!("{}", serde_json::to_string_pretty(response)?);
+pub(crate) fn json(response: &Response) -> Result<(), CliError> {
+    print(&serde_json::to_string_pretty(response)?)?;
     Ok(())
 }
 
-/// Prints the text of the digest. `published` is the text that was published, if any.
-pub(crate) fn digest(response: &RunResponse, published: Option<&str>) {
-    match response.digest.text.as_deref().or(published) {
-        Some(text) => println!("{}", text.trim_end()),
-        None => println!("packwatch: no changes, {} open", response.totals.open_total),
+/// Prints the text of the digest, and returns whether there was one. `published` is the text that was
+/// published, if any.
+pub(crate) fn digest(response: &RunResponse, published: Option<&str>) -> io::Result<bool> {
+    let text = response.digest.text.as_deref().or(published);
+    match text {
+        Some(text) => print(&colored(text.trim_end()))?,
+        None => print(&without_digest(response))?,
+    }
+    Ok(text.is_some())
+}
+
+/// Returns what is the case where no digest is due.
+fn without_digest(response: &RunResponse) -> String {
+    let open = counted(response.totals.open_total, "failure");
+    if response.complete {
+        format!("No digest is due: no changes, {open} open. `packwatch status` shows them.")
+    } else {
+        format!("No digest is due, but not everything could be read; {open} open.")
     }
 }
 
 /// Prints the table of the checks, and what to do.
-pub(crate) fn checks(checked: &Checked) {
-    println!("{}", checked.text.trim_end());
+pub(crate) fn checks(checked: &Checked) -> io::Result<()> {
+    print(checked.text.trim_end())
 }
 
-/// Prints failed reads, the outcome and the number of calls. If `commit` is set, a dry run can only
+/// Prints the failed reads: one line for all that failed with the same message.
+pub(crate) fn failed_reads(stats: &ProgressStats) {
+    for (cause, keys) in &stats.failures {
+        let keys: &BTreeSet<GapKey> = keys;
+        let message = format!(
+            "{}: {}: {}: {}",
+            place(keys),
+            cause.operation,
+            cause.code,
+            sanitize(&cause.message)
+        );
+        print_error(&format!(
+            "{}  {}",
+            styled(WARNING, "NO DATA"),
+            fitted(&message)
+        ));
+    }
+}
+
+/// Prints the outcome and the number of calls. If `commit` is set, a dry run can only
 /// be due to the event.
 pub(crate) fn summary(response: &RunResponse, stats: &ProgressStats, commit: bool) {
-    for failure in &stats.failures {
-        eprintln!("? {failure}");
-    }
     let outcome = match response.outcome {
         Outcome::DryRun if commit => {
             "Dry run, as the event asks: nothing was written, nothing was published.".to_owned()
@@ -99,12 +107,9 @@ pub(crate) fn summary(response: &RunResponse, stats: &ProgressStats, commit: boo
                 .to_owned()
         }
     };
-    let packs = match response.totals.packs {
-        1 => "1 pack".to_owned(),
-        packs => format!("{packs} packs"),
-    };
-    eprintln!(
+    let packs = counted(response.totals.packs, "pack");
+    print_error(&fitted(&format!(
         "{packs}, {} calls to AWS Config, {} throttled. {outcome}",
         stats.calls, stats.throttle_count
-    );
+    )));
 }

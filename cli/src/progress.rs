@@ -1,11 +1,13 @@
 //! A [`ConfigApi`] that shows the progress of the calls on the terminal and counts them.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use packwatch::model::{Account, AccountId, ApiError, PackName, SourceTarget, StatusRecord};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use packwatch::model::{
+    Account, AccountId, ApiError, GapKey, PackName, SourceTarget, StatusRecord,
+};
 use packwatch::ports::{BoxError, ConfigApi, Filter, MembersError, Page};
 
 /// Wraps a [`ConfigApi`] with a progress bar.
@@ -25,13 +27,17 @@ pub(crate) struct ProgressStats {
     pub(crate) calls: u64,
     /// Attempts that AWS Config throttled.
     pub(crate) throttle_count: u64,
-    /// Failed calls, as messages.
-    pub(crate) failures: BTreeSet<String>,
+    /// What was not read, by the failed call.
+    pub(crate) failures: BTreeMap<ApiError, BTreeSet<GapKey>>,
 }
 
 impl<S: ConfigApi> ProgressConfigApi<S> {
-    pub(crate) fn new(inner: S) -> Self {
+    /// Wraps `inner`. If `is_quiet`, there is no progress bar.
+    pub(crate) fn new(inner: S, is_quiet: bool) -> Self {
         let bar = ProgressBar::new(0);
+        if is_quiet {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         let style =
             ProgressStyle::with_template("{spinner} {pos} of {len} packs read, {msg} ({elapsed})");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -70,18 +76,14 @@ impl<S: ConfigApi> ProgressConfigApi<S> {
     }
 }
 
-/// Returns the message of a failed call.
-fn failure(target: &SourceTarget, pack: Option<&PackName>, cause: &ApiError) -> String {
-    let pack = pack.map_or_else(String::new, |pack| format!(", pack {pack}"));
-    let ApiError {
-        operation,
-        code,
-        message,
-    } = cause;
-    format!(
-        "{}{pack} is not read: {operation}: {code}: {message}",
-        target.source
-    )
+impl ProgressStats {
+    fn failed(&mut self, target: &SourceTarget, pack: Option<&PackName>, cause: &ApiError) {
+        let key = GapKey {
+            source: target.source.clone(),
+            pack: pack.cloned(),
+        };
+        self.failures.entry(cause.clone()).or_default().insert(key);
+    }
 }
 
 impl<S: ConfigApi> ConfigApi for ProgressConfigApi<S> {
@@ -102,7 +104,7 @@ impl<S: ConfigApi> ConfigApi for ProgressConfigApi<S> {
                     .map(|(pack, _)| (target.clone(), pack.clone())),
             ),
             Err(cause) => {
-                stats.failures.insert(failure(target, None, cause));
+                stats.failed(target, None, cause);
             }
         });
         result
@@ -116,7 +118,7 @@ impl<S: ConfigApi> ConfigApi for ProgressConfigApi<S> {
         let result = self.inner.pack(target, pack).await;
         self.record(|stats| {
             if let Err(cause) = &result {
-                stats.failures.insert(failure(target, Some(pack), cause));
+                stats.failed(target, Some(pack), cause);
             }
         });
         result
@@ -135,7 +137,7 @@ impl<S: ConfigApi> ConfigApi for ProgressConfigApi<S> {
                 stats.read.insert((target.clone(), pack.clone()));
             }
             Err(MembersError::Api(cause)) => {
-                stats.failures.insert(failure(target, Some(pack), cause));
+                stats.failed(target, Some(pack), cause);
             }
         });
         result

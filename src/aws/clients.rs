@@ -126,28 +126,7 @@ pub async fn connect(
     timeouts: Timeouts,
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<AwsClients, InvalidSettings> {
-    let base = loader
-        .region(Region::new(settings.home_region.as_str().to_owned()))
-        .app_name(
-            AppName::new("packwatch")
-                .unwrap_or_else(|_| unreachable!("a plain word is an app name")),
-        )
-        .http_client(http_client(&lookup)?)
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(timeouts.connect)
-                .operation_attempt_timeout(timeouts.attempt)
-                .build(),
-        )
-        .load()
-        .await;
-    let retries = base
-        .retry_config()
-        .cloned()
-        .unwrap_or_else(RetryConfig::standard)
-        .with_initial_backoff(timeouts.initial_backoff)
-        .with_max_backoff(timeouts.max_backoff);
-    let base = Caller::new(base.to_builder().retry_config(retries.clone()).build());
+    let (base, retries) = base(loader, settings.home_region.as_str(), timeouts, &lookup).await?;
     let config_retries = config_retries(retries, &lookup);
     let callers = callers(&base, settings).await;
     let s3 = s3_client(&base, &lookup);
@@ -175,6 +154,54 @@ pub async fn connect(
             (s3, settings.bucket.clone()),
         ),
     })
+}
+
+/// Creates the store of a bucket alone, without calling AWS. `region` is the region of the bucket.
+/// `lookup` returns the value of an environment variable.
+pub async fn connect_store(
+    loader: ConfigLoader,
+    (region, bucket): (&str, String),
+    timeouts: Timeouts,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<S3Store, InvalidSettings> {
+    let (base, _) = base(loader, region, timeouts, &lookup).await?;
+    Ok(S3Store::new(
+        s3_client(&base, &lookup),
+        bucket,
+        timeouts.attempt,
+    ))
+}
+
+/// Returns the caller with the function's own identity, and the retry configuration.
+async fn base(
+    loader: ConfigLoader,
+    region: &str,
+    timeouts: Timeouts,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<(Caller, RetryConfig), InvalidSettings> {
+    let base = loader
+        .region(Region::new(region.to_owned()))
+        .app_name(
+            AppName::new("packwatch")
+                .unwrap_or_else(|_| unreachable!("a plain word is an app name")),
+        )
+        .http_client(http_client(&lookup)?)
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(timeouts.connect)
+                .operation_attempt_timeout(timeouts.attempt)
+                .build(),
+        )
+        .load()
+        .await;
+    let retries = base
+        .retry_config()
+        .cloned()
+        .unwrap_or_else(RetryConfig::standard)
+        .with_initial_backoff(timeouts.initial_backoff)
+        .with_max_backoff(timeouts.max_backoff);
+    let base = Caller::new(base.to_builder().retry_config(retries.clone()).build());
+    Ok((base, retries))
 }
 
 /// Returns the retry configuration of AWS Config calls. `AWS_MAX_ATTEMPTS` in the environment takes

@@ -21,7 +21,8 @@ mod throttled_caller;
 mod timeout_retries;
 
 pub use clients::{
-    AwsClients, Timeouts, connect, resolve_region, sdk_config, sdk_config_for_profile,
+    AwsClients, Timeouts, connect, connect_store, resolve_region, sdk_config,
+    sdk_config_for_profile,
 };
 pub use config_service::ConfigServiceApi;
 pub use preflight::PreflightClients;

@@ -13,14 +13,15 @@ const MAX_NAME_CHARS: usize = 50;
 
 /// Label of an account in a list, such as `123456789012 "name" (suspended)`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AccountLabel<'a> {
+pub struct AccountLabel<'a> {
     id: &'a AccountId,
     view: &'a AccountView,
     max_name_chars: usize,
 }
 
 impl<'a> AccountLabel<'a> {
-    pub(super) fn new(id: &'a AccountId, view: &'a AccountView) -> Self {
+    /// Returns the label of an account.
+    pub fn new(id: &'a AccountId, view: &'a AccountView) -> Self {
         Self {
             id,
             view,
@@ -38,7 +39,7 @@ impl<'a> AccountLabel<'a> {
 
     /// Returns the label for a line of its own with at most `columns` characters. A name of plain
     /// characters needs no quotes there.
-    pub(super) fn line(self, columns: usize) -> String {
+    pub fn line(self, columns: usize) -> String {
         let mut label = self.with_max_name(MAX_NAME_CHARS);
         loop {
             let line = label.unquoted();

@@ -28,11 +28,13 @@ mod text;
 
 use crate::model::{SIZE_LIMIT, SnsMessage};
 
+pub use account_label::AccountLabel;
 pub use contents::{
     Digest, DigestKind, DigestRequest, DryRunNote, GapNotice, Muted, PartialRecovery, Pending,
     RecordList, Records, Recoveries, Tallies, Tally,
 };
 pub use links::{LinkTarget, ObjectAddress};
+pub use phrases::{capitalized, counted, duration, listed, since, subjects, time};
 
 impl Digest {
     /// Returns the subject, which is the same for every topic.

@@ -11,7 +11,7 @@ use crate::report::{Group, sanitize};
 const MAX_PACKS: usize = 4;
 
 /// Returns a number with its noun, such as `1 pack` or `2 packs`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub fn counted(number: usize, noun: &str) -> String {
     let plural = match noun {
         _ if number == 1 => "",
         noun if noun.ends_with('s') => "es",
@@ -21,7 +21,7 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
 }
 
 /// Returns a number of accounts, or of packs themselves where no account fails, or both.
-pub(super) fn subjects(accounts: usize, packs_themselves: usize) -> String {
+pub fn subjects(accounts: usize, packs_themselves: usize) -> String {
     match (accounts, packs_themselves) {
         (accounts, 0) => counted(accounts, "account"),
         (0, 1) => "1 pack itself".to_owned(),
@@ -31,7 +31,7 @@ pub(super) fn subjects(accounts: usize, packs_themselves: usize) -> String {
 }
 
 /// Returns a time such as `Mon 2 Mar 03:00 UTC`, with the year if it is not that of `now`.
-pub(super) fn time(at: Timestamp, now: Timestamp) -> String {
+pub fn time(at: Timestamp, now: Timestamp) -> String {
     let format = if same_year(at, now) {
         "%a %-d %b %H:%M UTC"
     } else {
@@ -46,7 +46,7 @@ fn same_year(one: Timestamp, other: Timestamp) -> bool {
 }
 
 /// Returns a duration such as `15 min`, `1 h 15 min` or `2 d 17 h`.
-pub(super) fn duration(duration: SignedDuration) -> String {
+pub fn duration(duration: SignedDuration) -> String {
     let minutes = duration.as_mins().max(0);
     let parts = [
         (minutes / 1440, "d"),
@@ -67,7 +67,7 @@ pub(super) fn duration(duration: SignedDuration) -> String {
 }
 
 /// Returns when something began and how long ago, such as `Mon 2 Mar 01:45 UTC (1 h 15 min)`.
-pub(super) fn since(at: Timestamp, now: Timestamp) -> String {
+pub fn since(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", time(at, now), duration(now.duration_since(at)))
 }
 
@@ -83,7 +83,7 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Joins items with commas.
-pub(super) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+pub fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     items
         .into_iter()
         .map(|item| item.to_string())
@@ -126,7 +126,7 @@ pub(super) fn source_name(source: &Source) -> String {
 }
 
 /// Returns a text with its first letter in upper case.
-pub(super) fn capitalized(text: &str) -> String {
+pub fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(characters).collect()

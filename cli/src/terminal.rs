@@ -1,0 +1,116 @@
+//! The terminal: its width, its colours, and writing to it.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+/// Style of words that need attention.
+pub(crate) const ALARM: Style = AnsiColor::Red.on_default().bold();
+/// Style of words about missing data.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// Style of words about good news.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Style of the first sentence.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// Style of labels.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// Width if the output is no terminal.
+const DEFAULT_WIDTH: usize = 80;
+
+/// Width above which sentences are hard to read.
+const MAX_WIDTH: usize = 100;
+
+/// Width below which lines are left to the terminal to break.
+const MIN_WIDTH: usize = 40;
+
+/// Returns the width for lines on standard output.
+pub(crate) fn output_width() -> usize {
+    width(terminal_size::terminal_size_of(io::stdout()))
+}
+
+/// Returns the width for lines on standard error; `None` if it is no terminal, where lines stay
+/// whole for programs.
+pub(crate) fn error_width() -> Option<usize> {
+    io::stderr()
+        .is_terminal()
+        .then(|| width(terminal_size::terminal_size_of(io::stderr())))
+}
+
+fn width(size: Option<(terminal_size::Width, terminal_size::Height)>) -> usize {
+    let width = size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
+    width.clamp(MIN_WIDTH, MAX_WIDTH)
+}
+
+/// Returns whether standard error shows colours.
+pub(crate) fn errors_are_colored() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
+/// Writes a text to standard output, without colours where they are not wanted. A reader that has
+/// seen enough, such as `head`, is no error.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    ignore_closed(write(&mut anstream::stdout(), text))
+}
+
+/// Writes a text to standard error in the same way. If that fails, nobody could be told.
+pub(crate) fn print_error(text: &str) {
+    let _ = write(&mut anstream::stderr(), text);
+}
+
+fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.write_all(b"\n")?;
+    stream.flush()
+}
+
+fn ignore_closed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Returns a text in a style.
+pub(crate) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Returns the style of a state word at the beginning of an entry, such as `FAILING`.
+fn state_style(word: &str) -> Option<Style> {
+    Some(match word {
+        "FAILING" | "STILL FAILING" | "ALSO FAILING, told before" => ALARM,
+        "NO DATA" | "NO PACKS" | "IN PART" | "NO LONGER WATCHED" | "TEST" => WARNING,
+        "CLEARED" | "DATA BACK" | "PACKS BACK" | "EXPLAINED" => GOOD,
+        _ => return None,
+    })
+}
+
+/// Returns the text of a digest with its state words in colour.
+pub(crate) fn colored(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let start = line.len() - line.trim_start().len();
+        let (indent, rest) = line.split_at(start);
+        let (word, details) = rest.split_once("  ").unwrap_or((rest, ""));
+        match state_style(word) {
+            Some(style) if details.is_empty() => format!("{indent}{}", styled(style, word)),
+            Some(style) => format!("{indent}{}  {details}", styled(style, word)),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the lines of a text, broken at `width`; those after the first are indented.
+pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .subsequent_indent(indent);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(Into::into)
+        .collect()
+}
