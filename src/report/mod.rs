@@ -22,7 +22,7 @@ pub use check::{Check, CheckStatus, Checked, CheckedOutcome};
 pub use check_action::{CheckAction, Step};
 pub use gap_actions::{GapAction, gap_action};
 pub use groups::{
-    AccountView, Example, Group, GroupCause, GroupEvent, Grouped, Member, Omitted, group,
+    AccountView, Example, Group, GroupCause, GroupEvent, Grouped, Member, Omitted, group_members,
 };
 pub use members::Members;
 pub use mute_records::{MuteRecord, mute_records};

@@ -45,6 +45,7 @@ pub(super) async fn send_test<S: Services>(
     let test = TestNotification {
         plan,
         scope: &scope,
+        account,
         ledger: &ledger,
         note,
         now: services.clock().now(),
@@ -95,6 +96,8 @@ pub(super) async fn send_test<S: Services>(
 struct TestNotification<'a> {
     plan: &'a RunPlan,
     scope: &'a Scope,
+    /// The function's own account.
+    account: &'a AccountId,
     ledger: &'a Ledger,
     /// What is wrong with the ledger, if anything.
     note: Option<String>,
@@ -121,7 +124,7 @@ impl TestNotification<'_> {
             outgoing: None,
         };
         let receiver = ledger.receivers.get(topic).unwrap_or(&unknown);
-        let digest = Digest::of(&DigestRequest {
+        let mut digest = Digest::of(&DigestRequest {
             ledger,
             receiver,
             changes: &PendingChanges::default(),
@@ -132,6 +135,7 @@ impl TestNotification<'_> {
             at: ledger.last_commit.as_ref().map_or(now, |last| last.at),
             now,
         });
+        digest.link_target.own_account = Some(self.account.clone());
         let digest = digest.with_test_failure(&plan.settings.home_region);
         Digest {
             id: format!("{}.{}.test", plan.run.id, receiver.id),

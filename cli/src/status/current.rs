@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use packwatch::model::{Account, AccountId, FailureKey, GroupId, PackKey, StatusRecord};
-use packwatch::report::{Group, GroupEvent, Member, NotificationState, group};
+use packwatch::report::{Group, GroupEvent, Member, NotificationState, group_members};
 
 use super::gaps::{GapGroup, gap_groups};
 use super::snapshot::{Pack, Snapshot, Unconfirmed};
@@ -92,7 +92,7 @@ impl Current {
             muted: false,
             cause_changed: GroupId::of(&failure.record) != failure.group_id,
         });
-        group(members.collect(), usize::MAX).groups
+        group_members(members.collect(), usize::MAX).groups
     }
 
     /// Returns the failing accounts.

@@ -11,7 +11,7 @@ use super::words::{counted, listed};
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
 use crate::model::{AccountId, FailureKey};
-use crate::report::{Group, GroupEvent, Member, Omitted, group};
+use crate::report::{Group, GroupEvent, Member, Omitted, group_members};
 
 /// Maximum number of causes in the page.
 const MAX_CAUSES: usize = 100;
@@ -61,7 +61,7 @@ impl Causes {
         let members = failing()
             .map(|(key, open)| Member::open(GroupEvent::Open, key, open, ledger.account(key), at))
             .collect();
-        let grouped = group(members, MAX_CAUSES);
+        let grouped = group_members(members, MAX_CAUSES);
         let mut causes: Vec<_> = grouped
             .groups
             .into_iter()

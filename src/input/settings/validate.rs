@@ -251,7 +251,7 @@ pub(super) fn accounts(text: &str) -> Result<BTreeSet<AccountId>, String> {
 /// Validates the address of an access portal. Digests link to it, so it must not hold anything that
 /// ends a link in a text.
 pub(super) fn access_portal(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:%".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte);
     let host = text.strip_prefix("https://").unwrap_or_default();
     let valid = host.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.len() <= 256

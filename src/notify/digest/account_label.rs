@@ -29,33 +29,32 @@ impl<'a> AccountLabel<'a> {
         }
     }
 
-    /// Returns the label with a name of at most this length.
-    pub(super) fn with_max_name(self, max_name_chars: usize) -> Self {
-        Self {
-            max_name_chars,
-            ..self
-        }
-    }
-
     /// Returns the label for a line of its own with at most `columns` characters. A name of plain
     /// characters needs no quotes there.
     pub fn line(self, columns: usize) -> String {
-        let mut label = self.with_max_name(MAX_NAME_CHARS);
-        loop {
-            let line = label.unquoted();
-            let too_long = line.chars().count().saturating_sub(columns);
-            if too_long == 0 || label.max_name_chars == 0 {
-                return line;
+        self.fitted(columns, |label| {
+            let line = label.to_string();
+            match label.name() {
+                Some(name) if is_plain(&name) => line.replacen(&format!("\"{name}\""), &name, 1),
+                _ => line,
             }
-            label.max_name_chars = label.max_name_chars.saturating_sub(too_long.max(1));
-        }
+        })
     }
 
-    fn unquoted(self) -> String {
-        let line = self.to_string();
-        match self.name() {
-            Some(name) if is_plain(&name) => line.replacen(&format!("\"{name}\""), &name, 1),
-            _ => line,
+    /// Returns the label for a list, with at most `columns` characters.
+    pub(super) fn entry(self, columns: usize) -> String {
+        self.fitted(columns, |label| label.to_string())
+    }
+
+    /// Returns what `write` returns for a label whose name and state are as long as fits.
+    fn fitted(mut self, columns: usize, write: impl Fn(Self) -> String) -> String {
+        loop {
+            let label = write(self);
+            let too_long = label.chars().count().saturating_sub(columns);
+            if too_long == 0 || self.max_name_chars == 0 {
+                return label;
+            }
+            self.max_name_chars = self.max_name_chars.saturating_sub(too_long.div_ceil(2));
         }
     }
 
@@ -68,7 +67,7 @@ impl<'a> AccountLabel<'a> {
     /// Returns the state as it is shown.
     pub(super) fn state(self) -> Option<String> {
         let state = plain_words(self.view.state.as_ref()?.as_str());
-        (!state.is_empty()).then(|| shortened(&state, self.max_name_chars.min(24)))
+        (!state.is_empty()).then(|| shortened(&state, self.max_name_chars))
     }
 }
 

@@ -21,9 +21,7 @@ mod last_digest;
 mod links;
 mod phrases;
 mod sns_body;
-mod standing_clause;
 mod subject;
-mod subject_clause;
 mod text;
 
 use crate::model::{SIZE_LIMIT, SnsMessage};

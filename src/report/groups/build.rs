@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::GroupCause;
 use super::common_message::CommonMessage;
-use super::{AccountView, Example, Group, Member};
-use crate::model::{Account, AccountId, AwsText};
+use super::group::{AccountView, Example, Group, sanitized};
+use super::member::Member;
+use crate::model::AccountId;
 use crate::report::known_causes::Cause;
 use crate::report::sanitize::sanitize;
 
@@ -32,7 +33,7 @@ pub struct Omitted {
 /// Groups members by event, evidence and cause, ordered by event, then by number of accounts. At
 /// most `limit` groups are built, to limit the memory: each of fifty thousand failures can have a
 /// cause of its own.
-pub fn group(mut members: Vec<Member<'_>>, limit: usize) -> Grouped {
+pub fn group_members(mut members: Vec<Member<'_>>, limit: usize) -> Grouped {
     members.sort_by_key(|member| member.group_key());
     let mut runs: Vec<(usize, &[Member<'_>])> = members
         .chunk_by(|one, other| one.group_key() == other.group_key())
@@ -129,6 +130,7 @@ fn build(members: &[Member<'_>]) -> Option<Group> {
         stuck,
         was_muted: count(|member| member.was_muted),
         muted: count(|member| member.muted),
+        pending: count(|member| member.pending),
         cause_changed: count(|member| member.cause_changed),
         example,
         open_after: 0,
@@ -166,20 +168,4 @@ fn example(member: &Member<'_>) -> Option<Example> {
         region: member.key.pack.source.region.clone(),
         conformance_pack_name: name.clone(),
     })
-}
-
-fn sanitized(text: Option<&AwsText>) -> Option<String> {
-    let text = sanitize(text?.as_str());
-    (!text.is_empty()).then_some(text)
-}
-
-impl AccountView {
-    /// Returns the account as it is shown.
-    pub fn of(account: Option<&Account>) -> Self {
-        let text = |text: Option<&AwsText>| sanitized(text).map(AwsText::from);
-        Self {
-            name: text(account.map(|account| &account.name)),
-            state: text(account.and_then(|account| account.state.as_ref())),
-        }
-    }
 }

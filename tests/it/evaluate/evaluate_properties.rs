@@ -11,7 +11,8 @@ use packwatch::input::settings::Settings;
 use packwatch::ledger::PendingChanges;
 use packwatch::ledger::{Delivery, LastCommit, Ledger};
 use packwatch::model::{
-    AccountId, ApiError, FailureKey, GapKey, PackKey, Source, StatusKind, StatusRecord, TopicArn,
+    AccountId, ApiError, FailureKey, GapKey, PackKey, Resolution, Source, StatusKind, StatusRecord,
+    TopicArn,
 };
 use packwatch::model::{PackGlobs, Scope};
 use packwatch::notify::NotificationContext;
@@ -667,10 +668,14 @@ proptest! {
                 for ended in cleared.iter().chain(&keys(&digest["unwatched"])) {
                     replayed.remove(ended);
                 }
-                for record in digest["empty_sources"].as_array().expect("the field is a list") {
+                let had_packs = |record: &&Value| record["packs_before"] != 0;
+                for record in digest["empty_sources"].as_array().expect("the field is a list").iter().filter(had_packs) {
                     let source: Source = serde_json::from_value(record.clone()).expect("the record names a source");
-                    let changed = if record["state"] == "began" { replayed_empty.insert(source) } else { replayed_empty.remove(&source) };
-                    prop_assert!(changed, "an empty source is notified twice: {}", record);
+                    match record["state"].as_str().expect("a string") {
+                        "began" => prop_assert!(replayed_empty.insert(source), "an empty source is notified twice: {}", record),
+                        "lasting" => prop_assert!(replayed_empty.contains(&source), "an empty source lasts that was never notified: {}", record),
+                        _ => prop_assert!(replayed_empty.remove(&source), "an empty source ends that was never notified: {}", record),
+                    }
                 }
             }
             if run.plan.mode.announce == NotifyMode::Never {
@@ -678,18 +683,21 @@ proptest! {
                 let id = next.receiver_id(&topic).expect("the receiver is registered");
                 replayed = next.open.iter().filter(|(_, open)| open.notified.contains(id)).map(|(key, _)| key.clone()).collect();
                 replayed.extend(next.resolved.iter().filter(|(_, c)| c.unnotified.contains(id)).map(|(key, _)| key.clone()));
-                replayed_empty = next.empty_sources.iter().filter(|(_, e)| e.notified.contains(&id)).map(|(source, _)| source.clone()).collect();
+                replayed_empty = next.empty_sources.iter().filter(|(_, e)| e.notified.contains(&id) && !e.packs.is_empty()).map(|(source, _)| source.clone()).collect();
             }
             let id = next.receiver_id(&topic).expect("the receiver is registered");
             if step.settled && !run.scope.narrowed && run.plan.mode.announce != NotifyMode::Never {
+                // An attribution starts no digest.
+                let attributed = next.resolved.iter().filter(|(_, resolved)| resolved.resolution == Resolution::Attributed && resolved.unnotified.contains(id));
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
                     .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy, now)))
                     .map(|(key, _)| key.clone())
+                    .chain(attributed.map(|(key, _)| key.clone()))
                     .collect();
                 prop_assert_eq!(&replayed, &expected);
-                let empty: BTreeSet<_> = next.empty_sources.iter().filter(|(_, e)| e.ended.is_none()).map(|(source, _)| source.clone()).collect();
+                let empty: BTreeSet<_> = next.empty_sources.iter().filter(|(_, e)| e.ended.is_none() && !e.packs.is_empty()).map(|(source, _)| source.clone()).collect();
                 prop_assert_eq!(&replayed_empty, &empty);
             }
             ledger = next;

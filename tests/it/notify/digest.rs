@@ -35,7 +35,7 @@ async fn ten_thousand_failures_fit_with_exact_totals() {
     let publish = env.publishes(TOPIC).pop().unwrap();
     assert_eq!(
         publish.subject.as_deref(),
-        Some("packwatch: first run, 10000 open in baseline")
+        Some("[packwatch] FIRST LOOK 10000 accounts fail: no Config recorder, baseline")
     );
     assert!(
         message_size(&publish) < 262_144,
@@ -50,7 +50,7 @@ async fn ten_thousand_failures_fit_with_exact_totals() {
     assert!(email(&publish).len() <= 30_000);
     let text = email(&publish);
     assert!(
-        text.contains("10000 accounts: NoAvailableConfigurationRecorderException"),
+        text.contains("FAILING No Config recorder: 10000 accounts, baseline"),
         "the failures form one group:\n{text}"
     );
     assert!(text.contains("and 9990 more"), "{text}");
@@ -61,10 +61,18 @@ async fn ten_thousand_failures_fit_with_exact_totals() {
     assert_eq!(publish.attributes["appeared"].value, "10000");
     let records = digest["appeared"].as_array().unwrap();
     assert!(
-        records
-            .iter()
-            .all(|record| record["error_message"].as_str().is_some()),
-        "every listed record is complete"
+        records.iter().all(|record| record["muted_until"].is_null()
+            && record["failing_since"].is_string()
+            && record.get("error_message").is_none()),
+        "every listed record is complete, and the message is in the group"
+    );
+    let group = &digest["groups"][0];
+    assert_eq!(
+        (&group["account_count"], &group["error_message"]),
+        (
+            &json!(10_000),
+            &json!("AWS Config is not available in account ACCOUNT. Request ID: ...")
+        )
     );
     let snapshot = env.snapshot(&response);
     assert_eq!(
@@ -162,15 +170,32 @@ async fn failures_with_one_cause_are_grouped_across_regions() {
     let publish = env.publishes(TOPIC).pop().unwrap();
     let text = email(&publish);
     assert!(
-        text.contains("2 accounts: NoAvailableConfigurationRecorderException"),
+        text.contains("FAILING No Config recorder: 2 accounts, baseline"),
         "{text}"
     );
     assert!(
-        text.contains("CREATE_FAILED in eu-west-1, us-east-1 (4 failures)"),
+        text.contains("Where baseline in eu-west-1, us-east-1"),
         "{text}"
     );
-    assert!(text.contains("no recorder in ACCOUNT"), "{text}");
-    assert!(text.contains("To do: turn on AWS Config"), "{text}");
+    assert!(text.contains("recorder in ACCOUNT"), "{text}");
+    assert!(
+        text.contains("To do Turn on the configuration recorder"),
+        "{text}"
+    );
+    let group = &program_json(&publish)["groups"][0];
+    assert_eq!(
+        (
+            &group["failures"],
+            &group["open_after"],
+            &group["pack_count"]
+        ),
+        (&json!(4), &json!(4), &json!(1))
+    );
+    assert_eq!(group["regions"], json!(["eu-west-1", "us-east-1"]));
+    assert_eq!(
+        group["accounts"][0],
+        json!({"id": ACCOUNT, "name": null, "state": null})
+    );
     let attribute = |name: &str| {
         let attribute = &publish.attributes[name];
         (
@@ -209,7 +234,7 @@ async fn fifo_topic_gets_group_id_and_deduplication_id() {
 }
 
 #[tokio::test]
-async fn chat_topic_gets_custom_notification_threaded_by_pack() {
+async fn chat_topic_gets_custom_notification_without_thread() {
     let mut env = TestEnv::new().await;
     env.set("CHAT_TOPIC_ARN", CHAT);
     env.world.create_topic(CHAT);
@@ -230,11 +255,15 @@ async fn chat_topic_gets_custom_notification_threaded_by_pack() {
         (&json!("1.0"), &json!("custom"))
     );
     assert_eq!(chats[0]["content"]["textType"], "client-markdown");
-    assert_eq!(chats[0]["metadata"]["threadId"], "packwatch-baseline");
-    assert_eq!(
-        chats[1]["metadata"]["threadId"], "packwatch",
-        "a digest about two packs has a common thread"
-    );
+    for chat in &chats {
+        assert_eq!(chat["metadata"].get("threadId"), None);
+        let steps = chat["content"]["nextSteps"].as_array().expect("a list");
+        let step = steps[0].as_str().expect("a text");
+        assert!(
+            step.starts_with("No reason given by AWS Config: "),
+            "{step}"
+        );
+    }
     assert_eq!(env.publishes(CHAT)[0].structure, None);
 }
 

@@ -2,5 +2,7 @@
 
 mod digest;
 mod digest_properties;
+mod first_look;
 mod golden;
+mod requested;
 mod situations;

@@ -262,7 +262,7 @@ async fn first_look_recovery_and_reminder_are_short() {
     assert!(stage.run("2026-03-02T03:15:00Z").await.is_none());
     three_hundred(&stage, true);
     let recovery = stage.digest("2026-03-02T06:45:00Z").await;
-    recovery.assert(45, "[prod] CLEARED 37 accounts; 1 still fail");
+    recovery.assert(55, "[prod] CLEARED 37 accounts; 1 still fail");
     let reminder = stage.digest("2026-03-09T07:00:00Z").await;
     reminder.assert(25, "[prod] STILL FAILING 8 days: web-test, 20");
 }

@@ -189,6 +189,16 @@ impl TestEnv {
         response
     }
 
+    /// Makes a full run that sends no first look, then advances the clock by 15 minutes.
+    pub async fn run_silently(&self) -> Value {
+        let response = self
+            .invoke(json!({"announce": "never"}))
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.to_report()));
+        self.advance_minutes(15);
+        response
+    }
+
     /// Sets the status of a pack.
     pub fn pack(&self, pack: &str, status: &str) {
         self.world
@@ -256,6 +266,11 @@ pub fn email(publish: &Publish) -> String {
         .as_str()
         .expect("an email message")
         .to_owned()
+}
+
+/// Returns the words of a text with one space between them, wherever its lines end.
+pub fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the description of a message for chat.

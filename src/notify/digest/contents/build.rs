@@ -2,52 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
+use super::digest::Digest;
 use super::failures::{Listed, list_failures};
-use super::gaps::{empty_sources, gap_notices, packs_affected};
+use super::gaps::{GapNotice, empty_sources, gap_notices, packs_affected};
 use super::records::Records;
 use super::recoveries::Recoveries;
-use super::{Digest, DigestKind, GapNotice, LinkTarget, ObjectAddress};
-use crate::input::plan::RunPlan;
-use crate::ledger::{LastCommit, Ledger, PendingChanges, Receiver};
+use super::request::DigestRequest;
+use crate::ledger::{LastCommit, Ledger};
 use crate::model::{AccountId, PackKey, PackName, RunTotals, Scope, Source};
+use crate::notify::digest::links::{LinkTarget, ObjectAddress};
 use crate::report::{AccountView, Group, MuteRecord, RunScope, mute_records};
-
-/// What a digest is computed from.
-#[derive(Debug, Clone, Copy)]
-pub struct DigestRequest<'a> {
-    /// The ledger, before the changes are marked as notified.
-    pub ledger: &'a Ledger,
-    /// The receiver.
-    pub receiver: &'a Receiver,
-    /// What the receiver is to be notified of.
-    pub changes: &'a PendingChanges,
-    /// The plan of the run.
-    pub plan: &'a RunPlan,
-    /// The scope of the run.
-    pub scope: &'a Scope,
-    /// What the digest is.
-    pub kind: DigestKind,
-    /// Whether this is the receiver's first digest of a full run.
-    pub first_look: bool,
-    /// The time of the state in the ledger: the end of the last committed read.
-    pub at: Timestamp,
-    /// The creation time of the digest.
-    pub now: Timestamp,
-}
-
-impl DigestRequest<'_> {
-    /// Returns whether everything open is listed in full.
-    pub(super) fn lists_everything(&self) -> bool {
-        self.kind.lists_everything()
-    }
-
-    /// Returns whether sources that never had packs are shown.
-    pub(super) fn shows_never_filled(&self) -> bool {
-        self.first_look || self.lists_everything()
-    }
-}
 
 impl Digest {
     /// Returns the digest.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::build::DigestRequest;
+use super::request::DigestRequest;
 use crate::ledger::Ledger;
 use crate::model::{FailureKey, GroupId, PackName, Region, Resolution};
-use crate::report::{Group, GroupEvent, Grouped, Member, NotificationState, Omitted, group};
+use crate::report::{
+    Group, GroupEvent, Grouped, Member, NotificationState, Omitted, group_members,
+};
 
 /// Maximum number of groups that are built. More than that do not fit into a message.
 const MAX_GROUPS: usize = 1_000;
@@ -211,7 +213,13 @@ pub(super) fn list_failures(request: &DigestRequest<'_>) -> Listed {
         if event != GroupEvent::Open || request.lists_everything() {
             route(key);
         }
-        members.push(Member::open(event, key, open, ledger.account(key), at));
+        members.push(Member {
+            pending: matches!(
+                state,
+                NotificationState::Appeared | NotificationState::Pending
+            ) && event == GroupEvent::Open,
+            ..Member::open(event, key, open, ledger.account(key), at)
+        });
     }
     for key in changes.ended().chain(&changes.unwatched) {
         if let Some(resolved) = ledger.resolved.get(key) {
@@ -227,7 +235,7 @@ pub(super) fn list_failures(request: &DigestRequest<'_>) -> Listed {
     let Grouped {
         mut groups,
         omitted,
-    } = group(members, MAX_GROUPS);
+    } = group_members(members, MAX_GROUPS);
     for group in &mut groups {
         group.open_after = open_after.get(&group.group_id).copied().unwrap_or_default();
     }

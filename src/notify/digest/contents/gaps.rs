@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::build::DigestRequest;
+use super::request::DigestRequest;
 use crate::ledger::{EmptySourceResolution, Gap, GapResolution, Ledger};
 use crate::model::{ApiError, GapKey, PackName, Region, Source};
 use crate::report::{EmptySourceRecord, EmptySourceState, GapRecord, GapState, sanitize};

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::build::DigestRequest;
+use super::request::DigestRequest;
 use crate::model::{FailureKey, SIZE_LIMIT};
 use crate::report::{FailureRecord, ResolvedRecord};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::DigestRequest;
+use super::request::DigestRequest;
 use crate::model::{AccountId, PackKey};
 use crate::report::sanitize;
 

@@ -1,8 +1,9 @@
 //! The invented failure of a test notification.
 
-use super::{Digest, RecordList, Records};
+use super::digest::Digest;
+use super::records::{RecordList, Records};
 use crate::model::{FailureKey, GroupId, PackKey, Region, Source, StatusRecord};
-use crate::report::{FailureRecord, GroupEvent, Member, group};
+use crate::report::{FailureRecord, GroupEvent, Member, group_members};
 
 /// No account has this id.
 const ACCOUNT: &str = "000000000000";
@@ -12,10 +13,11 @@ impl Digest {
     /// numbers of the real failures stay.
     #[must_use]
     pub fn with_test_failure(self, region: &Region) -> Self {
+        let caller = self.link_target.own_account.clone();
         let key = FailureKey::member(
             &PackKey {
                 source: Source {
-                    caller: ACCOUNT.into(),
+                    caller: caller.unwrap_or_else(|| ACCOUNT.into()),
                     region: region.clone(),
                 },
                 pack: "TEST-pack".into(),
@@ -44,12 +46,12 @@ impl Digest {
             stuck: false,
             was_muted: false,
             muted: false,
+            pending: false,
             cause_changed: false,
         };
-        let mut groups = group(vec![member], 1).groups;
+        let mut groups = group_members(vec![member], 1).groups;
         for group in &mut groups {
             group.cause.title.insert_str(0, "TEST: ");
-            group.cause.short_title.insert_str(0, "TEST: ");
         }
         let appeared = FailureRecord::invented(&key, &record, self.created_at);
         let mut remaining = usize::MAX;

@@ -1,12 +1,16 @@
 //! The entries of the text for what packwatch cannot see: gaps, and sources without packs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::causes::ends;
-use super::layout::{INDENT, INNER_INDENT, labelled, paragraph, unwrapped};
+use super::layout::{INDENT, INNER_INDENT, labelled, labelled_command, paragraph};
 use super::room::{Entry, Piece};
 use crate::ledger::GapResolution;
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::gap_groups::GapGroup;
-use crate::notify::digest::phrases::{capitalized, counted, duration, since, source_name, time};
+use crate::notify::digest::phrases::{
+    capitalized, counted, duration, listed, since, source_name, time,
+};
 use crate::report::{EmptySourceRecord, EmptySourceState};
 
 /// Numbers of characters of a message that are shown of its start and of its end.
@@ -33,24 +37,20 @@ pub(super) fn no_data(group: &GapGroup<'_>, digest: &Digest) -> Entry {
         piece(6, labelled("To do", &group.words.action)),
     ];
     if let Some(hidden) = hidden(group, digest) {
-        pieces.push(piece(2, labelled("Hidden", &hidden)));
+        pieces.push(piece(2, labelled("Hides", &hidden)));
     }
-    pieces.push(piece(4, labelled("Call", &cause.operation)));
+    match check_command(group) {
+        Some(command) => pieces.push(piece(7, labelled_command("Check", &command))),
+        None => pieces.push(piece(4, labelled("Call", &cause.operation))),
+    }
     if !cause.message.is_empty() {
         pieces.push(piece(
             5,
             labelled("AWS", &ends(&cause.message, MESSAGE_ENDS)),
         ));
     }
-    if let Some(command) = check_command(group) {
-        let lines = vec![
-            unwrapped(INNER_INDENT, "Check:"),
-            unwrapped(INNER_INDENT, &command),
-        ];
-        pieces.push(piece(7, lines));
-    }
     Entry {
-        heading: paragraph(INDENT, &format!("NO DATA  {place}")),
+        heading: paragraph(INDENT, &format!("NO DATA {place}")),
         pieces,
         accounts: 0,
     }
@@ -105,7 +105,7 @@ pub(super) fn data_back(group: &GapGroup<'_>, digest: &Digest) -> Entry {
         Some(GapResolution::Read) | None => ("DATA BACK", place),
     };
     Entry {
-        heading: paragraph(INDENT, &format!("{state}  {words}")),
+        heading: paragraph(INDENT, &format!("{state} {words}")),
         pieces: vec![piece(
             1,
             paragraph(
@@ -117,45 +117,68 @@ pub(super) fn data_back(group: &GapGroup<'_>, digest: &Digest) -> Entry {
     }
 }
 
-/// Returns the entry of a source that lists no packs, or lists packs again.
-pub(super) fn source(record: &EmptySourceRecord, digest: &Digest) -> Entry {
-    let name = source_name(&record.source);
-    let since = since(record.since, digest.created_at);
-    let had_packs = record.packs_before > 0;
-    let (heading, text) = match record.state {
+/// Returns the entries of the sources that list no packs, or of those that list packs again, each
+/// entry with all sources of which it says the same.
+pub(super) fn sources(digest: &Digest, empty: bool) -> Vec<Entry> {
+    let is_empty = |state| matches!(state, EmptySourceState::Began | EmptySourceState::Lasting);
+    let mut kinds: BTreeMap<_, Vec<&EmptySourceRecord>> = BTreeMap::new();
+    for record in &digest.empty_sources {
+        if is_empty(record.state) == empty {
+            let kind = (record.state, record.packs_before > 0);
+            kinds.entry(kind).or_default().push(record);
+        }
+    }
+    kinds
+        .into_iter()
+        .filter_map(|((state, had_packs), records)| source(state, had_packs, &records, digest))
+        .collect()
+}
+
+fn source(
+    state: EmptySourceState,
+    had_packs: bool,
+    records: &[&EmptySourceRecord],
+    digest: &Digest,
+) -> Option<Entry> {
+    let names = listed(records.iter().map(|record| source_name(&record.source)));
+    let began = records.iter().map(|record| record.since).min()?;
+    let since = since(began, digest.created_at);
+    let before: usize = records.iter().map(|record| record.packs_before).sum();
+    let callers: BTreeSet<_> = records.iter().map(|record| &record.source.caller).collect();
+    let (heading, text) = match state {
         EmptySourceState::Began | EmptySourceState::Lasting if had_packs => (
-            format!("NO PACKS  {name}: {} before", counted(record.packs_before, "pack")),
+            format!("NO PACKS any more: {names}; before: {}", counted(before, "pack")),
             format!(
                 "AWS Config lists no pack there since {since}, so failures there cannot be seen. If they were not deleted on \
                  purpose, check that AWS Config still has trusted access in AWS Organizations, and that {} still administers \
                  the packs.",
-                record.source.caller
+                listed(callers)
             ),
         ),
         EmptySourceState::Began | EmptySourceState::Lasting => (
-            format!("NO PACKS  {name}"),
+            format!("NO PACKS: {names}"),
             "AWS Config shows a pack only to the account that deployed it, in the region of the pack. If there should be \
              packs, check the account and REGIONS; if not, take the region out of REGIONS."
                 .to_owned(),
         ),
         EmptySourceState::Ended if had_packs => (
-            format!("PACKS BACK  {name}"),
+            format!("PACKS BACK: {names}"),
             format!("AWS Config had listed no pack there since {since}."),
         ),
         EmptySourceState::Ended => (
-            format!("FIRST PACKS  {name}"),
+            format!("FIRST PACKS: {names}"),
             "AWS Config lists packs there now, for the first time.".to_owned(),
         ),
         EmptySourceState::Unwatched => (
-            format!("NO LONGER WATCHED  {name}"),
+            format!("NO LONGER WATCHED: {names}"),
             format!("AWS Config had listed no pack there since {since}."),
         ),
     };
-    Entry {
+    Some(Entry {
         heading: paragraph(INDENT, &heading),
         pieces: vec![piece(1, paragraph(INNER_INDENT, &text))],
         accounts: 0,
-    }
+    })
 }
 
 fn piece(position: u8, lines: Vec<String>) -> Piece {

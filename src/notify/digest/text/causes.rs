@@ -1,7 +1,9 @@
 //! The entries of the text for groups of failures: what each says about accounts, packs, times, the
 //! message of AWS and what to do.
 
-use super::layout::{COLUMNS, INDENT, INNER_INDENT, labelled, list, paragraph, unwrapped};
+use super::layout::{
+    COLUMNS, INDENT, INNER_INDENT, labelled, labelled_command, list, paragraph, unwrapped,
+};
 use super::room::{Entry, Piece};
 use crate::model::Resolution;
 use crate::notify::digest::account_label::{AccountLabel, shortened};
@@ -14,28 +16,41 @@ use crate::report::Group;
 /// Maximum number of accounts in a list.
 const MAX_ACCOUNTS: usize = 10;
 
+/// Maximum number of accounts in the list of a group of failures that ended.
+const MAX_ACCOUNTS_ENDED: usize = 4;
+
 /// Number of accounts that every group shows before any shows more.
 const FIRST_ACCOUNTS: usize = 3;
 
 /// Numbers of characters of a message that are shown of its start and of its end.
 const MESSAGE_ENDS: (usize, usize) = (150, 90);
 
+/// The same for a known cause, about which the action says more than the message.
+const KNOWN_MESSAGE_ENDS: (usize, usize) = (100, 60);
+
 /// Returns the entry of a group of failing accounts, with all details.
 pub(super) fn failing(state: &str, group: &Group, digest: &Digest) -> Entry {
-    let mut pieces = vec![
-        piece(2, labelled("Where", &place(group, digest))),
-        piece(3, labelled("Since", &began(group, digest))),
+    let began = began(group, digest);
+    let mut pieces = Vec::new();
+    if is_in_heading(group, digest) {
+        let text = format!("{began} in {}", listed(&group.regions));
+        pieces.push(piece(3, labelled("Since", &text)));
+    } else {
+        pieces.push(piece(2, labelled("Where", &place(group, digest))));
+        pieces.push(piece(3, labelled("Since", &began)));
+    }
+    pieces.extend([
         piece(5, to_do(group)),
         piece(1, accounts(group, FIRST_ACCOUNTS)),
-    ];
-    if let Some(message) = message(group) {
-        pieces.push(piece(4, labelled("AWS", &message)));
-    }
+        piece(6, labelled("Group", &group.group_id.to_string())),
+    ]);
+    pieces.extend(more(group, digest));
     if group.accounts.len() > FIRST_ACCOUNTS {
         pieces.push(piece(1, accounts(group, MAX_ACCOUNTS)));
     }
-    pieces.push(piece(6, labelled("Group", &group.group_id.to_string())));
-    pieces.extend(more(group, digest));
+    if let Some(message) = message(group) {
+        pieces.push(piece(4, labelled("AWS", &message)));
+    }
     Entry {
         heading: heading(state, group, digest),
         pieces,
@@ -45,23 +60,36 @@ pub(super) fn failing(state: &str, group: &Group, digest: &Digest) -> Entry {
 
 /// Returns the one-line overview of a group.
 pub(super) fn heading(state: &str, group: &Group, digest: &Digest) -> Vec<String> {
-    let size = size(group, digest);
     let packs = packs_in_short(group, digest);
-    let state = if state.is_empty() {
-        String::new()
-    } else {
-        format!("{state}  ")
-    };
-    let line = |title: &str| format!("{state}{title}: {size}, {packs}");
+    let line = |title: &str, size: &str| format!("{state} {title}: {size}, {packs}");
+    let too_long = |line: &str| (INDENT + line.chars().count()).saturating_sub(COLUMNS);
     let title = title(group);
-    let too_long = (INDENT + line(&title).chars().count()).saturating_sub(COLUMNS);
+    let of_all = line(&title, &size(group, digest));
+    if too_long(&of_all) == 0 {
+        return paragraph(INDENT, &of_all);
+    }
+    let size = subjects(group.accounts.len(), group.packs_themselves);
+    let too_long = too_long(&line(&title, &size));
     let kept = title.chars().count().saturating_sub(too_long + 4);
-    let title = match too_long {
-        0 => title,
-        _ if kept >= 12 => shortened(&title, kept),
-        _ => title,
+    // A line for each group: a long code is shown in full with the message.
+    let title = if too_long > 0 && kept >= 12 {
+        shortened(&title, kept)
+    } else {
+        title
     };
-    paragraph(INDENT, &line(&title))
+    paragraph(INDENT, &line(&title, &size))
+}
+
+/// Returns whether the heading names the packs, and there is only one region and one caller.
+fn is_in_heading(group: &Group, digest: &Digest) -> bool {
+    let is_named = group.packs.len() == 1 || digest.are_all_packs(&group.packs, &group.regions);
+    is_named && group.regions.len() == 1 && !names_callers(group, digest)
+}
+
+/// Returns whether there are several callers.
+fn names_callers(group: &Group, digest: &Digest) -> bool {
+    let mut watched = digest.watched.keys();
+    group.callers.len() > 1 || watched.any(|source| !group.callers.contains(&source.caller))
 }
 
 /// Returns the title of a group: short, because it shares a line with the numbers.
@@ -87,12 +115,7 @@ pub(in crate::notify::digest) fn size(group: &Group, digest: &Digest) -> String 
 /// Returns the packs and regions of a group, and the callers where there are several.
 fn place(group: &Group, digest: &Digest) -> String {
     let mut place = format!("{} in {}", packs_of(group, digest), listed(&group.regions));
-    if digest
-        .watched
-        .keys()
-        .any(|source| !group.callers.contains(&source.caller))
-        || group.callers.len() > 1
-    {
+    if names_callers(group, digest) {
         place.push_str(&format!(", deployed from {}", listed(&group.callers)));
     }
     place
@@ -109,6 +132,13 @@ fn began(group: &Group, digest: &Digest) -> String {
     }
     if group.cause_changed > 0 {
         began.push_str("; cause changed");
+    }
+    if group.pending > 0 {
+        began.push_str(if group.pending == group.failures {
+            "; pending, not told yet"
+        } else {
+            "; some are pending, not told yet"
+        });
     }
     began
 }
@@ -140,7 +170,12 @@ fn message(group: &Group) -> Option<String> {
         (None, Some(message)) => message.clone(),
         (Some(code), Some(message)) => format!("{code}: {message}"),
     };
-    Some(ends(&text, MESSAGE_ENDS))
+    let limits = if group.cause.unknown {
+        MESSAGE_ENDS
+    } else {
+        KNOWN_MESSAGE_ENDS
+    };
+    Some(ends(&text, limits))
 }
 
 /// Returns a text with an ellipsis in the middle if it is longer than its two ends.
@@ -179,22 +214,10 @@ fn more(group: &Group, digest: &Digest) -> Vec<Piece> {
     };
     let mut pieces = Vec::new();
     if group.accounts.len() <= 1 && !group.cause.unknown {
-        pieces.push(piece(
-            7,
-            vec![
-                unwrapped(INNER_INDENT, "More, in that account:"),
-                unwrapped(INNER_INDENT, &example.command()),
-            ],
-        ));
+        pieces.push(piece(7, labelled_command("More", &example.command())));
     }
     if let Some(link) = digest.link_target.config(&example.account, &example.region) {
-        pieces.push(piece(
-            8,
-            vec![
-                unwrapped(INNER_INDENT, &format!("AWS Config in {}:", example.account)),
-                unwrapped(INNER_INDENT, &link),
-            ],
-        ));
+        pieces.push(piece(8, labelled_command("Open", &link)));
     }
     pieces
 }
@@ -215,25 +238,29 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
         ),
         Resolution::Unwatched => ("NO LONGER WATCHED", format!("{title}: {size}, {packs}")),
     };
-    let mut times = format!("{} ", time(group.since, digest.created_at));
+    let mut times = format!("from {}", time(group.since, digest.created_at));
     if let Some(until) = group.until {
         let lasted = duration(until.duration_since(group.since));
-        times.push_str(&format!("to {} ({lasted})", time(until, digest.created_at)));
+        times.push_str(&format!(
+            " to {} ({lasted})",
+            time(until, digest.created_at)
+        ));
     }
-    let verb = match resolution {
-        Resolution::Unwatched => "Not cleared: the settings no longer cover it. It failed from",
-        _ => "Failed from",
+    let not_cleared = match resolution {
+        Resolution::Unwatched => "Not cleared: the settings no longer cover it. ",
+        _ => "",
     };
-    let mut pieces = vec![
-        piece(
-            2,
-            paragraph(INNER_INDENT, &format!("{verb} {}", times.trim_end())),
-        ),
-        piece(1, paragraph(INNER_INDENT, &place(group, digest))),
-    ];
-    let shown = group.accounts.iter().take(MAX_ACCOUNTS);
+    let regions = listed(&group.regions);
+    let place = if is_in_heading(group, digest) {
+        regions
+    } else {
+        place(group, digest)
+    };
+    let text = format!("{not_cleared}Failed in {place} {times}.");
+    let mut pieces = vec![piece(2, paragraph(INNER_INDENT, &text))];
+    let shown = group.accounts.iter().take(MAX_ACCOUNTS_ENDED);
     let shown: Vec<String> = shown
-        .map(|(id, view)| AccountLabel::new(id, view).with_max_name(28).to_string())
+        .map(|(id, view)| AccountLabel::new(id, view).entry(COLUMNS - INNER_INDENT - 1))
         .collect();
     if !shown.is_empty() {
         let ending = match group.accounts.len() - shown.len() {
@@ -243,7 +270,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
         pieces.push(piece(3, list(INNER_INDENT, &shown, &ending)));
     }
     Entry {
-        heading: paragraph(INDENT, &format!("{state}  {words}")),
+        heading: paragraph(INDENT, &format!("{state} {words}")),
         pieces,
         accounts: group.accounts.len(),
     }

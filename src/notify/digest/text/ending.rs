@@ -1,5 +1,7 @@
 //! The end of the text: what is muted and pending, warnings, links and the run.
 
+use std::collections::BTreeSet;
+
 use super::layout::{INDENT, paragraph, unwrapped};
 use crate::notify::digest::contents::{Digest, DigestKind};
 use crate::notify::digest::phrases::{counted, listed, source_name, time};
@@ -60,19 +62,30 @@ fn not_told(digest: &Digest) -> Vec<String> {
     lines
 }
 
-/// Returns what is watched, in a first look and where everything is listed; in other digests what
-/// is watched anew.
+/// Returns the packs of each source where they differ, in a first look and where everything is
+/// listed; in other digests what is watched anew.
 fn watched(digest: &Digest) -> Vec<String> {
+    const MAX_SOURCES: usize = 12;
     if digest.first_look || digest.kind.lists_everything() {
+        let numbers: BTreeSet<usize> = digest.watched.values().map(BTreeSet::len).collect();
+        let callers: BTreeSet<_> = digest.watched.keys().map(|source| &source.caller).collect();
+        if numbers.len() < 2 && callers.len() < 2 {
+            return Vec::new();
+        }
         let counts = digest.watched.iter().map(|(source, packs)| {
-            format!("{} ({})", source_name(source), counted(packs.len(), "pack"))
+            let name = if callers.len() > 1 {
+                source_name(source)
+            } else {
+                source.region.to_string()
+            };
+            format!("{} in {name}", counted(packs.len(), "pack"))
         });
-        let shown: Vec<String> = counts.take(12).collect();
-        let more = match digest.watched.len() - shown.len() {
+        let shown = listed(counts.take(MAX_SOURCES));
+        let more = match digest.watched.len().saturating_sub(MAX_SOURCES) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        return paragraph(INDENT, &format!("Watched: {}{more}.", listed(shown)));
+        return paragraph(INDENT, &format!("Watched: {shown}{more}."));
     }
     if digest.newly_watched.is_empty() {
         return Vec::new();
@@ -100,52 +113,43 @@ fn warnings(digest: &Digest) -> Vec<String> {
 }
 
 fn links(digest: &Digest) -> Vec<String> {
-    let links = [
-        ("Report", &digest.report),
-        ("Snapshot (JSON)", &digest.snapshot),
-    ];
-    links
+    [("Report", &digest.report), ("Snapshot", &digest.snapshot)]
         .into_iter()
-        .filter_map(|(name, address)| Some((name, address.as_ref()?)))
-        .flat_map(|(name, address)| {
-            let link = digest.link_target.object(address);
-            [unwrapped(INDENT, name), unwrapped(INDENT, &link)]
+        .filter_map(|(name, address)| {
+            let link = digest.link_target.object(address.as_ref()?);
+            Some(unwrapped(INDENT, &format!("{name} {link}")))
         })
         .collect()
 }
 
-/// Returns the run, and the number of records, each of which is one account in one pack, region and
-/// caller.
+/// Returns the run, and the numbers of failures, each of which is one account in one pack, region
+/// and caller.
 fn run(digest: &Digest) -> Vec<String> {
     let label = digest.label.as_deref().unwrap_or("packwatch");
     let at = time(digest.as_of, digest.created_at);
     let run = match &digest.run_id {
-        Some(id) if digest.kind != DigestKind::Test || digest.sequence > 0 => {
-            format!("run {} ({}), ", digest.sequence, sanitize(id))
-        }
-        _ => String::new(),
+        Some(_) => format!("run {}, ", digest.sequence),
+        None => String::new(),
     };
     let records = &digest.records;
+    let is_test = digest.kind == DigestKind::Test;
     let counts = [
-        (records.appeared.total, "appeared"),
+        (records.appeared.total, "new"),
         (records.cleared.total, "ended"),
         (records.unwatched.total, "no longer watched"),
-        (records.reminders.total, "reminded of"),
-        (digest.open, "open in all"),
+        (records.reminders.total, "told again"),
+        (digest.open, "open"),
     ];
-    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let counts = counts
+        .into_iter()
+        .filter(|(number, words)| *number > 0 && (!is_test || *words == "open"));
     let counts: Vec<String> = counts
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
     let counts = if counts.is_empty() {
         String::new()
     } else {
-        format!(
-            " Failures (one a pack, account, region): {}.",
-            counts.join(", ")
-        )
+        format!(" Failures by pack, region and account: {}.", listed(counts))
     };
-    let mut lines = paragraph(INDENT, &format!("{label}, {run}as of {at}.{counts}"));
-    lines.retain(|line| !line.trim().is_empty());
-    lines
+    paragraph(INDENT, &format!("{label}, {run}as of {at}.{counts}"))
 }

@@ -15,7 +15,7 @@ pub(super) const INDENT: usize = 2;
 pub(super) const INNER_INDENT: usize = 4;
 
 /// Width of a label, with the spaces after it.
-const LABEL_WIDTH: usize = 7;
+const LABEL_WIDTH: usize = 6;
 
 /// Wraps a paragraph.
 pub(super) fn paragraph(indent: usize, text: &str) -> Vec<String> {
@@ -33,9 +33,14 @@ pub(super) fn labelled(label: &str, text: &str) -> Vec<String> {
     lines
 }
 
-/// Returns an address or a command, which is not wrapped: it would no longer work.
+/// Returns a line that is not wrapped.
 pub(super) fn unwrapped(indent: usize, text: &str) -> String {
     format!("{:indent$}{text}", "")
+}
+
+/// Returns an address or a command after a label. It is not wrapped: it would no longer work.
+pub(super) fn labelled_command(label: &str, text: &str) -> Vec<String> {
+    vec![format!("{:INNER_INDENT$}{label:<LABEL_WIDTH$}{text}", "")]
 }
 
 /// Wraps a line at spaces, and inside a word only if it is longer than a line.
@@ -96,7 +101,7 @@ mod tests {
                 "{line}"
             );
         }
-        assert_eq!(labelled("To do", "go")[0], "    To do  go");
+        assert_eq!(labelled("To do", "go")[0], "    To do go");
         let entries: Vec<String> = (0..5).map(|n| format!("20000000000{n} \"a, b\"")).collect();
         assert_eq!(
             list(4, &entries, "and 2 more"),

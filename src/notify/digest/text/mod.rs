@@ -23,7 +23,7 @@ use super::contents::{Digest, DigestKind};
 use super::gap_groups::gap_groups;
 use super::phrases::{counted, listed};
 use crate::model::Resolution;
-use crate::report::{EmptySourceState, Group, GroupEvent};
+use crate::report::{Group, GroupEvent};
 
 use layout::{INDENT, INNER_INDENT, paragraph, unwrapped};
 use room::{Entry, Room, ShownEntry};
@@ -34,8 +34,9 @@ const MAX_TEXT_BYTES: usize = 30_000;
 /// Bytes kept for the lines that count what is left out.
 const RESERVED_BYTES: usize = 1_000;
 
-/// Number of lines up to which a text gets details.
-const READABLE_LINES: usize = 70;
+/// Number of lines up to which a text gets details: a reader on call reads about a screen. There are
+/// more for each entry, up to a limit.
+const READABLE_LINES: (usize, usize, usize) = (25, 10, 70);
 
 /// Minimum number of lines for details, however many causes there are.
 const MIN_DETAIL_LINES: usize = 25;
@@ -59,6 +60,7 @@ pub(super) fn text(digest: &Digest) -> String {
         Part::Entries(failing(digest)),
         Part::Entries(cleared(digest)),
         Part::Block(in_part(digest)),
+        Part::Entries(seen_again(digest)),
         Part::Entries(still_failing(digest)),
         Part::Entries(no_longer_watched(digest)),
     ]);
@@ -73,22 +75,16 @@ fn blind_spots(digest: &Digest) -> Vec<Entry> {
     let mut entries: Vec<Entry> = lasting
         .map(|group| blind_spots::no_data(group, digest))
         .collect();
-    let is_empty = |state| matches!(state, EmptySourceState::Began | EmptySourceState::Lasting);
-    let sources = digest.empty_sources.iter();
-    entries.extend(
-        sources
-            .filter(|record| is_empty(record.state))
-            .map(|record| blind_spots::source(record, digest)),
-    );
+    entries.extend(blind_spots::sources(digest, true));
     entries
 }
 
 /// Returns the new causes; where everything is listed, all causes.
 fn failing(digest: &Digest) -> Vec<Entry> {
-    let state = if digest.kind == DigestKind::Test {
-        "TEST"
-    } else {
-        "FAILING"
+    let state = |group: &Group| match group.event {
+        _ if digest.kind == DigestKind::Test => "TEST",
+        GroupEvent::Appeared if digest.kind.lists_everything() && !digest.first_look => "NEW",
+        _ => "FAILING",
     };
     let mut groups: Vec<&Group> = digest.groups_with(GroupEvent::Appeared).collect();
     if digest.kind.lists_everything() {
@@ -97,30 +93,27 @@ fn failing(digest: &Digest) -> Vec<Entry> {
     }
     groups
         .into_iter()
-        .map(|group| causes::failing(state, group, digest))
+        .map(|group| causes::failing(state(group), group, digest))
         .collect()
 }
 
-/// Returns what ended: failures, gaps, and sources without packs.
+/// Returns the failures that ended.
 fn cleared(digest: &Digest) -> Vec<Entry> {
-    let groups = digest
+    digest
         .groups_with(GroupEvent::Cleared)
-        .filter(|group| group.resolution != Some(Resolution::Unwatched));
-    let mut entries: Vec<Entry> = groups.map(|group| causes::ended(group, digest)).collect();
+        .filter(|group| group.resolution != Some(Resolution::Unwatched))
+        .map(|group| causes::ended(group, digest))
+        .collect()
+}
+
+/// Returns the gaps that ended, and the sources that list packs again.
+fn seen_again(digest: &Digest) -> Vec<Entry> {
     let gaps = gap_groups(digest);
-    entries.extend(
-        gaps.iter()
-            .filter(|group| group.end.is_some())
-            .map(|group| blind_spots::data_back(group, digest)),
-    );
-    let sources = digest.empty_sources.iter().filter(|record| {
-        matches!(
-            record.state,
-            EmptySourceState::Ended | EmptySourceState::Unwatched
-        )
-    });
-    entries.extend(sources.map(|record| blind_spots::source(record, digest)));
-    entries
+    let ended = gaps.iter().filter(|group| group.end.is_some());
+    ended
+        .map(|group| blind_spots::data_back(group, digest))
+        .chain(blind_spots::sources(digest, false))
+        .collect()
 }
 
 /// Returns where accounts that recovered in part have recovered, and where they still fail.
@@ -214,9 +207,11 @@ fn render(parts: &[Part]) -> String {
         }
     }
     let headings: usize = entries.iter().map(|entry| entry.heading.len() + 1).sum();
+    let (base, for_each, limit) = READABLE_LINES;
     let mut room = Room {
         bytes: MAX_TEXT_BYTES.saturating_sub(fixed_bytes + RESERVED_BYTES),
-        lines: READABLE_LINES
+        lines: limit
+            .min(base + for_each * entries.len())
             .saturating_sub(fixed_lines + headings)
             .max(MIN_DETAIL_LINES),
     };

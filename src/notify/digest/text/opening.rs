@@ -1,8 +1,9 @@
 //! The first sentences of the text, which say the whole.
 
 use super::layout::{INDENT, paragraph};
+use crate::ledger::GapResolution;
 use crate::notify::digest::contents::{Digest, DigestKind, DryRunNote, Tally};
-use crate::notify::digest::gap_groups::gap_groups;
+use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
 use crate::notify::digest::phrases::{age, counted, listed, since, subjects};
 use crate::report::{EmptySourceState, GroupEvent};
 
@@ -77,7 +78,7 @@ fn sentences(digest: &Digest) -> Vec<String> {
         }
         return sentences;
     }
-    if digest.first_look {
+    if digest.first_look || digest.kind.lists_everything() {
         sentences.push(watching(digest));
     }
     if digest.first_look || digest.kind.lists_everything() {
@@ -179,8 +180,15 @@ fn changes(digest: &Digest) -> Vec<String> {
     let mut sentences = Vec::new();
     let appeared = digest.tally(GroupEvent::Appeared);
     if appeared.failures > 0 {
+        let mut groups = digest.groups_with(GroupEvent::Appeared);
+        let verb = if groups.all(|group| group.was_muted == group.failures) {
+            let verb = verb(appeared, "fails", "fail");
+            format!("{verb}, no longer muted,")
+        } else {
+            "began to fail".to_owned()
+        };
         sentences.push(format!(
-            "{} began to fail in {}, for {}.",
+            "{} {verb} in {}, for {}.",
             subjects(appeared.accounts, appeared.packs_themselves),
             counted(appeared.packs, "pack"),
             counted(appeared.causes, "cause"),
@@ -200,11 +208,13 @@ fn changes(digest: &Digest) -> Vec<String> {
     }
     sentences.extend(recovered(digest));
     sentences.extend(sources(digest));
-    let ended = digest.gaps.iter().any(|gap| gap.record.end.is_some());
-    if ended {
-        sentences.push(
-            "What was not read can be read again, or is no longer watched; see below.".to_owned(),
-        );
+    let groups = gap_groups(digest);
+    let read = groups
+        .iter()
+        .filter(|group| group.end == Some(GapResolution::Read));
+    let read: Vec<String> = read.map(GapGroup::subject).collect();
+    if !read.is_empty() {
+        sentences.push(format!("There is data again from {}.", listed(read)));
     }
     let unwatched = digest.records.unwatched.total;
     if unwatched > 0 {

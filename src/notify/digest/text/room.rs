@@ -60,8 +60,15 @@ impl Room {
     pub(super) fn allocate(&mut self, entries: &[&Entry]) -> Vec<ShownEntry> {
         let mut shown: Vec<ShownEntry> = Vec::with_capacity(entries.len());
         for entry in entries {
-            // A blank line follows each entry.
-            let fits = self.take(&entry.heading, &[], 1);
+            // A heading needs no line of the details, and a blank line follows it.
+            let bytes = entry
+                .heading
+                .iter()
+                .map(|line| line.len() + 1)
+                .sum::<usize>()
+                + 1;
+            let fits = bytes <= self.bytes;
+            self.bytes -= if fits { bytes } else { 0 };
             shown.push(ShownEntry {
                 shown: fits,
                 ..ShownEntry::default()
@@ -80,7 +87,7 @@ impl Room {
                 let replaced = shown.details.get(&piece.position);
                 let replaced = replaced.and_then(|index| entry.pieces.get(*index));
                 let replaced = replaced.map_or(&[][..], |piece| &piece.lines);
-                if self.take(&piece.lines, replaced, 0) {
+                if self.take(&piece.lines, replaced) {
                     shown.details.insert(piece.position, round);
                 }
             }
@@ -89,18 +96,16 @@ impl Room {
     }
 
     /// Takes the room for lines in place of others, if there is enough.
-    fn take(&mut self, lines: &[String], replaced: &[String], blank_lines: usize) -> bool {
+    fn take(&mut self, lines: &[String], replaced: &[String]) -> bool {
         let bytes = |lines: &[String]| lines.iter().map(|line| line.len() + 1).sum::<usize>();
-        let needed_bytes = bytes(lines) + blank_lines;
-        let needed_lines = lines.len() + blank_lines;
+        let needed_bytes = bytes(lines);
+        let needed_lines = lines.len();
         let (freed_bytes, freed_lines) = (bytes(replaced), replaced.len());
-        // A heading needs no line of the details.
-        let is_heading = blank_lines > 0;
-        let fits = needed_bytes <= self.bytes + freed_bytes
-            && (is_heading || needed_lines <= self.lines + freed_lines);
+        let fits =
+            needed_bytes <= self.bytes + freed_bytes && needed_lines <= self.lines + freed_lines;
         if fits {
             self.bytes = self.bytes + freed_bytes - needed_bytes;
-            self.lines = (self.lines + freed_lines).saturating_sub(needed_lines);
+            self.lines = self.lines + freed_lines - needed_lines;
         }
         fits
     }

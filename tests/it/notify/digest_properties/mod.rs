@@ -290,10 +290,16 @@ fn active_parts(text: &str) -> Vec<String> {
         "https://console.",
         "https://example.awsapps.com/start/#/console?",
     ];
-    let lines = text.lines().filter(|line| {
-        !own.iter()
-            .any(|start| line.trim_start().starts_with(start) && !line.trim().contains(' '))
-    });
+    let is_own = |line: &str| {
+        let labels = ["Snapshot ", "Report ", "Open  "];
+        let line = line.trim_start();
+        let address = labels
+            .iter()
+            .find_map(|label| line.strip_prefix(label))
+            .unwrap_or(line);
+        own.iter().any(|start| address.starts_with(start)) && !address.contains(' ')
+    };
+    let lines = text.lines().filter(|line| !is_own(line));
     let mut active = Vec::new();
     for line in lines {
         let lower = line.to_lowercase();

@@ -8,6 +8,10 @@ mod generators;
 mod invariants;
 mod organization;
 mod reference;
+/// The example that keeps tickets.
+#[allow(dead_code, reason = "the program itself is not run")]
+#[path = "../../../../examples/tickets.rs"]
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -52,6 +56,8 @@ struct Runner<'a> {
     duplicates: usize,
     /// Gaps that the digests report as open, by region and pack.
     gaps: BTreeSet<(String, String)>,
+    /// Tickets that a program keeps from the groups of the digests alone.
+    tickets: BTreeMap<String, String>,
     /// Request of each run.
     requests: Vec<Request>,
     /// Time of the last request.
@@ -92,6 +98,7 @@ impl<'a> Runner<'a> {
             messages: BTreeMap::new(),
             duplicates: 0,
             gaps: BTreeSet::new(),
+            tickets: BTreeMap::new(),
             requests: Vec::new(),
             requested_at: 0,
             settings: SettingsChange::None,
@@ -401,6 +408,24 @@ impl<'a> Runner<'a> {
         panic!("outgoing digests remain after three runs without faults");
     }
 
+    /// Asserts that after a digest of everything open exactly the tickets of what is open are open.
+    fn assert_tickets(&mut self) {
+        self.services.advance_millis(180_000);
+        self.start(Some(Request {
+            announce: "always",
+            ..Request::FULL
+        }));
+        self.finish(&[], 0)
+            .expect("the run ends")
+            .expect("a run without faults");
+        self.replay();
+        let tickets: BTreeSet<String> = self.tickets.keys().cloned().collect();
+        assert_eq!(tickets, self.open_causes());
+        if !tickets.is_empty() {
+            self.count("open tickets");
+        }
+    }
+
     fn has_outgoing_digests(&self) -> bool {
         let ledger = self.services.ledger();
         ledger["receivers"]
@@ -424,6 +449,7 @@ fn scenario(history: &History) -> BTreeMap<String, u32> {
         runner.run_until_quiescent();
         runner.wait_for_mutes();
         runner.run_until_quiescent();
+        runner.assert_tickets();
         let allowed_duplicates = runner.services.allowed_duplicates.get();
         assert!(
             runner.duplicates <= allowed_duplicates,
@@ -482,8 +508,10 @@ fn random_histories_reach_every_expected_event() {
         "account_removed",
         "pack_removed",
         "attributed",
+        "began",
         "lasting",
         "ended",
+        "open tickets",
     ];
     let agreement = ["exact agreement", "agreement within bounds"];
     let refusals = [

@@ -1,12 +1,13 @@
-//! The clauses of the subject about what stands, in a digest without changes and in summaries.
+//! The clauses of the subject about the whole state, where nothing has changed.
 
 use std::collections::BTreeSet;
 
-use super::contents::{Digest, DigestKind};
-use super::gap_groups::{GapGroup, gap_groups};
-use super::phrases::{counted, listed, subjects};
-use super::subject_clause::{Clause, places, regions};
+use super::blind_spots::{places, regions};
+use super::clause::Clause;
 use crate::model::Region;
+use crate::notify::digest::contents::{Digest, DigestKind};
+use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
+use crate::notify::digest::phrases::{counted, listed, subjects};
 use crate::report::EmptySourceRecord;
 
 /// Returns the state of a digest without changes.

@@ -1,0 +1,172 @@
+//! The JSON for programs, and how it is cut to the size limit of SNS: records first, then lists inside
+//! groups, then groups. Numbers stay true.
+
+mod group;
+mod json;
+mod room;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::contents::{Digest, DigestKind};
+use super::links::ObjectAddress;
+use crate::model::RunTotals;
+use crate::report::{RunScope, SCHEMA_VERSION};
+
+use json::raw;
+use room::Room;
+
+pub(super) use json::to_json;
+
+/// The document. `packs` and `regions` repeat the message attributes, because AWS [does not deliver
+/// attributes](https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html) with a message
+/// that has a message structure.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DigestDocument<'a> {
+    schema_version: u32,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "is_false")]
+    test: bool,
+    digest_id: &'a str,
+    run_id: Option<&'a str>,
+    sequence: u64,
+    created_at: Timestamp,
+    as_of: Timestamp,
+    label: Option<&'a str>,
+    subject: String,
+    first_run: bool,
+    complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<RunScope>,
+    totals: RunTotals,
+    packs: Vec<Box<RawValue>>,
+    regions: Vec<Box<RawValue>>,
+    groups: Vec<Box<RawValue>>,
+    appeared: Vec<Box<RawValue>>,
+    cleared: Vec<Box<RawValue>>,
+    unwatched: Vec<Box<RawValue>>,
+    reminders: Vec<Box<RawValue>>,
+    gaps: Vec<Box<RawValue>>,
+    empty_sources: Vec<Box<RawValue>>,
+    mutes: Vec<Box<RawValue>>,
+    warnings: Vec<Box<RawValue>>,
+    truncated: bool,
+    snapshot: Option<String>,
+    report: Option<String>,
+    links: Links,
+}
+
+/// Links to the console, or through the access portal.
+#[derive(Debug, Clone, Serialize)]
+struct Links {
+    snapshot: Option<String>,
+    report: Option<String>,
+}
+
+/// Maximum number of entries of a list in the scope of a narrowed run.
+const MAX_SCOPE_ENTRIES: usize = 100;
+
+/// Returns the document as JSON. `frame` returns the size of the message around a document.
+pub(super) fn document(digest: &Digest, max_bytes: usize, frame: impl Fn(&str) -> usize) -> String {
+    let mut document = DigestDocument::empty(digest);
+    let mut room = Room {
+        bytes: max_bytes.saturating_sub(frame(&to_json(&document)) + 1),
+        truncated: digest.omitted.groups > 0 || document.scope_is_cut(digest),
+    };
+    let quarter = room.bytes / 4;
+    document.packs = room.part(quarter, raw(&digest.packs));
+    document.regions = room.part(quarter, raw(&digest.regions));
+    document.warnings = room.part(quarter, raw(&digest.warnings));
+    document.empty_sources = room.part(quarter, raw(&digest.empty_sources));
+    document.gaps = room.gaps(&digest.gaps);
+    document.groups = room.groups(&digest.groups);
+    document.mutes = room.part(quarter, raw(&digest.mutes));
+    let records = &digest.records;
+    document.appeared = room.records(&records.appeared);
+    document.cleared = room.records(&records.cleared);
+    document.unwatched = room.records(&records.unwatched);
+    document.reminders = room.records(&records.reminders);
+    document.truncated = room.truncated;
+    to_json(&document)
+}
+
+impl<'a> DigestDocument<'a> {
+    /// Returns the document without lists.
+    fn empty(digest: &'a Digest) -> Self {
+        let link = |address: &Option<ObjectAddress>| {
+            address
+                .as_ref()
+                .map(|address| digest.link_target.object(address))
+        };
+        Self {
+            schema_version: SCHEMA_VERSION,
+            kind: digest.kind.as_str(),
+            test: digest.kind == DigestKind::Test,
+            digest_id: &digest.id,
+            run_id: digest.run_id.as_deref(),
+            sequence: digest.sequence,
+            created_at: digest.created_at,
+            as_of: digest.as_of,
+            label: digest.label.as_deref(),
+            subject: digest.subject(),
+            first_run: digest.first_run,
+            complete: digest.complete,
+            scope: digest.scope.as_ref().map(cut_scope),
+            totals: digest.totals,
+            packs: Vec::new(),
+            regions: Vec::new(),
+            groups: Vec::new(),
+            appeared: Vec::new(),
+            cleared: Vec::new(),
+            unwatched: Vec::new(),
+            reminders: Vec::new(),
+            gaps: Vec::new(),
+            empty_sources: Vec::new(),
+            mutes: Vec::new(),
+            warnings: Vec::new(),
+            truncated: false,
+            snapshot: digest.snapshot.as_ref().map(ObjectAddress::uri),
+            report: digest.report.as_ref().map(ObjectAddress::uri),
+            links: Links {
+                snapshot: link(&digest.snapshot),
+                report: link(&digest.report),
+            },
+        }
+    }
+
+    fn scope_is_cut(&self, digest: &Digest) -> bool {
+        let length = |scope: &Option<RunScope>| {
+            scope.as_ref().map(|scope| {
+                (
+                    scope.packs.len(),
+                    scope.excluded_packs.len(),
+                    scope.accounts.len(),
+                )
+            })
+        };
+        length(&self.scope) != length(&digest.scope)
+    }
+}
+
+/// Returns the scope with lists of limited length: an event can name thousands of accounts.
+fn cut_scope(scope: &RunScope) -> RunScope {
+    fn first<T: Clone>(list: &[T]) -> Vec<T> {
+        list.iter().take(MAX_SCOPE_ENTRIES).cloned().collect()
+    }
+    RunScope {
+        packs: first(&scope.packs),
+        excluded_packs: first(&scope.excluded_packs),
+        accounts: first(&scope.accounts),
+        regions: scope.regions.clone(),
+        callers: scope.callers.clone(),
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}

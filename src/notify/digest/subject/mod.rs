@@ -1,0 +1,136 @@
+//! The subject line, which is the SMS too: ASCII, at most 99 characters. It begins with a state word;
+//! the first 40 characters say what happened to whom. Parts that do not fit are left out.
+
+mod blind_spots;
+mod changes;
+mod clause;
+mod state;
+
+use super::contents::{Digest, DigestKind};
+use super::gap_groups::{GapGroup, gap_groups};
+use crate::report::{EmptySourceRecord, EmptySourceState, GroupEvent};
+
+use blind_spots::{data_back, never_filled, no_data, no_packs, packs_back, unread};
+use changes::{cleared, failing, no_longer_watched, still_failing};
+use clause::Clause;
+use state::{standing, state, unchanged};
+
+/// Maximum length of a subject. [SNS](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)
+/// requires fewer than 100 characters.
+const MAX_SUBJECT_CHARS: usize = 99;
+
+/// Returns the subject of the digest.
+pub(super) fn subject(digest: &Digest) -> String {
+    let label = digest.label.as_deref().unwrap_or("packwatch");
+    let prefix = format!("[{label}] ");
+    let mut clauses = clauses(digest).into_iter();
+    let lead = clauses.next().map_or_else(Vec::new, |clause| clause.lead);
+    let mut subject = (1..=lead.len())
+        .rev()
+        .map(|parts| ascii(&format!("{prefix}{}", lead[..parts].concat())))
+        .find(|subject| subject.len() <= MAX_SUBJECT_CHARS)
+        .unwrap_or_else(|| {
+            ascii(&format!(
+                "{prefix}{}",
+                lead.first().map_or("", String::as_str)
+            ))
+        });
+    subject.truncate(MAX_SUBJECT_CHARS);
+    for clause in clauses {
+        let clause = ascii(&clause.follow);
+        if !clause.is_empty() && subject.len() + 2 + clause.len() <= MAX_SUBJECT_CHARS {
+            subject.push_str("; ");
+            subject.push_str(&clause);
+        }
+    }
+    subject
+}
+
+/// Returns the clauses: first the state that leads.
+fn clauses(digest: &Digest) -> Vec<Clause> {
+    let mut changes = changes(digest);
+    match digest.kind {
+        DigestKind::Test => {
+            let lead = vec![
+                "TEST of packwatch".to_owned(),
+                ", the failure in it is invented".to_owned(),
+            ];
+            vec![
+                Clause {
+                    lead,
+                    follow: String::new(),
+                },
+                standing(digest),
+            ]
+        }
+        DigestKind::Summary => {
+            changes.insert(0, state("SUMMARY", digest));
+            changes
+        }
+        DigestKind::Changes | DigestKind::Status => {
+            if changes.is_empty() {
+                changes.push(unchanged(digest));
+                changes.extend(never_filled(digest));
+            } else {
+                changes.extend(unread(digest));
+            }
+            // A gap that lasts is a part of every subject, after what leads it.
+            if changes.len() > 2
+                && changes
+                    .last()
+                    .is_some_and(|last| last.follow.starts_with("no data"))
+            {
+                changes[1..].rotate_right(1);
+            }
+            let leads_with_cleared = digest.tally(GroupEvent::Appeared).failures == 0
+                && digest.tally(GroupEvent::Cleared).failures > 0;
+            if !leads_with_cleared {
+                changes.push(standing(digest));
+            }
+            changes
+        }
+    }
+}
+
+/// Returns the states that are changes, in the order of their weight.
+fn changes(digest: &Digest) -> Vec<Clause> {
+    let gaps = gap_groups(digest);
+    let lasting: Vec<&GapGroup<'_>> = gaps
+        .iter()
+        .filter(|group| group.end.is_none() && (group.triggers || digest.first_look))
+        .collect();
+    let ended: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_some()).collect();
+    let with_state = |states: &[EmptySourceState]| -> Vec<&EmptySourceRecord> {
+        let sources = digest.empty_sources.iter();
+        sources
+            .filter(|record| states.contains(&record.state) && record.packs_before > 0)
+            .collect()
+    };
+    let emptied = with_state(&[EmptySourceState::Began]);
+    let filled = with_state(&[EmptySourceState::Ended]);
+    [
+        failing(digest),
+        no_data(&lasting),
+        no_packs(&emptied),
+        still_failing(digest),
+        cleared(digest),
+        data_back(&ended),
+        packs_back(&filled),
+        no_longer_watched(digest),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c == ' ' || c.is_ascii_graphic() {
+                c
+            } else {
+                '?'
+            }
+        })
+        .collect()
+}
