@@ -10,7 +10,7 @@ use crate::error::CliError;
 
 /// Reads and parses a JSON file. `what` names the expected content in the error.
 pub(crate) fn parse_file<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, CliError> {
-    parse(&read(path)?, &path.display().to_string(), what)
+    parse(&read(path)?, &name(path), what)
 }
 
 /// Parses JSON. `name` and `what` name the file and the expected content in the error.
@@ -34,7 +34,16 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
         fs::read(path)
     };
     result.map_err(|source| CliError::File {
-        what: format!("{} cannot be read", path.display()),
+        what: format!("{} cannot be read", name(path)),
         source,
     })
+}
+
+/// Returns the name of a file for people.
+pub(crate) fn name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }

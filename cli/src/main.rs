@@ -18,7 +18,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use packwatch::report::{CheckStatus, Response};
 use serde_json::json;
-use tracing::Level;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use args::{Args, Command, RunArgs};
 use error::CliError;
@@ -42,6 +45,8 @@ async fn main() -> ExitCode {
         .with_ansi(terminal::errors_are_colored())
         .with_target(false)
         .without_time()
+        .finish()
+        .with(filter_fn(|event| !is_gap(event)))
         .init();
     match execute(command).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -68,4 +73,12 @@ async fn execute(command: Command) -> Result<bool, CliError> {
         Response::Checked(checked) => checked.count(CheckStatus::Failed) == 0,
         Response::Adopted(_) | Response::Mutes(_) | Response::Test(_) => true,
     })
+}
+
+/// Returns whether a log event is about a gap. The function logs one for each; here the digest or
+/// [`output::failed_reads`] shows them, equal ones once.
+fn is_gap(event: &Metadata<'_>) -> bool {
+    ["operation", "code", "pack"]
+        .iter()
+        .all(|field| event.fields().field(field).is_some())
 }

@@ -77,29 +77,40 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns the style of a state word at the beginning of an entry, such as `FAILING`.
-fn state_style(word: &str) -> Option<Style> {
-    Some(match word {
-        "FAILING" | "STILL FAILING" | "ALSO FAILING, told before" => ALARM,
-        "NO DATA" | "NO PACKS" | "IN PART" | "NO LONGER WATCHED" | "TEST" => WARNING,
-        "CLEARED" | "DATA BACK" | "PACKS BACK" | "EXPLAINED" => GOOD,
-        _ => return None,
-    })
-}
+/// State words at the beginning of an entry of a digest, with their styles. None is the beginning of
+/// a later one.
+const STATES: [(&str, Style); 10] = [
+    ("FAILING", ALARM),
+    ("STILL FAILING", ALARM),
+    ("ALSO FAILING", ALARM),
+    ("NO DATA", WARNING),
+    ("NO PACKS", WARNING),
+    ("NO LONGER WATCHED", WARNING),
+    ("IN PART", WARNING),
+    ("CLEARED", GOOD),
+    ("DATA BACK", GOOD),
+    ("PACKS BACK", GOOD),
+];
 
 /// Returns the text of a digest with its state words in colour.
 pub(crate) fn colored(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let start = line.len() - line.trim_start().len();
-        let (indent, rest) = line.split_at(start);
-        let (word, details) = rest.split_once("  ").unwrap_or((rest, ""));
-        match state_style(word) {
-            Some(style) if details.is_empty() => format!("{indent}{}", styled(style, word)),
-            Some(style) => format!("{indent}{}  {details}", styled(style, word)),
-            None => line.to_owned(),
-        }
+    text.lines()
+        .map(colored_line)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn colored_line(line: &str) -> String {
+    // Entries begin after two spaces; what stands below them is indented further.
+    let entry = line.strip_prefix("  ").unwrap_or_default();
+    let state = STATES.iter().find_map(|(word, style)| {
+        let rest = entry.strip_prefix(word)?;
+        (rest.is_empty() || rest.starts_with([' ', ','])).then(|| (word, style, rest))
     });
-    lines.collect::<Vec<_>>().join("\n")
+    match state {
+        Some((word, style, rest)) => format!("  {}{rest}", styled(*style, word)),
+        None => line.to_owned(),
+    }
 }
 
 /// Returns the lines of a text, broken at `width`; those after the first are indented.

@@ -11,6 +11,8 @@
 
 #[path = "../../tests/it/support/harness.rs"]
 mod harness;
+#[path = "cli/status.rs"]
+mod status;
 
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
@@ -85,7 +87,7 @@ async fn run_without_event_is_dry_run_and_prints_digest() {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{err}");
     assert!(
-        out.starts_with("packwatch: first run, 1 open in baseline\n"),
+        out.starts_with("  DRY RUN: a run would send this digest now.\n\n"),
         "{out}"
     );
     assert_eq!(
@@ -118,7 +120,10 @@ async fn commit_flag_publishes_and_prints_sent_digest() {
     assert_eq!(out.trim_end(), email(sent).trim_end());
     assert!(err.ends_with("Committed as run 1.\n"), "{err}");
     let output = packwatch_run(&test_env, &["--profile", "audit", "--commit"], "").await;
-    assert_eq!(text(&output.stdout), "packwatch: no changes, 1 open\n");
+    assert_eq!(
+        text(&output.stdout),
+        "No digest is due: no changes, 1 failure open. `packwatch status` shows them.\n"
+    );
     assert_eq!(test_env.publishes(TOPIC).len(), 1);
 }
 
@@ -168,10 +173,68 @@ async fn unread_source_is_reported_on_stderr() {
             .region("us-east-1"),
     );
     let output = packwatch_run(&test_env, &["--profile", "audit"], "").await;
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(out.contains("\n  NO DATA us-east-1"), "{out}");
+    assert!(!err.contains("NO DATA"), "the digest has it: {err}");
+    let arguments = ["--profile", "audit", "--json"];
+    let output = packwatch_run(&test_env, &arguments, "").await;
     let err = text(&output.stderr);
-    assert!(output.status.success(), "{err}");
-    let expected = "? 111122223333 us-east-1 is not read: DescribeOrganizationConformancePackStatuses: AccessDeniedException: no\n";
-    assert!(err.contains(expected), "{err}");
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    let expected = "NO DATA  us-east-1 of 111122223333: DescribeOrganizationConformancePackStatuses: AccessDeniedException: no\n";
+    assert!(err.starts_with(expected), "{err}");
+}
+
+#[tokio::test]
+async fn equal_failed_reads_are_one_line() {
+    let test_env = TestEnv::failing().await;
+    for pack in ["guardrails", "tags"] {
+        test_env.pack(pack, "UPDATE_SUCCESSFUL");
+    }
+    test_env.world.fault(
+        Fault::error(400, "AccessDeniedException", "no")
+            .operation("GetOrganizationConformancePackDetailedStatus"),
+    );
+    let arguments = ["--profile", "audit", "--json"];
+    let output = packwatch_run(&test_env, &arguments, "").await;
+    let err = text(&output.stderr);
+    let lines: Vec<&str> = err.lines().filter(|line| line.contains("no")).collect();
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert_eq!(
+        lines[0],
+        "NO DATA  3 packs in eu-west-1 of 111122223333: GetOrganizationConformancePackDetailedStatus: AccessDeniedException: no"
+    );
+    assert_eq!(err.matches("AccessDeniedException").count(), 1, "{err}");
+}
+
+#[tokio::test]
+async fn quiet_run_prints_only_digest() {
+    let test_env = TestEnv::failing().await;
+    let arguments = ["--profile", "audit", "--quiet"];
+    let output = packwatch_run(&test_env, &arguments, "").await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
+    assert!(text(&output.stdout).contains("\n  FAILING "));
+}
+
+#[tokio::test]
+async fn colors_are_shown_only_if_wanted() {
+    let mut test_env = TestEnv::failing().await;
+    let arguments = ["--profile", "audit"];
+    let plain = packwatch_run(&test_env, &arguments, "").await;
+    assert!(!text(&plain.stdout).contains('\u{1b}'), "no terminal");
+    test_env.set("CLICOLOR_FORCE", "1");
+    let forced = packwatch_run(&test_env, &arguments, "").await;
+    let colored = "\u{1b}[1m\u{1b}[31mFAILING\u{1b}[0m No reason";
+    assert!(
+        text(&forced.stdout).contains(colored),
+        "{}",
+        text(&forced.stdout)
+    );
+    test_env.env.remove("CLICOLOR_FORCE");
+    test_env.set("NO_COLOR", "1");
+    let output = packwatch_run(&test_env, &arguments, "").await;
+    assert!(!text(&output.stdout).contains('\u{1b}'));
 }
 
 #[tokio::test]
@@ -186,7 +249,7 @@ async fn invalid_input_fails_with_one_error_message() {
         (
             &["-"],
             "{",
-            "- is not JSON: EOF while parsing an object at line 1 column 1\n",
+            "standard input is not JSON: EOF while parsing an object at line 1 column 1\n",
         ),
         (
             &["-"],
@@ -196,7 +259,7 @@ async fn invalid_input_fails_with_one_error_message() {
         (
             &["--function", "-"],
             "{}",
-            "- is not what `aws lambda get-function-configuration` prints: missing field `FunctionArn`",
+            "standard input is not what `aws lambda get-function-configuration` prints: missing field `FunctionArn`",
         ),
         (
             &["--dry-run"],
@@ -249,7 +312,8 @@ async fn function_option_uses_only_deployed_settings_and_region() {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(err.ends_with("Committed as run 1.\n"), "{err}");
     assert!(
-        out.starts_with("packwatch prod: first run, 1 open in baseline\n"),
+        out.contains("\n  FAILING No reason given: 1 account, baseline\n")
+            && out.contains("\n  prod, run 1 "),
         "{out}"
     );
     let regions = test_env

@@ -55,6 +55,7 @@ pub(super) fn json(current: &Current) -> Value {
             "region": key.source.region,
             "pack": key.pack,
             "pack_itself": row.pack_itself,
+            "failures": row.failures,
             "account_count": row.accounts.len(),
             "accounts": row.accounts,
             "members": current.members.get(key),

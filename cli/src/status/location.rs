@@ -79,7 +79,7 @@ impl Location {
     /// Returns the name for people.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) => input_file::name(path),
             Self::Object { bucket, key, .. } => format!("s3://{bucket}/{key}"),
         }
     }
