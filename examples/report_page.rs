@@ -15,7 +15,7 @@ use std::rc::Rc;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigServiceApi, S3Store, SnsNotifier};
+use packwatch::aws::{self, ConfigServiceApi, PreflightClients, S3Store, SnsNotifier};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
@@ -137,13 +137,19 @@ impl Situation {
             .credentials_provider(Credentials::new("AKIDOWN", "secret", None, None, "example"));
         let aws = aws::connect(loader, &settings, aws::Timeouts::default(), |_| None).await;
         let aws = aws.expect("no variable names a proxy or certificates");
-        let services: ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, ManualClock> =
-            ServiceSet {
-                config: aws.config,
-                store: aws.store,
-                notifier: aws.notifier,
-                clock: self.clock.clone(),
-            };
+        let services: ServiceSet<
+            ConfigServiceApi,
+            S3Store,
+            SnsNotifier,
+            PreflightClients,
+            ManualClock,
+        > = ServiceSet {
+            config: aws.config,
+            store: aws.store,
+            notifier: aws.notifier,
+            preflight: aws.preflight,
+            clock: self.clock.clone(),
+        };
         let handler = Handler::new(settings, services, || "example".to_owned(), None);
         let mut context = Context::default();
         context.request_id = format!("8f0c6d1e-4b1a-4c57-9a0e-{:012}", self.runs.get());

@@ -101,6 +101,10 @@
   document.getElementById("without-script")?.remove();
   table.parentElement.after(more);
 
+  // The columns of the table.
+  const headers = [...table.tHead.rows[0].cells];
+  const columns = headers.map((header) => [header.dataset.column, header.textContent]);
+
   // Sorting.
   const keyOf = {
     account: (row) => row.account, pack: (row) => row.pack, region: (row) => row.region, caller: (row) => row.caller,
@@ -108,13 +112,13 @@
     cause: (row) => row.cause,
   };
   let sorted = { column: null, descending: false };
-  for (const header of table.tHead.rows[0].cells) {
+  for (const header of headers) {
     const button = element("button", { type: "button", class: "sort" }, ...header.childNodes);
     header.append(button);
     button.addEventListener("click", () => {
       const { column } = header.dataset;
       sorted = { column, descending: sorted.column === column && !sorted.descending };
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      for (const other of headers) other.removeAttribute("aria-sort");
       header.setAttribute("aria-sort", sorted.descending ? "descending" : "ascending");
       update();
     });
@@ -157,28 +161,30 @@
     const label = row.name ? sub(row.name, ...(state ? [" ", state] : [])) : null;
     return element("th", { scope: "row" }, id, label);
   };
-  const errorCell = (row) => {
+  const error = (row) => {
     const shown = row.code ? code(row.code) : "no code";
-    if (!row.message) return element("td", { class: "error" }, shown);
-    return element("td", { class: "error" },
-      element("details", {}, element("summary", {}, shown), element("p", { class: "aws" }, row.message)));
+    if (!row.message) return [shown];
+    return [element("details", {}, element("summary", {}, shown), element("p", { class: "aws" }, row.message))];
   };
-  const stateCell = (row) => {
+  const state = (row) => {
     const name = STATE_NAMES[row.change];
     const others = marks(row).flatMap((mark) => [" ", tag(mark, mark === "no data" ? "warn" : "")]);
     const until = row.mutedUntil ? sub(`until ${minutesOf(row.mutedUntil)}`) : null;
-    return element("td", {}, tag(name, name), ...others, until);
+    return [tag(name, name), ...others, until];
   };
-  const tableRow = (row) => element("tr", {},
-    accountCell(row),
-    element("td", {}, row.pack),
-    element("td", {}, row.region),
-    element("td", {}, code(row.caller)),
-    element("td", {}, code(row.status)),
-    errorCell(row),
-    element("td", {}, element("time", { datetime: row.since }, minutesOf(row.since)), sub(duration(asOf - row.sinceTime))),
-    stateCell(row),
-    element("td", {}, element("a", { href: `#cause-${row.cause}` }, code(row.cause))));
+  const contentOf = {
+    pack: (row) => [row.pack],
+    region: (row) => [row.region],
+    caller: (row) => [code(row.caller)],
+    status: (row) => [code(row.status)],
+    code: error,
+    since: (row) => [element("time", { datetime: row.since }, minutesOf(row.since)), sub(duration(asOf - row.sinceTime))],
+    change: state,
+    cause: (row) => [element("a", { href: `#cause-${row.cause}` }, code(row.cause))],
+  };
+  const cellOf = (row, [column, label]) => (column === "account" ? accountCell(row)
+    : element("td", { class: column, "data-label": label }, ...contentOf[column](row)));
+  const tableRow = (row) => element("tr", {}, ...columns.map((column) => cellOf(row, column)));
 
   let selected = rows;
   let limit = PAGE_ROWS;

@@ -23,6 +23,20 @@ const COLUMNS: [(&str, &str); 9] = [
     ("cause", "Cause id"),
 ];
 
+/// Returns the columns of the page. With one caller, its column says nothing.
+fn columns(page: &ReportPage<'_>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mut callers = page
+        .failures
+        .rows
+        .iter()
+        .map(|row| &row.key.pack.source.caller);
+    let first = callers.next();
+    let many_callers = callers.any(|caller| Some(caller) != first);
+    COLUMNS
+        .into_iter()
+        .filter(move |(id, _)| many_callers || *id != "caller")
+}
+
 pub(super) fn push_section(page: &ReportPage<'_>, html: &mut String) {
     html.push_str("<section id=\"failures\" aria-labelledby=\"failures-title\">");
     html.push_str(&heading(page).0);
@@ -31,7 +45,7 @@ pub(super) fn push_section(page: &ReportPage<'_>, html: &mut String) {
             "<div class=\"scroll\" role=\"region\" aria-label=\"Failing accounts\" tabindex=\"0\">\
              <table id=\"failure-table\"><thead><tr>",
         );
-        for (id, name) in COLUMNS {
+        for (id, name) in columns(page) {
             html.push_str(&html! { th scope="col" data-column=(id) { (name) } }.0);
         }
         html.push_str("</tr></thead><tbody>");
@@ -63,45 +77,57 @@ fn heading(page: &ReportPage<'_>) -> Markup {
 }
 
 fn table_row(row: &FailureRow<'_>, page: &ReportPage<'_>) -> Markup {
-    let key = row.key;
-    let source = &key.pack.source;
-    let record = row.open.failing_record();
-    let account = key.account_id.as_ref();
-    let link = account
-        .zip(page.account_links)
-        .and_then(|(account, links)| links.config(account, &source.region));
     html! {
-        tr {
-            th scope="row" {
-                @match (account, &link) {
-                    (None, _) => { span.itself { "the pack itself" } },
-                    (Some(account), Some(link)) => a href=(link) rel="noreferrer" { code { (account) } },
-                    (Some(account), None) => { code { (account) } }
-                }
-                @if let Some(account) = row.account {
-                    span.sub {
-                        (plain(account.name.as_str()))
-                        @if let Some(state) = &account.state { " " span.tag { (plain(state.as_str())) } }
-                    }
-                }
+        tr { @for (id, name) in columns(page) { (cell(id, name, row, page)) } }
+    }
+}
+
+fn cell(id: &str, name: &str, row: &FailureRow<'_>, page: &ReportPage<'_>) -> Markup {
+    let pack = &row.key.pack;
+    let content = match id {
+        "account" => return html! { th scope="row" { (account(row, page)) } },
+        "pack" => html! { (plain(pack.pack.as_str())) },
+        "region" => html! { (pack.source.region) },
+        "caller" => html! { code { (pack.source.caller) } },
+        "status" => html! { code { (plain(row.open.row.status.as_str())) } },
+        "code" => error(row),
+        "since" => since_cell(row.open.failing_since, page.as_of),
+        "change" => state(row),
+        _ => html! { a href={ "#cause-" (row.open.group_id) } { code { (row.open.group_id) } } },
+    };
+    html! { td.(id) data-label=(name) { (content) } }
+}
+
+fn account(row: &FailureRow<'_>, page: &ReportPage<'_>) -> Markup {
+    let id = row.key.account_id.as_ref();
+    let region = &row.key.pack.source.region;
+    let link = id
+        .zip(page.account_links)
+        .and_then(|(id, links)| links.config(id, region));
+    html! {
+        @match (id, &link) {
+            (None, _) => { span.itself { "the pack itself" } },
+            (Some(id), Some(link)) => a href=(link) rel="noreferrer" { code { (id) } },
+            (Some(id), None) => { code { (id) } }
+        }
+        @if let Some(account) = row.account {
+            span.sub {
+                (plain(account.name.as_str()))
+                @if let Some(state) = &account.state { " " span.tag { (plain(state.as_str())) } }
             }
-            td { (plain(key.pack.pack.as_str())) }
-            td { (source.region) }
-            td { code { (source.caller) } }
-            td { code { (plain(row.open.row.status.as_str())) } }
-            td.error {
-                @let code = record.error_code.as_ref().map(|code| plain(code.as_str()));
-                @match &record.error_message {
-                    Some(message) => details {
-                        summary { @match &code { Some(code) => { code { (code) } }, None => { "no code" } } }
-                        p.aws { (plain(message.as_str())) }
-                    },
-                    None => { @match &code { Some(code) => { code { (code) } }, None => { "no code" } } }
-                }
-            }
-            td { (since_cell(row.open.failing_since, page.as_of)) }
-            td { (state(row)) }
-            td { a href={ "#cause-" (row.open.group_id) } { code { (row.open.group_id) } } }
+        }
+    }
+}
+
+fn error(row: &FailureRow<'_>) -> Markup {
+    let record = row.open.failing_record();
+    let code = html! {
+        @match &record.error_code { Some(code) => code { (plain(code.as_str())) }, None => "no code" }
+    };
+    html! {
+        @match &record.error_message {
+            Some(message) => details { summary { (code) } p.aws { (plain(message.as_str())) } },
+            None => (code)
         }
     }
 }

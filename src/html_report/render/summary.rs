@@ -70,8 +70,8 @@ fn gap_line(gap: &GapLine, page: &ReportPage<'_>) -> Markup {
             h3 { (gap.place) " since " (since_element(gap.since, page.as_of)) }
             @if let Some(packs) = &gap.packs { p { "Only " (packs) "; the rest was read." } }
             p { (known) }
-            p { strong { (gap.action.title) } " in " code { (gap.operation) } ": " q.aws { (gap.message) } }
             p { strong { "To do" } " " (plain(&gap.action.action)) }
+            p { strong { "Why" } " " (gap.action.title) " in " code.wrap { (gap.operation) } ": " q.aws { (gap.message) } }
         }
     }
 }
