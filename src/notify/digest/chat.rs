@@ -17,7 +17,6 @@ use super::phrases::{
     capitalized, counted, listed, pack_name, packs_of, since, source_name, subjects, time,
 };
 use super::text::{opening_sentences, size};
-use crate::ledger::GapResolution;
 use crate::model::Resolution;
 use crate::report::{EmptySourceState, Group, GroupEvent, sanitize_line};
 
@@ -192,14 +191,9 @@ fn blind_spots(digest: &Digest) -> Vec<String> {
 
 fn gap(group: &GapGroup<'_>, digest: &Digest) -> String {
     let place = group.place(digest);
-    if let Some(end) = group.end {
-        let state = match end {
-            GapResolution::Read => "DATA BACK",
-            GapResolution::PackRemoved => "GONE",
-            GapResolution::OutOfScope => "NO LONGER WATCHED",
-        };
+    if group.end.is_some() {
         return format!(
-            "{state}: {place}; there was no data from {} on",
+            "DATA BACK: {place}; there was no data from {} on",
             time(group.since, digest.created_at)
         );
     }

@@ -63,16 +63,6 @@ pub(super) fn data_back(groups: &[&GapGroup<'_>]) -> Option<Clause> {
     })
 }
 
-/// Returns the packs without data that no longer exist.
-pub(super) fn packs_gone(groups: &[&GapGroup<'_>]) -> Option<Clause> {
-    groups.first()?;
-    let words = format!("{} no longer there", places(groups));
-    Some(Clause {
-        lead: vec![format!("DATA BACK: {words}")],
-        follow: words,
-    })
-}
-
 pub(super) fn packs_back(sources: &[&EmptySourceRecord]) -> Option<Clause> {
     let place = regions(sources)?;
     Some(Clause {

@@ -8,10 +8,9 @@ mod state;
 
 use super::contents::{Digest, DigestKind};
 use super::gap_groups::{GapGroup, gap_groups};
-use crate::ledger::GapResolution;
 use crate::report::{EmptySourceRecord, EmptySourceState, GroupEvent};
 
-use blind_spots::{data_back, never_filled, no_data, no_packs, packs_back, packs_gone, unread};
+use blind_spots::{data_back, never_filled, no_data, no_packs, packs_back, unread};
 use changes::{cleared, failing, no_longer_watched, still_failing};
 use clause::Clause;
 use state::{standing, state, unchanged};
@@ -100,12 +99,7 @@ fn changes(digest: &Digest) -> Vec<Clause> {
         .iter()
         .filter(|group| group.end.is_none() && (group.triggers || digest.first_look))
         .collect();
-    let ended = |resolution| -> Vec<&GapGroup<'_>> {
-        let groups = gaps.iter();
-        groups
-            .filter(|group| group.end == Some(resolution))
-            .collect()
-    };
+    let ended: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_some()).collect();
     let with_state = |states: &[EmptySourceState]| -> Vec<&EmptySourceRecord> {
         let sources = digest.empty_sources.iter();
         sources
@@ -120,10 +114,9 @@ fn changes(digest: &Digest) -> Vec<Clause> {
         no_packs(&emptied),
         still_failing(digest),
         cleared(digest),
-        data_back(&ended(GapResolution::Read)),
-        packs_gone(&ended(GapResolution::PackRemoved)),
+        data_back(&ended),
         packs_back(&filled),
-        no_longer_watched(digest, &ended(GapResolution::OutOfScope)),
+        no_longer_watched(digest),
     ]
     .into_iter()
     .flatten()
