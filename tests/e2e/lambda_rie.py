@@ -191,9 +191,9 @@ def assert_committed(organization, response, sequence, digest):
 
 
 @check
-def run_without_failures_is_stored_without_digest(emulator, organization):
+def first_run_without_failures_sends_first_look(emulator, organization):
     response = emulator.run(event("scheduled.json"))
-    key, snapshot = assert_committed(organization, response, 1, "none")
+    key, snapshot = assert_committed(organization, response, 1, "published")
     # The time of the sample event is not the time of the run.
     assert re.fullmatch(rf"snapshots/dt=[\d-]{{10}}/\d{{8}}T\d{{6}}Z_{response['run_id']}\.json", key), f"{key}"
     day = key.split("/")[1].removeprefix("dt=")
@@ -202,7 +202,8 @@ def run_without_failures_is_stored_without_digest(emulator, organization):
     assert snapshot["run"]["scheduled_at"] == "2026-03-01T08:15:00Z", f"{snapshot['run']}"
     assert snapshot["packs"][0]["members"]["total"] == 2, f"{snapshot['packs']}"
     assert organization.keys() == ["latest.json", "ledger.json", key], f"the bucket holds {organization.keys()}"
-    assert organization.publishes() == [], f"{organization.publishes()} were published"
+    subjects = [publish["subject"] for publish in organization.publishes()]
+    assert subjects == ["[packwatch] WATCHING 1 pack in eu-west-1: nothing fails"], f"{subjects} were published"
 
 
 @check
@@ -217,16 +218,16 @@ def dry_run_reads_and_does_not_write(emulator, organization):
     assert "GetOrganizationConformancePackDetailedStatus" in operations, f"only {operations} were called"
     assert not operations & {"PutObject", "DeleteObject", "Publish"}, f"{operations} were called"
     assert organization.keys() == before, f"the keys in the bucket changed from {before} to {organization.keys()}"
-    assert organization.publishes() == [], f"{organization.publishes()} were published"
+    assert len(organization.publishes()) == 1, f"also published: {organization.publishes()[1:]}"
 
 
 @check
 def new_failure_is_published(emulator, organization):
     response = emulator.run({})
     _, snapshot = assert_committed(organization, response, 2, "published")
-    [publish] = organization.publishes()
-    pattern = "^packwatch: 1 appeared, 0 cleared, 1 open in baseline$"
-    assert re.search(pattern, publish["subject"]), f"the subject is {publish['subject']!r}"
+    publish = organization.publishes()[-1]
+    expected = f"[packwatch] FAILING {FAILING}: no Config recorder, baseline"
+    assert publish["subject"] == expected, f"the subject is {publish['subject']!r}"
     assert publish["subject"] == response["digest"]["subject"] and publish["topic"] == TOPIC, f"{publish}"
     texts = json.loads(publish["message"])
     [appeared] = json.loads(texts["default"])["appeared"]
@@ -240,7 +241,7 @@ def notified_failure_is_not_published_again(emulator, organization):
     response = emulator.run(event("rule.json"))
     assert_committed(organization, response, 3, "none")
     assert response["totals"]["open_total"] == 1, f"{response['totals']}"
-    assert len(organization.publishes()) == 1, f"also published: {organization.publishes()[1:]}"
+    assert len(organization.publishes()) == 2, f"also published: {organization.publishes()[2:]}"
 
 
 @check
@@ -249,7 +250,7 @@ def narrowed_run_does_not_update_latest_json(emulator, organization):
     response = emulator.run(event("manual-one-pack.json"))
     assert response["outcome"] == "committed" and response["sequence"] == 4, f"{response}"
     assert organization.document("latest.json") == latest, "latest.json is not the snapshot of the last full run"
-    assert len(organization.publishes()) == 1, f"also published: {organization.publishes()[1:]}"
+    assert len(organization.publishes()) == 2, f"also published: {organization.publishes()[2:]}"
 
 
 @check
@@ -283,7 +284,8 @@ def cleared_failure_is_published(emulator, organization):
     organization.put_member("UPDATE_SUCCESSFUL")
     assert_committed(organization, emulator.run({}), 6, "published")
     subject = organization.publishes()[-1]["subject"]
-    assert subject == "packwatch: 0 appeared, 1 cleared, 0 open", f"the subject is {subject!r}"
+    expected = f"[packwatch] CLEARED {FAILING}: no Config recorder, baseline"
+    assert subject == expected, f"the subject is {subject!r}"
 
 
 @check

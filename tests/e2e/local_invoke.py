@@ -172,6 +172,11 @@ def memory_size(template: pathlib.Path) -> int:
     return int(document["Parameters"][size["Ref"]]["Default"] if isinstance(size, dict) else size)
 
 
+def asks_for_digest(event: dict) -> bool:
+    """Returns whether an event asks for a digest of everything open."""
+    return event.get("announce") == "always" or event.get("summary") is True
+
+
 class Scenario:
     """The steps of the scenario and their checks."""
 
@@ -198,8 +203,11 @@ class Scenario:
         checks = [name for name, event in events.items() if "check" in event]
         for name in checks:
             yield f"{name}: the set-up is checked, and nothing is published", lambda name=name: self.check(name)
-        for name in [name for name in events if name not in [*dry, *adopt, *checks, FIRST_EVENT]]:
-            result = "publishes, as requested" if events[name].get("announce") == "always" else "publishes nothing"
+        tests = [name for name, event in events.items() if "test" in event]
+        for name in tests:
+            yield f"{name}: a test notification is delivered, and nothing is written", lambda name=name: self.test(name)
+        for name in [name for name in events if name not in [*dry, *adopt, *checks, *tests, FIRST_EVENT]]:
+            result = "publishes, as requested" if asks_for_digest(events[name]) else "publishes nothing"
             yield (
                 f"{name}: a run without changes {result}",
                 lambda name=name: self.run_without_changes(name, events[name]),
@@ -215,7 +223,7 @@ class Scenario:
         response = self.function.run(EVENTS / name)
         assert response["outcome"] == "dry_run" and response["digest"]["status"] == "dry_run", f"{response}"
         text = response["digest"]["text"] or ""
-        for part in ("packwatch: first run", "baseline", FAILING, CODE):
+        for part in ("packwatch watches", "baseline", FAILING, CODE):
             assert part in text, f"the text does not contain {part!r}: {text}"
         assert self.services.objects() == before == {}, f"the bucket changed from {before} to {self.services.objects()}"
         self.assert_nothing_received()
@@ -240,12 +248,11 @@ class Scenario:
     def run_without_changes(self, name: str, event: dict):
         latest = self.services.objects()["latest.json"]
         response = self.function.run(EVENTS / name)
-        always = event.get("announce") == "always"
-        self.assert_committed(response, "published" if always else "none")
-        if always:
-            received = self.services.receive()
-            # A digest without changes has no packs, so no filter policy matches it.
-            self.assert_delivered({"all": received["all"]}, response, ["all"])
+        asked = asks_for_digest(event)
+        self.assert_committed(response, "published" if asked else "none")
+        if asked:
+            # It lists everything that is open, so the filter policy on its pack matches.
+            self.assert_delivered(self.services.receive(), response, ["all", "matching"])
         else:
             self.assert_nothing_received()
         narrowed = bool({"packs", "accounts", "regions"} & event.keys())
@@ -278,6 +285,15 @@ class Scenario:
         after.pop("preflight.json")
         assert after == before, f"the bucket changed from {before} to {after}"
         self.assert_nothing_received()
+
+    def test(self, name: str):
+        before = self.services.objects()
+        response = self.function.run(EVENTS / name)
+        assert response["outcome"] == "test" and "TEST" in response["digest"]["subject"], f"{response}"
+        # It has all packs that are watched, so the filter policy on one of them matches.
+        digest = self.assert_delivered(self.services.receive(), response, ["all", "matching"])
+        assert digest["test"] is True and digest["groups"][0]["open_after"] == 0, f"{digest}"
+        assert self.services.objects() == before, "a test changed the bucket"
 
     def refused_adoption(self, name: str):
         before = self.services.objects()

@@ -17,6 +17,7 @@ use super::phrases::{
     capitalized, counted, listed, pack_name, packs_of, since, source_name, subjects, time,
 };
 use super::text::{opening_sentences, size};
+use crate::ledger::GapResolution;
 use crate::model::Resolution;
 use crate::report::{EmptySourceState, Group, GroupEvent, sanitize_line};
 
@@ -191,11 +192,14 @@ fn blind_spots(digest: &Digest) -> Vec<String> {
 
 fn gap(group: &GapGroup<'_>, digest: &Digest) -> String {
     let place = group.place(digest);
-    if group.end.is_some() {
-        return format!(
-            "DATA BACK: {place}; there was no data from {} on",
-            time(group.since, digest.created_at)
-        );
+    let began = time(group.since, digest.created_at);
+    match group.end {
+        Some(GapResolution::Read) => {
+            return format!("DATA BACK: {place}; there was no data from {began} on");
+        }
+        Some(GapResolution::PackRemoved) => return format!("GONE: {place}; the pack was deleted"),
+        Some(GapResolution::OutOfScope) => return format!("NO LONGER WATCHED: {place}"),
+        None => {}
     }
     let hidden = match group.packs_known {
         0 => String::new(),

@@ -55,7 +55,13 @@ impl Digest {
         }
         let appeared = FailureRecord::invented(&key, &record, self.created_at);
         let mut remaining = usize::MAX;
+        // It passes every filter that a real digest passes.
+        let packs = self.watched.values().flatten().cloned().collect();
+        let regions = self.watched.keys().map(|source| source.region.clone());
+        let regions = regions.collect();
         Self {
+            packs,
+            regions,
             groups,
             records: Records {
                 appeared: RecordList::of([Some(appeared)].into_iter(), &mut remaining),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::blind_spots::places;
 use super::clause::{Clause, MAX_NAME_CHARS};
 use crate::model::{Region, Resolution};
 use crate::notify::digest::account_label::{AccountLabel, is_plain, shortened};
 use crate::notify::digest::contents::{Digest, Tally};
+use crate::notify::digest::gap_groups::GapGroup;
 use crate::notify::digest::phrases::{age, counted, pack_name, subjects};
 use crate::notify::digest::text::size;
 use crate::report::{EmptySourceState, Group, GroupEvent};
@@ -150,17 +152,18 @@ pub(super) fn cleared(digest: &Digest) -> Option<Clause> {
     })
 }
 
-pub(super) fn no_longer_watched(digest: &Digest) -> Option<Clause> {
+pub(super) fn no_longer_watched(digest: &Digest, gaps: &[&GapGroup<'_>]) -> Option<Clause> {
     let unwatched = digest.records.unwatched.total;
     let sources = digest
         .empty_sources
         .iter()
         .filter(|record| record.state == EmptySourceState::Unwatched)
         .count();
-    let what = match (unwatched, sources) {
-        (0, 0) => return None,
-        (0, sources) => counted(sources, "source"),
-        (failures, _) => counted(failures, "failure"),
+    let what = match (unwatched, sources, gaps) {
+        (0, 0, []) => return None,
+        (0, 0, gaps) => places(gaps),
+        (0, sources, _) => counted(sources, "source"),
+        (failures, ..) => counted(failures, "failure"),
     };
     Some(Clause {
         lead: vec![

@@ -8,6 +8,7 @@ mod state;
 
 use super::contents::{Digest, DigestKind};
 use super::gap_groups::{GapGroup, gap_groups};
+use crate::ledger::GapResolution;
 use crate::report::{EmptySourceRecord, EmptySourceState, GroupEvent};
 
 use blind_spots::{data_back, never_filled, no_data, no_packs, packs_back, unread};
@@ -99,7 +100,12 @@ fn changes(digest: &Digest) -> Vec<Clause> {
         .iter()
         .filter(|group| group.end.is_none() && (group.triggers || digest.first_look))
         .collect();
-    let ended: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_some()).collect();
+    let ended_by = |ends: &[GapResolution]| -> Vec<&GapGroup<'_>> {
+        let has_ended = |end: Option<GapResolution>| end.is_some_and(|end| ends.contains(&end));
+        gaps.iter().filter(|group| has_ended(group.end)).collect()
+    };
+    let back = ended_by(&[GapResolution::Read, GapResolution::PackRemoved]);
+    let unwatched = ended_by(&[GapResolution::OutOfScope]);
     let with_state = |states: &[EmptySourceState]| -> Vec<&EmptySourceRecord> {
         let sources = digest.empty_sources.iter();
         sources
@@ -114,9 +120,9 @@ fn changes(digest: &Digest) -> Vec<Clause> {
         no_packs(&emptied),
         still_failing(digest),
         cleared(digest),
-        data_back(&ended),
+        data_back(&back),
         packs_back(&filled),
-        no_longer_watched(digest),
+        no_longer_watched(digest, &unwatched),
     ]
     .into_iter()
     .flatten()

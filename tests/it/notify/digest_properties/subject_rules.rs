@@ -1,5 +1,6 @@
 //! The rules of the subject, written down once more as a table of states.
 
+use packwatch::ledger::GapResolution;
 use packwatch::notify::digest::DigestKind;
 use packwatch::report::EmptySourceState;
 
@@ -19,6 +20,10 @@ pub fn states(made: &Made) -> Vec<&'static str> {
         let mut sources = digest.empty_sources.iter();
         sources.any(|source| source.state == state && source.packs_before > 0)
     };
+    let ended = |end| {
+        let mut ended = changes.gaps_ended.iter();
+        ended.any(|key| made.ledger.gaps[key].ended == Some(end))
+    };
     let failing = if digest.first_look {
         "FIRST LOOK"
     } else {
@@ -30,9 +35,12 @@ pub fn states(made: &Made) -> Vec<&'static str> {
         (empty(EmptySourceState::Began), "NO PACKS"),
         (!changes.reminders.is_empty(), "STILL FAILING"),
         (!changes.cleared.is_empty(), "CLEARED"),
-        (!changes.gaps_ended.is_empty(), "DATA BACK"),
+        (ended(GapResolution::Read), "DATA BACK"),
         (empty(EmptySourceState::Ended), "PACKS BACK"),
-        (!changes.unwatched.is_empty(), "NO LONGER WATCHED"),
+        (
+            !changes.unwatched.is_empty() || ended(GapResolution::OutOfScope),
+            "NO LONGER WATCHED",
+        ),
     ]
     .into_iter()
     .filter_map(|(has, word)| has.then_some(word))

@@ -106,6 +106,8 @@ pub enum GapState {
     Lasting,
     /// Shown before, and ended.
     Ended,
+    /// Shown before, and no longer in the settings.
+    OutOfScope,
     /// Ended, and never shown to the receiver.
     EndedUnseen,
 }
@@ -368,7 +370,11 @@ impl Failure {
 
 impl GapState {
     fn gap(self, region: usize) -> Gap {
-        let ended = matches!(self, Self::Ended | Self::EndedUnseen);
+        let ended = match self {
+            Self::Ended | Self::EndedUnseen => Some(GapResolution::Read),
+            Self::OutOfScope => Some(GapResolution::OutOfScope),
+            _ => None,
+        };
         let has = |set: bool| set.then_some(RECEIVER).into_iter().collect();
         Gap {
             cause: ApiError {
@@ -380,9 +386,15 @@ impl GapState {
             since: now() - SignedDuration::from_hours(9),
             first_run: "run".into(),
             seen_again: self != Self::Began,
-            ended: ended.then_some(GapResolution::Read),
-            announced: has(matches!(self, Self::Lasting | Self::Ended)),
-            notified: has(matches!(self, Self::Lasting | Self::Ended)),
+            ended,
+            announced: has(matches!(
+                self,
+                Self::Lasting | Self::Ended | Self::OutOfScope
+            )),
+            notified: has(matches!(
+                self,
+                Self::Lasting | Self::Ended | Self::OutOfScope
+            )),
         }
     }
 }
@@ -529,6 +541,7 @@ pub fn world() -> impl Strategy<Value = World> {
             GapState::Due,
             GapState::Lasting,
             GapState::Ended,
+            GapState::OutOfScope,
             GapState::EndedUnseen,
         ]),
     );
