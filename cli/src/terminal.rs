@@ -1,4 +1,4 @@
-//! The terminal: its width, its colours, and writing to it.
+//! The terminal: its width, its colors, and writing to it.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -43,12 +43,12 @@ fn width(size: Option<(terminal_size::Width, terminal_size::Height)>) -> usize {
     width.clamp(MIN_WIDTH, MAX_WIDTH)
 }
 
-/// Returns whether standard error shows colours.
+/// Returns whether standard error shows colors.
 pub(crate) fn errors_are_colored() -> bool {
     AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
-/// Writes a text to standard output, without colours where they are not wanted. A reader that has
+/// Writes a text to standard output, without colors where they are not wanted. A reader that has
 /// seen enough, such as `head`, is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     ignore_closed(write(&mut anstream::stdout(), text))
@@ -92,7 +92,7 @@ const STATES: [(&str, Style); 10] = [
     ("PACKS BACK", GOOD),
 ];
 
-/// Returns the text of a digest with its state words in colour.
+/// Returns the text of a digest with its state words in color.
 pub(crate) fn colored(text: &str) -> String {
     text.lines()
         .map(colored_line)

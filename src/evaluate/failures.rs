@@ -73,6 +73,7 @@ pub(super) fn update_open(
 }
 
 /// The member account that a verdict is about, and the run that gives it.
+#[derive(Clone, Copy)]
 struct MemberContext<'a> {
     account: &'a AccountId,
     context: EvaluationContext<'a>,

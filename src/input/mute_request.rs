@@ -117,8 +117,7 @@ fn mute_id(mute: &Mute, request_id: &str) -> String {
     } = mute;
     let content = serde_json::json!([request_id, matcher, until, reason, by]);
     let hash = Sha256::digest(content.to_string());
-    hash.iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let id = hash.iter().take(6);
+    let id = id.fold(0_u64, |id, byte| (id << 8) | u64::from(*byte));
+    format!("{id:012x}")
 }

@@ -180,6 +180,10 @@ impl RunPlan {
     ///
     /// Fails if the event has a malformed glob, a region that is not in the settings, keys that
     /// exclude each other, or a mute that does not end within the next 366 days.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "every decision of a run is made in one place"
+    )]
     pub fn new(
         trigger: Trigger,
         settings: &Settings,

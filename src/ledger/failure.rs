@@ -14,6 +14,10 @@ use crate::model::{
 ///
 /// Successive ledgers share the failures that did not change, through [`Arc`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags are independent of each other"
+)]
 pub struct OpenFailure {
     /// The newest status record.
     pub row: Arc<StatusRecord>,

@@ -1,5 +1,5 @@
 //! Checks of the bucket: whether objects can be written (`bucket_write`), as encrypted as its policy
-//! demands (`bucket_encryption`), whether it honours conditional writes (`bucket_conditions`), and
+//! demands (`bucket_encryption`), whether it honors conditional writes (`bucket_conditions`), and
 //! whether it keeps versions (`bucket_versioning`).
 
 use super::answers::{Meaning, describe, meaning, skipped};
@@ -144,7 +144,7 @@ fn conditions(facts: &Facts<'_>) -> Check {
         "{bucket} accepts writes that must be refused ({accepted}): runs would overwrite each other"
     );
     let action = CheckAction::new(format!(
-        "Replace {bucket} by a bucket whose store honours conditional writes, such as one of S3; empty makes one"
+        "Replace {bucket} by a bucket whose store honors conditional writes, such as one of S3; empty makes one"
     ))
     .parameter("ExistingBucketName", "");
     Check::new(CONDITIONS, CheckStatus::Failed, detail).with_action(action)

@@ -63,8 +63,8 @@ pub(super) async fn send_test<S: Services>(
         digest,
     };
     if plan.mode.dry_run {
-        let text = Some(digest_topic.text());
-        return Ok(response(summary(DigestStatus::DryRun, text)));
+        let shown = Some(digest_topic.text());
+        return Ok(response(summary(DigestStatus::DryRun, shown)));
     }
     let topics: BTreeSet<&TopicArn> = plan.receivers().collect();
     let sent = topics.into_iter().map(|topic| {

@@ -5,7 +5,7 @@ use packwatch::report::{Group, sanitize};
 use serde_json::{Value, json};
 
 use super::current::Current;
-use super::entry::{heading, labelled, unlabelled};
+use super::entry::{heading, labeled, unlabeled};
 use crate::terminal::ALARM;
 
 /// Maximum number of accounts in a list.
@@ -34,12 +34,12 @@ fn entry(group: &Group, current: &Current, width: usize) -> Vec<String> {
         packs_in_short(group)
     );
     let mut lines = heading("FAILING", ALARM, &text, width);
-    lines.extend(labelled("Where", &place(group), width));
+    lines.extend(labeled("Where", &place(group), width));
     let began = since(group.since, current.as_of());
-    lines.extend(labelled("Since", &began, width));
+    lines.extend(labeled("Since", &began, width));
     if group.packs_themselves > 0 {
         let text = "AWS Config says that the pack failed, and names no account.";
-        lines.extend(labelled("Who", text, width));
+        lines.extend(labeled("Who", text, width));
     }
     let names: Vec<String> = group
         .accounts
@@ -48,25 +48,25 @@ fn entry(group: &Group, current: &Current, width: usize) -> Vec<String> {
         .map(|(id, view)| AccountLabel::new(id, view).line(width.saturating_sub(9)))
         .collect();
     if let Some((first, others)) = names.split_first() {
-        lines.extend(labelled("Who", first, width));
-        lines.extend(others.iter().map(|name| unlabelled(name)));
+        lines.extend(labeled("Who", first, width));
+        lines.extend(others.iter().map(|name| unlabeled(name)));
     }
     if group.accounts.len() > MAX_ACCOUNTS {
         let more = group.accounts.len() - MAX_ACCOUNTS;
-        lines.push(unlabelled(&format!("and {more} more: --by account")));
+        lines.push(unlabeled(&format!("and {more} more: --by account")));
     }
     match &group.example {
         Some(example) if group.cause.unknown => {
             let text = format!("See why, in account {}:", example.account);
-            lines.extend(labelled("To do", &text, width));
-            lines.push(unlabelled(&example.command()));
+            lines.extend(labeled("To do", &text, width));
+            lines.push(unlabeled(&example.command()));
         }
-        _ => lines.extend(labelled("To do", &group.cause.action, width)),
+        _ => lines.extend(labeled("To do", &group.cause.action, width)),
     }
     if let Some(message) = message(group) {
-        lines.extend(labelled("AWS", &message, width));
+        lines.extend(labeled("AWS", &message, width));
     }
-    lines.extend(labelled("Group", &group.group_id.to_string(), width));
+    lines.extend(labeled("Group", &group.group_id.to_string(), width));
     lines
 }
 

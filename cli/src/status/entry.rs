@@ -1,4 +1,4 @@
-//! Lines of the text: a heading with a state word, and labelled lines below it.
+//! Lines of the text: a heading with a state word, and labeled lines below it.
 
 use anstyle::Style;
 
@@ -16,8 +16,8 @@ pub(super) fn heading(state: &str, style: Style, text: &str, width: usize) -> Ve
     lines
 }
 
-/// Returns a labelled text.
-pub(super) fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
+/// Returns a labeled text.
+pub(super) fn labeled(label: &str, text: &str, width: usize) -> Vec<String> {
     let start = format!("  {label:<7}");
     let mut lines = wrapped(&format!("{start}{text}"), width, INDENT);
     if let Some(first) = lines.first_mut()
@@ -29,6 +29,6 @@ pub(super) fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
 }
 
 /// Returns a line without a label, which is not broken.
-pub(super) fn unlabelled(text: &str) -> String {
+pub(super) fn unlabeled(text: &str) -> String {
     format!("{INDENT}{text}")
 }

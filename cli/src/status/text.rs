@@ -6,7 +6,7 @@ use packwatch::notify::digest::{counted, duration, listed, since, subjects, time
 use packwatch::report::sanitize;
 
 use super::current::Current;
-use super::entry::{heading, labelled};
+use super::entry::{heading, labeled};
 use super::gaps::GapGroup;
 use super::{By, by_account, by_cause, by_pack};
 use crate::terminal::{ALARM, GOOD, STRONG, WARNING, styled, wrapped};
@@ -114,22 +114,22 @@ fn no_data(group: &GapGroup, current: &Current, width: usize) -> Vec<String> {
     let text = format!("{}: {}", group.place(), group.words.title);
     let mut lines = heading("NO DATA", WARNING, &text, width);
     let began = since(group.since, current.as_of());
-    lines.extend(labelled("Since", &began, width));
+    lines.extend(labeled("Since", &began, width));
     if group.unconfirmed > 0 {
         let text = format!(
             "{} known there, as of the last read",
             counted(group.unconfirmed, "failure")
         );
-        lines.extend(labelled("Open", &text, width));
+        lines.extend(labeled("Open", &text, width));
     }
-    lines.extend(labelled("To do", &group.words.action, width));
+    lines.extend(labeled("To do", &group.words.action, width));
     let message = format!(
         "{}: {}: {}",
         group.cause.operation,
         group.cause.code,
         sanitize(&group.cause.message)
     );
-    lines.extend(labelled("AWS", &message, width));
+    lines.extend(labeled("AWS", &message, width));
     lines
 }
 
@@ -149,7 +149,7 @@ fn no_packs(current: &Current, width: usize) -> Vec<String> {
             );
             let mut lines = heading("NO PACKS", WARNING, &text, width);
             let began = since(record.since, current.as_of());
-            lines.extend(labelled("Since", &began, width));
+            lines.extend(labeled("Since", &began, width));
             lines
         })
         .collect()

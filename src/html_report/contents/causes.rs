@@ -33,6 +33,10 @@ pub(in crate::html_report) struct Cause {
 
 /// The causes: new ones first, then those of the most accounts.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the causes are most of what it holds"
+)]
 pub(in crate::html_report) struct Causes {
     pub causes: Vec<Cause>,
     /// What is left out.

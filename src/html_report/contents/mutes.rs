@@ -106,16 +106,19 @@ fn in_words(matcher: &MuteMatcher) -> String {
 }
 
 /// Returns the number of muted failures with the next end, such as `3 failures until the end of ...`.
-pub(super) fn muted_in_words(muted: usize, mutes: &Mutes) -> Option<String> {
-    if muted == 0 {
+pub(super) fn muted_in_words(failures: usize, mutes: &Mutes) -> Option<String> {
+    if failures == 0 {
         return None;
     }
-    let verb = if muted == 1 { "is" } else { "are" };
+    let verb = if failures == 1 { "is" } else { "are" };
     let end = mutes.next_end().map_or_else(String::new, |line| {
         format!(
             ", the next until {}",
             line.until_words.replace("end of", "the end of")
         )
     });
-    Some(format!("{} {verb} muted{end}.", counted(muted, "failure")))
+    Some(format!(
+        "{} {verb} muted{end}.",
+        counted(failures, "failure")
+    ))
 }

@@ -96,9 +96,12 @@ impl GapLine {
             .collect();
         let unread_packs: BTreeSet<PackKey> =
             gaps.iter().filter_map(|(key, _)| key.pack_key()).collect();
-        let is_unread = |pack: &PackKey| match unread_packs.is_empty() {
-            true => sources.contains(&pack.source),
-            false => unread_packs.contains(pack),
+        let is_unread = |pack: &PackKey| {
+            if unread_packs.is_empty() {
+                sources.contains(&pack.source)
+            } else {
+                unread_packs.contains(pack)
+            }
         };
         let hints = ledger.pack_hints.keys();
         let known: BTreeSet<_> = hints

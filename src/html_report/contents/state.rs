@@ -23,10 +23,6 @@ pub(in crate::html_report) struct State {
 }
 
 impl State {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the state is about every part of the page"
-    )]
     pub(super) fn new(
         plan: &RunPlan,
         totals: RunTotals,

@@ -146,7 +146,7 @@ fn push_text(html: &mut String, text: Option<&str>) {
             '"' => html.push_str("\\\""),
             '\\' => html.push_str("\\\\"),
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                push_formatted(html, format_args!("\\u{:04x}", u32::from(c)))
+                push_formatted(html, format_args!("\\u{:04x}", u32::from(c)));
             }
             c if c.is_control() => push_formatted(html, format_args!("\\u{:04x}", u32::from(c))),
             c => html.push(c),

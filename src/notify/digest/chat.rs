@@ -151,7 +151,8 @@ fn description(digest: &Digest) -> String {
         }
     }
     if left_out > 0 {
-        description.push_str(&format!("And {}.\n\n", counted(left_out, "more paragraph")));
+        let more = counted(left_out, "more paragraph");
+        description.extend(["And ", &more, ".\n\n"]);
     }
     description.push_str(&links.join("\n\n"));
     description.trim_end().to_owned()
@@ -303,14 +304,12 @@ fn next_steps(digest: &Digest) -> Vec<String> {
         .filter(|group| group.end.is_none())
         .map(|group| format!("No data {}: {}", group.subject(), group.words.action));
     let everything = digest.kind.lists_everything();
-    let failing = digest.groups.iter().filter(|group| {
-        let listed = match group.event {
-            GroupEvent::Appeared | GroupEvent::Reminder => true,
-            GroupEvent::Open => everything && group.muted == 0,
-            GroupEvent::Cleared => false,
-        };
-        listed
-    });
+    let is_listed = |group: &&Group| match group.event {
+        GroupEvent::Appeared | GroupEvent::Reminder => true,
+        GroupEvent::Open => everything && group.muted == 0,
+        GroupEvent::Cleared => false,
+    };
+    let failing = digest.groups.iter().filter(is_listed);
     let failing = failing.map(|group| format!("{}: {}", group.cause.title, group.cause.action));
     gaps.chain(failing)
         .take(MAX_LIST_ITEMS)

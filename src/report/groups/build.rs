@@ -34,7 +34,7 @@ pub struct Omitted {
 /// most `limit` groups are built, to limit the memory: each of fifty thousand failures can have a
 /// cause of its own.
 pub fn group_members(mut members: Vec<Member<'_>>, limit: usize) -> Grouped {
-    members.sort_by_key(|member| member.group_key());
+    members.sort_by_key(Member::group_key);
     let mut runs: Vec<(usize, &[Member<'_>])> = members
         .chunk_by(|one, other| one.group_key() == other.group_key())
         .map(|run| (accounts(run).len(), run))

@@ -250,7 +250,7 @@ mod tests {
     fn many_arns_in_a_row_are_shown_as_their_number() {
         let message = format!(
             "failed: [{}] no recorder",
-            vec!["arn:aws:x:1:y/z-1-2"; 9].join(", ")
+            ["arn:aws:x:1:y/z-1-2"; 9].join(", ")
         );
         assert_eq!(
             shown(&[&message]).as_deref(),

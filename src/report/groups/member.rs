@@ -22,6 +22,10 @@ pub enum GroupEvent {
 
 /// One failure of a group.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags are independent of each other"
+)]
 pub struct Member<'a> {
     /// What happened to it.
     pub event: GroupEvent,

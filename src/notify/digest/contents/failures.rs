@@ -142,6 +142,10 @@ pub(super) struct Listed {
 }
 
 /// Lists the failures of a digest: those that changed, and all that the receiver knows as open.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one pass over the failures fills all lists"
+)]
 pub(super) fn list_failures(request: &DigestRequest<'_>) -> Listed {
     let DigestRequest {
         ledger,

@@ -23,6 +23,10 @@ pub(super) use json::to_json;
 /// attributes](https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html) with a message
 /// that has a message structure.
 #[derive(Debug, Clone, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields mirror the schema of the digest"
+)]
 pub(super) struct DigestDocument<'a> {
     schema_version: u32,
     kind: &'static str,

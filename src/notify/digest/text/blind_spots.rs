@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::causes::ends;
-use super::layout::{INDENT, INNER_INDENT, labelled, labelled_command, paragraph};
+use super::layout::{INDENT, INNER_INDENT, labeled, labeled_command, paragraph};
 use super::room::{Entry, Piece};
 use crate::ledger::GapResolution;
 use crate::notify::digest::contents::Digest;
@@ -29,24 +29,24 @@ pub(super) fn no_data(group: &GapGroup<'_>, digest: &Digest) -> Entry {
     let why = if group.words.title == cause.code {
         cause.code.clone()
     } else {
-        format!("{} ({})", capitalized(&group.words.title), cause.code)
+        format!("{} ({})", capitalized(group.words.title), cause.code)
     };
     let mut pieces = vec![
-        piece(1, labelled("Since", &since)),
-        piece(3, labelled("Why", &why)),
-        piece(6, labelled("To do", &group.words.action)),
+        piece(1, labeled("Since", &since)),
+        piece(3, labeled("Why", &why)),
+        piece(6, labeled("To do", &group.words.action)),
     ];
     if let Some(hidden) = hidden(group, digest) {
-        pieces.push(piece(2, labelled("Hides", &hidden)));
+        pieces.push(piece(2, labeled("Hides", &hidden)));
     }
     match check_command(group) {
-        Some(command) => pieces.push(piece(7, labelled_command("Check", &command))),
-        None => pieces.push(piece(4, labelled("Call", &cause.operation))),
+        Some(command) => pieces.push(piece(7, labeled_command("Check", &command))),
+        None => pieces.push(piece(4, labeled("Call", &cause.operation))),
     }
     if !cause.message.is_empty() {
         pieces.push(piece(
             5,
-            labelled("AWS", &ends(&cause.message, MESSAGE_ENDS)),
+            labeled("AWS", &ends(&cause.message, MESSAGE_ENDS)),
         ));
     }
     Entry {

@@ -2,7 +2,7 @@
 //! message of AWS and what to do.
 
 use super::layout::{
-    COLUMNS, INDENT, INNER_INDENT, labelled, labelled_command, list, paragraph, unwrapped,
+    COLUMNS, INDENT, INNER_INDENT, labeled, labeled_command, list, paragraph, unwrapped,
 };
 use super::room::{Entry, Piece};
 use crate::model::Resolution;
@@ -34,22 +34,22 @@ pub(super) fn failing(state: &str, group: &Group, digest: &Digest) -> Entry {
     let mut pieces = Vec::new();
     if is_in_heading(group, digest) {
         let text = format!("{began} in {}", listed(&group.regions));
-        pieces.push(piece(3, labelled("Since", &text)));
+        pieces.push(piece(3, labeled("Since", &text)));
     } else {
-        pieces.push(piece(2, labelled("Where", &place(group, digest))));
-        pieces.push(piece(3, labelled("Since", &began)));
+        pieces.push(piece(2, labeled("Where", &place(group, digest))));
+        pieces.push(piece(3, labeled("Since", &began)));
     }
     pieces.extend([
         piece(5, to_do(group)),
         piece(1, accounts(group, FIRST_ACCOUNTS)),
-        piece(6, labelled("Group", &group.group_id.to_string())),
+        piece(6, labeled("Group", &group.group_id.to_string())),
     ]);
     pieces.extend(more(group, digest));
     if group.accounts.len() > FIRST_ACCOUNTS {
         pieces.push(piece(1, accounts(group, MAX_ACCOUNTS)));
     }
     if let Some(message) = message(group) {
-        pieces.push(piece(4, labelled("AWS", &message)));
+        pieces.push(piece(4, labeled("AWS", &message)));
     }
     Entry {
         heading: heading(state, group, digest),
@@ -116,7 +116,7 @@ pub(in crate::notify::digest) fn size(group: &Group, digest: &Digest) -> String 
 fn place(group: &Group, digest: &Digest) -> String {
     let mut place = format!("{} in {}", packs_of(group, digest), listed(&group.regions));
     if names_callers(group, digest) {
-        place.push_str(&format!(", deployed from {}", listed(&group.callers)));
+        place.extend([", deployed from ", &listed(&group.callers)]);
     }
     place
 }
@@ -199,11 +199,11 @@ fn to_do(group: &Group) -> Vec<String> {
     match &group.example {
         Some(example) if group.cause.unknown => {
             let text = format!("See why, in account {}:", example.account);
-            let mut lines = labelled("To do", &text);
+            let mut lines = labeled("To do", &text);
             lines.push(unwrapped(INNER_INDENT, &example.command()));
             lines
         }
-        _ => labelled("To do", &group.cause.action),
+        _ => labeled("To do", &group.cause.action),
     }
 }
 
@@ -214,10 +214,10 @@ fn more(group: &Group, digest: &Digest) -> Vec<Piece> {
     };
     let mut pieces = Vec::new();
     if group.accounts.len() <= 1 && !group.cause.unknown {
-        pieces.push(piece(7, labelled_command("More", &example.command())));
+        pieces.push(piece(7, labeled_command("More", &example.command())));
     }
     if let Some(link) = digest.link_target.config(&example.account, &example.region) {
-        pieces.push(piece(8, labelled_command("Open", &link)));
+        pieces.push(piece(8, labeled_command("Open", &link)));
     }
     pieces
 }
@@ -241,10 +241,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
     let mut times = format!("from {}", time(group.since, digest.created_at));
     if let Some(until) = group.until {
         let lasted = duration(until.duration_since(group.since));
-        times.push_str(&format!(
-            " to {} ({lasted})",
-            time(until, digest.created_at)
-        ));
+        times.extend([" to ", &time(until, digest.created_at), " (", &lasted, ")"]);
     }
     let not_cleared = match resolution {
         Resolution::Unwatched => "Not cleared: the settings no longer cover it. ",

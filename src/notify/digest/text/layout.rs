@@ -23,7 +23,7 @@ pub(super) fn paragraph(indent: usize, text: &str) -> Vec<String> {
 }
 
 /// Wraps a text after a label, such as `To do`.
-pub(super) fn labelled(label: &str, text: &str) -> Vec<String> {
+pub(super) fn labeled(label: &str, text: &str) -> Vec<String> {
     let indent = INNER_INDENT + LABEL_WIDTH;
     let mut lines = wrapped(indent, indent, text);
     if let Some(first) = lines.first_mut().filter(|line| line.len() > indent) {
@@ -39,7 +39,7 @@ pub(super) fn unwrapped(indent: usize, text: &str) -> String {
 }
 
 /// Returns an address or a command after a label. It is not wrapped: it would no longer work.
-pub(super) fn labelled_command(label: &str, text: &str) -> Vec<String> {
+pub(super) fn labeled_command(label: &str, text: &str) -> Vec<String> {
     vec![format!("{:INNER_INDENT$}{label:<LABEL_WIDTH$}{text}", "")]
 }
 
@@ -90,18 +90,18 @@ fn push_entry(indent: usize, entry: &str, lines: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{labelled, list, paragraph};
+    use super::{labeled, list, paragraph};
 
     #[test]
     fn long_words_and_lists_keep_within_the_columns() {
         let long = "x".repeat(130);
-        for line in paragraph(2, &long).iter().chain(&labelled("AWS", &long)) {
+        for line in paragraph(2, &long).iter().chain(&labeled("AWS", &long)) {
             assert!(
                 line.chars().count() <= 60 && line.starts_with("  "),
                 "{line}"
             );
         }
-        assert_eq!(labelled("To do", "go")[0], "    To do go");
+        assert_eq!(labeled("To do", "go")[0], "    To do go");
         let entries: Vec<String> = (0..5).map(|n| format!("20000000000{n} \"a, b\"")).collect();
         assert_eq!(
             list(4, &entries, "and 2 more"),
