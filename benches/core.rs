@@ -20,6 +20,7 @@ use packwatch::input::settings::Settings;
 use packwatch::ledger::{Ledger, PendingChanges};
 use packwatch::model::{AccountId, PackKey, Scope, Source, StatusRecord, TopicArn};
 use packwatch::notify::NotificationContext;
+use packwatch::notify::digest::Digest;
 use packwatch::report::RunFindings;
 
 const FAILURES: [usize; 4] = [100, 1_000, 10_000, 100_000];
@@ -209,8 +210,8 @@ fn digest(bencher: Bencher<'_, '_>, failures: usize) {
     let receiver = &ledger.receivers[&TopicArn::from(TOPIC)];
     bencher.counter(ItemsCount::new(failures)).bench_local(|| {
         let changes = run.changes(black_box(&ledger));
-        run.notification_context()
-            .digest(&ledger, receiver, &changes)
-            .message()
+        let context = run.notification_context();
+        let kind = context.requested_kind();
+        Digest::of(&context.request(&ledger, receiver, &changes, kind)).message()
     });
 }

@@ -3,6 +3,7 @@
 //! `cargo run --example report_page -- FOLDER [FAILURES]` writes `<situation>.html`, and beside it the
 //! snapshot as `<situation>.json`. FAILURES is the number of failures of the largest situation.
 #![allow(
+    clippy::panic,
     clippy::expect_used,
     clippy::print_stdout,
     reason = "a terminal program over its own simulated organization"

@@ -86,7 +86,7 @@ impl CliError {
     pub(crate) fn report(&self) -> String {
         match self {
             Self::Run(error) => format!("{}: {}", error.kind(), error.to_report()),
-            other => display_chain(other).to_string(),
+            other => display_chain(other),
         }
     }
 }

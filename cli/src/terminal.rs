@@ -105,7 +105,7 @@ fn colored_line(line: &str) -> String {
     let entry = line.strip_prefix("  ").unwrap_or_default();
     let state = STATES.iter().find_map(|(word, style)| {
         let rest = entry.strip_prefix(word)?;
-        (rest.is_empty() || rest.starts_with([' ', ','])).then(|| (word, style, rest))
+        (rest.is_empty() || rest.starts_with([' ', ','])).then_some((word, style, rest))
     });
     match state {
         Some((word, style, rest)) => format!("  {}{rest}", styled(*style, word)),

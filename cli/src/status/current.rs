@@ -90,6 +90,7 @@ impl Current {
             stuck: failure.stuck,
             was_muted: false,
             muted: false,
+            pending: false,
             cause_changed: GroupId::of(&failure.record) != failure.group_id,
         });
         group_members(members.collect(), usize::MAX).groups

@@ -181,7 +181,7 @@ async fn gap_at_first_look_is_shown_then_told_and_ends_once() {
 }
 
 #[tokio::test]
-async fn gap_that_was_shown_but_ended_before_it_triggered_ends_for_receiver() {
+async fn gap_that_was_shown_and_never_triggered_ends_for_receiver() {
     let mut env = healthy().await;
     env.set("REGIONS", "eu-west-1,us-east-1");
     env.run().await;

@@ -190,8 +190,8 @@ async fn dry_run_returns_what_would_be_sent_or_the_state() {
     let writes = writes.filter(|call| matches!(call.operation.as_str(), "PutObject" | "Publish"));
     assert_eq!(
         writes.count(),
-        4,
-        "only the run wrote: snapshot, ledger, latest.json and digest"
+        6,
+        "only the run wrote: snapshot, ledger, digest, latest.json, report.html, ledger again"
     );
 }
 

@@ -1,5 +1,5 @@
 //! Digests of typical situations, as their reader sees them: how long they are, and that their first
-//! words say what happened. With `PRINT=1` and `--nocapture` they are printed.
+//! words say what happened. Built with `PRINT=1` and run with `--nocapture`, they are printed.
 
 use packwatch_simulation::{Fault, Publish, Service, StatusRecord};
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ impl Stage {
             json: program_json(publish),
         });
         (self.told, self.chats) = (emails.len(), chats.len());
-        if std::env::var("PRINT").is_ok() {
+        if option_env!("PRINT").is_some() {
             println!("######## {} at {at} {event}", self.name);
             if let Some(text) = response["digest"]["text"].as_str() {
                 println!("--- text in the response\n{text}");

@@ -223,7 +223,7 @@ async fn corrupt_then_recover(response: CorruptedResponse) {
         );
         assert_eq!(
             (env.world.objects(BUCKET).len(), env.digests().len()),
-            (3, 1),
+            (4, 1),
             "the run wrote or sent something"
         );
     }

@@ -106,15 +106,16 @@ async fn matcher_needs_all_given_parts() {
         let mut mute = matcher.clone();
         mute["until"] = json!("2026-03-03T08:00:00Z");
         mute["reason"] = json!("a reason");
-        let muted = invoke(&env, json!({"mute": mute})).await;
-        let mutes = muted["mutes"].as_array().expect("a list");
-        let added = mutes.iter().find(|listed| listed["id"] == muted["mute"]);
+        let response = invoke(&env, json!({"mute": mute})).await;
+        let listed = response["mutes"].as_array().expect("a list");
+        let mut listed = listed.iter();
+        let added = listed.find(|listed| listed["id"] == response["mute"]);
         assert_eq!(
             added.expect("it is listed")["matches"],
             matches,
             "{matcher}"
         );
-        invoke(&env, json!({"unmute": muted["mute"]})).await;
+        invoke(&env, json!({"unmute": response["mute"]})).await;
     }
 }
 
@@ -313,8 +314,8 @@ async fn mute_201_is_refused_until_others_have_ended() {
     assert_eq!(error.kind(), "InvalidEvent");
     assert!(error.to_report().contains("200"), "{}", error.to_report());
     env.advance_minutes(60);
-    let muted = invoke(&env, event).await;
-    assert_eq!(muted["mutes"].as_array().map(Vec::len), Some(1));
+    let response = invoke(&env, event).await;
+    assert_eq!(response["mutes"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

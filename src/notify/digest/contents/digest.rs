@@ -12,7 +12,8 @@ use super::request::DigestKind;
 use crate::model::{AccountId, PackKey, PackName, Region, RunTotals, Source, Warning};
 use crate::notify::digest::links::{LinkTarget, ObjectAddress};
 use crate::report::{
-    AccountView, EmptySourceRecord, Group, GroupEvent, MuteRecord, Omitted, RunScope,
+    AccountView, EmptySourceRecord, EmptySourceState, Group, GroupEvent, MuteRecord, Omitted,
+    RunScope,
 };
 
 /// Contents of one digest for one receiver. Texts from AWS are sanitized; pack names are not.
@@ -126,9 +127,21 @@ impl Digest {
         self.gaps.iter().filter(|gap| gap.record.end.is_none())
     }
 
-    /// Returns whether everything that is watched was read, in scope or not.
+    /// Returns whether everything that is watched was read, in scope or not, and no source has lost
+    /// its packs.
     pub fn sees_everything(&self) -> bool {
-        self.lasting_gaps().next().is_none()
+        self.lasting_gaps().next().is_none() && self.emptied_sources().next().is_none()
+    }
+
+    /// Returns the sources that had packs and list none.
+    pub fn emptied_sources(&self) -> impl Iterator<Item = &EmptySourceRecord> {
+        self.empty_sources.iter().filter(|record| {
+            let lasts = matches!(
+                record.state,
+                EmptySourceState::Began | EmptySourceState::Lasting
+            );
+            lasts && record.packs_before > 0
+        })
     }
 
     /// Returns whether warnings are shown.

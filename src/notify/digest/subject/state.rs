@@ -27,7 +27,14 @@ pub(super) fn unchanged(digest: &Digest) -> Clause {
         };
     }
     let not_due = not_due(digest);
-    let lead = if not_due.is_empty() {
+    let failing = &digest.tallies.failing;
+    let lead = if failing.failures > 0 {
+        let who = subjects(failing.accounts, failing.packs_themselves);
+        vec![
+            format!("FIRST LOOK {who} failing"),
+            format!(", {}, told before", counted(failing.causes, "cause")),
+        ]
+    } else if not_due.is_empty() {
         let packs = counted(digest.pack_names().len(), "pack");
         vec![format!(
             "WATCHING {packs} in {}: nothing fails",
@@ -75,18 +82,21 @@ pub(super) fn state(word: &str, digest: &Digest) -> Clause {
     let gaps = gap_groups(digest);
     let lasting: Vec<&GapGroup<'_>> = gaps.iter().filter(|group| group.end.is_none()).collect();
     let not_due = not_due(digest);
-    let unread = if lasting.is_empty() {
-        String::new()
-    } else {
-        format!("no data {}; ", places(&lasting))
-    };
+    let emptied: Vec<&EmptySourceRecord> = digest.emptied_sources().collect();
+    let mut unread = String::new();
+    if !lasting.is_empty() {
+        unread.extend(["no data ", &places(&lasting), "; "]);
+    }
+    if let Some(place) = regions(&emptied) {
+        unread.extend(["no packs any more in ", &place, "; "]);
+    }
     let lead = if failing.failures > 0 {
         let who = subjects(failing.accounts, failing.packs_themselves);
         vec![
             format!("{word} {unread}{who} failing"),
             format!(", {}", counted(failing.causes, "cause")),
         ]
-    } else if !lasting.is_empty() {
+    } else if !unread.is_empty() {
         vec![format!("{word} {unread}no failure known")]
     } else if digest.pack_names().is_empty() {
         vec![format!("{word} no packs: packwatch sees no pack")]

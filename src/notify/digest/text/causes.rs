@@ -11,7 +11,7 @@ use crate::notify::digest::contents::Digest;
 use crate::notify::digest::phrases::{
     capitalized, counted, duration, listed, packs_in_short, packs_of, since, subjects, time,
 };
-use crate::report::Group;
+use crate::report::{Group, sanitize_line};
 
 /// Maximum number of accounts in a list.
 const MAX_ACCOUNTS: usize = 10;
@@ -34,10 +34,13 @@ pub(super) fn failing(state: &str, group: &Group, digest: &Digest) -> Entry {
     let mut pieces = Vec::new();
     if is_in_heading(group, digest) {
         let text = format!("{began} in {}", listed(&group.regions));
-        pieces.push(piece(3, labeled("Since", &text)));
+        pieces.extend([piece(2, Vec::new()), piece(3, labeled("Since", &text))]);
     } else {
-        pieces.push(piece(2, labeled("Where", &place(group, digest))));
-        pieces.push(piece(3, labeled("Since", &began)));
+        let place = place(group, digest);
+        pieces.extend([
+            piece(2, labeled("Where", &place)),
+            piece(3, labeled("Since", &began)),
+        ]);
     }
     pieces.extend([
         piece(5, to_do(group)),
@@ -153,7 +156,7 @@ fn accounts(group: &Group, max: usize) -> Vec<String> {
     let shown = group.accounts.iter().take(max);
     lines.extend(shown.map(|(id, view)| {
         let label = AccountLabel::new(id, view).line(COLUMNS - INNER_INDENT);
-        unwrapped(INNER_INDENT, &crate::report::sanitize_line(&label))
+        unwrapped(INNER_INDENT, &sanitize_line(&label))
     }));
     if group.accounts.len() > max {
         let more = group.accounts.len() - max;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::layout::{INDENT, paragraph, unwrapped};
+use crate::notify::digest::account_label::shortened;
 use crate::notify::digest::contents::{Digest, DigestKind};
 use crate::notify::digest::phrases::{counted, listed, source_name, time};
 use crate::report::sanitize;
@@ -33,7 +34,7 @@ fn not_told(digest: &Digest) -> Vec<String> {
     if muted.failures > 0 {
         let until = muted.next_end.map_or_else(String::new, |end| {
             let reason = muted.reason.as_deref().map(sanitize).unwrap_or_default();
-            let reason = crate::notify::digest::account_label::shortened(&reason, 60);
+            let reason = shortened(&reason, 60);
             format!("; the next mute ends {} ({reason})", time(end, now))
         });
         let text = format!("Muted: {}{until}.", counted(muted.failures, "failure"));

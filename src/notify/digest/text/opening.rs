@@ -1,11 +1,14 @@
 //! The first sentences of the text, which say the whole.
 
+use std::collections::BTreeSet;
+
 use super::layout::{INDENT, paragraph};
 use crate::ledger::GapResolution;
+use crate::notify::digest::account_label::shortened;
 use crate::notify::digest::contents::{Digest, DigestKind, DryRunNote, Tally};
 use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
 use crate::notify::digest::phrases::{age, counted, listed, since, subjects};
-use crate::report::{EmptySourceState, GroupEvent};
+use crate::report::{GroupEvent, sanitize};
 
 /// Maximum number of names in a list of the scope.
 const MAX_NAMES: usize = 5;
@@ -59,8 +62,8 @@ fn some_of(items: impl IntoIterator<Item = impl ToString, IntoIter: ExactSizeIte
     let items = items.into_iter();
     let more = items.len().saturating_sub(MAX_NAMES);
     let shown = items.take(MAX_NAMES).map(|item| {
-        let text = crate::report::sanitize(&item.to_string());
-        crate::notify::digest::account_label::shortened(&text, 40)
+        let text = sanitize(&item.to_string());
+        shortened(&text, 40)
     });
     match more {
         0 => listed(shown),
@@ -96,7 +99,7 @@ fn sentences(digest: &Digest) -> Vec<String> {
 pub(super) fn watching(digest: &Digest) -> String {
     let packs = digest.pack_names().len();
     let filled = digest.watched.iter().filter(|(_, packs)| !packs.is_empty());
-    let regions: std::collections::BTreeSet<_> = filled.map(|(source, _)| &source.region).collect();
+    let regions: BTreeSet<_> = filled.map(|(source, _)| &source.region).collect();
     if packs == 0 {
         return "packwatch sees no packs.".to_owned();
     }
@@ -121,7 +124,8 @@ fn state(digest: &Digest) -> String {
         );
     }
     if !digest.sees_everything() {
-        return format!("No failure is known.{}", unread(digest));
+        let emptied = emptied(digest).map_or_else(String::new, |text| format!(" {text}"));
+        return format!("No failure is known.{}{emptied}", unread(digest));
     }
     if digest.pack_names().is_empty() {
         return "So it cannot see failures.".to_owned();
@@ -207,7 +211,7 @@ fn changes(digest: &Digest) -> Vec<String> {
         ));
     }
     sentences.extend(recovered(digest));
-    sentences.extend(sources(digest));
+    sentences.extend(emptied(digest));
     let groups = gap_groups(digest);
     let read = groups
         .iter()
@@ -276,21 +280,11 @@ fn recovered(digest: &Digest) -> Vec<String> {
     sentences
 }
 
-fn sources(digest: &Digest) -> Option<String> {
-    let emptied = digest
-        .empty_sources
-        .iter()
-        .filter(|record| record.state == EmptySourceState::Began && record.packs_before > 0)
-        .count();
-    (emptied > 0).then(|| format!("{} no packs any more.", lists(emptied)))
-}
-
-fn lists(sources: usize) -> String {
-    if sources == 1 {
-        "1 source lists".to_owned()
-    } else {
-        format!("{sources} sources list")
-    }
+/// Returns which sources have lost their packs.
+fn emptied(digest: &Digest) -> Option<String> {
+    let regions = digest.emptied_sources().map(|record| &record.source.region);
+    let regions: BTreeSet<_> = regions.collect();
+    (!regions.is_empty()).then(|| format!("There are no packs any more in {}.", listed(regions)))
 }
 
 fn are(number: usize, noun: &str) -> String {

@@ -20,6 +20,7 @@ pub(super) struct Piece {
     /// Where the lines stand in the entry. A later piece takes the place of an earlier one with the
     /// same position.
     pub position: u8,
+    /// The lines; none if the entry has nothing to say in this round.
     pub lines: Vec<String>,
 }
 
@@ -81,7 +82,8 @@ impl Room {
                 .zip(&mut shown)
                 .filter(|(_, shown)| shown.shown)
             {
-                let Some(piece) = entry.pieces.get(round) else {
+                let piece = entry.pieces.get(round);
+                let Some(piece) = piece.filter(|piece| !piece.lines.is_empty()) else {
                     continue;
                 };
                 let replaced = shown.details.get(&piece.position);

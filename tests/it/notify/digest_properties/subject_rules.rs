@@ -56,15 +56,12 @@ pub fn leading_word(made: &Made) -> &'static str {
     if let Some(first) = states(made).first() {
         return first;
     }
-    let totals = [
-        digest.pending.failures,
-        digest.muted.failures,
-        digest.ignored,
-    ];
+    let covered = |key| !made.scope.narrowed || made.scope.covers(key);
+    let open = made.ledger.open.keys().filter(|key| covered(key)).count();
     match () {
         () if !digest.first_look => "STATUS",
         () if digest.pack_names().is_empty() => "NO PACKS",
-        () if totals.iter().sum::<usize>() == 0 => "WATCHING",
+        () if open == 0 => "WATCHING",
         () => "FIRST LOOK",
     }
 }

@@ -147,7 +147,7 @@ impl World {
         RunPlan::new(trigger, &settings.expect("valid settings"), invocation).expect("a plan")
     }
 
-    pub fn scope(&self, plan: &RunPlan) -> Scope {
+    pub fn scope(plan: &RunPlan) -> Scope {
         let targets = plan.targets(&CALLERS[0].into()).expect("two callers");
         plan.scope(&targets, true)
     }
@@ -187,7 +187,8 @@ impl World {
             if open.contains_key(&key) || key.is_pack() != (*resolution == Resolution::Attributed) {
                 continue;
             }
-            let since = now() - SignedDuration::from_hours(100 + number as i64);
+            let since = now()
+                - SignedDuration::from_hours(100 + i64::try_from(number).expect("few failures"));
             ledger.resolved.insert(
                 key,
                 ResolvedFailure {
@@ -299,7 +300,7 @@ pub struct Made {
 impl Made {
     pub fn new(world: World) -> Self {
         let plan = world.plan();
-        let scope = world.scope(&plan);
+        let scope = World::scope(&plan);
         let ledger = world.ledger();
         let narrowed = scope.narrowed.then_some(&scope);
         let changes = PendingChanges::compute(&ledger, RECEIVER, &plan.policy, narrowed, now());

@@ -302,9 +302,7 @@ impl Runner<'_> {
             let ledger = self.services.ledger();
             let now = Clock::now(&self.services);
             for open in list(&ledger, "open") {
-                let until = open[1]["muted_until"]
-                    .as_str()
-                    .map(|until| until.parse::<Timestamp>());
+                let until = open[1]["muted_until"].as_str().map(str::parse::<Timestamp>);
                 if until.is_some_and(|until| until.expect("a time") > now) {
                     self.count("muted");
                 }
