@@ -196,16 +196,20 @@ impl PendingChanges {
 }
 
 impl Ledger {
-    /// Records that `receiver` was shown every gap that lasts: a digest shows all of them, whatever
-    /// triggered it. `with_never_filled` is whether it shows the sources that never had packs too.
-    pub fn mark_shown(&mut self, receiver: ReceiverId, with_never_filled: bool) {
-        for gap in self.gaps.values_mut().filter(|gap| gap.ended.is_none()) {
-            gap.notified.insert(receiver);
+    /// Records that `receiver` was shown every gap that lasts in the scope of a run: a digest shows
+    /// all of them, whatever triggered it. `with_never_filled` is whether it shows the sources that
+    /// never had packs too.
+    pub fn mark_shown(&mut self, receiver: ReceiverId, scope: &Scope, with_never_filled: bool) {
+        for (key, gap) in &mut self.gaps {
+            if gap.ended.is_none() && scope.shows_gap(key) {
+                gap.notified.insert(receiver);
+            }
         }
         if with_never_filled {
-            let empty = self.empty_sources.values_mut();
-            for source in empty.filter(|source| source.ended.is_none()) {
-                source.notified.insert(receiver);
+            for (source, empty) in &mut self.empty_sources {
+                if empty.ended.is_none() && scope.shows_source(source) {
+                    empty.notified.insert(receiver);
+                }
             }
         }
     }

@@ -76,6 +76,17 @@ impl Scope {
         }
     }
 
+    /// Returns whether digests of the run show a gap. Those of a narrowed run show what is in its
+    /// scope alone.
+    pub fn shows_gap(&self, key: &GapKey) -> bool {
+        !self.narrowed || self.covers_gap(key)
+    }
+
+    /// Returns whether digests of the run show a source without packs.
+    pub fn shows_source(&self, source: &Source) -> bool {
+        !self.narrowed || self.covers_source(source)
+    }
+
     /// Returns whether the gap has ended if the run does not encounter it again.
     ///
     /// The gap of a pack cannot be closed by a run that is narrowed to accounts, because that run

@@ -73,7 +73,7 @@ impl NotificationContext<'_> {
             let (message, last_form, last_digest) = self.messages(&request, topic);
             let receiver_id = receiver.id;
             changes.mark_notified(ledger, receiver_id, self.now);
-            ledger.mark_shown(receiver_id, first_look || forced);
+            ledger.mark_shown(receiver_id, self.scope, first_look || forced);
             if forced {
                 self.restart_reminders(ledger, receiver_id);
             }

@@ -35,10 +35,12 @@ impl GroupCause {
                 unknown: false,
             };
         }
+        // One word, so that no line of a text begins in the middle of it.
         let code = cause.code.unwrap_or(cause.status);
+        let code = code.split_whitespace().collect::<Vec<_>>().join("_");
         let title = match code.char_indices().nth(MAX_CODE_CHARS) {
             Some((end, _)) => format!("{} ...", &code[..end]),
-            None => code.to_owned(),
+            None => code,
         };
         let action = match (command, cause.accounts) {
             (Some(command), 1) => format!("See more in that account: {command}"),

@@ -242,6 +242,7 @@ async fn objects_are_stored_under_prefix() {
         [
             "config/packs/latest.json",
             "config/packs/ledger.json",
+            "config/packs/report.html",
             "config/packs/snapshots/dt=2026-03-01/20260301T080000Z_run-1.json"
         ]
     );

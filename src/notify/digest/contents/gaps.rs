@@ -27,10 +27,15 @@ pub struct GapNotice {
 /// Returns all gaps that last, and those that ended for the receiver, ordered by key.
 pub(super) fn gap_notices(request: &DigestRequest<'_>) -> Vec<GapNotice> {
     let DigestRequest {
-        ledger, changes, ..
+        ledger,
+        changes,
+        scope,
+        ..
     } = request;
-    let shown =
-        |(key, gap): &(&GapKey, &Gap)| gap.ended.is_none() || changes.gaps_ended.contains(key);
+    let shown = |(key, gap): &(&GapKey, &Gap)| match gap.ended {
+        None => scope.shows_gap(key),
+        Some(_) => changes.gaps_ended.contains(key),
+    };
     ledger
         .gaps
         .iter()
@@ -123,6 +128,7 @@ pub(super) fn empty_sources(request: &DigestRequest<'_>) -> Vec<EmptySourceRecor
         .iter()
         .filter_map(|(source, empty)| {
             let state = match empty.ended {
+                None if !request.scope.shows_source(source) => return None,
                 None if empty.packs.is_empty() && !request.shows_never_filled() => return None,
                 None if changes.empty_sources.contains(source) || empty.since == *at => {
                     EmptySourceState::Began
@@ -151,7 +157,8 @@ pub(super) fn packs_affected(request: &DigestRequest<'_>) -> Affected {
         ledger, changes, ..
     } = request;
     let everything = request.lists_everything();
-    let lasting = ledger.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
+    let lasting = ledger.gaps.iter();
+    let lasting = lasting.filter(|(key, gap)| gap.ended.is_none() && request.scope.shows_gap(key));
     let mut gaps: BTreeSet<&GapKey> = changes.gaps_lasting.union(&changes.gaps_ended).collect();
     gaps.extend(lasting.map(|(key, _)| key).filter(|_| everything));
     let mut empty: BTreeSet<&Source> = changes
@@ -160,7 +167,9 @@ pub(super) fn packs_affected(request: &DigestRequest<'_>) -> Affected {
         .chain(&changes.first_packs)
         .collect();
     let shown = ledger.empty_sources.iter();
-    let shown = shown.filter(|(_, source)| everything && source.ended.is_none());
+    let shown = shown.filter(|(source, empty)| {
+        everything && empty.ended.is_none() && request.scope.shows_source(source)
+    });
     empty.extend(shown.map(|(source, _)| source));
     let mut affected = Affected::default();
     let sources: BTreeSet<&Source> = gaps
