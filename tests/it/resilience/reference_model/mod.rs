@@ -523,7 +523,6 @@ fn random_histories_reach_every_expected_event() {
         "Mute",
         "Unmute",
         "muted",
-        "stuck",
     ];
     for event in changes
         .iter()
