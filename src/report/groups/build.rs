@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cause::GroupCause;
 use super::common_message::CommonMessage;
 use super::group::{AccountView, Example, Group, sanitized};
-use super::member::Member;
+use super::member::{GroupEvent, Member};
 use crate::model::AccountId;
 use crate::report::known_causes::Cause;
 use crate::report::sanitize::sanitize;
@@ -128,7 +128,7 @@ fn build(members: &[Member<'_>]) -> Option<Group> {
         until: members.iter().filter_map(|member| member.until).max(),
         failures: members.len(),
         stuck,
-        was_muted: count(|member| member.was_muted),
+        was_muted: count(|member| member.was_muted && member.event == GroupEvent::Appeared),
         muted: count(|member| member.muted),
         pending: count(|member| member.pending),
         cause_changed: count(|member| member.cause_changed),

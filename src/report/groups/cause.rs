@@ -42,6 +42,11 @@ impl GroupCause {
             Some((end, _)) => format!("{} ...", &code[..end]),
             None => code,
         };
+        let title = if is_plain(&title) {
+            title
+        } else {
+            format!("\"{}\"", title.replace('"', "'"))
+        };
         let action = match (command, cause.accounts) {
             (Some(command), 1) => format!("See more in that account: {command}"),
             (Some(command), _) => format!("See more in one of the accounts: {command}"),
@@ -55,6 +60,43 @@ impl GroupCause {
             title,
             action,
             unknown: true,
+        }
+    }
+}
+
+/// Returns whether a code reads as one: an account id in its place could be taken for an account.
+fn is_plain(code: &str) -> bool {
+    code.starts_with(|character: char| character.is_ascii_alphabetic())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._:- ".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GroupCause;
+    use crate::report::known_causes::Cause;
+
+    #[test]
+    fn unknown_code_is_its_own_title_and_odd_one_is_quoted() {
+        let long = "x".repeat(60);
+        for (code, title) in [
+            ("SomethingNewException", "SomethingNewException"),
+            ("Client.Odd:Code_1", "Client.Odd:Code_1"),
+            ("999988887777 ", "\"999988887777\""),
+            ("two words", "two_words"),
+            ("a\"b", "\"a'b\""),
+            (&long, &format!("{} ...", "x".repeat(50))),
+        ] {
+            let cause = Cause {
+                status: "UPDATE_FAILED",
+                code: Some(code),
+                message: None,
+                account_state: None,
+                is_stuck: false,
+                accounts: 1,
+            };
+            assert_eq!(GroupCause::of(&cause, None).title, title, "{code}");
         }
     }
 }

@@ -30,30 +30,35 @@ const KNOWN_MESSAGE_ENDS: (usize, usize) = (100, 60);
 
 /// Returns the entry of a group of failing accounts, with all details.
 pub(super) fn failing(state: &str, group: &Group, digest: &Digest) -> Entry {
-    let began = began(group, digest);
+    let since = since(group.since, digest.created_at);
+    let remarks = remarks(group);
     let mut pieces = Vec::new();
     if is_in_heading(group, digest) {
-        let text = format!("{began} in {}", listed(&group.regions));
+        let text = format!("{since} in {}{remarks}", listed(&group.regions));
         pieces.extend([piece(2, Vec::new()), piece(3, labeled("Since", &text))]);
     } else {
         let place = place(group, digest);
         pieces.extend([
             piece(2, labeled("Where", &place)),
-            piece(3, labeled("Since", &began)),
+            piece(3, labeled("Since", &format!("{since}{remarks}"))),
         ]);
     }
-    pieces.extend([
-        piece(5, to_do(group)),
-        piece(1, accounts(group, FIRST_ACCOUNTS)),
-        piece(6, labeled("Group", &group.group_id.to_string())),
-    ]);
+    pieces.push(piece(5, to_do(group)));
+    let message = message(group).map(|message| piece(4, labeled("AWS", &message)));
+    let first_accounts = piece(1, accounts(group, FIRST_ACCOUNTS));
+    // An action that refers to the message is of no use without it.
+    let (needed, message) = match message {
+        Some(message) if group.cause.action.contains("the message") => (Some(message), None),
+        message => (None, message),
+    };
+    pieces.extend(needed);
+    pieces.push(first_accounts);
+    pieces.push(piece(6, labeled("Group", &group.group_id.to_string())));
     pieces.extend(more(group, digest));
     if group.accounts.len() > FIRST_ACCOUNTS {
         pieces.push(piece(1, accounts(group, MAX_ACCOUNTS)));
     }
-    if let Some(message) = message(group) {
-        pieces.push(piece(4, labeled("AWS", &message)));
-    }
+    pieces.extend(message);
     Entry {
         heading: heading(state, group, digest),
         pieces,
@@ -124,26 +129,27 @@ fn place(group: &Group, digest: &Digest) -> String {
     place
 }
 
-fn began(group: &Group, digest: &Digest) -> String {
-    let mut began = since(group.since, digest.created_at);
+/// Returns what else there is to know about the begin of a group, each after a semicolon.
+pub(in crate::notify::digest) fn remarks(group: &Group) -> String {
+    let mut remarks = String::new();
     if group.was_muted > 0 {
-        began.push_str(if group.was_muted == group.failures {
+        remarks.push_str(if group.was_muted == group.failures {
             "; no longer muted"
         } else {
             "; some were muted until now"
         });
     }
     if group.cause_changed > 0 {
-        began.push_str("; cause changed");
+        remarks.push_str("; cause changed");
     }
     if group.pending > 0 {
-        began.push_str(if group.pending == group.failures {
+        remarks.push_str(if group.pending == group.failures {
             "; pending, not told yet"
         } else {
             "; some are pending, not told yet"
         });
     }
-    began
+    remarks
 }
 
 /// Returns the first accounts, each on a line of its own.

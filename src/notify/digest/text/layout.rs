@@ -17,20 +17,26 @@ pub(super) const INNER_INDENT: usize = 4;
 /// Width of a label, with the spaces after it.
 const LABEL_WIDTH: usize = 6;
 
+/// Indentation of the lines below a label if a word is too long to stand to the right of it.
+const LONG_WORDS_INDENT: usize = 6;
+
 /// Wraps a paragraph.
 pub(super) fn paragraph(indent: usize, text: &str) -> Vec<String> {
-    wrapped(indent, indent, text)
+    let indent = " ".repeat(indent);
+    wrapped(&indent, &indent, text)
 }
 
 /// Wraps a text after a label, such as `To do`.
 pub(super) fn labeled(label: &str, text: &str) -> Vec<String> {
-    let indent = INNER_INDENT + LABEL_WIDTH;
-    let mut lines = wrapped(indent, indent, text);
-    if let Some(first) = lines.first_mut().filter(|line| line.len() > indent) {
-        let start = format!("{:INNER_INDENT$}{label:<LABEL_WIDTH$}", "");
-        first.replace_range(..indent, &start);
-    }
-    lines
+    let start = format!("{:INNER_INDENT$}{label:<LABEL_WIDTH$}", "");
+    // Long names and addresses are kept whole where a smaller indentation can do it.
+    let is_long = |word: &str| word.chars().count() > COLUMNS - start.len();
+    let next = if text.split(' ').any(is_long) {
+        LONG_WORDS_INDENT
+    } else {
+        start.len()
+    };
+    wrapped(&start, &" ".repeat(next), text)
 }
 
 /// Returns a line that is not wrapped.
@@ -44,18 +50,18 @@ pub(super) fn labeled_command(label: &str, text: &str) -> Vec<String> {
 }
 
 /// Wraps a line at spaces, and inside a word only if it is longer than a line.
-fn wrapped(first: usize, next: usize, text: &str) -> Vec<String> {
+fn wrapped(first: &str, next: &str, text: &str) -> Vec<String> {
     // Texts from AWS are sanitized where they enter the digest; this is the second barrier.
     let text = &sanitize_line(text);
-    let (first, next) = (" ".repeat(first), " ".repeat(next));
     let options = textwrap::Options::new(COLUMNS)
-        .initial_indent(&first)
-        .subsequent_indent(&next)
+        .initial_indent(first)
+        .subsequent_indent(next)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
     textwrap::wrap(text, options)
         .into_iter()
-        .map(std::borrow::Cow::into_owned)
+        .map(|line| line.trim_end().to_owned())
+        .filter(|line| !line.is_empty())
         .collect()
 }
 
@@ -102,6 +108,12 @@ mod tests {
             );
         }
         assert_eq!(labeled("To do", "go")[0], "    To do go");
+        let name = "Operational-Best-Practices-for-CIS-AWS-v1.4-Level2";
+        assert_eq!(
+            labeled("Where", &format!("backup, {name}, eks")),
+            ["    Where backup,".to_owned(), format!("      {name}, eks")],
+            "a name is not cut where it fits"
+        );
         let entries: Vec<String> = (0..5).map(|n| format!("20000000000{n} \"a, b\"")).collect();
         assert_eq!(
             list(4, &entries, "and 2 more"),
