@@ -11,8 +11,8 @@ use packwatch::input::settings::Settings;
 use packwatch::ledger::PendingChanges;
 use packwatch::ledger::{Delivery, LastCommit, Ledger};
 use packwatch::model::{
-    AccountId, ApiError, FailureKey, GapKey, PackKey, Resolution, Source, StatusKind, StatusRecord,
-    TopicArn,
+    AccountId, ApiError, FailureKey, GapKey, PackKey, ReceiverArn, Resolution, Source, StatusKind,
+    StatusRecord,
 };
 use packwatch::model::{PackGlobs, Scope};
 use packwatch::notify::NotificationContext;
@@ -376,7 +376,7 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
 
 /// Adds the digests of a run to the outbox, and settles them with `settled`. Returns the next
 /// ledger and the digests by topic.
-fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn, Value)>) {
+fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(ReceiverArn, Value)>) {
     let mut next = run.evaluation.ledger.clone();
     next.sequence = before.sequence + 1;
     let no_changes = PendingChanges::default();
@@ -429,7 +429,7 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(TopicArn,
                 &topic,
                 &digest.id,
                 &digest.lease.expect("the digest is leased").holder,
-                Delivery::Published,
+                &Delivery::Published,
             );
         }
         if run.plan.mode.announce != NotifyMode::Never {
@@ -445,7 +445,7 @@ fn enqueue(
     notification_context: &NotificationContext<'_>,
     ledger: &mut Ledger,
     force: bool,
-) -> Vec<(TopicArn, Value)> {
+) -> Vec<(ReceiverArn, Value)> {
     let before = ledger.clone();
     let enqueued = notification_context.enqueue(ledger, |_| force);
     let notified = enqueued.into_iter().map(|topic| {
@@ -649,7 +649,7 @@ proptest! {
 
     #[test]
     fn replayed_digests_equal_open_and_due_failures(history in history()) {
-        let topic = TopicArn::from(TOPIC);
+        let topic = ReceiverArn::from(TOPIC);
         let mut ledger = Ledger::default();
         let mut replayed: BTreeSet<FailureKey> = BTreeSet::new();
         let mut replayed_empty: BTreeSet<Source> = BTreeSet::new();

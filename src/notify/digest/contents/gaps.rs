@@ -130,9 +130,8 @@ pub(super) fn empty_sources(request: &DigestRequest<'_>) -> Vec<EmptySourceRecor
             let state = match empty.ended {
                 None if !request.scope.shows_source(source) => return None,
                 None if empty.packs.is_empty() && !request.shows_never_filled() => return None,
-                None if changes.empty_sources.contains(source) || empty.since == *at => {
-                    EmptySourceState::Began
-                }
+                None if changes.empty_sources.contains(source) => EmptySourceState::Began,
+                None if empty.packs.is_empty() && empty.since == *at => EmptySourceState::Began,
                 None => EmptySourceState::Lasting,
                 Some(_) if !ended.contains(source) => return None,
                 Some(EmptySourceResolution::Repopulated) => EmptySourceState::Ended,
