@@ -16,7 +16,8 @@ use super::links::ObjectAddress;
 use super::phrases::{
     capitalized, counted, listed, pack_name, packs_of, since, source_name, subjects, time,
 };
-use super::text::{opening_sentences, size};
+use super::summary_sentences::sentences;
+use super::text::{opening_sentences, remarks, size};
 use crate::ledger::GapResolution;
 use crate::model::Resolution;
 use crate::report::{EmptySourceState, Group, GroupEvent, sanitize_line};
@@ -132,6 +133,7 @@ fn description(digest: &Digest) -> String {
     paragraphs.extend(limited(blind_spots(digest), "part without data"));
     paragraphs.extend(limited(causes(digest), "cause"));
     paragraphs.extend(not_told(digest));
+    paragraphs.extend(sentences(digest));
     paragraphs.push(format!("As of {}.", time(digest.as_of, digest.created_at)));
     let mut links = Vec::new();
     for (name, address) in [("Report", &digest.report), ("Snapshot", &digest.snapshot)] {
@@ -246,18 +248,18 @@ fn cause(group: &Group, digest: &Digest) -> String {
         ),
         None => format!("since {}", since(group.since, digest.created_at)),
     };
-    let muted = if group.was_muted > 0 {
-        ", no longer muted"
-    } else {
-        ""
+    // Of how many says how bad it is, which no longer matters when it has ended.
+    let size = match group.event {
+        GroupEvent::Cleared => subjects(group.accounts.len(), group.packs_themselves),
+        _ => size(group, digest),
     };
-    let changed = if group.cause_changed > 0 {
-        ", cause changed"
-    } else {
-        ""
+    let ended = match group.resolution {
+        Some(Resolution::PackRemoved) => "; pack deleted",
+        Some(Resolution::AccountRemoved) => "; no longer in the pack",
+        _ => "",
     };
-    let size = size(group, digest);
-    format!("{state}: {title}: {size}{accounts}; {packs} in {regions}; {since}{muted}{changed}")
+    let remarks = remarks(group);
+    format!("{state}: {title}: {size}{accounts}; {packs} in {regions}; {since}{ended}{remarks}")
 }
 
 /// Returns the first accounts of a group in parentheses.

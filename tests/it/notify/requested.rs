@@ -66,6 +66,58 @@ async fn summary_is_sent_whatever_changed() {
 }
 
 #[tokio::test]
+async fn summary_counts_since_last_one_and_lists_mutes() {
+    let mut env = TestEnv::failing().await;
+    env.set("CHAT_TOPIC_ARN", CHAT);
+    env.world.create_topic(CHAT);
+    env.pack("guardrails", "UPDATE_SUCCESSFUL");
+    env.run().await;
+    let text = |env: &TestEnv| words(&email(&env.publishes(TOPIC).pop().expect("a summary")));
+    invoke(&env, json!({"summary": true})).await;
+    let first = text(&env);
+    assert!(
+        first.contains("In the last 7 days: 1 failure began, 0 ended."),
+        "{first}"
+    );
+    assert!(
+        !first.contains("Mute ") && !first.contains("Not read"),
+        "{first}"
+    );
+    // On the same day, so that the counts of the day have to be told apart.
+    env.member("baseline", OTHER, "UPDATE_FAILED");
+    env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+    env.run().await;
+    for (packs, reason) in [("base*", "decommission"), ("no-such*", "typo")] {
+        let mute = json!({"packs": [packs], "until": "2026-03-10", "reason": reason, "by": "jo"});
+        env.invoke(json!({ "mute": mute })).await.expect("a mute");
+    }
+    let denied = Fault::error(400, "AccessDeniedException", "denied").service(Service::Config);
+    env.world.fault(
+        denied
+            .operation("GetOrganizationConformancePackDetailedStatus")
+            .target("guardrails"),
+    );
+    env.run().await;
+    env.advance_minutes(7 * 24 * 60);
+    invoke(&env, json!({"summary": true, "packs": ["base*"]})).await;
+    let narrowed = text(&env);
+    assert!(!narrowed.contains("Since the last summary"), "{narrowed}");
+    invoke(&env, json!({"summary": true})).await;
+    let second = text(&env);
+    let chat = words(&chat_text(&env.publishes(CHAT).pop().expect("a summary")));
+    for form in [&second, &chat] {
+        for part in [
+            "Since the last summary on Sun 1 Mar 08:15 UTC: 1 failure began, 1 ended.",
+            "mutes 1 failure; it ends Wed 11 Mar 00:00 UTC (decommission, jo).",
+            "matches nothing now; it ends Wed 11 Mar 00:00 UTC (typo, jo).",
+            "Not read for a day: guardrails in eu-west-1 of 111122223333 since Sun 1 Mar",
+        ] {
+            assert!(form.contains(part), "{part}\n{form}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn summary_of_healthy_and_of_incomplete_run_differ() {
     let mut env = TestEnv::new().await;
     env.set("REGIONS", "eu-west-1,us-east-1");

@@ -6,6 +6,7 @@ use super::layout::{INDENT, paragraph, unwrapped};
 use crate::notify::digest::account_label::shortened;
 use crate::notify::digest::contents::{Digest, DigestKind};
 use crate::notify::digest::phrases::{counted, listed, source_name, time};
+use crate::notify::digest::summary_sentences::sentences;
 use crate::report::sanitize;
 
 /// Maximum number of warnings that are shown.
@@ -15,6 +16,7 @@ const MAX_WARNINGS: usize = 10;
 pub(super) fn ending(digest: &Digest) -> Vec<Vec<String>> {
     let blocks = [
         not_told(digest),
+        summary(digest),
         watched(digest),
         warnings(digest),
         links(digest),
@@ -61,6 +63,14 @@ fn not_told(digest: &Digest) -> Vec<String> {
         lines.extend(paragraph(INDENT, &text));
     }
     lines
+}
+
+/// Returns what only a summary says.
+fn summary(digest: &Digest) -> Vec<String> {
+    sentences(digest)
+        .iter()
+        .flat_map(|sentence| paragraph(INDENT, sentence))
+        .collect()
 }
 
 /// Returns the packs of each source where they differ, in a first look and where everything is
