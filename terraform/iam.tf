@@ -93,6 +93,12 @@ locals {
         Null                        = { "events:source" = "false" }
       }
     }],
+    var.event_bus_name == "" ? [] : [{
+      Sid      = "CheckEventBus"
+      Effect   = "Allow"
+      Action   = "events:DescribeEventBus"
+      Resource = local.event_bus_arn
+    }],
     # Lambda sends failed runs to the queue with the function's role.
     [{
       Sid      = "SendFailedRuns"

@@ -343,7 +343,7 @@ variable "event_bus_name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^$|^(arn:aws[a-z-]*:events:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}$", var.event_bus_name))
+    condition     = can(regex("^$|^(arn:aws[a-z-]*:events:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,256}$", var.event_bus_name))
     error_message = "event_bus_name must be empty, or the name or the ARN of an event bus."
   }
 }

@@ -43,6 +43,7 @@ EVERYTHING = {
     "ChatTopicArn": f"{TOPIC}chat",
     "Dashboard": "on",
     "EmailAddress": "team@example.com",
+    "EventBusName": "operations",
     "ExistingKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/a,arn:aws:kms:us-east-1:222233334444:key/b",
     "KmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "ReaderRoleArns": "arn:aws:iam::222233334444:role/packwatch-reader",
@@ -54,10 +55,12 @@ EVERYTHING = {
 EXISTING_RESOURCES = EVERYTHING | {
     "AccountNames": "off",
     "EmailAddress": "",
+    "EventBusName": "arn:aws:events:us-east-1:222233334444:event-bus/operations",
     "ExistingBucketName": "team-bucket",
     "ExistingTopicArn": f"{TOPIC}team",
     "ReadOwnAccount": "false",
     "ScheduleState": "DISABLED",
+    "SummarySchedule": "off",
 }
 ONLY_EMAIL = {"EmailAddress": "team@example.com"}
 READER_PARAMETERS = {"FunctionRoleArn": "arn:aws:iam::111122223333:role/packwatch-function"}
@@ -263,6 +266,7 @@ def longest_values(template: dict) -> dict:
         "AnnounceAfterMinutes": "43200",
         "ChatTopicArn": "x" * 100,
         "Concurrency": "64",
+        "EventBusName": "x" * 100,
         "ExistingBucketName": "x" * 63,
         "ExistingTopicArn": "x" * 100,
         "Label": "x" * 24,

@@ -115,6 +115,12 @@ class Resolved:
             case "Fn::Join":
                 separator, items = operand
                 return separator.join(self.value(items))
+            case "Fn::Select":
+                index, items = operand
+                return self.value(items)[int(index)]
+            case "Fn::Split":
+                separator, text = operand
+                return self.value(text).split(separator)
             case "Fn::Sub":
                 text, own = operand if isinstance(operand, list) else (operand, {})
                 return re.sub(r"\$\{([^!}]+)\}", lambda match: str(self.substituted(match[1], own)), text)

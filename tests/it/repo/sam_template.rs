@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::harness::{BUCKET, REGION, TOPIC, time};
 
 /// The actions that the function's role allows, each with its purpose.
-const ACTIONS: [(&str, &str); 19] = [
+const ACTIONS: [(&str, &str); 21] = [
     (
         "config:DescribeOrganizationConformancePackStatuses",
         "listing the packs",
@@ -23,6 +23,14 @@ const ACTIONS: [(&str, &str); 19] = [
     (
         "config:GetOrganizationConformancePackDetailedStatus",
         "reading the member accounts of a pack",
+    ),
+    (
+        "events:DescribeEventBus",
+        "only with EventBusName: check: whether the bus exists",
+    ),
+    (
+        "events:PutEvents",
+        "only with EventBusName: digests and causes as events",
     ),
     (
         "kms:Decrypt",
