@@ -35,7 +35,7 @@ pub(super) fn meaning(error: &ApiError) -> Meaning {
         "NoResponse" | "Timeout" => Meaning::NoAnswer,
         _ if error.operation == "AssumeRole" => Meaning::RoleNotAssumed,
         "OrganizationAccessDeniedException" => Meaning::NotAnAdministrator,
-        "NotFound" | "NotFoundException" => Meaning::NotFound,
+        "NotFound" | "NotFoundException" | "ResourceNotFoundException" => Meaning::NotFound,
         "AuthorizationError" | "AuthorizationErrorException" => Meaning::Denied,
         code if code.contains("AccessDenied") => Meaning::Denied,
         code if is_credential_error(code) => Meaning::CredentialsRejected,

@@ -16,7 +16,7 @@ use crate::input::plan::RunPlan;
 use crate::input::settings::InvalidSettings;
 use crate::ledger::{DecodeError, Ledger};
 use crate::model::{
-    AccountId, ApiError, Deployment, Identity, PackName, Region, RoleArn, SourceTarget, TopicArn,
+    AccountId, ApiError, Deployment, Identity, PackName, ReceiverArn, Region, RoleArn, SourceTarget,
 };
 use crate::ports::{
     BoxError, CallerIdentity, ConfigApi, ObjectStore, OrganizationInfo, PreflightApi,
@@ -48,7 +48,9 @@ pub(super) struct Facts<'a> {
     /// The ledger; `None` if there is none.
     pub(super) ledger: Result<Option<Ledger>, LedgerError>,
     /// The topics of the receivers, the digest topic first.
-    pub(super) topics: Vec<(&'a TopicArn, Result<Subscriptions, ApiError>)>,
+    pub(super) topics: Vec<(&'a ReceiverArn, Result<Subscriptions, ApiError>)>,
+    /// The event bus, and whether it exists.
+    pub(super) event_bus: Option<(&'a ReceiverArn, Result<(), ApiError>)>,
     /// Calls to AWS Config.
     pub(super) config_calls: u64,
 }
@@ -100,8 +102,13 @@ impl<'a> Facts<'a> {
             calls: Cell::new(0),
         };
         let topics = settings
-            .receivers()
+            .topics()
             .map(|topic| async move { (topic, preflight.subscriptions(topic).await) });
+        let event_bus = async {
+            let bus = plan.event_bus.as_ref()?;
+            let answer = preflight.within("DescribeEventBus", api.event_bus(bus));
+            Some((bus, answer.await))
+        };
         let probe = BucketProbe::new(preflight.store, plan, preflight.deadline);
         let (aws, objects) = future::join(
             future::join4(
@@ -110,15 +117,16 @@ impl<'a> Facts<'a> {
                 preflight.sources(&lister, targets),
                 preflight.other_regions(&lister, &own_account, &roles),
             ),
-            future::join3(
+            future::join4(
                 probe.run(),
                 preflight.within("GetBucketVersioning", api.versioning()),
                 future::join_all(topics),
+                event_bus,
             ),
         )
         .await;
         let (organization, administrators, sources, other_regions) = aws;
-        let (bucket, versioning, topics) = objects;
+        let (bucket, versioning, topics, event_bus) = objects;
         Ok(Self {
             plan,
             deployment: preflight.deployment,
@@ -133,6 +141,7 @@ impl<'a> Facts<'a> {
             versioning,
             ledger,
             topics,
+            event_bus,
             config_calls: lister.calls.get(),
         })
     }
@@ -189,7 +198,7 @@ impl<C: ConfigApi, S: ObjectStore, P: PreflightApi> Preflight<'_, C, S, P> {
         self.within("GetCallerIdentity", answer).await
     }
 
-    async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions, ApiError> {
+    async fn subscriptions(&self, topic: &ReceiverArn) -> Result<Subscriptions, ApiError> {
         let answer = self.api.subscriptions(topic);
         self.within("GetTopicAttributes", answer).await
     }

@@ -25,10 +25,12 @@ mod answers;
 mod bucket;
 mod bucket_probe;
 mod document;
+mod event_bus;
 mod facts;
 mod identity;
 mod ledger;
 mod lister;
+mod mutes;
 mod other_administrators;
 mod pack_filters;
 mod reader_role;
@@ -103,6 +105,8 @@ fn checks(facts: &Facts<'_>) -> Vec<Check> {
     checks.extend(bucket::checks(facts));
     checks.extend(ledger::checks(facts));
     checks.extend(topics::checks(facts));
+    checks.extend(event_bus::check(facts));
     checks.extend(pack_filters::checks(facts));
+    checks.push(mutes::check(facts));
     checks
 }

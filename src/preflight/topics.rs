@@ -2,7 +2,7 @@
 
 use super::answers::{Meaning, counted, describe, meaning, skipped};
 use super::facts::Facts;
-use crate::model::{ApiError, TopicArn};
+use crate::model::{ApiError, ReceiverArn};
 use crate::ports::Subscriptions;
 use crate::report::{Check, CheckAction, CheckStatus};
 
@@ -30,7 +30,7 @@ struct Topic<'a> {
 }
 
 impl<'a> Topic<'a> {
-    fn new(facts: &Facts<'_>, topic: &'a TopicArn) -> Self {
+    fn new(facts: &Facts<'_>, topic: &'a ReceiverArn) -> Self {
         let mut parts = topic.as_str().split(':').skip(3);
         let mut next = || parts.next().unwrap_or_default();
         Self {

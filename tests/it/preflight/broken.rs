@@ -4,7 +4,7 @@ use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::Value;
 
 use super::{ADMIN, OWN_ROLE, ROLE, check, in_order, named, own_arn, text};
-use crate::support::harness::{BUCKET, CHAT, OWN, TOPIC, TestEnv};
+use crate::support::harness::{BUCKET, BUS, CHAT, OWN, TOPIC, TestEnv};
 
 /// A broken set-up, and the check that must say so.
 pub(super) struct Case {
@@ -45,6 +45,14 @@ fn denied() -> Fault {
 fn pack() -> StatusRecord {
     StatusRecord::new("CREATE_SUCCESSFUL")
 }
+
+/// A ledger of one run, with a mute that matches nothing.
+const LEDGER_WITH_MUTES: &str = r#"{"format":"packwatch.ledger","schema_version":1,"sequence":1,
+    "last_commit":{"run_id":"run-0","at":"2026-03-01T07:45:00Z","snapshot":"snapshots/x.json","first":true,
+        "totals":{"packs":0,"packs_failing":0,"packs_in_progress":0,"accounts_failing":0,"failures":0,"stuck":0,"pending":0,
+            "unconfirmed":0,"muted":0,"ignored":0,"appeared":0,"cleared":0,"gaps":0,"open_total":0}},
+    "recent_runs":[],"next_receiver_id":0,"receivers":{},
+    "mutes":[{"id":"typo-id","packs":["no-such*"],"until":"2026-03-10","reason":"typo","created_at":"2026-03-01T07:00:00Z"}]}"#;
 
 const STATUSES: &str = "DescribeOrganizationConformancePackStatuses";
 
@@ -646,6 +654,88 @@ pub(super) const CASES: &[Case] = &[
             "arn:aws:sns:eu-west-1:999988887777:shared",
             "aws sns add-permission --topic-arn arn:aws:sns:eu-west-1:999988887777:shared --label packwatch --aws-account-id \
              111122223333 --region eu-west-1 --action-name Publish GetTopicAttributes",
+        )),
+    },
+    Case {
+        name: "the event bus does not exist",
+        break_it: |env| env.set("EVENT_BUS", "operations"),
+        check: "event_bus",
+        status: "failed",
+        detail: "event-bus/operations does not exist",
+        action: Some((
+            "EventBusName",
+            "aws events create-event-bus --name operations --region eu-west-1",
+        )),
+    },
+    Case {
+        name: "the event bus of another account",
+        break_it: |env| {
+            let bus = "arn:aws:events:us-east-1:999988887777:event-bus/shared";
+            env.set("EVENT_BUS", bus);
+        },
+        check: "event_bus",
+        status: "warning",
+        detail: "event-bus/shared in another account may not be looked at",
+        action: Some((
+            "999988887777",
+            "aws events put-permission --event-bus-name shared --statement-id packwatch --action events:PutEvents \
+             --principal 111122223333 --region us-east-1",
+        )),
+    },
+    Case {
+        name: "DescribeEventBus is not allowed",
+        break_it: |env| {
+            env.set("EVENT_BUS", BUS);
+            let fault = fault(denied(), Service::Events, "DescribeEventBus");
+            env.world.fault(fault);
+        },
+        check: "event_bus",
+        status: "skipped",
+        detail: "events:DescribeEventBus is not allowed",
+        action: None,
+    },
+    Case {
+        name: "the event bus cannot be reached",
+        break_it: |env| {
+            env.set("EVENT_BUS", BUS);
+            let unanswered = Fault::new(Effect::ResetBefore);
+            env.world
+                .fault(fault(unanswered, Service::Events, "DescribeEventBus"));
+        },
+        check: "event_bus",
+        status: "failed",
+        detail: "DescribeEventBus: NoResponse",
+        action: Some(("EventBridge in eu-west-1", "aws events describe-event-bus")),
+    },
+    Case {
+        name: "EventBridge answers with an error",
+        break_it: |env| {
+            env.set("EVENT_BUS", BUS);
+            let error = Fault::error(400, "OddException", "odd");
+            env.world
+                .fault(fault(error, Service::Events, "DescribeEventBus"));
+        },
+        check: "event_bus",
+        status: "failed",
+        detail: "DescribeEventBus: OddException",
+        action: Some((
+            "Find out why EventBridge does not serve the bus",
+            "aws events describe-event-bus --name arn:aws:events:eu-west-1:111122223333:event-bus/operations --region eu-west-1",
+        )),
+    },
+    Case {
+        name: "a mute matches nothing",
+        break_it: |env| {
+            env.world
+                .set_object(BUCKET, "ledger.json", LEDGER_WITH_MUTES);
+        },
+        check: "mutes",
+        status: "warning",
+        detail: "1 of 1 mute: no open failure matches now: typo-id",
+        action: Some((
+            "typo-id",
+            "aws lambda invoke --function-name packwatch --cli-binary-format raw-in-base64-out --payload \
+             '{\"unmute\":\"typo-id\"}' /dev/stdout",
         )),
     },
     Case {

@@ -30,6 +30,7 @@ async fn set_up_in_order_is_ok_before_first_run() {
             "topic ok",
             "include_packs ok",
             "exclude_packs ok",
+            "mutes ok",
         ]
     );
     for check in response["checks"].as_array().expect("a list") {
