@@ -701,6 +701,56 @@ def roles_require_their_external_id():
 
 
 @check
+def events_are_put_on_existing_buses():
+    events = client("events")
+    bus = f"arn:aws:events:eu-west-1:{OWN}:event-bus/operations"
+    entry = {"Source": "packwatch", "DetailType": "packwatch Cause", "Detail": json.dumps({"a": 1})}
+    assert events.describe_event_bus(Name=bus)["Name"] == "operations"
+    assert events.describe_event_bus(Name="operations")["Arn"] == bus
+    assert_error(lambda: events.describe_event_bus(Name="absent"), "ResourceNotFoundException", 400)
+    before = len(control("events"))
+    answer = events.put_events(Entries=[entry | {"EventBusName": name} for name in (bus, "operations", "absent")])
+    assert answer["FailedEntryCount"] == 0 and all(result["EventId"] for result in answer["Entries"]), answer
+    stored = control("events")[before:]
+    assert [event["bus"] for event in stored] == [bus, bus], "what is sent to a bus that does not exist is lost"
+    assert stored[0]["detail_type"] == "packwatch Cause" and json.loads(stored[0]["detail"]) == {"a": 1}
+
+
+@check
+def refused_events_are_counted():
+    events = client("events")
+    entry = {"Source": "packwatch", "DetailType": "x", "Detail": "{}", "EventBusName": "operations"}
+    change({"refuse_events": {"containing": "unwanted", "code": "ThrottlingException"}})
+    details = ["{}", '{"a": "unwanted"}', "no JSON", "[]"]
+    answer = events.put_events(Entries=[entry | {"Detail": detail} for detail in details])
+    change({"refuse_events": {"containing": "unwanted", "code": ""}})
+    codes = [result.get("ErrorCode") for result in answer["Entries"]]
+    assert answer["FailedEntryCount"] == 3, answer
+    assert codes == [None, "ThrottlingException", "MalformedDetail", "MalformedDetail"], codes
+    missing = events.put_events(Entries=[{"Source": "packwatch", "DetailType": "x"}])
+    assert missing["Entries"][0]["ErrorCode"] == "InvalidArgument", missing
+
+
+@check
+def limits_of_put_events_are_enforced():
+    events = client("events", validate=False)
+    entry = {"Source": "packwatch", "DetailType": "x", "Detail": "{}", "EventBusName": "operations"}
+    assert_error(lambda: events.put_events(Entries=[entry] * 11), "ValidationException", 400)
+    large = entry | {"Detail": json.dumps({"a": "x" * 131_072})}
+    assert_error(lambda: events.put_events(Entries=[large] * 2), "ValidationException", 400)
+    assert events.put_events(Entries=[large])["FailedEntryCount"] == 0
+
+
+@check
+def event_buses_of_other_accounts_are_closed():
+    events = client("events")
+    bus = f"arn:aws:events:eu-west-1:{ADMIN}:event-bus/theirs"
+    entry = {"Source": "packwatch", "DetailType": "x", "Detail": "{}", "EventBusName": bus}
+    assert_error(lambda: events.put_events(Entries=[entry]), "AccessDeniedException", 400)
+    assert_error(lambda: events.describe_event_bus(Name=bus), "AccessDeniedException", 400)
+
+
+@check
 def objects_are_stored():
     s3 = client("s3")
     put = s3.put_object(Bucket=BUCKET, Key="a/b c+d é.json", Body=b'{"a": 1}', ContentType="application/json")

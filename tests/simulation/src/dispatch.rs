@@ -11,7 +11,7 @@ use crate::http::response::Response;
 use crate::identity::Identity;
 use crate::service::{Service, ServiceError};
 use crate::world::{Source, World};
-use crate::{organizations, s3, sns, sts};
+use crate::{events, organizations, s3, sns, sts};
 
 /// A call that is logged but not executed yet.
 pub(crate) struct PendingCall {
@@ -73,6 +73,7 @@ impl World {
 
         let metadata = match service {
             Service::Config => config::call_metadata(request),
+            Service::Events => events::call_metadata(request),
             Service::Organizations => organizations::call_metadata(request),
             Service::S3 => s3::call_metadata(request),
             Service::Sns => sns::call_metadata(request),
@@ -197,6 +198,7 @@ impl World {
     ) -> Result<Response, ServiceError> {
         match service {
             Service::Config => config::handle(self, caller, region, request, tokens),
+            Service::Events => events::handle(self, caller, region, request),
             Service::Organizations => organizations::handle(self, caller, request),
             Service::S3 => s3::handle(self, caller, request),
             Service::Sns => sns::handle(self, caller, region, request, request_id),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::call::Call;
 use crate::config::status_record::StatusRecord;
+use crate::events::PutEvent;
 use crate::faults::Fault;
 use crate::faults::rate_limit::RateLimit;
 use crate::s3::Version;
@@ -285,6 +286,24 @@ impl Organization {
     /// Returns the messages that SNS accepted, in order.
     pub fn publishes(&self) -> Vec<Publish> {
         self.world().publishes.clone()
+    }
+
+    /// Returns the events that EventBridge accepted, in order.
+    pub fn events(&self) -> Vec<PutEvent> {
+        self.world().events.clone()
+    }
+
+    /// Creates an event bus.
+    pub fn create_event_bus(&self, arn: &str) {
+        self.apply(Change::CreateEventBus(arn.to_owned()));
+    }
+
+    /// Refuses every event whose detail contains the text; an empty code accepts them again.
+    pub fn refuse_events(&self, containing: &str, code: &str) {
+        self.apply(Change::RefuseEvents {
+            containing: containing.to_owned(),
+            code: code.to_owned(),
+        });
     }
 
     /// Forgets the messages that were published so far.

@@ -11,6 +11,8 @@ use crate::http::xml::escape;
 pub enum Service {
     /// AWS Config: JSON 1.1.
     Config,
+    /// EventBridge: JSON 1.1.
+    Events,
     /// AWS Organizations: JSON 1.1.
     Organizations,
     /// S3: REST with XML errors.
@@ -52,7 +54,7 @@ impl Service {
             message,
         } = error;
         let mut response = match self {
-            Self::Config | Self::Organizations => {
+            Self::Config | Self::Events | Self::Organizations => {
                 let body = serde_json::json!({"__type": code, "message": message});
                 Response::new(*status, "application/x-amz-json-1.1", body.to_string())
                     .header("x-amzn-errortype", code)
@@ -85,7 +87,7 @@ impl Service {
     /// Returns the XML namespace of the service's responses; empty for JSON services.
     pub(crate) fn namespace(self) -> &'static str {
         match self {
-            Self::Config | Self::Organizations => "",
+            Self::Config | Self::Events | Self::Organizations => "",
             Self::S3 => "http://s3.amazonaws.com/doc/2006-03-01/",
             Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
@@ -103,7 +105,9 @@ impl Service {
     /// Returns the service's throttling error.
     pub(crate) fn throttling_error(self) -> ServiceError {
         match self {
-            Self::Config => ServiceError::new(400, "ThrottlingException", "Rate exceeded"),
+            Self::Config | Self::Events => {
+                ServiceError::new(400, "ThrottlingException", "Rate exceeded")
+            }
             Self::Organizations => ServiceError::new(
                 400,
                 "TooManyRequestsException",
@@ -119,6 +123,7 @@ impl Service {
         let message = "We encountered an internal error. Please try again.";
         match self {
             Self::Config | Self::Sts => ServiceError::new(500, "InternalFailure", message),
+            Self::Events => ServiceError::new(500, "InternalException", message),
             Self::Organizations => ServiceError::new(500, "ServiceException", message),
             Self::S3 | Self::Sns => ServiceError::new(500, "InternalError", message),
         }
@@ -134,6 +139,7 @@ impl Service {
         };
         match self {
             Self::Config => ServiceError::new(400, "AccessDeniedException", message("config")),
+            Self::Events => ServiceError::new(400, "AccessDeniedException", message("events")),
             Self::Organizations => {
                 ServiceError::new(400, "AccessDeniedException", message("organizations"))
             }
@@ -146,7 +152,7 @@ impl Service {
     /// Returns the service's error for an expired session token.
     pub(crate) fn expired_token_error(self) -> ServiceError {
         match self {
-            Self::Config | Self::Organizations => ServiceError::new(
+            Self::Config | Self::Events | Self::Organizations => ServiceError::new(
                 400,
                 "ExpiredTokenException",
                 "The security token included in the request is expired",
@@ -163,7 +169,7 @@ impl Service {
     /// Returns the service's error for an unknown access key or a wrong session token.
     pub(crate) fn unknown_key_error(self) -> ServiceError {
         match self {
-            Self::Config | Self::Organizations => ServiceError::new(
+            Self::Config | Self::Events | Self::Organizations => ServiceError::new(
                 400,
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
@@ -185,7 +191,7 @@ impl Service {
     pub(crate) fn missing_token_error(self) -> ServiceError {
         let message = "Request is missing Authentication Token";
         match self {
-            Self::Config | Self::Organizations => {
+            Self::Config | Self::Events | Self::Organizations => {
                 ServiceError::new(400, "MissingAuthenticationTokenException", message)
             }
             Self::S3 => ServiceError::new(403, "AccessDenied", "Access Denied"),

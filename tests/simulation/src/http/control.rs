@@ -1,4 +1,4 @@
-//! Control endpoints: `GET /_calls`, `GET /_publishes`, `POST /_world` and `POST /_fault`.
+//! Control endpoints: `GET /_calls`, `GET /_publishes`, `GET /_events`, `POST /_world` and `POST /_fault`.
 //!
 //! The paths cannot clash with S3, because bucket names cannot begin with an underscore.
 
@@ -22,6 +22,9 @@ pub(crate) fn respond(organization: &Organization, request: &Request) -> Option<
         }
         (&Method::GET, "publishes") => {
             Response::new(200, JSON, json!(organization.publishes()).to_string())
+        }
+        (&Method::GET, "events") => {
+            Response::new(200, JSON, json!(organization.events()).to_string())
         }
         (&Method::POST, "world") => apply_body::<Vec<Change>>(request, |changes| {
             for change in changes {

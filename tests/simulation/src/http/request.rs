@@ -67,10 +67,10 @@ impl Request {
     /// Guesses the service of an unsigned request from its headers and parameters.
     pub fn apparent_service(&self) -> Service {
         if let Some(target) = self.header("x-amz-target") {
-            return if target.starts_with("AWSOrganizations") {
-                Service::Organizations
-            } else {
-                Service::Config
+            return match target.split_once('.') {
+                Some(("AWSEvents", _)) => Service::Events,
+                Some(("AWSOrganizationsV20161128", _)) => Service::Organizations,
+                _ => Service::Config,
             };
         }
         match crate::http::query::Form::parse(self).get("Action") {
@@ -86,6 +86,7 @@ impl Scope {
     pub fn service(&self) -> Option<Service> {
         match self.service.as_str() {
             "config" => Some(Service::Config),
+            "events" => Some(Service::Events),
             "organizations" => Some(Service::Organizations),
             "s3" => Some(Service::S3),
             "sns" => Some(Service::Sns),

@@ -90,6 +90,11 @@ pub enum Change {
         #[serde(deserialize_with = "crate::sns::deserialize_message_size")]
         bytes: usize,
     },
+    /// Creates an event bus, given by its ARN.
+    CreateEventBus(String),
+    /// Refuses every event whose detail contains the text, with an error code in its entry of the
+    /// response; an empty code accepts them again.
+    RefuseEvents { containing: String, code: String },
     /// Creates a pack without members, or replaces the pack's own status record and keeps its
     /// members.
     PutPack {
@@ -230,6 +235,13 @@ impl World {
                 .entry(topic)
                 .or_default()
                 .set_maximum_message_size(bytes),
+            Change::CreateEventBus(arn) => drop(self.event_buses.insert(arn)),
+            Change::RefuseEvents { containing, code } if code.is_empty() => {
+                self.refused_events.remove(&containing);
+            }
+            Change::RefuseEvents { containing, code } => {
+                self.refused_events.insert(containing, code);
+            }
             Change::PageSize(size) => self.paging.size = size,
             Change::SparseFilters(sparse) => self.paging.sparse = sparse,
             Change::EmptyPageEvery(pages) => self.paging.empty_every = pages,

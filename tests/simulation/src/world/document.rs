@@ -36,6 +36,8 @@ pub(crate) struct Document {
     buckets: Vec<String>,
     #[serde(default)]
     topics: Vec<String>,
+    #[serde(default)]
+    event_buses: Vec<String>,
     /// `MaximumMessageSize` in bytes by topic ARN; 262,144 by default.
     #[serde(default)]
     maximum_message_sizes: BTreeMap<String, MessageSize>,
@@ -124,6 +126,7 @@ impl Document {
         );
         changes.extend(self.buckets.into_iter().map(Change::CreateBucket));
         changes.extend(self.topics.into_iter().map(Change::CreateTopic));
+        changes.extend(self.event_buses.into_iter().map(Change::CreateEventBus));
         changes.extend(
             self.maximum_message_sizes
                 .into_iter()

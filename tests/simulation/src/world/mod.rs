@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::call::Call;
 use crate::config::Paging;
 use crate::config::pack::Pack;
+use crate::events::PutEvent;
 use crate::faults::ArmedFault;
 use crate::faults::rate_limit::{RateLimit, TokenBucket};
 use crate::identity::Identity;
@@ -51,6 +52,11 @@ pub(crate) struct World {
     /// Topics by ARN.
     pub topics: BTreeMap<String, Topic>,
     pub publishes: Vec<Publish>,
+    /// Event buses by ARN.
+    pub event_buses: BTreeSet<String>,
+    /// Error codes of events whose detail contains a text.
+    pub refused_events: BTreeMap<String, String>,
+    pub events: Vec<PutEvent>,
     pub paging: Paging,
     /// Whether an account filter for an account without a row is an error.
     pub account_filter_requires_member: bool,
