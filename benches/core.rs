@@ -18,7 +18,7 @@ use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
 use packwatch::ledger::{Ledger, PendingChanges};
-use packwatch::model::{AccountId, PackKey, Scope, Source, StatusRecord, TopicArn};
+use packwatch::model::{AccountId, PackKey, ReceiverArn, Scope, Source, StatusRecord};
 use packwatch::notify::NotificationContext;
 use packwatch::notify::digest::Digest;
 use packwatch::report::RunFindings;
@@ -103,7 +103,7 @@ impl Run {
 
     fn changes(&self, ledger: &Ledger) -> PendingChanges {
         self.notification_context()
-            .changes(ledger, &ledger.receivers[&TopicArn::from(TOPIC)])
+            .changes(ledger, &ledger.receivers[&ReceiverArn::from(TOPIC)])
     }
 }
 
@@ -207,7 +207,7 @@ fn snapshot(bencher: Bencher<'_, '_>, failures: usize) {
 fn digest(bencher: Bencher<'_, '_>, failures: usize) {
     let run = Run::new(failures);
     let ledger = run.evaluate(&Ledger::default()).ledger;
-    let receiver = &ledger.receivers[&TopicArn::from(TOPIC)];
+    let receiver = &ledger.receivers[&ReceiverArn::from(TOPIC)];
     bencher.counter(ItemsCount::new(failures)).bench_local(|| {
         let changes = run.changes(black_box(&ledger));
         let context = run.notification_context();

@@ -20,7 +20,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigServiceApi, PreflightClients, S3Store, SnsNotifier};
+use packwatch::aws::{self, AwsNotifier, ConfigServiceApi, PreflightClients, S3Store};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
@@ -257,7 +257,7 @@ fn organization() -> Organization {
 async fn handler(
     url: &str,
     clock: ManualClock,
-) -> Handler<ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, PreflightClients, ManualClock>> {
+) -> Handler<ServiceSet<ConfigServiceApi, S3Store, AwsNotifier, PreflightClients, ManualClock>> {
     let settings = Settings::read(|name| {
         let value = match name {
             "AWS_REGION" => HOME,

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigServiceApi, PreflightClients, S3Store, SnsNotifier};
+use packwatch::aws::{self, AwsNotifier, ConfigServiceApi, PreflightClients, S3Store};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
@@ -141,7 +141,7 @@ impl Situation {
         let services: ServiceSet<
             ConfigServiceApi,
             S3Store,
-            SnsNotifier,
+            AwsNotifier,
             PreflightClients,
             ManualClock,
         > = ServiceSet {

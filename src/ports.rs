@@ -7,8 +7,8 @@ use std::error::Error;
 use bytes::Bytes;
 
 use crate::model::{
-    Account, AccountId, ApiError, Identity, PackName, Region, SnsMessage, SourceTarget, Status,
-    StatusRecord, TopicArn,
+    Account, AccountId, ApiError, BusEvent, Identity, PackName, ReceiverArn, Region, SnsMessage,
+    SourceTarget, Status, StatusRecord,
 };
 
 /// A boxed error. Its chain of sources is kept, because error messages show the whole chain.
@@ -241,14 +241,24 @@ impl PublishError {
     }
 }
 
-/// Publishes digests to topics.
+/// Sends digests to topics and to an event bus.
 pub trait Notifier {
     /// Publishes a message to a topic.
     fn publish(
         &self,
-        topic: &TopicArn,
+        topic: &ReceiverArn,
         message: &SnsMessage,
     ) -> impl Future<Output = Result<(), PublishError>>;
+
+    /// Puts events on a bus in one call: at most
+    /// [`MAX_EVENTS_IN_CALL`](crate::model::MAX_EVENTS_IN_CALL), of at most
+    /// [`MAX_EVENTS_SIZE`](crate::model::MAX_EVENTS_SIZE) bytes. Returns for each event whether the bus
+    /// accepted it, or the error of the whole call.
+    fn put_events(
+        &self,
+        bus: &ReceiverArn,
+        events: &[BusEvent],
+    ) -> impl Future<Output = Result<Vec<Result<(), PublishError>>, PublishError>>;
 }
 
 /// The account and the ARN of an identity, as STS reports them.
@@ -318,8 +328,11 @@ pub trait PreflightApi {
     /// Returns the number of subscriptions of a topic.
     fn subscriptions(
         &self,
-        topic: &TopicArn,
+        topic: &ReceiverArn,
     ) -> impl Future<Output = Result<Subscriptions, ApiError>>;
+
+    /// Returns whether an event bus exists; an error if it does not.
+    fn event_bus(&self, bus: &ReceiverArn) -> impl Future<Output = Result<(), ApiError>>;
 
     /// Returns the versioning of the bucket.
     fn versioning(&self) -> impl Future<Output = Result<Versioning, ApiError>>;

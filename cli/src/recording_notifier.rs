@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use packwatch::model::{SnsMessage, TopicArn};
+use packwatch::model::{BusEvent, ReceiverArn, SnsMessage};
 use packwatch::ports::{Notifier, PublishError};
 use serde::Deserialize;
 
@@ -34,12 +34,20 @@ impl<N> RecordingNotifier<N> {
 }
 
 impl<N: Notifier> Notifier for RecordingNotifier<N> {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
+    async fn publish(&self, topic: &ReceiverArn, message: &SnsMessage) -> Result<(), PublishError> {
         self.inner.publish(topic, message).await?;
         // The body for the chat topic has another form and is not kept.
         if let Ok(protocol_messages) = serde_json::from_str::<ProtocolMessages>(&message.body) {
             self.text.replace(Some(protocol_messages.email));
         }
         Ok(())
+    }
+
+    async fn put_events(
+        &self,
+        bus: &ReceiverArn,
+        events: &[BusEvent],
+    ) -> Result<Vec<Result<(), PublishError>>, PublishError> {
+        self.inner.put_events(bus, events).await
     }
 }

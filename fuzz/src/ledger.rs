@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use packwatch::input::event::{ManualRequest, Trigger};
-use packwatch::ledger::{Delivery, Ledger};
+use packwatch::ledger::{Delivery, Ledger, OutgoingContent};
 use packwatch::model::{AccountId, SIZE_LIMIT, SnsMessage};
 use packwatch::notify::NotificationContext;
 
@@ -67,8 +67,13 @@ pub fn check_invariants(bytes: &[u8]) {
             .outgoing
             .as_ref()
             .expect("an enqueued digest is outgoing");
-        assert_eq!(outgoing.id, outgoing.message.deduplication_id);
-        assert_accepted_by_sns(&outgoing.message);
+        match &outgoing.content {
+            OutgoingContent::Message { message, .. } => {
+                assert_eq!(outgoing.id, message.deduplication_id);
+                assert_accepted_by_sns(message);
+            }
+            OutgoingContent::Events { .. } => panic!("there is no event bus"),
+        }
     }
     assert_round_trip(&ledger);
 
@@ -78,7 +83,12 @@ pub fn check_invariants(bytes: &[u8]) {
         .map(|(topic, outgoing)| (topic.clone(), outgoing.id.clone()))
         .collect();
     for (topic, digest_id) in leased_to {
-        ledger.settle(&topic, &digest_id, &plan.run.execution, Delivery::Published);
+        ledger.settle(
+            &topic,
+            &digest_id,
+            &plan.run.execution,
+            &Delivery::Published,
+        );
     }
     assert!(
         ledger.leased_to(&plan.run.execution).next().is_none(),

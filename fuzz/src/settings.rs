@@ -5,7 +5,7 @@
 
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::input::settings::{InvalidSettings, Settings};
-use packwatch::model::ObjectEncryption;
+use packwatch::model::{EventBus, ObjectEncryption};
 
 use super::plan;
 
@@ -101,6 +101,14 @@ fn to_environment(settings: &Settings) -> String {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+        ),
+        (
+            "EVENT_BUS",
+            match &settings.event_bus {
+                None => String::new(),
+                Some(EventBus::Name(name)) => name.clone(),
+                Some(EventBus::Arn(arn)) => arn.to_string(),
+            },
         ),
         (
             "REGIONS",

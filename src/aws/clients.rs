@@ -16,15 +16,15 @@ use super::caller::{Caller, retry_partition};
 use super::config_service::ConfigServiceApi;
 use super::credential_renewal::CredentialErrorClassifier;
 use super::http_client::http_client;
+use super::notifier::AwsNotifier;
 use super::preflight::PreflightClients;
 use super::s3::S3Store;
 use super::sdk_error::credentials_error;
-use super::sns::SnsNotifier;
 use super::throttle_counter::ThrottleCounter;
 use super::throttled_caller::{ConcurrencyLimit, ThrottledCaller};
 use super::timeout_retries::TimeoutRetryLimit;
 use crate::input::settings::{InvalidSettings, Settings};
-use crate::model::{Identity, TopicArn};
+use crate::model::{EventBus, Identity, ReceiverArn};
 use crate::ports::BoxError;
 
 /// The AWS clients of a process.
@@ -34,8 +34,8 @@ pub struct AwsClients {
     pub config: ConfigServiceApi,
     /// The bucket.
     pub store: S3Store,
-    /// The topics.
-    pub notifier: SnsNotifier,
+    /// The receivers.
+    pub notifier: AwsNotifier,
     /// What only the preflight uses.
     pub preflight: PreflightClients,
 }
@@ -131,9 +131,10 @@ pub async fn connect(
     let callers = callers(&base, settings).await;
     let s3 = s3_client(&base, &lookup);
     let topics: BTreeMap<_, _> = settings
-        .receivers()
+        .topics()
         .map(|topic| (topic.clone(), sns_client(&base, topic)))
         .collect();
+    let event_bus = event_bus_client(&base, settings);
     let organizations = organizations_config(&base);
     Ok(AwsClients {
         config: config_service_api(
@@ -145,12 +146,12 @@ pub async fn connect(
         ),
         store: S3Store::new(s3.clone(), settings.bucket.clone(), timeouts.attempt)
             .with_encryption(settings.encryption.clone()),
-        notifier: SnsNotifier::new(topics.clone()),
+        notifier: AwsNotifier::new(topics.clone(), event_bus.clone()),
         preflight: PreflightClients::new(
             base,
             callers,
             organizations,
-            topics,
+            (topics, event_bus),
             (s3, settings.bucket.clone()),
         ),
     })
@@ -331,13 +332,8 @@ fn s3_client(caller: &Caller, lookup: impl Fn(&str) -> Option<String>) -> aws_sd
 }
 
 /// Creates the SNS client of a topic, in the topic's own region.
-fn sns_client(caller: &Caller, topic: &TopicArn) -> aws_sdk_sns::Client {
-    let region = topic
-        .as_str()
-        .split(':')
-        .nth(3)
-        .unwrap_or_default()
-        .to_owned();
+fn sns_client(caller: &Caller, topic: &ReceiverArn) -> aws_sdk_sns::Client {
+    let region = topic.region().to_owned();
     aws_sdk_sns::Client::from_conf(
         aws_sdk_sns::config::Builder::from(&caller.config)
             .region(Region::new(region))
@@ -347,4 +343,21 @@ fn sns_client(caller: &Caller, topic: &TopicArn) -> aws_sdk_sns::Client {
             .retry_classifier(CredentialErrorClassifier)
             .build(),
     )
+}
+
+/// Creates the EventBridge client of the event bus, in the bus's own region; `None` without a bus.
+fn event_bus_client(caller: &Caller, settings: &Settings) -> Option<aws_sdk_eventbridge::Client> {
+    let region = match settings.event_bus.as_ref()? {
+        EventBus::Name(_) => settings.home_region.as_str(),
+        EventBus::Arn(arn) => arn.region(),
+    };
+    Some(aws_sdk_eventbridge::Client::from_conf(
+        aws_sdk_eventbridge::config::Builder::from(&caller.config)
+            .region(Region::new(region.to_owned()))
+            .retry_partition(retry_partition("eventbridge".to_owned()))
+            .interceptor(TimeoutRetryLimit)
+            .interceptor(caller.credentials.interceptor())
+            .retry_classifier(CredentialErrorClassifier)
+            .build(),
+    ))
 }

@@ -8,7 +8,9 @@ mod clients;
 mod config_service;
 mod connection_text;
 mod credential_renewal;
+mod event_bridge;
 mod http_client;
+mod notifier;
 mod organizations;
 mod preflight;
 mod rate_limiter;
@@ -25,9 +27,9 @@ pub use clients::{
     sdk_config_for_profile,
 };
 pub use config_service::ConfigServiceApi;
+pub use notifier::AwsNotifier;
 pub use preflight::PreflightClients;
 pub use rate_limiter::AdaptiveRateLimiter;
 pub use s3::S3Store;
-pub use sns::SnsNotifier;
 pub use throttle_counter::ThrottleCounter;
 pub use throttled_caller::{ConcurrencyLimit, ThrottledCaller};

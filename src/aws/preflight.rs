@@ -12,7 +12,7 @@ use super::caller::{Caller, retry_partition};
 use super::credential_renewal::CredentialErrorClassifier;
 use super::sdk_error::{api_error, non_blank};
 use super::timeout_retries::TimeoutRetryLimit;
-use crate::model::{AccountId, ApiError, Identity, PackName, Region, TopicArn};
+use crate::model::{AccountId, ApiError, Identity, PackName, ReceiverArn, Region};
 use crate::ports::{
     CallerIdentity, DESCRIBE_STATUSES, OrganizationInfo, PAGE_SIZE, Page, PreflightApi,
     Subscriptions, Versioning,
@@ -27,7 +27,8 @@ pub struct PreflightClients {
     own: Caller,
     callers: BTreeMap<Identity, Caller>,
     organizations: aws_sdk_organizations::Config,
-    topics: BTreeMap<TopicArn, aws_sdk_sns::Client>,
+    topics: BTreeMap<ReceiverArn, aws_sdk_sns::Client>,
+    event_bus: Option<aws_sdk_eventbridge::Client>,
     s3: aws_sdk_s3::Client,
     bucket: String,
 }
@@ -39,7 +40,10 @@ impl PreflightClients {
         own: Caller,
         callers: BTreeMap<Identity, Caller>,
         organizations: aws_sdk_organizations::Config,
-        topics: BTreeMap<TopicArn, aws_sdk_sns::Client>,
+        (topics, event_bus): (
+            BTreeMap<ReceiverArn, aws_sdk_sns::Client>,
+            Option<aws_sdk_eventbridge::Client>,
+        ),
         (s3, bucket): (aws_sdk_s3::Client, String),
     ) -> Self {
         Self {
@@ -47,6 +51,7 @@ impl PreflightClients {
             callers,
             organizations,
             topics,
+            event_bus,
             s3,
             bucket,
         }
@@ -175,7 +180,7 @@ impl PreflightApi for PreflightClients {
         })
     }
 
-    async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions, ApiError> {
+    async fn subscriptions(&self, topic: &ReceiverArn) -> Result<Subscriptions, ApiError> {
         const OPERATION: &str = "GetTopicAttributes";
         let client = self
             .topics
@@ -199,6 +204,18 @@ impl PreflightApi for PreflightClients {
             confirmed: number("SubscriptionsConfirmed")?,
             pending: number("SubscriptionsPending")?,
         })
+    }
+
+    async fn event_bus(&self, bus: &ReceiverArn) -> Result<(), ApiError> {
+        const OPERATION: &str = "DescribeEventBus";
+        let client = self.event_bus.as_ref();
+        let client = client.ok_or_else(|| no_client(OPERATION, bus.as_str()))?;
+        let host = CalledHost::default();
+        let request = client.describe_event_bus().name(bus.as_str()).customize();
+        let response = request.interceptor(host.clone()).send().await;
+        response
+            .map(drop)
+            .map_err(|error| api_error(OPERATION, &error, &host))
     }
 
     async fn versioning(&self) -> Result<Versioning, ApiError> {

@@ -1,68 +1,52 @@
 //! Adapter for SNS: publishes messages to topics.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::called_host::CalledHost;
 use super::sdk_error::service_failure;
-use crate::model::{SnsMessage, TopicArn};
-use crate::ports::{Notifier, PublishError};
+use crate::model::{ReceiverArn, SnsMessage};
+use crate::ports::PublishError;
 
-/// [`Notifier`] on SNS, with one client per topic, each in the region of its topic.
-#[derive(Debug)]
-pub struct SnsNotifier {
-    topics: BTreeMap<TopicArn, Client>,
-}
-
-impl SnsNotifier {
-    /// Creates the notifier from a client for each topic.
-    pub fn new(topics: BTreeMap<TopicArn, Client>) -> Self {
-        Self { topics }
+/// Publishes a message to a topic with a client in the region of the topic.
+pub(super) async fn publish(
+    client: &Client,
+    topic: &ReceiverArn,
+    message: &SnsMessage,
+) -> Result<(), PublishError> {
+    let mut publish = client
+        .publish()
+        .topic_arn(topic.as_str())
+        .subject(&message.subject)
+        .message(&message.body)
+        .set_message_structure(message.message_structure_json.then(|| "json".to_owned()));
+    for (name, attribute) in &message.attributes {
+        let value = MessageAttributeValue::builder()
+            .data_type(attribute.data_type())
+            .string_value(attribute.value())
+            .build()
+            .map_err(|error| PublishError::Content(Box::new(error)))?;
+        publish = publish.message_attributes(name, value);
     }
-}
-
-impl Notifier for SnsNotifier {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
-        let client = self
-            .topics
-            .get(topic)
-            .ok_or_else(|| PublishError::Failed("no client was made for this topic".into()))?;
-        let mut publish = client
-            .publish()
-            .topic_arn(topic.as_str())
-            .subject(&message.subject)
-            .message(&message.body)
-            .set_message_structure(message.message_structure_json.then(|| "json".to_owned()));
-        for (name, attribute) in &message.attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type(attribute.data_type())
-                .string_value(attribute.value())
-                .build()
-                .map_err(|error| PublishError::Content(Box::new(error)))?;
-            publish = publish.message_attributes(name, value);
-        }
-        if topic.is_fifo() {
-            // All digests share one message group, so that they are delivered in order.
-            publish = publish
-                .message_group_id("packwatch")
-                .message_deduplication_id(&message.deduplication_id);
-        }
-        let host = CalledHost::default();
-        let publish = publish.customize().interceptor(host.clone());
-        match publish.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let refuses_content = refuses_content(error.code(), error.message());
-                let cause = Box::new(service_failure(&error, &host));
-                Err(if refuses_content {
-                    PublishError::Content(cause)
-                } else {
-                    PublishError::Failed(cause)
-                })
-            }
+    if topic.is_fifo() {
+        // All digests share one message group, so that they are delivered in order.
+        publish = publish
+            .message_group_id("packwatch")
+            .message_deduplication_id(&message.deduplication_id);
+    }
+    let host = CalledHost::default();
+    let publish = publish.customize().interceptor(host.clone());
+    match publish.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let refuses_content = refuses_content(error.code(), error.message());
+            let cause = Box::new(service_failure(&error, &host));
+            Err(if refuses_content {
+                PublishError::Content(cause)
+            } else {
+                PublishError::Failed(cause)
+            })
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger};
 use crate::input::event_values::quoted;
 use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{
-    AccountId, Identity, Mute, NotificationPolicy, PackGlobs, Region, Scope, Source, SourceTarget,
-    TopicArn, Watched,
+    AccountId, Identity, Mute, NotificationPolicy, PackGlobs, ReceiverArn, Region, Scope, Source,
+    SourceTarget, Watched,
 };
 
 /// The invocation of the function.
@@ -63,6 +63,9 @@ pub enum TriggerKind {
 pub struct RunPlan {
     /// The settings of the function.
     pub settings: Settings,
+    /// The event bus. One that the settings only name is missing until
+    /// [`complete_event_bus`](Self::complete_event_bus) is called.
+    pub event_bus: Option<ReceiverArn>,
     /// What the invocation does.
     pub task: Task,
     /// Which run it is.
@@ -293,13 +296,19 @@ impl RunPlan {
                 scheduled_at,
             },
             task,
+            event_bus: event_bus_arn(settings, None),
             settings: settings.clone(),
         })
     }
 
-    /// Returns the topics of the receivers, the digest topic first.
-    pub fn receivers(&self) -> impl Iterator<Item = &TopicArn> {
-        self.settings.receivers()
+    /// Completes the name of an event bus with the function's own account.
+    pub fn complete_event_bus(&mut self, account: &AccountId) {
+        self.event_bus = event_bus_arn(&self.settings, Some(account));
+    }
+
+    /// Returns the receivers, the digest topic first.
+    pub fn receivers(&self) -> impl Iterator<Item = &ReceiverArn> {
+        self.settings.topics().chain(&self.event_bus)
     }
 
     /// Returns the sources, each with the identity that reads it, in the order of the sources.
@@ -377,6 +386,12 @@ impl RunPlan {
             narrowed: self.selection.narrowed,
         }
     }
+}
+
+/// Returns the ARN of the event bus of the settings, as far as it is known.
+fn event_bus_arn(settings: &Settings, account: Option<&AccountId>) -> Option<ReceiverArn> {
+    let bus = settings.event_bus.as_ref()?;
+    bus.arn(&settings.topic, &settings.home_region, account)
 }
 
 /// Parses the regions that an event narrows the run to. Each must be in the settings.

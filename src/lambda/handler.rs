@@ -91,7 +91,7 @@ impl<S: Services> Handler<S> {
         let started_at = invocation.now;
         let throttles_before = self.services.config().throttle_count();
         let (result, mut metrics) = match self.plan(event.as_ref(), invocation) {
-            Ok(plan) => self.run(&plan, function).await,
+            Ok(plan) => self.run(plan, function).await,
             Err(error) => (Err(RunError::InvalidEvent(error)), RunMetrics::default()),
         };
         if let Some(emitter) = &self.metrics {
@@ -111,15 +111,25 @@ impl<S: Services> Handler<S> {
 
     async fn run(
         &self,
-        plan: &RunPlan,
+        mut plan: RunPlan,
         function: Option<FunctionId>,
     ) -> (Result<Response, RunError>, RunMetrics) {
         let caller = match self.caller(function, plan.timing.read_deadline).await {
             Ok(caller) => caller,
             Err(error) => return (Err(error), RunMetrics::default()),
         };
+        match caller.account() {
+            Some(account) => plan.complete_event_bus(account),
+            None if plan.settings.event_bus.is_some() && plan.event_bus.is_none() => {
+                tracing::warn!(
+                    "EVENT_BUS is the name of a bus, and the function's own account is not known, so the bus gets \
+                     nothing; set EVENT_BUS to the ARN"
+                );
+            }
+            None => {}
+        }
         // Boxed, because the future of a run is large.
-        let run = Box::pin(run::run(&self.services, plan, &caller));
+        let run = Box::pin(run::run(&self.services, &plan, &caller));
         let (result, metrics) = run.await;
         match &result {
             Ok(Response::Run(response)) => log_response(response),

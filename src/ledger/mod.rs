@@ -7,9 +7,11 @@
 //! | `changes` | what a receiver is to be notified of |
 //! | `commit` | which execution may commit |
 //! | `outbox` | leases on outgoing digests, and settling them |
+//! | `receiver` | a receiver, and the digest in its outbox |
 //! | `owner` | which runs may write the ledger |
 //! | `mutes` | which failures are recorded and not notified until a date |
 //! | `history`, `history_day` | the counts of each UTC day |
+//! | `summary` | what opened and ended since the last summary |
 //! | `last_digest` | what the last digest to a receiver was about |
 //! | `hints` | hints for reading a pack with fewer calls |
 //! | `notified_at` | when each receiver was notified of a failure |
@@ -29,7 +31,9 @@ mod mutes;
 mod notified_at;
 mod outbox;
 mod owner;
+mod receiver;
 mod state;
+mod summary;
 
 pub use changes::PendingChanges;
 pub use commit::{CommitCheck, CommitRequest};
@@ -42,8 +46,10 @@ pub use mutes::MAX_MUTES;
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;
 pub use owner::ForeignLedger;
+pub use receiver::{LastSummary, Lease, NotifiedCause, OutgoingContent, OutgoingDigest, Receiver};
 pub(crate) use state::RUN_ID_RETENTION;
 pub use state::{
     CachedAccount, CommittedRead, EmptySource, EmptySourceResolution, Gap, GapResolution,
-    LastCommit, Lease, Ledger, OutgoingDigest, Receiver, RecentRun,
+    LastCommit, Ledger, RecentRun,
 };
+pub use summary::Turnover;

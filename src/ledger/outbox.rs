@@ -3,18 +3,24 @@
 //! Only the execution that holds the lease of an outgoing digest may send or settle it. Like every
 //! change of the ledger, a lease takes effect only once the compare-and-swap has succeeded.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::state::{Lease, Ledger, OutgoingDigest};
-use crate::model::TopicArn;
+use super::receiver::{Lease, OutgoingContent, OutgoingDigest};
+use super::state::Ledger;
+use crate::model::ReceiverArn;
 
 /// The result of sending an outgoing digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// The receiver accepted the digest.
     Published,
     /// The receiver rejected the digest, or did not respond.
     Failed,
+    /// An event bus did not accept all events. Holds the positions of those that are not to be sent
+    /// again.
+    PartlySent(BTreeSet<usize>),
     /// The receiver refuses the content of the digest even in its last form.
     Dropped,
 }
@@ -28,23 +34,23 @@ pub(super) const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(15);
 pub(super) const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 
 impl Ledger {
-    /// Leases the outgoing digests of `topics` to `execution` until `expires_at`.
+    /// Leases the outgoing digests of `receivers` to `execution` until `expires_at`.
     ///
     /// Skips a digest under a valid lease of any execution. A lease is invalid if it has expired,
     /// or if it expires later than any execution can run, which means that the holder's clock was
     /// wrong.
     pub fn acquire_leases<'a>(
         &mut self,
-        topics: impl IntoIterator<Item = &'a TopicArn>,
+        receivers: impl IntoIterator<Item = &'a ReceiverArn>,
         execution: &str,
         expires_at: Timestamp,
         now: Timestamp,
     ) {
         let plausible = now..=now + MAX_INVOCATION + MAX_CLOCK_SKEW;
-        for topic in topics {
+        for arn in receivers {
             if let Some(outgoing) = self
                 .receivers
-                .get_mut(topic)
+                .get_mut(arn)
                 .and_then(|receiver| receiver.outgoing.as_mut())
                 && outgoing
                     .lease
@@ -60,7 +66,10 @@ impl Ledger {
     }
 
     /// Returns the outgoing digests that are leased to `execution`, with their topics.
-    pub fn leased_to(&self, execution: &str) -> impl Iterator<Item = (&TopicArn, &OutgoingDigest)> {
+    pub fn leased_to(
+        &self,
+        execution: &str,
+    ) -> impl Iterator<Item = (&ReceiverArn, &OutgoingDigest)> {
         let outbox = self
             .receivers
             .iter()
@@ -69,15 +78,15 @@ impl Ledger {
     }
 
     /// Settles an outgoing digest: removes it if it was published or dropped, otherwise releases
-    /// its lease.
+    /// its lease. Events that a bus accepted are removed.
     ///
     /// Does nothing if the outbox no longer holds this digest under a lease of `execution`.
     pub fn settle(
         &mut self,
-        topic: &TopicArn,
+        topic: &ReceiverArn,
         digest_id: &str,
         execution: &str,
-        delivery: Delivery,
+        delivery: &Delivery,
     ) {
         let Some(receiver) = self.receivers.get_mut(topic) else {
             return;
@@ -91,8 +100,14 @@ impl Ledger {
         }
         match delivery {
             Delivery::Published | Delivery::Dropped => receiver.outgoing = None,
-            Delivery::Failed => {
+            Delivery::Failed | Delivery::PartlySent(_) => {
                 if let Some(outgoing) = &mut receiver.outgoing {
+                    if let (Delivery::PartlySent(sent), OutgoingContent::Events { events, .. }) =
+                        (delivery, &mut outgoing.content)
+                    {
+                        let mut position = 0..;
+                        events.retain(|_| !position.next().is_some_and(|at| sent.contains(&at)));
+                    }
                     outgoing.lease = None;
                     outgoing.refused = true;
                 }

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::failure::{OpenFailure, ResolvedFailure, is_false};
 use super::hints::PackHint;
 use super::history_day::History;
-use super::last_digest::LastDigest;
 use super::notified_at::ReceiverId;
+use super::receiver::Receiver;
 use crate::model::{
-    Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, Mute, PackKey, PackName, RunId,
-    RunTotals, Scope, SnsMessage, Source, TopicArn, Warning, Watched,
+    Account, AccountId, ApiError, FailureKey, FunctionId, GapKey, Mute, PackKey, PackName,
+    ReceiverArn, RunId, RunTotals, Scope, Source, Warning, Watched,
 };
 
 /// The state that a run reads, and stores for the next run.
@@ -45,8 +45,8 @@ pub struct Ledger {
     pub watched: Option<Watched>,
     /// The id that the next new receiver gets.
     pub next_receiver_id: ReceiverId,
-    /// The receivers, by their topic.
-    pub receivers: BTreeMap<TopicArn, Receiver>,
+    /// The receivers, by their ARN.
+    pub receivers: BTreeMap<ReceiverArn, Receiver>,
     /// The open failures.
     #[serde(default, with = "super::map_as_pairs")]
     pub open: BTreeMap<FailureKey, Arc<OpenFailure>>,
@@ -129,64 +129,6 @@ pub struct CommittedRead {
     /// Whether parts of the scope were left out, because narrowed runs had read them later.
     #[serde(default, skip_serializing_if = "is_false")]
     pub partial: bool,
-}
-
-/// A configured topic, and its state in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receiver {
-    /// Number of the receiver in the ledger.
-    pub id: ReceiverId,
-    /// Number of digests that were put into the outbox for this receiver.
-    pub digest_count: u64,
-    /// Whether the next full run sends it a digest even if nothing changed: its first look.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub awaits_first_look: bool,
-    /// Sources that were added to the scope since the last digest.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub newly_watched: BTreeSet<Source>,
-    /// When a run last had the receiver in its settings.
-    #[serde(default)]
-    pub configured_at: Timestamp,
-    /// What the last digest was about that was put into the outbox for this receiver.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_digest: Option<LastDigest>,
-    /// The digest in the outbox, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outgoing: Option<OutgoingDigest>,
-}
-
-/// A rendered digest in the outbox, which may be in delivery.
-///
-/// Its receiver counts as notified as soon as the digest is in the outbox, because it is sent until
-/// the receiver accepts it; only one whose content is refused in every form is dropped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutgoingDigest {
-    /// The id of the digest, which stays the same across retries.
-    pub id: String,
-    /// The publish request.
-    pub message: SnsMessage,
-    /// The short publish request that is sent in its place if the receiver refuses the content of
-    /// `message`.
-    pub last_form: SnsMessage,
-    /// Whether a delivery has failed, so that further failures are not new.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub refused: bool,
-    /// When the digest was rendered; `None` if a version of packwatch rendered it that did not
-    /// record the time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<Timestamp>,
-    /// The lease; `None` after a delivery failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease: Option<Lease>,
-}
-
-/// The exclusive permission of one execution to send an outgoing digest, until it expires.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// The id of the execution.
-    pub holder: String,
-    /// The deadline of the holder's invocation.
-    pub expires_at: Timestamp,
 }
 
 /// A gap, kept until every receiver that was notified of it knows of its end.
@@ -302,7 +244,7 @@ impl Ledger {
     }
 
     /// Returns the number of the receiver of a topic.
-    pub fn receiver_id(&self, topic: &TopicArn) -> Option<ReceiverId> {
+    pub fn receiver_id(&self, topic: &ReceiverArn) -> Option<ReceiverId> {
         self.receivers.get(topic).map(|receiver| receiver.id)
     }
 
@@ -310,7 +252,7 @@ impl Ledger {
     /// receiver was notified of nothing.
     pub fn register_receivers<'a>(
         &mut self,
-        topics: impl IntoIterator<Item = &'a TopicArn>,
+        topics: impl IntoIterator<Item = &'a ReceiverArn>,
         at: Timestamp,
     ) {
         for topic in topics {
@@ -327,6 +269,8 @@ impl Ledger {
                         awaits_first_look: true,
                         newly_watched: BTreeSet::new(),
                         configured_at: at,
+                        causes: BTreeMap::new(),
+                        last_summary: None,
                         last_digest: None,
                         outgoing: None,
                     },

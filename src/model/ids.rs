@@ -19,8 +19,8 @@ interned_string! {
 }
 
 interned_string! {
-    /// The ARN of an SNS topic, which identifies a receiver.
-    TopicArn
+    /// The ARN of an SNS topic or of an event bus, which identifies a receiver.
+    ReceiverArn
 }
 
 interned_string! {
@@ -52,7 +52,17 @@ impl AccountId {
     }
 }
 
-impl TopicArn {
+impl ReceiverArn {
+    /// Returns whether this is an event bus and not a topic.
+    pub fn is_event_bus(&self) -> bool {
+        self.as_str().split(':').nth(2) == Some("events")
+    }
+
+    /// Returns the region, the fourth part of every ARN.
+    pub fn region(&self) -> &str {
+        self.as_str().split(':').nth(3).unwrap_or_default()
+    }
+
     /// Returns whether this is a FIFO topic. SNS requires the name of a FIFO topic to end in
     /// `.fifo`, in lower case.
     pub fn is_fifo(&self) -> bool {

@@ -5,10 +5,12 @@
 
 mod account;
 mod api_error;
+mod bus_event;
 mod capped_text;
 mod deployment;
 mod encryption;
 mod error_chain;
+mod event_bus;
 mod exact_json;
 mod globs;
 mod group_id;
@@ -28,14 +30,16 @@ mod watched;
 
 pub use account::Account;
 pub use api_error::{ApiError, NO_CREDENTIALS, REJECTED_CREDENTIALS, is_credential_error};
+pub use bus_event::{BusEvent, BusEventType, EVENT_SOURCE, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE};
 pub use capped_text::{MAX_TEXT_CHARS, cap_text, shorten_for_ledger, shorten_to_ends};
 pub use deployment::{Deployment, FunctionId};
 pub use encryption::ObjectEncryption;
 pub use error_chain::display_chain;
+pub use event_bus::EventBus;
 pub use exact_json::to_exact_json;
 pub use globs::PackGlobs;
 pub use group_id::{GroupId, InvalidGroupId};
-pub use ids::{AccountId, AwsText, PackName, Region, RunId, Status, TopicArn};
+pub use ids::{AccountId, AwsText, PackName, ReceiverArn, Region, RunId, Status};
 pub use interned::drop_unused_strings;
 pub use keys::{FailureKey, GapKey, PackKey, Source};
 pub use message::{Attribute, SIZE_LIMIT, SnsMessage};

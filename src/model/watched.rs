@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use super::globs::PackGlobs;
-use super::ids::TopicArn;
+use super::ids::ReceiverArn;
 use super::keys::Source;
 
 /// What the settings watch and notify, whatever an event narrows a run to.
@@ -19,7 +19,7 @@ pub struct Watched {
     /// Packs that are excluded.
     pub exclude: PackGlobs,
     /// The receivers.
-    pub receivers: BTreeSet<TopicArn>,
+    pub receivers: BTreeSet<ReceiverArn>,
 }
 
 impl Watched {

@@ -1,16 +1,17 @@
 //! The outbox: puts a rendered digest into the ledger for each receiver with pending changes. What
 //! is in the outbox counts as notified and is leased to the execution that sends it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{
-    LastDigest, Lease, Ledger, OpenFailure, OutgoingDigest, PendingChanges, Receiver, ReceiverId,
+    LastDigest, Lease, Ledger, NotifiedCause, OpenFailure, OutgoingContent, OutgoingDigest,
+    PendingChanges, Receiver, ReceiverId,
 };
-use crate::model::{Scope, SnsMessage, TopicArn};
+use crate::model::{GroupId, ReceiverArn, Scope};
 use crate::notify::digest::{Digest, DigestKind, DigestRequest};
 
 /// The plan, scope and times for which pending changes are computed and digests rendered.
@@ -43,12 +44,12 @@ impl NotificationContext<'_> {
 
     /// Puts a digest into the empty outbox of each receiver that has pending changes, or for which
     /// `force` returns true. The digest is leased to this execution and counts as notified. Returns
-    /// the topics that got one.
+    /// the receivers that got one.
     pub fn enqueue(
         &self,
         ledger: &mut Ledger,
-        force: impl Fn(&TopicArn) -> bool,
-    ) -> BTreeSet<TopicArn> {
+        force: impl Fn(&ReceiverArn) -> bool,
+    ) -> BTreeSet<ReceiverArn> {
         let mut enqueued = BTreeSet::new();
         for topic in self.plan.receivers() {
             let Some(receiver) = ledger
@@ -70,22 +71,25 @@ impl NotificationContext<'_> {
                 DigestKind::Changes
             };
             let request = self.request(ledger, receiver, &changes, kind);
-            let (message, last_form, last_digest) = self.messages(&request, topic);
+            let rendered = self.render(&request, topic);
             let receiver_id = receiver.id;
             changes.mark_notified(ledger, receiver_id, self.now);
             ledger.mark_shown(receiver_id, self.scope, first_look || forced);
             if forced {
                 self.restart_reminders(ledger, receiver_id);
             }
+            if kind == DigestKind::Summary && !self.scope.narrowed {
+                ledger.record_summary(receiver_id, self.due_at);
+            }
             if let Some(receiver) = ledger.receivers.get_mut(topic) {
                 receiver.digest_count += 1;
-                receiver.last_digest = last_digest;
+                receiver.last_digest = rendered.last_digest;
+                receiver.causes = rendered.causes;
                 receiver.awaits_first_look &= !first_look;
                 receiver.newly_watched.clear();
                 receiver.outgoing = Some(OutgoingDigest {
-                    id: message.deduplication_id.clone(),
-                    message,
-                    last_form,
+                    id: rendered.id,
+                    content: rendered.content,
                     refused: false,
                     created_at: Some(self.now),
                     lease: Some(Lease {
@@ -142,7 +146,11 @@ impl NotificationContext<'_> {
                 .minus(&NotificationContext { due_at, ..*self }.changes(before, receiver));
             changes.reminders.clear();
             suppressed = suppressed.max(changes.len());
+            let causes = self.suppressed_causes(ledger, topic, receiver, &changes);
             changes.mark_notified(ledger, receiver.id, self.now);
+            if let Some(receiver) = ledger.receivers.get_mut(topic) {
+                receiver.causes = causes;
+            }
             if self.first_looks
                 && let Some(receiver) = ledger.receivers.get_mut(topic)
             {
@@ -150,6 +158,21 @@ impl NotificationContext<'_> {
             }
         }
         suppressed
+    }
+
+    /// Returns the causes that a receiver takes for open after these changes, of which it is not told.
+    fn suppressed_causes(
+        &self,
+        ledger: &Ledger,
+        arn: &ReceiverArn,
+        receiver: &Receiver,
+        changes: &PendingChanges,
+    ) -> BTreeMap<GroupId, NotifiedCause> {
+        if self.plan.event_bus.as_ref() != Some(arn) {
+            return BTreeMap::new();
+        }
+        let request = self.request(ledger, receiver, changes, DigestKind::Changes);
+        Digest::of(&request).suppressed_causes(&receiver.causes)
     }
 
     /// Returns what a digest of `changes` for `receiver` is computed from.
@@ -173,19 +196,43 @@ impl NotificationContext<'_> {
         }
     }
 
-    /// Renders the SNS message of a digest for `topic`, and its last form, and returns what the report
-    /// says about it later if it is for the digest topic. Drops the digest itself, which can be large.
-    fn messages(
-        &self,
-        request: &DigestRequest<'_>,
-        topic: &TopicArn,
-    ) -> (SnsMessage, SnsMessage, Option<LastDigest>) {
+    /// Renders a digest for `receiver`. Drops the digest itself, which can be large.
+    fn render(&self, request: &DigestRequest<'_>, receiver: &ReceiverArn) -> Rendered {
         let digest = Digest::of(request);
-        if self.plan.settings.chat_topic.as_ref() == Some(topic) {
-            (digest.chat_message(), digest.chat_last_form(), None)
+        let id = digest.id.clone();
+        if self.plan.event_bus.as_ref() == Some(receiver) {
+            let receiver = request.receiver;
+            let is_new = receiver.awaits_first_look && !digest.first_run;
+            let (events, causes) = digest.bus_events(&receiver.causes, is_new);
+            let subject = digest.subject();
+            return Rendered {
+                id,
+                content: OutgoingContent::Events { subject, events },
+                causes,
+                last_digest: None,
+            };
+        }
+        let is_chat = self.plan.settings.chat_topic.as_ref() == Some(receiver);
+        let (message, last_form) = if is_chat {
+            (digest.chat_message(), digest.chat_last_form())
         } else {
-            let last_digest = digest.last_digest();
-            (digest.message(), digest.last_form(), Some(last_digest))
+            (digest.message(), digest.last_form())
+        };
+        Rendered {
+            id,
+            content: OutgoingContent::Message { message, last_form },
+            causes: BTreeMap::new(),
+            last_digest: (!is_chat).then(|| digest.last_digest()),
         }
     }
+}
+
+/// A rendered digest.
+struct Rendered {
+    id: String,
+    content: OutgoingContent,
+    /// The causes that an event bus then takes for open.
+    causes: BTreeMap<GroupId, NotifiedCause>,
+    /// What the report says about it later, if it is for the digest topic.
+    last_digest: Option<LastDigest>,
 }

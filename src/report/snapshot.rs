@@ -159,7 +159,7 @@ impl From<&OutgoingDigest> for DigestRef {
     fn from(outgoing: &OutgoingDigest) -> Self {
         Self {
             id: outgoing.id.clone(),
-            subject: outgoing.message.subject.clone(),
+            subject: outgoing.content.subject().to_owned(),
         }
     }
 }

@@ -14,6 +14,7 @@ enum Access {
     Read,
     Write,
     Publish,
+    PutEvents,
 }
 
 impl RunError {
@@ -62,10 +63,15 @@ impl RunError {
                 "Nothing was sent and nothing is lost: the next run finds the same changes.",
                 remedy(source.as_ref(), Access::Write),
             ),
-            Self::PublishFailed { topics, .. } => (
+            Self::PublishFailed { receivers, .. } => (
                 "The run is committed. Unless the log says that the digest was dropped, it is kept: the retry or the next run \
                  sends it.",
-                remedy(topics.first().map(|(_, cause)| cause), Access::Publish),
+                match receivers.first() {
+                    Some((receiver, cause)) if receiver.is_event_bus() => {
+                        remedy(Some(cause), Access::PutEvents)
+                    }
+                    first => remedy(first.map(|(_, cause)| cause), Access::Publish),
+                },
             ),
             Self::SettleFailed { source, .. } => (
                 "The next run may send the digest again, under the same id.",
@@ -119,10 +125,18 @@ fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
             "Allow sns:Publish on the topic, in the function's role and, if the topic is in another account, in the topic's \
              policy."
         }
+        (FailureCause::AccessDenied, Access::PutEvents) => {
+            "Allow events:PutEvents on the event bus, in the function's role and, if the bus is in another account, in the \
+             policy of the bus."
+        }
         (FailureCause::KmsKey, Access::Read | Access::Write) => {
             "Allow kms:Decrypt and kms:GenerateDataKey on the key that the message names, in the function's role and in the \
              key's policy, and check that the key is enabled. An object stays under the key that encrypted it, even if the \
              bucket has another key now."
+        }
+        (FailureCause::KmsKey, Access::PutEvents) => {
+            "Allow kms:Decrypt and kms:GenerateDataKey on the key of the event bus, in the function's role and in the key's \
+             policy, and check that the key is enabled."
         }
         (FailureCause::KmsKey, Access::Publish) => {
             "Allow kms:Decrypt and kms:GenerateDataKey on the key of the topic, in the function's role and in the key's \
@@ -150,6 +164,10 @@ fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
             "If this persists, check the network: in a VPC, the route to SNS (an interface endpoint or a NAT gateway) and its \
              security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
         }
+        (FailureCause::Unreachable, Access::PutEvents) => {
+            "If this persists, check the network: in a VPC, the route to EventBridge (an interface endpoint or a NAT gateway) \
+             and its security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
+        }
         (FailureCause::Unreachable, _) => {
             "If this persists, check the network: in a VPC, the route to S3 (a gateway endpoint or a NAT gateway) and its \
              security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
@@ -170,6 +188,9 @@ fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
         }
         (FailureCause::Other, Access::Write) => {
             "If this persists, check s3:PutObject on the prefix, the bucket's key, and the function's timeout."
+        }
+        (FailureCause::Other, Access::PutEvents) => {
+            "If this persists, check that the event bus exists and that events:PutEvents (and the bus's key) is allowed."
         }
         (FailureCause::Other, Access::Publish) => {
             "If this persists, check that the topic exists and that sns:Publish (and the topic's key) is allowed."

@@ -13,6 +13,19 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Returns the account that the function runs in, if it is known.
+    pub fn account(&self) -> Option<&AccountId> {
+        match &self.deployment {
+            Deployment::Function(function) | Deployment::Unverified(function) => {
+                Some(&function.account)
+            }
+            Deployment::Local => {
+                let own = self.own_account.as_ref().ok();
+                own.filter(|account| AccountId::is_valid(account.as_str()))
+            }
+        }
+    }
+
     /// Returns the caller with the credentials of `own_account`, outside a deployed function.
     pub fn local(own_account: AccountId) -> Self {
         Self {

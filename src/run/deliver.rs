@@ -4,32 +4,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future;
-use tokio::time::{Duration, Instant, timeout_at};
-
 use super::error::RunError;
 use super::execution::Run;
 use super::latest::LatestRun;
 use super::ledger_store::StoredLedger;
+use super::publish::publish;
+use super::put_events::put_events;
 use super::services::Services;
 use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
-use crate::ledger::{Delivery, Ledger, OutgoingDigest};
-use crate::model::{SnsMessage, TopicArn, display_chain};
-use crate::ports::{BoxError, Notifier, PublishError};
+use crate::ledger::{Delivery, Ledger, OutgoingContent, OutgoingDigest};
+use crate::model::{ReceiverArn, display_chain};
+use crate::ports::{BoxError, PublishError};
 use crate::report::{DigestRef, DigestStatus, DigestSummary};
-
-/// Time reserved for settling in the ledger; at most a quarter of the time left is reserved.
-const SETTLE_RESERVE: Duration = Duration::from_secs(5);
+use futures_util::future;
 
 /// Results of publishing and settling.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryResults {
     /// The last digest published to each topic.
-    published: BTreeMap<TopicArn, DigestRef>,
+    published: BTreeMap<ReceiverArn, DigestRef>,
     /// The digests that a receiver refused for the first time. Those that it refuses again are
     /// only logged: the run itself is in order.
-    failed: Vec<(TopicArn, BoxError)>,
+    failed: Vec<(ReceiverArn, BoxError)>,
     /// Address of the ledger and the cause, if the digests could not be settled.
     settle_error: Option<(String, Option<BoxError>)>,
 }
@@ -49,14 +46,14 @@ impl DeliveryResults {
             }
             (false, None) => {
                 return Err(RunError::PublishFailed {
-                    topics: failed,
+                    receivers: failed,
                     settle_error: None,
                 });
             }
             (false, Some((object, source))) => {
                 let settle_error = Some(Box::new(RunError::SettleFailed { object, source }));
                 return Err(RunError::PublishFailed {
-                    topics: failed,
+                    receivers: failed,
                     settle_error,
                 });
             }
@@ -113,14 +110,15 @@ impl<S: Services> Run<'_, S> {
             )
             .await;
             let mut deliveries = Vec::new();
-            for ((topic, outgoing), result) in leased.into_iter().zip(publish_results) {
+            for ((topic, outgoing), (delivery, cause)) in leased.into_iter().zip(publish_results) {
                 let (topic, digest) = (topic.clone(), DigestRef::from(outgoing));
-                match result {
-                    Ok(()) => {
-                        deliveries.push((topic.clone(), digest.id.clone(), Delivery::Published));
-                        results.published.insert(topic, digest);
-                    }
-                    Err(PublishError::Content(cause)) => {
+                deliveries.push((topic.clone(), digest.id.clone(), delivery.clone()));
+                let Some(cause) = cause else {
+                    results.published.insert(topic, digest);
+                    continue;
+                };
+                match delivery {
+                    Delivery::Published | Delivery::Dropped => {
                         tracing::error!(
                             receiver = topic.as_str(),
                             digest = digest.id,
@@ -129,10 +127,9 @@ impl<S: Services> Run<'_, S> {
                             "the receiver refuses the content of this digest even in its shortest form; it is dropped, \
                              and its changes count as notified"
                         );
-                        deliveries.push((topic.clone(), digest.id, Delivery::Dropped));
                         results.failed.push((topic, cause));
                     }
-                    Err(PublishError::Failed(cause)) => {
+                    Delivery::Failed | Delivery::PartlySent(_) => {
                         if outgoing.refused {
                             tracing::warn!(
                                 receiver = topic.as_str(),
@@ -141,9 +138,8 @@ impl<S: Services> Run<'_, S> {
                                 "the receiver still refuses this digest; it waits for the next run"
                             );
                         } else {
-                            results.failed.push((topic.clone(), cause));
+                            results.failed.push((topic, cause));
                         }
-                        deliveries.push((topic, digest.id, Delivery::Failed));
                     }
                 }
             }
@@ -151,7 +147,7 @@ impl<S: Services> Run<'_, S> {
             // earlier run. A receiver that got none here may have got that of this run from an
             // earlier execution.
             let run_prefix = format!("{}.", self.plan.run.id);
-            let got_earlier_digest = |topic: &&TopicArn| {
+            let got_earlier_digest = |topic: &&ReceiverArn| {
                 results
                     .published
                     .get(topic)
@@ -170,16 +166,27 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
+    /// Sends a digest. Returns how it is settled, and the error if not all of it was accepted.
     async fn publish(
         &self,
-        topic: &TopicArn,
+        receiver: &ReceiverArn,
         outgoing: &OutgoingDigest,
-    ) -> Result<(), PublishError> {
+    ) -> (Delivery, Option<BoxError>) {
         let notifier = self.services.notifier();
-        let OutgoingDigest {
-            message, last_form, ..
-        } = outgoing;
-        publish(notifier, self.deadline, topic, message, last_form).await
+        match &outgoing.content {
+            OutgoingContent::Message { message, last_form } => {
+                match publish(notifier, self.deadline, receiver, message, last_form).await {
+                    Ok(()) => (Delivery::Published, None),
+                    Err(PublishError::Content(cause)) => (Delivery::Dropped, Some(cause)),
+                    Err(PublishError::Failed(cause)) => (Delivery::Failed, Some(cause)),
+                }
+            }
+            OutgoingContent::Events { events, .. } => {
+                put_events(notifier, self.deadline, receiver, events)
+                    .await
+                    .settled()
+            }
+        }
     }
 
     /// Settles the deliveries and enqueues further digests, in one ledger update. `forced` topics
@@ -187,14 +194,14 @@ impl<S: Services> Run<'_, S> {
     async fn settle(
         &self,
         current: &mut StoredLedger,
-        deliveries: &[(TopicArn, String, Delivery)],
-        forced: &BTreeSet<&TopicArn>,
+        deliveries: &[(ReceiverArn, String, Delivery)],
+        forced: &BTreeSet<&ReceiverArn>,
     ) -> Result<(), Option<BoxError>> {
         let now = self.now();
         self.store
             .update(current, |ledger| {
                 for (topic, digest_id, delivery) in deliveries {
-                    ledger.settle(topic, digest_id, &self.plan.run.execution, *delivery);
+                    ledger.settle(topic, digest_id, &self.plan.run.execution, delivery);
                 }
                 if self.plan.mode.announce != NotifyMode::Never
                     && self.may_write(ledger)
@@ -206,40 +213,4 @@ impl<S: Services> Run<'_, S> {
             })
             .await
     }
-}
-
-/// Publishes a message; in its last form if the receiver refuses the content.
-pub(super) async fn publish<N: Notifier>(
-    notifier: &N,
-    deadline: Instant,
-    topic: &TopicArn,
-    message: &SnsMessage,
-    last_form: &SnsMessage,
-) -> Result<(), PublishError> {
-    let refusal = match publish_before(deadline, notifier.publish(topic, message)).await {
-        Err(PublishError::Content(refusal)) => refusal,
-        result => return result,
-    };
-    tracing::warn!(
-        receiver = topic.as_str(),
-        digest = message.deduplication_id,
-        cause = display_chain(refusal.as_ref()),
-        "the receiver refuses the content of this digest, so its short form is sent"
-    );
-    publish_before(deadline, notifier.publish(topic, last_form)).await
-}
-
-/// Waits for SNS until a time before `deadline` that leaves time to settle: a timeout of one topic
-/// must not lose the record of deliveries to the others.
-async fn publish_before(
-    deadline: Instant,
-    publish: impl Future<Output = Result<(), PublishError>>,
-) -> Result<(), PublishError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let published = timeout_at(deadline - (left / 4).min(SETTLE_RESERVE), publish);
-    published.await.unwrap_or_else(|_| {
-        Err(PublishError::Failed(
-            "there was no answer before the invocation ends".into(),
-        ))
-    })
 }

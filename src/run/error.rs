@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::input::event::InvalidEvent;
 use crate::input::settings::InvalidSettings;
 use crate::ledger::{DecodeError, ForeignLedger};
-use crate::model::{ApiError, GapKey, TopicArn, display_chain};
+use crate::model::{ApiError, GapKey, ReceiverArn, display_chain};
 use crate::ports::BoxError;
 
 /// Error of an invocation. The message says what failed and for which object; `RunError::advice`
@@ -60,10 +60,13 @@ pub enum RunError {
         source: Option<BoxError>,
     },
     /// At least one digest could not be published.
-    #[error("the digest could not be published: {}", join_topic_errors(topics))]
+    #[error(
+        "the digest could not be published: {}",
+        join_receiver_errors(receivers)
+    )]
     PublishFailed {
-        /// The topics, each with the cause.
-        topics: Vec<(TopicArn, BoxError)>,
+        /// The receivers, each with the cause.
+        receivers: Vec<(ReceiverArn, BoxError)>,
         /// Set if the leases could not be released in the ledger either. The digest is then sent
         /// after the lease of this execution expires.
         #[source]
@@ -138,9 +141,9 @@ fn join_gaps(gaps: &[(GapKey, ApiError)]) -> String {
     items.collect::<Vec<_>>().join("; ")
 }
 
-fn join_topic_errors(topics: &[(TopicArn, BoxError)]) -> String {
-    let items = topics
+fn join_receiver_errors(receivers: &[(ReceiverArn, BoxError)]) -> String {
+    let items = receivers
         .iter()
-        .map(|(topic, cause)| format!("{topic}: {}", display_chain(cause.as_ref())));
+        .map(|(receiver, cause)| format!("{receiver}: {}", display_chain(cause.as_ref())));
     items.collect::<Vec<_>>().join("; ")
 }

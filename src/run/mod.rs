@@ -16,6 +16,8 @@ mod execution;
 mod latest;
 mod ledger_store;
 mod mutes;
+mod publish;
+mod put_events;
 mod services;
 mod test_notification;
 mod without_commit;

@@ -1,21 +1,22 @@
 //! The test notification: one invented failure, sent once to every receiver, outside of outbox and
 //! leases. Nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future;
 use tokio::time::Instant;
 
 use super::caller::Caller;
-use super::deliver::publish;
 use super::error::RunError;
 use super::ledger_store::LedgerStore;
+use super::publish::publish;
+use super::put_events::put_events;
 use super::services::Services;
 use crate::input::plan::RunPlan;
 use crate::ledger::{Ledger, PendingChanges, Receiver};
-use crate::model::{AccountId, Scope, TopicArn};
+use crate::model::{AccountId, ReceiverArn, Scope};
 use crate::notify::digest::{Digest, DigestKind, DigestRequest};
-use crate::ports::{Clock, PublishError};
+use crate::ports::{BoxError, Clock, Notifier, PublishError};
 use crate::report::{DigestStatus, DigestSummary, TestOutcome, TestResponse};
 
 /// Sends a test notification to every receiver. Returns the first refusal after all were tried.
@@ -66,30 +67,45 @@ pub(super) async fn send_test<S: Services>(
         let shown = Some(digest_topic.text());
         return Ok(response(summary(DigestStatus::DryRun, shown)));
     }
-    let topics: BTreeSet<&TopicArn> = plan.receivers().collect();
-    let sent = topics.into_iter().map(|topic| {
-        let digest = test.digest(topic);
-        let (message, last_form) = if plan.settings.chat_topic.as_ref() == Some(topic) {
-            (digest.chat_message(), digest.chat_last_form())
-        } else {
-            (digest.message(), digest.last_form())
-        };
+    let receivers: BTreeSet<&ReceiverArn> = plan.receivers().collect();
+    let sent = receivers.into_iter().map(|receiver| {
+        let digest = test.digest(receiver);
         async move {
-            let published =
-                publish(services.notifier(), deadline, topic, &message, &last_form).await;
-            let (PublishError::Content(cause) | PublishError::Failed(cause)) = published.err()?;
-            Some((topic.clone(), cause))
+            let cause = send(services.notifier(), plan, deadline, receiver, &digest).await?;
+            Some((receiver.clone(), cause))
         }
     });
-    let topics: Vec<_> = future::join_all(sent).await.into_iter().flatten().collect();
-    if topics.is_empty() {
+    let refusals: Vec<_> = future::join_all(sent).await.into_iter().flatten().collect();
+    if refusals.is_empty() {
         Ok(response(summary(DigestStatus::Published, None)))
     } else {
         Err(RunError::PublishFailed {
-            topics,
+            receivers: refusals,
             settle_error: None,
         })
     }
+}
+
+/// Sends a test notification to one receiver. Returns the error if the receiver refuses it.
+async fn send<N: Notifier>(
+    notifier: &N,
+    plan: &RunPlan,
+    deadline: Instant,
+    receiver: &ReceiverArn,
+    digest: &Digest,
+) -> Option<BoxError> {
+    if plan.event_bus.as_ref() == Some(receiver) {
+        let events = digest.test_events();
+        let sent = put_events(notifier, deadline, receiver, &events).await;
+        return sent.into_cause();
+    }
+    let (message, last_form) = if plan.settings.chat_topic.as_ref() == Some(receiver) {
+        (digest.chat_message(), digest.chat_last_form())
+    } else {
+        (digest.message(), digest.last_form())
+    };
+    let published = publish(notifier, deadline, receiver, &message, &last_form).await;
+    published.err().map(PublishError::into_cause)
 }
 
 /// What a test notification is rendered from.
@@ -105,7 +121,7 @@ struct TestNotification<'a> {
 }
 
 impl TestNotification<'_> {
-    fn digest(&self, topic: &TopicArn) -> Digest {
+    fn digest(&self, topic: &ReceiverArn) -> Digest {
         let Self {
             plan,
             scope,
@@ -120,6 +136,8 @@ impl TestNotification<'_> {
             awaits_first_look: false,
             newly_watched: BTreeSet::new(),
             configured_at: now,
+            causes: BTreeMap::new(),
+            last_summary: None,
             last_digest: None,
             outgoing: None,
         };

@@ -15,17 +15,19 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, TopicArn};
+use crate::model::{
+    AccountId, EventBus, Identity, ObjectEncryption, PackGlobs, ReceiverArn, Region,
+};
 
 pub use metric_set::MetricSet;
 
 use env_reader::EnvReader;
 pub(super) use validate::region;
 use validate::{
-    ACCESS_PORTAL, ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EXTERNAL_ID, GLOBS, LABEL,
-    METRICS, ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS, TOPIC, access_portal, accounts, bucket,
-    encryption, external_id, globs, identities, label, metric_set, on_or_off, prefix, regions,
-    standard_topic, topic,
+    ACCESS_PORTAL, ACCOUNTS, BUCKET, CALLERS, CHAT_TOPIC, ENCRYPTION, EVENT_BUS, EXTERNAL_ID,
+    GLOBS, LABEL, METRICS, ON_OR_OFF, OTHER_TOPIC, PREFIX, REGIONS, TOPIC, access_portal, accounts,
+    bucket, encryption, event_bus, external_id, globs, identities, label, metric_set, on_or_off,
+    prefix, regions, standard_topic, topic,
 };
 
 /// The settings of the function.
@@ -38,9 +40,11 @@ pub struct Settings {
     /// The encryption that every write names; `None` leaves it to the bucket.
     pub encryption: Option<ObjectEncryption>,
     /// The topic for the digest.
-    pub topic: TopicArn,
+    pub topic: ReceiverArn,
     /// The topic for Amazon Q Developer in chat applications, a standard topic.
-    pub chat_topic: Option<TopicArn>,
+    pub chat_topic: Option<ReceiverArn>,
+    /// The event bus for digests and causes.
+    pub event_bus: Option<EventBus>,
     /// The function's own region.
     pub home_region: Region,
     /// The regions to read.
@@ -101,6 +105,7 @@ impl Settings {
         let encryption = env.optional("SNAPSHOT_ENCRYPTION", ENCRYPTION, encryption);
         let topic_arn = env.required("TOPIC_ARN", TOPIC, topic);
         let chat_topic = env.optional("CHAT_TOPIC_ARN", CHAT_TOPIC, standard_topic);
+        let event_bus = env.optional("EVENT_BUS", EVENT_BUS, event_bus);
         let regions = env.optional("REGIONS", REGIONS, regions);
         let identities = env.optional("ROLE_ARNS", CALLERS, identities);
         let external_id = env.optional("ROLE_EXTERNAL_ID", EXTERNAL_ID, external_id);
@@ -132,6 +137,7 @@ impl Settings {
             encryption,
             topic,
             chat_topic,
+            event_bus,
             regions: regions.unwrap_or_else(|| BTreeSet::from([home_region.clone()])),
             home_region,
             identities: identities.unwrap_or_else(|| vec![Identity::Own]),
@@ -155,8 +161,8 @@ impl Settings {
         format!("{}{name}", self.prefix)
     }
 
-    /// Returns the topics of the receivers, the digest topic first.
-    pub fn receivers(&self) -> impl Iterator<Item = &TopicArn> {
+    /// Returns the topics, the digest topic first.
+    pub fn topics(&self) -> impl Iterator<Item = &ReceiverArn> {
         std::iter::once(&self.topic).chain(&self.chat_topic)
     }
 }

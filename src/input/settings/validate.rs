@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::metric_set::MetricSet;
-use crate::model::{AccountId, Identity, ObjectEncryption, PackGlobs, Region, RoleArn, TopicArn};
+use crate::model::{
+    AccountId, EventBus, Identity, ObjectEncryption, PackGlobs, ReceiverArn, Region, RoleArn,
+};
 
 pub(super) const HOME_REGION: &str = "the function's own region such as eu-west-1";
 
@@ -25,6 +27,9 @@ pub(super) const CHAT_TOPIC: &str = "the ARN of an SNS topic such as arn:aws:sns
      topic, because Amazon Q Developer cannot subscribe to FIFO topics";
 
 pub(super) const OTHER_TOPIC: &str = "a topic of its own, other than TOPIC_ARN";
+
+pub(super) const EVENT_BUS: &str = "the name of an event bus in the function's account and region, or the ARN of one \
+     such as arn:aws:events:eu-west-1:111122223333:event-bus/packwatch";
 
 pub(super) const REGIONS: &str = "comma-separated regions such as eu-west-1,us-east-1";
 
@@ -134,13 +139,13 @@ pub(super) fn arn<'a>(text: &'a str, service: &str) -> Option<(&'a str, &'a str,
 }
 
 /// Validates the ARN of an SNS topic, standard or FIFO.
-pub(super) fn topic(text: &str) -> Result<TopicArn, String> {
+pub(super) fn topic(text: &str) -> Result<ReceiverArn, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     match arn(text, "sns") {
         Some((topic_region, _, name)) if region(topic_region).is_some() => {
             let stem = name.strip_suffix(".fifo").unwrap_or(name);
             if !stem.is_empty() && name.len() <= 256 && stem.bytes().all(allowed) {
-                return Ok(TopicArn::from(text));
+                return Ok(ReceiverArn::from(text));
             }
             Err(String::new())
         }
@@ -149,7 +154,7 @@ pub(super) fn topic(text: &str) -> Result<TopicArn, String> {
 }
 
 /// Validates the ARN of a standard SNS topic.
-pub(super) fn standard_topic(text: &str) -> Result<TopicArn, String> {
+pub(super) fn standard_topic(text: &str) -> Result<ReceiverArn, String> {
     topic(text).and_then(|topic| {
         if topic.is_fifo() {
             Err(String::new())
@@ -157,6 +162,29 @@ pub(super) fn standard_topic(text: &str) -> Result<TopicArn, String> {
             Ok(topic)
         }
     })
+}
+
+/// Validates the [name](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html)
+/// or the ARN of an event bus. The bus of a partner, whose name has slashes, accepts no events.
+pub(super) fn event_bus(text: &str) -> Result<EventBus, String> {
+    let is_name = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        !name.is_empty() && name.len() <= 256 && name.bytes().all(allowed)
+    };
+    if is_name(text) {
+        return Ok(EventBus::Name(text.to_owned()));
+    }
+    match arn(text, "events") {
+        Some((bus_region, _, resource)) if region(bus_region).is_some() => {
+            let name = resource.strip_prefix("event-bus/").unwrap_or_default();
+            if is_name(name) {
+                Ok(EventBus::Arn(text.into()))
+            } else {
+                Err(String::new())
+            }
+        }
+        _ => Err(String::new()),
+    }
 }
 
 /// Validates the form of a region name. The region need not be known, because AWS adds regions.

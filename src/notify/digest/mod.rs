@@ -8,11 +8,14 @@
 //! | `sns_body`, `document` | the body for the digest topic: email, SMS and JSON, cut to the size limit of SNS |
 //! | `chat` | the body for the chat topic |
 //! | `last_digest` | what the report says about it later |
+//! | `bus_events` | the events for an event bus |
 //! | `attributes` | the message attributes for subscription filters |
+//! | `summary_sentences` | what only a summary says |
 //! | `gap_groups`, `links`, `account_label`, `phrases` | parts that several of them use |
 
 mod account_label;
 mod attributes;
+mod bus_events;
 mod chat;
 mod contents;
 mod document;
@@ -22,6 +25,7 @@ mod links;
 mod phrases;
 mod sns_body;
 mod subject;
+mod summary_sentences;
 mod text;
 
 use crate::model::{SIZE_LIMIT, SnsMessage};
@@ -29,7 +33,7 @@ use crate::model::{SIZE_LIMIT, SnsMessage};
 pub use account_label::AccountLabel;
 pub use contents::{
     Digest, DigestKind, DigestRequest, DryRunNote, GapNotice, Muted, PartialRecovery, Pending,
-    RecordList, Records, Recoveries, Tallies, Tally,
+    RecordList, Records, Recoveries, SummaryFacts, Tallies, Tally,
 };
 pub use links::{LinkTarget, ObjectAddress};
 pub use phrases::{capitalized, counted, duration, listed, since, subjects, time};

@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
 use aws_smithy_types::retry::RetryConfig;
 use packwatch::aws::{
-    ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
+    AwsNotifier, ConcurrencyLimit, ConfigServiceApi, S3Store, ThrottleCounter, ThrottledCaller,
 };
 use packwatch::model::{Attribute, Identity, SnsMessage, Source, SourceTarget};
 use packwatch::ports::{
@@ -245,10 +245,9 @@ async fn sns_message_has_structure_attributes_and_fifo_ids() {
     };
     for (topic, fifo) in [(TOPIC.to_owned(), false), (format!("{TOPIC}.fifo"), true)] {
         let (config, requests) = sdk();
-        let notifier = SnsNotifier::new(BTreeMap::from([(
-            topic.as_str().into(),
-            aws_sdk_sns::Client::new(&config),
-        )]));
+        let client = aws_sdk_sns::Client::new(&config);
+        let topics = BTreeMap::from([(topic.as_str().into(), client)]);
+        let notifier = AwsNotifier::new(topics, None);
         let _ = notifier.publish(&topic.as_str().into(), &message).await;
         let request = requests.expect_request();
         let body = String::from_utf8(

@@ -9,12 +9,14 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_s3::config::Credentials;
 use packwatch::aws::{self, AwsClients};
 use packwatch::input::settings::Settings;
-use packwatch::model::{Identity, SnsMessage, Source, SourceTarget, TopicArn};
+use packwatch::model::{
+    BusEvent, BusEventType, Identity, ReceiverArn, SnsMessage, Source, SourceTarget,
+};
 use packwatch::ports::{ConfigApi, Notifier, ObjectStore};
 use packwatch_simulation::{Change, Effect, Fault, Service};
 use serde_json::json;
 
-use crate::support::harness::{BUCKET, OWN, REGION, TOPIC, TestEnv};
+use crate::support::harness::{BUCKET, BUS, OWN, REGION, TOPIC, TestEnv};
 
 const FAR: &str = "us-east-1";
 const READER: &str = "444455556666";
@@ -219,7 +221,7 @@ async fn every_service_renews_session_of_own_identity() {
         },
         identity: Identity::Own,
     };
-    let topic = TopicArn::from(TOPIC);
+    let topic = ReceiverArn::from(TOPIC);
     let message = SnsMessage {
         subject: "subject".to_owned(),
         body: "body".to_owned(),
@@ -227,11 +229,18 @@ async fn every_service_renews_session_of_own_identity() {
         attributes: BTreeMap::new(),
         deduplication_id: "digest".to_owned(),
     };
+    let bus = ReceiverArn::from(BUS);
+    env.world.create_event_bus(BUS);
+    let events = [BusEvent {
+        detail_type: BusEventType::Cause,
+        detail: "{}".to_owned(),
+    }];
     let services = [
         (Service::Config, "UnrecognizedClientException"),
         (Service::S3, "InvalidAccessKeyId"),
         (Service::S3, "InvalidToken"),
         (Service::Sns, "InvalidClientTokenId"),
+        (Service::Events, "UnrecognizedClientException"),
         (Service::Sts, "InvalidClientTokenId"),
         (Service::Organizations, "UnrecognizedClientException"),
     ];
@@ -240,6 +249,7 @@ async fn every_service_renews_session_of_own_identity() {
             Service::Config => drop(clients.config.packs(&own, None).await.unwrap()),
             Service::S3 => drop(clients.store.get("key").await.unwrap()),
             Service::Sns => clients.notifier.publish(&topic, &message).await.unwrap(),
+            Service::Events => drop(clients.notifier.put_events(&bus, &events).await.unwrap()),
             Service::Sts => drop(clients.config.identify().await.unwrap()),
             Service::Organizations => {
                 drop(clients.config.account(&OWN.into()).await.unwrap());
@@ -287,7 +297,10 @@ async fn clients_of_own_role(env: &TestEnv) -> AwsClients {
     let loader = aws::sdk_config()
         .endpoint_url(env.server.url())
         .credentials_provider(role.build().await);
-    let lookup = |name: &str| env.env.get(name).cloned();
+    let lookup = |name: &str| match name {
+        "EVENT_BUS" => Some(BUS.to_owned()),
+        name => env.env.get(name).cloned(),
+    };
     let settings = Settings::read(lookup).expect("the settings of the test environment are valid");
     let connected = aws::connect(loader, &settings, env.timeouts, lookup).await;
     connected.expect("the environment names no proxy or certificates")

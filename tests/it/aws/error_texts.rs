@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use packwatch::aws::{S3Store, SnsNotifier};
+use packwatch::aws::{AwsNotifier, S3Store};
 use packwatch::ledger::Ledger;
 use packwatch::model::{ApiError, GapKey, SnsMessage, Source, display_chain};
 use packwatch::ports::{
@@ -71,7 +71,7 @@ fn error_text(operation: &str, response: &Response) -> Option<String> {
         }
         "Publish" => {
             let client = aws_sdk_sns::Client::new(&sdk(response));
-            let notifier = SnsNotifier::new(BTreeMap::from([(TOPIC.into(), client)]));
+            let notifier = AwsNotifier::new(BTreeMap::from([(TOPIC.into(), client)]), None);
             let message = SnsMessage {
                 subject: "packwatch".into(),
                 body: "{}".into(),
@@ -342,12 +342,12 @@ fn advice_follows_the_cause() {
     errors.push(("no cause", RunError::StoreFailed { what, source: None }));
     for (name, (cause, message)) in names.into_iter().zip(causes()) {
         if !name.contains("region") && !["archived", "no such bucket"].contains(&name) {
-            let topics = vec![(TOPIC.into(), failure(cause, message))];
+            let receivers = vec![(TOPIC.into(), failure(cause, message))];
             let settle_error = None;
             errors.push((
                 name,
                 RunError::PublishFailed {
-                    topics,
+                    receivers,
                     settle_error,
                 },
             ));

@@ -10,7 +10,7 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::retry::RetryConfig;
 use packwatch::aws::{
-    ConcurrencyLimit, ConfigServiceApi, S3Store, SnsNotifier, ThrottleCounter, ThrottledCaller,
+    AwsNotifier, ConcurrencyLimit, ConfigServiceApi, S3Store, ThrottleCounter, ThrottledCaller,
 };
 use packwatch::model::{
     ApiError, AwsText, Identity, SnsMessage, Source, SourceTarget, StatusRecord,
@@ -429,7 +429,7 @@ proptest! {
             attributes: BTreeMap::new(),
             deduplication_id: "one".into(),
         };
-        match block_on(SnsNotifier::new(topics).publish(&TOPIC.into(), &message)) {
+        match block_on(AwsNotifier::new(topics, None).publish(&TOPIC.into(), &message)) {
             Ok(()) => prop_assert!(response.succeeds()),
             Err(error) => prop_assert!(has_message(&error.into_cause())),
         }

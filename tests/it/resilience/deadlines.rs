@@ -13,7 +13,8 @@ use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::model::{
-    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord, TopicArn,
+    Account, AccountId, ApiError, BusEvent, PackName, ReceiverArn, SnsMessage, SourceTarget,
+    StatusRecord,
 };
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
@@ -138,17 +139,25 @@ impl ObjectStore for Bucket {
 /// In-memory topics. The topic `unresponsive` never responds.
 #[derive(Default)]
 struct Topics {
-    sent: RefCell<Vec<TopicArn>>,
+    sent: RefCell<Vec<ReceiverArn>>,
     unresponsive: Option<&'static str>,
 }
 
 impl Notifier for Topics {
-    async fn publish(&self, topic: &TopicArn, _: &SnsMessage) -> Result<(), PublishError> {
+    async fn publish(&self, topic: &ReceiverArn, _: &SnsMessage) -> Result<(), PublishError> {
         if self.unresponsive == Some(topic.as_str()) {
             std::future::pending::<()>().await;
         }
         self.sent.borrow_mut().push(topic.clone());
         Ok(())
+    }
+
+    async fn put_events(
+        &self,
+        _: &ReceiverArn,
+        _: &[BusEvent],
+    ) -> Result<Vec<Result<(), PublishError>>, PublishError> {
+        unreachable!("there is no event bus")
     }
 }
 
@@ -269,7 +278,7 @@ async fn unresponsive_topic_keeps_its_digest_and_blocks_no_other() {
     );
     assert_eq!(
         *function.services().notifier.sent.borrow(),
-        [TopicArn::from(TOPIC)]
+        [ReceiverArn::from(TOPIC)]
     );
     let ledger = function.services().store.objects.borrow()["ledger.json"]
         .0

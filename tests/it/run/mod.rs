@@ -1,5 +1,6 @@
 //! Complete runs of the function against the simulated organization.
 
+mod event_bus;
 pub mod fuzzed_inputs;
 mod history;
 mod input_validation;

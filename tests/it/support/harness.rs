@@ -8,7 +8,7 @@ use std::rc::Rc;
 use aws_sdk_s3::config::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use packwatch::aws::{self, ConfigServiceApi, PreflightClients, S3Store, SnsNotifier, Timeouts};
+use packwatch::aws::{self, AwsNotifier, ConfigServiceApi, PreflightClients, S3Store, Timeouts};
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::ports::Clock;
@@ -24,6 +24,8 @@ pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:digest";
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:packwatch";
 pub const CHAT: &str = "arn:aws:sns:eu-west-1:111122223333:chat";
 
+pub const BUS: &str = "arn:aws:events:eu-west-1:111122223333:event-bus/operations";
+
 /// A clock that advances only when a test advances it.
 #[derive(Clone)]
 pub struct ManualClock(Rc<Cell<Timestamp>>);
@@ -36,7 +38,7 @@ impl Clock for ManualClock {
 
 /// The services of the deployed function, with a manual clock.
 pub type RealServices =
-    ServiceSet<ConfigServiceApi, S3Store, SnsNotifier, PreflightClients, ManualClock>;
+    ServiceSet<ConfigServiceApi, S3Store, AwsNotifier, PreflightClients, ManualClock>;
 /// The handler of the deployed function, with a manual clock.
 pub type RealHandler = Handler<RealServices>;
 
@@ -222,6 +224,15 @@ impl TestEnv {
             .publishes()
             .into_iter()
             .filter(|publish| publish.topic == topic)
+            .collect()
+    }
+
+    /// Returns the events of a type that the bus accepted, each with its detail as JSON.
+    pub fn bus_events(&self, detail_type: &str) -> Vec<Value> {
+        let events = self.world.events().into_iter();
+        events
+            .filter(|event| event.bus == BUS && event.detail_type == detail_type)
+            .map(|event| serde_json::from_str(&event.detail).expect("the detail is JSON"))
             .collect()
     }
 

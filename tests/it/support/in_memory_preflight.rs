@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use packwatch::model::{AccountId, ApiError, Identity, PackName, Region, TopicArn};
+use packwatch::model::{AccountId, ApiError, Identity, PackName, ReceiverArn, Region};
 use packwatch::ports::{
     CallerIdentity, OrganizationInfo, Page, PreflightApi, Subscriptions, Versioning,
 };
@@ -77,12 +77,16 @@ impl PreflightApi for InMemoryPreflight {
         answer
     }
 
-    async fn subscriptions(&self, _: &TopicArn) -> Result<Subscriptions, ApiError> {
+    async fn subscriptions(&self, _: &ReceiverArn) -> Result<Subscriptions, ApiError> {
         self.answer(Subscriptions {
             confirmed: 1,
             pending: 0,
         })
         .await
+    }
+
+    async fn event_bus(&self, _: &ReceiverArn) -> Result<(), ApiError> {
+        self.answer(()).await
     }
 
     async fn versioning(&self) -> Result<Versioning, ApiError> {

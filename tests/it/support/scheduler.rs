@@ -16,7 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
-use packwatch::model::{Attribute, SnsMessage, TopicArn};
+use packwatch::model::{
+    Attribute, BusEvent, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE, ReceiverArn, SnsMessage,
+};
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
     PublishError, PutError, PutMode,
@@ -62,7 +64,9 @@ pub struct InMemoryState {
     pub now: Cell<i64>,
     pub objects: RefCell<BTreeMap<String, StoredObject>>,
     versions: Cell<u64>,
-    pub sent: RefCell<Vec<(TopicArn, SnsMessage)>>,
+    pub sent: RefCell<Vec<(ReceiverArn, SnsMessage)>>,
+    /// Events that the bus accepted.
+    pub events: RefCell<Vec<BusEvent>>,
     /// Whether the next read of an object, or of its metadata, gets no response.
     pub get_fault: Cell<bool>,
     pub put_fault: Cell<Option<Fault>>,
@@ -236,7 +240,7 @@ impl ObjectStore for InMemoryServices {
 }
 
 impl Notifier for InMemoryServices {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
+    async fn publish(&self, topic: &ReceiverArn, message: &SnsMessage) -> Result<(), PublishError> {
         yield_now().await;
         let ledger = self.ledger();
         let outgoing = &ledger["receivers"][topic.as_str()]["outgoing"];
@@ -278,6 +282,54 @@ impl Notifier for InMemoryServices {
         fault.map_or(Ok(()), |fault| {
             Err(PublishError::Failed(format!("{fault:?}").into()))
         })
+    }
+
+    /// A rejected call is rejected in part: the bus accepts every second event.
+    async fn put_events(
+        &self,
+        bus: &ReceiverArn,
+        events: &[BusEvent],
+    ) -> Result<Vec<Result<(), PublishError>>, PublishError> {
+        yield_now().await;
+        let ledger = self.ledger();
+        let outgoing = &ledger["receivers"][bus.as_str()]["outgoing"];
+        let execution = format!("execution-{}", self.running.get());
+        assert_eq!(
+            outgoing["lease"]["holder"], execution,
+            "an execution sent events without the lease"
+        );
+        assert!((1..=MAX_EVENTS_IN_CALL).contains(&events.len()));
+        assert!(events.iter().map(BusEvent::size).sum::<usize>() <= MAX_EVENTS_SIZE);
+        let fault = self.publish_fault.take();
+        if fault.is_some() {
+            self.allow_duplicate();
+        }
+        let mut results = Vec::new();
+        for (position, event) in events.iter().enumerate() {
+            let is_stored = outgoing["events"]
+                .as_array()
+                .expect("a list of events")
+                .iter()
+                .any(|stored| stored["detail"] == event.detail);
+            assert!(is_stored, "the event is not in the outbox");
+            let accepted = match fault {
+                None | Some(Fault::ResponseLost) => true,
+                Some(Fault::RequestLost) => false,
+                Some(Fault::Rejected) => position % 2 == 0,
+            };
+            results.push(if accepted {
+                self.events.borrow_mut().push(event.clone());
+                Ok(())
+            } else {
+                Err(PublishError::Failed("refused".into()))
+            });
+        }
+        match fault {
+            Some(Fault::RequestLost | Fault::ResponseLost) => {
+                Err(PublishError::Failed("no response".into()))
+            }
+            _ => Ok(results),
+        }
     }
 }
 

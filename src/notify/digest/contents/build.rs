@@ -8,7 +8,9 @@ use super::gaps::{GapNotice, empty_sources, gap_notices, packs_affected};
 use super::records::Records;
 use super::recoveries::Recoveries;
 use super::request::DigestRequest;
-use crate::ledger::{LastCommit, Ledger};
+use super::summary::SummaryFacts;
+use crate::input::plan::RunPlan;
+use crate::ledger::Ledger;
 use crate::model::{AccountId, PackKey, PackName, RunTotals, Scope, Source};
 use crate::notify::digest::links::{LinkTarget, ObjectAddress};
 use crate::report::{AccountView, Group, MuteRecord, RunScope, mute_records};
@@ -29,6 +31,7 @@ impl Digest {
         } = *request;
         let Listed {
             groups,
+            open_causes,
             omitted,
             pending,
             muted,
@@ -84,9 +87,11 @@ impl Digest {
             members: members(request, &groups),
             callers: callers(request, &gaps),
             groups,
+            open_causes,
             omitted,
             records: Records::of(request),
             recoveries: Recoveries::of(request),
+            summary: SummaryFacts::of(request),
             pending,
             muted: muted.with_mutes(ledger, at),
             ignored,
@@ -106,17 +111,17 @@ impl Digest {
                 portal: plan.settings.access_portal.clone(),
                 own_account: ledger.own_account.clone(),
             },
-            snapshot: last.map(|LastCommit { snapshot, .. }| ObjectAddress {
-                bucket: plan.settings.bucket.clone(),
-                key: snapshot.clone(),
-                region: plan.settings.home_region.clone(),
-            }),
-            report: last.map(|_| ObjectAddress {
-                bucket: plan.settings.bucket.clone(),
-                key: plan.keys.report.clone(),
-                region: plan.settings.home_region.clone(),
-            }),
+            snapshot: last.map(|last| object_address(plan, &last.snapshot)),
+            report: last.map(|_| object_address(plan, &plan.keys.report)),
         }
+    }
+}
+
+fn object_address(plan: &RunPlan, key: &str) -> ObjectAddress {
+    ObjectAddress {
+        bucket: plan.settings.bucket.clone(),
+        key: key.to_owned(),
+        region: plan.settings.home_region.clone(),
     }
 }
 

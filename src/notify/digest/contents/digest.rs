@@ -9,7 +9,8 @@ use super::gaps::GapNotice;
 use super::records::Records;
 use super::recoveries::Recoveries;
 use super::request::DigestKind;
-use crate::model::{AccountId, PackKey, PackName, Region, RunTotals, Source, Warning};
+use super::summary::SummaryFacts;
+use crate::model::{AccountId, GroupId, PackKey, PackName, Region, RunTotals, Source, Warning};
 use crate::notify::digest::links::{LinkTarget, ObjectAddress};
 use crate::report::{
     AccountView, EmptySourceRecord, EmptySourceState, Group, GroupEvent, MuteRecord, Omitted,
@@ -57,12 +58,17 @@ pub struct Digest {
     pub callers: BTreeMap<AccountId, AccountView>,
     /// The groups, new causes first.
     pub groups: Vec<Group>,
+    /// Number of open failures of each cause that the receiver is notified of, with this digest;
+    /// muted ones are not counted. All causes, in scope or not.
+    pub open_causes: BTreeMap<GroupId, usize>,
     /// The groups that are left out because there are too many.
     pub omitted: Omitted,
     /// The records for programs.
     pub records: Records,
     /// Which accounts recovered.
     pub recoveries: Recoveries,
+    /// What only a summary of everything contains.
+    pub summary: Option<SummaryFacts>,
     /// Open failures that are not due.
     pub pending: Pending,
     /// Open failures that are muted.

@@ -128,6 +128,8 @@ impl Tallies {
 /// The failures of a digest.
 pub(super) struct Listed {
     pub groups: Vec<Group>,
+    /// Number of open failures that the receiver is notified of, by cause.
+    pub open_causes: BTreeMap<GroupId, usize>,
     pub omitted: Omitted,
     pub pending: Pending,
     pub muted: Muted,
@@ -245,6 +247,7 @@ pub(super) fn list_failures(request: &DigestRequest<'_>) -> Listed {
     }
     Listed {
         groups,
+        open_causes: open_after,
         omitted,
         pending,
         muted,

@@ -8,6 +8,7 @@
 //! | `gaps` | what could not be read, and the sources without packs |
 //! | `records` | the records for programs, as many as can fit into a message |
 //! | `recoveries` | which accounts recovered completely, and which only in part |
+//! | `summary` | what only a summary contains |
 //! | `test_failure` | the invented failure of a test notification |
 
 mod build;
@@ -17,6 +18,7 @@ mod gaps;
 mod records;
 mod recoveries;
 mod request;
+mod summary;
 mod test_failure;
 
 pub use digest::{Digest, DryRunNote};
@@ -25,3 +27,4 @@ pub use gaps::GapNotice;
 pub use records::{RecordList, Records};
 pub use recoveries::{PartialRecovery, Recoveries};
 pub use request::{DigestKind, DigestRequest};
+pub use summary::SummaryFacts;

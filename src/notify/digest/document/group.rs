@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::ledger::NotifiedCause;
 use crate::model::{AccountId, AwsText, GroupId, PackName, Region, Resolution};
 use crate::report::{Group, GroupEvent};
 
@@ -37,6 +38,30 @@ struct AccountDocument<'a> {
 }
 
 impl<'a> GroupDocument<'a> {
+    /// Returns the document of a cause of which no failure is left.
+    pub(super) fn ended(group_id: GroupId, cause: &'a NotifiedCause, at: Timestamp) -> Self {
+        Self {
+            group_id,
+            event: GroupEvent::Cleared,
+            title: &cause.title,
+            status: &cause.status,
+            error_code: cause.error_code.as_deref(),
+            error_message: None,
+            action: "",
+            resolution: None,
+            account_count: 0,
+            accounts: Vec::new(),
+            pack_count: 0,
+            packs: Vec::new(),
+            regions: Vec::new(),
+            callers: Vec::new(),
+            since: cause.since,
+            until: Some(at),
+            failures: 0,
+            open_after: 0,
+        }
+    }
+
     /// Returns the document of a group, with at most `limit` entries in each list.
     pub(super) fn of(group: &'a Group, limit: usize) -> Self {
         Self {

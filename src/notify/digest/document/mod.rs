@@ -1,6 +1,8 @@
 //! The JSON for programs, and how it is cut to the size limit of SNS: records first, then lists inside
 //! groups, then groups. Numbers stay true.
 
+mod cause;
+mod fields;
 mod group;
 mod json;
 mod room;
@@ -14,9 +16,11 @@ use super::links::ObjectAddress;
 use crate::model::RunTotals;
 use crate::report::{RunScope, SCHEMA_VERSION};
 
+use fields::{Links, is_false};
 use json::raw;
 use room::Room;
 
+pub(super) use cause::{cause, ended_cause};
 pub(super) use json::to_json;
 
 /// The document. `packs` and `regions` repeat the message attributes, because AWS [does not deliver
@@ -61,13 +65,6 @@ pub(super) struct DigestDocument<'a> {
     links: Links,
 }
 
-/// Links to the console, or through the access portal.
-#[derive(Debug, Clone, Serialize)]
-struct Links {
-    snapshot: Option<String>,
-    report: Option<String>,
-}
-
 /// Maximum number of entries of a list in the scope of a narrowed run.
 const MAX_SCOPE_ENTRIES: usize = 100;
 
@@ -98,11 +95,6 @@ pub(super) fn document(digest: &Digest, max_bytes: usize, frame: impl Fn(&str) -
 impl<'a> DigestDocument<'a> {
     /// Returns the document without lists.
     fn empty(digest: &'a Digest) -> Self {
-        let link = |address: &Option<ObjectAddress>| {
-            address
-                .as_ref()
-                .map(|address| digest.link_target.object(address))
-        };
         Self {
             schema_version: SCHEMA_VERSION,
             kind: digest.kind.as_str(),
@@ -132,10 +124,7 @@ impl<'a> DigestDocument<'a> {
             truncated: false,
             snapshot: digest.snapshot.as_ref().map(ObjectAddress::uri),
             report: digest.report.as_ref().map(ObjectAddress::uri),
-            links: Links {
-                snapshot: link(&digest.snapshot),
-                report: link(&digest.report),
-            },
+            links: Links::of(digest),
         }
     }
 
@@ -165,12 +154,4 @@ fn cut_scope(scope: &RunScope) -> RunScope {
         regions: scope.regions.clone(),
         callers: scope.callers.clone(),
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }

@@ -8,7 +8,7 @@ use crate::notify::digest::contents::{GapNotice, RecordList};
 use crate::report::{GapRecord, Group};
 
 /// Maximum lengths of the lists inside groups that are tried one after the other.
-const LIST_LIMITS: [usize; 5] = [usize::MAX, 200, 50, 10, 0];
+pub(super) const LIST_LIMITS: [usize; 5] = [usize::MAX, 200, 50, 10, 0];
 
 /// Maximum numbers of characters of the messages of gaps that are tried one after the other.
 const MESSAGE_LIMITS: [usize; 3] = [usize::MAX, 200, 0];

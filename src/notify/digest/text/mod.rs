@@ -16,7 +16,7 @@ mod layout;
 mod opening;
 mod room;
 
-pub(super) use causes::size;
+pub(super) use causes::{remarks, size};
 pub(super) use opening::opening_sentences;
 
 use super::contents::{Digest, DigestKind};

@@ -275,6 +275,8 @@ impl World {
             last_digest: None,
             newly_watched: BTreeSet::new(),
             configured_at: now(),
+            causes: BTreeMap::new(),
+            last_summary: None,
             outgoing: None,
         }
     }

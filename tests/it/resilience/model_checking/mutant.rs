@@ -6,7 +6,7 @@ use packwatch::ledger::{Lease, Ledger, RecentRun};
 
 use super::execution::{ExecutionSpec, function_id};
 use super::replay::{Call, Progress, Response, at};
-use super::world::{Bytes, Effect, LEDGER, World};
+use super::world::{Bytes, Effect, LEDGER, World, message};
 
 /// A defect of the commit protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Mutant {
             } if key == LEDGER => {
                 if mutant == Self::PublishBeforeCommit {
                     for (topic, outgoing) in bytes.ledger().leased_to(&spec.id) {
-                        let message = serde_json::to_vec(&outgoing.message).expect("JSON").into();
+                        let message = message(outgoing);
                         world.send_once(spec, topic.as_str(), &outgoing.id, &message);
                     }
                 }

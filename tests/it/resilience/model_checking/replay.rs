@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use packwatch::model::{
-    Account, AccountId, ApiError, PackName, SnsMessage, SourceTarget, StatusRecord, TopicArn,
+    Account, AccountId, ApiError, BusEvent, PackName, ReceiverArn, SnsMessage, SourceTarget,
+    StatusRecord,
 };
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
@@ -327,7 +328,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
 }
 
 impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay<'_, F> {
-    async fn publish(&self, topic: &TopicArn, message: &SnsMessage) -> Result<(), PublishError> {
+    async fn publish(&self, topic: &ReceiverArn, message: &SnsMessage) -> Result<(), PublishError> {
         let (topic, digest) = (topic.as_str().to_owned(), message.deduplication_id.clone());
         self.0
             .progress
@@ -347,5 +348,13 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay
             Response::ContentRefused => Err(PublishError::Content("content refused".into())),
             _ => Err(PublishError::Failed("not accepted".into())),
         }
+    }
+
+    async fn put_events(
+        &self,
+        _: &ReceiverArn,
+        _: &[BusEvent],
+    ) -> Result<Vec<Result<(), PublishError>>, PublishError> {
+        unreachable!("there is no event bus")
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use packwatch::ledger::Ledger;
+use packwatch::ledger::{Ledger, OutgoingContent, OutgoingDigest};
 use packwatch::model::{FailureKey, SnsMessage};
 use serde_json::Value;
 
@@ -404,7 +404,7 @@ impl World {
             let before = self.ledger().and_then(|before| before.receivers.get(topic));
             let before = before.and_then(|before| before.outgoing.as_ref());
             let is_new = before.is_none_or(|before| before.id != outgoing.id);
-            let message = serde_json::to_vec(&outgoing.message).expect("JSON").into();
+            let message = message(outgoing);
             if is_new
                 && topic.as_str() == TOPIC
                 && matches!(
@@ -714,4 +714,12 @@ fn reported_changes(topic: &str, message: &Bytes) -> (ReportedChange, ReportedCh
         )
     };
     (named("appeared"), named("cleared"))
+}
+
+/// Returns the message of an outgoing digest, as bytes.
+pub fn message(outgoing: &OutgoingDigest) -> Bytes {
+    let OutgoingContent::Message { message, .. } = &outgoing.content else {
+        unreachable!("there is no event bus");
+    };
+    serde_json::to_vec(message).expect("JSON").into()
 }

@@ -101,6 +101,12 @@ impl Runner<'_> {
                 );
             }
         }
+        for event in self.services.events.borrow_mut().drain(..) {
+            let action = self.incidents.receive(&event);
+            if let Some(action) = action {
+                *self.event_counts.entry(action.to_owned()).or_default() += 1;
+            }
+        }
         let outgoing = self.services.document("ledger.json");
         let is_idle =
             outgoing.is_none_or(|ledger| ledger["receivers"][TOPIC]["outgoing"].is_null());
@@ -231,17 +237,23 @@ impl Runner<'_> {
     }
 
     /// Returns whether the failure of a pack itself is attributed, which starts no digest.
-    fn is_attributed(&self, failure: Key) -> bool {
+    pub fn is_attributed(&self, failure: Key) -> bool {
         let ledger = self.services.ledger();
         let mut resolved = list(&ledger, "resolved").iter();
         resolved.any(|pair| key(&pair[0]) == failure && pair[1]["resolution"] == "attributed")
     }
 
-    /// Returns the causes of which something is open that the digest topic was notified of, muted
-    /// failures left out.
-    pub fn open_causes(&self) -> BTreeSet<String> {
+    /// Returns whether a failure can be that of a pack itself that was attributed and failed again
+    /// before a digest said so: the receiver is not told of it again.
+    fn came_back(&self, key: Key) -> bool {
+        key.2.is_none() && self.reference.persists(key)
+    }
+
+    /// Returns the causes of which something is open that a receiver was notified of, muted failures
+    /// left out.
+    pub fn open_causes(&self, receiver: &str) -> BTreeSet<String> {
         let ledger = self.services.ledger();
-        let receiver_id = ledger["receivers"][TOPIC]["id"].to_string();
+        let receiver_id = ledger["receivers"][receiver]["id"].to_string();
         let now = Clock::now(&self.services);
         let is_open = |pair: &&Value| {
             let open = &pair[1];
@@ -257,7 +269,7 @@ impl Runner<'_> {
 
     /// Takes over from the ledger which tickets are open, after changes that no digest lists.
     fn take_tickets_from_ledger(&mut self) {
-        let causes = self.open_causes().into_iter();
+        let causes = self.open_causes(TOPIC).into_iter();
         self.tickets = causes.map(|cause| (cause, String::new())).collect();
     }
 
@@ -286,7 +298,7 @@ impl Runner<'_> {
                 self.reference.describe(key)
             );
             assert!(
-                may || !notified || self.is_attributed(key),
+                may || !notified || self.came_back(key) || self.is_attributed(key),
                 "{key:?} was reported but is not failing; in the ledger: {:?}; in the reference: {}",
                 entry(),
                 self.reference.describe(key)
@@ -363,7 +375,8 @@ impl Runner<'_> {
                 self.reference.must_be_notified(key),
                 self.reference.may_be_notified(key),
             );
-            if must || may && marked.contains(&key) {
+            let came_back = self.came_back(key);
+            if must || (may || came_back) && marked.contains(&key) {
                 self.reference.notified.insert(key);
             } else {
                 self.reference.notified.remove(&key);

@@ -1,0 +1,142 @@
+//! The events of a digest for an event bus: the digest itself, and one event for each cause of which
+//! something changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::contents::{Digest, DigestKind};
+use super::document::{cause, document, ended_cause};
+use crate::ledger::NotifiedCause;
+use crate::model::{BusEvent, BusEventType, GroupId, MAX_EVENTS_SIZE};
+use crate::report::{Group, GroupEvent};
+
+/// Maximum size of the `detail` of an event.
+const MAX_DETAIL: usize = MAX_EVENTS_SIZE - 1_000;
+
+/// The causes that a bus was told are open.
+type Causes = BTreeMap<GroupId, NotifiedCause>;
+
+impl Digest {
+    /// Returns the events of the digest, in the order in which they are sent, and the causes that the
+    /// bus then takes for open. `told` are those that it takes for open before.
+    ///
+    /// Ends come first. A cause has ended if nothing is open of it but what is muted. Every one that
+    /// the bus takes for open gets the event of its end, whether or not this digest lists it. To a bus
+    /// that is new to an existing ledger, what is open is not news.
+    pub fn bus_events(&self, told: &Causes, is_new_bus: bool) -> (Vec<BusEvent>, Causes) {
+        let mut causes = told.clone();
+        let mut events = self.ends(&mut causes);
+        if is_new_bus && self.kind != DigestKind::Status {
+            causes.append(&mut self.open_groups());
+        } else {
+            for (group_id, group) in self.first_groups() {
+                if self.is_news(group, told) {
+                    let key = group_id.to_string();
+                    let detail = cause(self, group, (&key, "trigger"), MAX_DETAIL);
+                    events.push(cause_event(detail));
+                    causes.insert(group_id, notified(group));
+                }
+            }
+        }
+        events.push(self.digest_event());
+        (events, causes)
+    }
+
+    /// Returns the causes that a bus takes for open after a run whose changes are not notified.
+    pub fn suppressed_causes(&self, told: &Causes) -> Causes {
+        let mut causes = told.clone();
+        causes.append(&mut self.open_groups());
+        causes
+    }
+
+    /// Returns the events of a test notification: the digest, and one invented cause that begins and
+    /// ends.
+    pub fn test_events(&self) -> Vec<BusEvent> {
+        let mut events = vec![self.digest_event()];
+        for group in &self.groups {
+            events.extend(["trigger", "resolve"].map(|action| {
+                let group = Group {
+                    open_after: usize::from(action == "trigger"),
+                    ..group.clone()
+                };
+                cause_event(cause(self, &group, ("test", action), MAX_DETAIL))
+            }));
+        }
+        events
+    }
+
+    fn digest_event(&self) -> BusEvent {
+        BusEvent {
+            detail_type: BusEventType::Digest,
+            detail: document(self, MAX_DETAIL, str::len),
+        }
+    }
+
+    /// Returns the events of the causes that have ended, and removes these from `causes`.
+    fn ends(&self, causes: &mut Causes) -> Vec<BusEvent> {
+        let groups = self.first_groups();
+        let ended = groups.iter().filter(|(_, group)| has_ended(group));
+        let listed: BTreeSet<GroupId> = ended.map(|(group_id, _)| *group_id).collect();
+        let candidates: BTreeSet<GroupId> = causes.keys().copied().chain(listed).collect();
+        let mut events = Vec::new();
+        for group_id in candidates {
+            if self.open_causes.contains_key(&group_id) {
+                continue;
+            }
+            let told = causes.remove(&group_id);
+            let key = group_id.to_string();
+            let key_and_action = (key.as_str(), "resolve");
+            let detail = match (groups.get(&group_id), told) {
+                (Some(group), _) => cause(self, group, key_and_action, MAX_DETAIL),
+                (None, Some(told)) => ended_cause(self, group_id, &told, key_and_action),
+                (None, None) => continue,
+            };
+            events.push(cause_event(detail));
+        }
+        events
+    }
+
+    /// Returns the first group of each cause, which has what is new of it if anything is.
+    fn first_groups(&self) -> BTreeMap<GroupId, &Group> {
+        let mut groups = BTreeMap::new();
+        for group in &self.groups {
+            groups.entry(group.group_id).or_insert(group);
+        }
+        groups
+    }
+
+    /// Returns whether the bus is told of an open cause.
+    fn is_news(&self, group: &Group, told: &Causes) -> bool {
+        let changed = matches!(group.event, GroupEvent::Appeared | GroupEvent::Cleared);
+        let is_open = group.open_after > 0;
+        // What was notified before and has ended for the bus was muted meanwhile.
+        let is_back = !told.contains_key(&group.group_id);
+        is_open && (changed || is_back || self.kind == DigestKind::Status)
+    }
+
+    fn open_groups(&self) -> Causes {
+        let open = self.groups.iter().filter(|group| group.open_after > 0);
+        open.map(|group| (group.group_id, notified(group)))
+            .collect()
+    }
+}
+
+/// Returns whether something of a group ended or was muted.
+fn has_ended(group: &Group) -> bool {
+    group.event == GroupEvent::Cleared
+}
+
+fn notified(group: &Group) -> NotifiedCause {
+    NotifiedCause {
+        title: group.cause.title.clone(),
+        status: group.status.clone(),
+        error_code: group.error_code.clone(),
+        since: group.since,
+    }
+}
+
+fn cause_event(detail: String) -> BusEvent {
+    BusEvent {
+        detail_type: BusEventType::Cause,
+        detail,
+    }
+}

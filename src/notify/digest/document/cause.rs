@@ -1,0 +1,78 @@
+//! The JSON of an event about one cause.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::fields::{Links, is_false};
+use super::group::GroupDocument;
+use super::json::to_json;
+use super::room::LIST_LIMITS;
+use crate::ledger::NotifiedCause;
+use crate::model::GroupId;
+use crate::notify::digest::contents::{Digest, DigestKind};
+use crate::report::{Group, SCHEMA_VERSION};
+
+/// The event. Incident tools match it to an incident by `dedup_key` and `event_action`.
+#[derive(Serialize)]
+struct CauseDocument<'a> {
+    schema_version: u32,
+    #[serde(skip_serializing_if = "is_false")]
+    test: bool,
+    dedup_key: String,
+    event_action: &'static str,
+    group: GroupDocument<'a>,
+    digest_id: &'a str,
+    created_at: Timestamp,
+    label: Option<&'a str>,
+    links: Links,
+}
+
+/// Returns the event about a group, with lists that fit into `max_bytes`. `dedup_key` ends the key of
+/// the cause.
+pub(in crate::notify::digest) fn cause(
+    digest: &Digest,
+    group: &Group,
+    (dedup_key, event_action): (&str, &'static str),
+    max_bytes: usize,
+) -> String {
+    let mut json = String::new();
+    for limit in LIST_LIMITS {
+        let group = GroupDocument::of(group, limit);
+        json = to_json(&document(digest, group, (dedup_key, event_action)));
+        if json.len() <= max_bytes {
+            break;
+        }
+    }
+    json
+}
+
+/// Returns the event about the end of a cause of which no failure is left.
+pub(in crate::notify::digest) fn ended_cause(
+    digest: &Digest,
+    group_id: GroupId,
+    cause: &NotifiedCause,
+    (dedup_key, event_action): (&str, &'static str),
+) -> String {
+    let group = GroupDocument::ended(group_id, cause, digest.as_of);
+    to_json(&document(digest, group, (dedup_key, event_action)))
+}
+
+fn document<'a>(
+    digest: &'a Digest,
+    group: GroupDocument<'a>,
+    (dedup_key, event_action): (&str, &'static str),
+) -> CauseDocument<'a> {
+    let label = digest.label.as_deref();
+    CauseDocument {
+        schema_version: SCHEMA_VERSION,
+        test: digest.kind == DigestKind::Test,
+        // Without a label, the key has the word that subjects begin with in its place.
+        dedup_key: format!("packwatch/{}/{dedup_key}", label.unwrap_or("packwatch")),
+        event_action,
+        group,
+        digest_id: &digest.id,
+        created_at: digest.created_at,
+        label,
+        links: Links::of(digest),
+    }
+}
