@@ -17,7 +17,7 @@ use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
 use packwatch::lambda::Handler;
 use packwatch::model::{
-    Attribute, BusEvent, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE, ReceiverArn, SnsMessage,
+    Attribute, BusEvent, EventBus, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE, ReceiverArn, SnsMessage,
 };
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
@@ -27,7 +27,7 @@ use packwatch::report::{Response, RunResponse};
 use packwatch::run::{RunError, ServiceSet};
 use serde_json::Value;
 
-use crate::support::harness::{CHAT, FUNCTION_ARN, TOPIC, time};
+use crate::support::harness::{BUS, CHAT, FUNCTION_ARN, TOPIC, time};
 use crate::support::in_memory_preflight::InMemoryPreflight;
 
 /// Fault of the next call of a kind.
@@ -158,6 +158,15 @@ pub fn two_topics() -> Settings {
         Some(value.to_owned())
     });
     settings.expect("valid settings")
+}
+
+/// The same settings with an event bus in place of the chat topic.
+pub fn topic_and_bus() -> Settings {
+    Settings {
+        chat_topic: None,
+        event_bus: Some(EventBus::Arn(BUS.into())),
+        ..two_topics()
+    }
 }
 
 /// Yields to the scheduler once: the execution continues when the test polls it again.

@@ -111,7 +111,11 @@ mod tests {
         let name = "Operational-Best-Practices-for-CIS-AWS-v1.4-Level2";
         assert_eq!(
             labeled("Where", &format!("backup, {name}, eks")),
-            ["    Where backup,".to_owned(), format!("      {name}, eks")],
+            [
+                "    Where backup,".to_owned(),
+                format!("      {name},"),
+                "      eks".to_owned()
+            ],
             "a name is not cut where it fits"
         );
         let entries: Vec<String> = (0..5).map(|n| format!("20000000000{n} \"a, b\"")).collect();

@@ -23,7 +23,6 @@ use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Response
 use super::world::MUTED_ACCOUNT;
 use crate::support::harness::OWN;
 use crate::support::in_memory_preflight::InMemoryPreflight;
-use crate::support::scheduler::two_topics;
 use serde_json::json;
 
 /// Function that the executions of the model belong to.
@@ -114,9 +113,9 @@ pub struct Executions {
 }
 
 impl Executions {
-    pub fn new() -> Self {
+    pub fn new(settings: Settings) -> Self {
         Self {
-            settings: two_topics(),
+            settings,
             checkpoints: Mutex::default(),
         }
     }

@@ -148,6 +148,30 @@ fn mute_beside_two_executions_satisfies_all_properties() {
     }
 }
 
+#[test]
+fn event_bus_beside_topic_satisfies_all_properties() {
+    let protocol = Protocol::new(
+        &[InitialState::NoLedger, InitialState::Notified],
+        &TWO_EXECUTIONS,
+        1,
+        1,
+    );
+    let (states, _) = check_exhaustively(&protocol.with_event_bus());
+    assert!(states > 50_000, "{states} states are too few");
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes of memory"]
+fn event_bus_with_two_faults_satisfies_all_properties() {
+    let protocol = Protocol::new(
+        &[InitialState::NoLedger, InitialState::Notified],
+        &TWO_EXECUTIONS,
+        2,
+        1,
+    );
+    check_exhaustively(&protocol.with_event_bus());
+}
+
 /// Random walks, because an exhaustive check of three executions takes too long for every build.
 #[test]
 fn three_executions_satisfy_all_properties_in_random_walks() {
@@ -194,7 +218,16 @@ fn assert_detects(
         &[execution_set],
         faults,
         1,
-    )
+    );
+    let has_event_bus = matches!(
+        mutant,
+        Mutant::ForgetAcceptedEvents | Mutant::TakePartForWhole
+    );
+    let protocol = if has_event_bus {
+        protocol.with_event_bus()
+    } else {
+        protocol
+    }
     .with_mutant(mutant);
     let violation_found = HasDiscoveries::AnyOf([property].into());
     let checker = protocol
@@ -282,4 +315,14 @@ fn ignored_owner_is_detected() {
 #[test]
 fn recorded_run_without_read_is_detected() {
     assert_detects(STORED, Mutant::RecordRunWithoutRead, &["a", "a"], 1);
+}
+
+#[test]
+fn accepted_events_that_are_sent_again_are_detected() {
+    assert_detects(LEASED, Mutant::ForgetAcceptedEvents, &["a", "b"], 1);
+}
+
+#[test]
+fn accepted_part_that_is_taken_for_all_is_detected() {
+    assert_detects(QUIESCENT, Mutant::TakePartForWhole, &["a", "b"], 1);
 }

@@ -11,7 +11,8 @@ use super::mutant::Mutant;
 use super::quiescence::{Disturbance, LivenessViolation};
 use super::replay::{Call, Time, model_time};
 use super::world::{Accounts, Effect, SafetyViolation, World};
-use crate::support::harness::{CHAT, TOPIC};
+use crate::support::harness::{BUS, CHAT, TOPIC};
+use crate::support::scheduler::{topic_and_bus, two_topics};
 
 /// Lambda timeout of an invocation, in milliseconds. Deadlines are multiples of it.
 pub const INVOCATION_TIMEOUT: Time = 100_000;
@@ -39,6 +40,8 @@ pub struct Protocol {
     /// Maximum number of accounts that change their status before a read.
     pub changes: u8,
     pub mutant: Option<Mutant>,
+    /// The receiver beside the digest topic: the chat topic or an event bus.
+    second_receiver: &'static str,
     pub executions: Arc<Executions>,
     /// The results that executions have returned.
     ends: Arc<Mutex<BTreeSet<End>>>,
@@ -158,9 +161,19 @@ impl Protocol {
             faults,
             changes,
             mutant: None,
-            executions: Arc::new(Executions::new()),
+            second_receiver: CHAT,
+            executions: Arc::new(Executions::new(two_topics())),
             ends: Arc::default(),
             liveness_cache: Arc::default(),
+        }
+    }
+
+    /// Puts an event bus in the place of the chat topic.
+    pub fn with_event_bus(self) -> Self {
+        Self {
+            second_receiver: BUS,
+            executions: Arc::new(Executions::new(topic_and_bus())),
+            ..self
         }
     }
 
@@ -188,7 +201,7 @@ impl Protocol {
     }
 
     fn initial_world(&self, initial: InitialState) -> World {
-        let mut world = World::new([true, false]);
+        let mut world = World::new([true, false], self.second_receiver);
         if initial == InitialState::NoLedger {
             return world;
         }
@@ -241,7 +254,7 @@ impl Protocol {
         state: &State,
         disturbance: fn(&'static str) -> Disturbance,
     ) -> bool {
-        [TOPIC, CHAT].into_iter().all(|topic| {
+        [TOPIC, self.second_receiver].into_iter().all(|topic| {
             matches!(
                 self.liveness_violation(&state.world, Some(disturbance(topic))),
                 None | Some(LivenessViolation::Unsafe(_))
@@ -608,6 +621,14 @@ fn faults(call: &Call) -> &'static [Effect] {
             Effect::ResponseLost,
             Effect::Rejected,
             Effect::ContentRefused,
+        ],
+        Call::PutEvents { events, .. } if events.len() < 2 => {
+            &[Effect::ResponseLost, Effect::Rejected]
+        }
+        Call::PutEvents { .. } => &[
+            Effect::ResponseLost,
+            Effect::Rejected,
+            Effect::PartlyAccepted,
         ],
         Call::Read => &[],
     }

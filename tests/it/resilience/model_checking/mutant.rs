@@ -38,6 +38,10 @@ pub enum Mutant {
     RetryRefusedContent,
     /// The owner of the ledger is not compared with the function.
     IgnoreOwner,
+    /// All events are sent again after an event bus has accepted a part.
+    ForgetAcceptedEvents,
+    /// An answer that accepts a part is taken for one that accepts everything.
+    TakePartForWhole,
 }
 
 impl Mutant {
@@ -119,9 +123,17 @@ impl Mutant {
                 Self::RetryRefusedContent if effect == Effect::ContentRefused => Response::Rejected,
                 _ => world.perform(spec, progress, call, effect),
             },
-            Call::Get { .. } | Call::Head { .. } | Call::Put { .. } | Call::Read => {
-                world.perform(spec, progress, call, effect)
+            Call::PutEvents { .. }
+                if mutant == Self::TakePartForWhole && effect == Effect::PartlyAccepted =>
+            {
+                world.perform(spec, progress, call, effect);
+                Response::Published
             }
+            Call::Get { .. }
+            | Call::Head { .. }
+            | Call::Put { .. }
+            | Call::PutEvents { .. }
+            | Call::Read => world.perform(spec, progress, call, effect),
         }
     }
 
@@ -167,6 +179,17 @@ impl Mutant {
                         && outgoing.id == before.id
                     {
                         outgoing.lease.clone_from(&before.lease);
+                    }
+                }
+            }
+            Self::ForgetAcceptedEvents => {
+                for (arn, receiver) in &mut ledger.receivers {
+                    let before =
+                        stored.and_then(|stored| stored.receivers.get(arn)?.outgoing.as_ref());
+                    if let (Some(outgoing), Some(before)) = (&mut receiver.outgoing, before)
+                        && outgoing.id == before.id
+                    {
+                        outgoing.content.clone_from(&before.content);
                     }
                 }
             }

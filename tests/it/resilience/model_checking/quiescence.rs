@@ -8,6 +8,7 @@ use super::model::{INVOCATION_TIMEOUT, Protocol, State};
 use super::mutant::Mutant;
 use super::replay::{Call, Time};
 use super::world::{Effect, SafetyViolation, World, is_last_form};
+use crate::support::harness::BUS;
 
 /// Start of the runs without faults, long after every deadline of the model.
 const QUIESCENCE_START: Time = 10_000_000;
@@ -30,6 +31,8 @@ pub enum LivenessViolation {
     KeepsPublishing,
     OutgoingDigestLeft,
     WrongReportedState,
+    /// The events of the bus leave an incident open that has ended, or none of what is open.
+    WrongIncident,
     SnapshotChainBroken,
     /// One topic rejects everything, and the other topic does not get its digests.
     OtherTopicBlocked,
@@ -108,11 +111,10 @@ impl Protocol {
             let sent = world.sent();
             let end = self.executions.run(&spec, |call, progress| {
                 let effect = match (call, disturbance) {
-                    (Call::Publish { topic, .. }, Some(Disturbance::Rejects(dead)))
-                        if topic == dead =>
-                    {
-                        Effect::Rejected
-                    }
+                    (
+                        Call::Publish { topic, .. } | Call::PutEvents { bus: topic, .. },
+                        Some(Disturbance::Rejects(dead)),
+                    ) if topic == dead => Effect::Rejected,
                     (
                         Call::Publish { topic, message, .. },
                         Some(Disturbance::RefusesContent(strict)),
@@ -159,6 +161,9 @@ impl Protocol {
                 } else {
                     LivenessViolation::WrongReportedState
                 });
+            }
+            if *topic == BUS && log.incident != expected.contains(&true) {
+                return Err(LivenessViolation::WrongIncident);
             }
             let receivers = &world.ledger().expect("a run has committed").receivers;
             if receivers

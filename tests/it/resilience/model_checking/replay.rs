@@ -13,7 +13,7 @@ use packwatch::ports::{
     ObjectStore, Page, PublishError, PutError, PutMode,
 };
 
-use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER, REPORT, is_last_form};
+use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER, REPORT, event_bytes, is_last_form};
 use crate::support::harness::{OWN, TOPIC, time};
 use crate::support::scheduler::yield_now;
 
@@ -54,6 +54,11 @@ pub enum Call {
         digest: String,
         message: Bytes,
     },
+    PutEvents {
+        bus: String,
+        digest: String,
+        events: Vec<Bytes>,
+    },
 }
 
 impl Call {
@@ -68,7 +73,7 @@ impl Call {
             Self::Get { key } => key.starts_with("snapshots/"),
             Self::Head { .. } => true,
             Self::Put { key, .. } => key == LATEST,
-            Self::Read | Self::Publish { .. } => false,
+            Self::Read | Self::Publish { .. } | Self::PutEvents { .. } => false,
         }
     }
 }
@@ -88,6 +93,8 @@ pub enum Response {
     Published,
     /// The receiver refuses the content.
     ContentRefused,
+    /// The event bus accepts only the first event.
+    PartlyAccepted,
 }
 
 /// The responses so far by call number, each with its arrival time.
@@ -352,9 +359,30 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay
 
     async fn put_events(
         &self,
-        _: &ReceiverArn,
-        _: &[BusEvent],
+        bus: &ReceiverArn,
+        events: &[BusEvent],
     ) -> Result<Vec<Result<(), PublishError>>, PublishError> {
-        unreachable!("there is no event bus")
+        let first: serde_json::Value = serde_json::from_str(&events[0].detail).expect("JSON");
+        let (bus, digest) = (bus.as_str().to_owned(), first["digest_id"].as_str());
+        let digest = digest.expect("a digest id").to_owned();
+        self.0
+            .progress
+            .borrow_mut()
+            .published
+            .insert(bus.clone(), digest.clone());
+        let call = Call::PutEvents {
+            bus,
+            digest,
+            events: events.iter().map(event_bytes).collect(),
+        };
+        let refused = || PublishError::Failed("not accepted".into());
+        match self.call(call).await {
+            Response::Published => Ok(events.iter().map(|_| Ok(())).collect()),
+            Response::PartlyAccepted => {
+                let rest = events[1..].iter().map(|_| Err(refused()));
+                Ok(std::iter::once(Ok(())).chain(rest).collect())
+            }
+            _ => Err(refused()),
+        }
     }
 }

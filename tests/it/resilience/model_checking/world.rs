@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use packwatch::ledger::{Ledger, OutgoingContent, OutgoingDigest};
-use packwatch::model::{FailureKey, SnsMessage};
+use packwatch::model::{BusEvent, BusEventType, FailureKey, SnsMessage};
 use serde_json::Value;
 
 use super::execution::{End, ExecutionSpec, OTHER, OURS, RunOutcome, function_id};
@@ -72,6 +72,8 @@ pub enum Effect {
     Rejected,
     /// The topic refuses the content of the message. The call has no effect.
     ContentRefused,
+    /// The event bus accepts only the first event.
+    PartlyAccepted,
 }
 
 /// Content of an object, compared by fingerprint, as S3 compares by `ETag`.
@@ -170,6 +172,8 @@ impl std::fmt::Debug for Bytes {
 pub struct ReceiverLog {
     /// Accounts that the digests report as open.
     pub reported_open: Accounts,
+    /// Whether the events of an event bus leave an incident open. Both accounts have one cause.
+    pub incident: bool,
     digests: BTreeMap<String, Bytes>,
     duplicates: usize,
 }
@@ -208,13 +212,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(failing: Accounts) -> Self {
+    pub fn new(failing: Accounts, second_receiver: &'static str) -> Self {
         Self {
             objects: Arc::default(),
             failing,
             receivers: [
                 (TOPIC, ReceiverLog::default()),
-                (CHAT, ReceiverLog::default()),
+                (second_receiver, ReceiverLog::default()),
             ]
             .into(),
             committed: BTreeMap::new(),
@@ -255,10 +259,15 @@ impl World {
     ) -> Response {
         // A digest may be sent twice only after a failed ledger call or a lost publish response.
         self.allowed_duplicates += usize::from(match (effect, call) {
-            (Effect::Done | Effect::Conflict | Effect::ContentRefused, _) => false,
+            (
+                Effect::Done | Effect::Conflict | Effect::ContentRefused | Effect::PartlyAccepted,
+                _,
+            ) => false,
             (_, Call::Get { key } | Call::Put { key, .. }) => key == LEDGER,
-            (Effect::ResponseLost, Call::Publish { .. }) => true,
-            (_, Call::Head { .. } | Call::Publish { .. } | Call::Read) => false,
+            (Effect::ResponseLost, Call::Publish { .. } | Call::PutEvents { .. }) => true,
+            (_, Call::Head { .. } | Call::Publish { .. } | Call::PutEvents { .. } | Call::Read) => {
+                false
+            }
         });
         match (effect, call) {
             (Effect::Rejected, _) => return Response::Rejected,
@@ -278,6 +287,18 @@ impl World {
                 return Response::ContentRefused;
             }
             (Effect::ContentRefused, _) => unreachable!("only a topic refuses content"),
+            (
+                Effect::PartlyAccepted,
+                Call::PutEvents {
+                    bus,
+                    digest,
+                    events,
+                },
+            ) => {
+                self.put_events(spec, bus, digest, &events[..1]);
+                return Response::PartlyAccepted;
+            }
+            (Effect::PartlyAccepted, _) => unreachable!("only an event bus accepts a part"),
             (Effect::Done | Effect::ResponseLost, _) => {}
         }
         let response = match call {
@@ -309,6 +330,14 @@ impl World {
                 message,
             } => {
                 self.send(spec, topic, digest, message);
+                Response::Published
+            }
+            Call::PutEvents {
+                bus,
+                digest,
+                events,
+            } => {
+                self.put_events(spec, bus, digest, events);
                 Response::Published
             }
         };
@@ -464,18 +493,7 @@ impl World {
 
     /// Sends a digest to the receiver of a topic.
     pub fn send(&mut self, spec: &ExecutionSpec, topic: &str, digest: &str, message: &Bytes) {
-        let receiver = self.ledger().and_then(|ledger| {
-            ledger
-                .receivers
-                .iter()
-                .find(|(arn, _)| arn.as_str() == topic)
-        });
-        let outgoing = receiver
-            .and_then(|(_, receiver)| receiver.outgoing.as_ref())
-            .filter(|outgoing| outgoing.id == digest);
-        let leased_to = outgoing
-            .and_then(|outgoing| outgoing.lease.as_ref())
-            .is_some_and(|lease| lease.holder == spec.id);
+        let leased_to = self.is_leased_to(spec, topic, digest);
         let notified_accounts = self.notified_accounts(topic);
         let is_last_form = is_last_form(message);
         let allowed_duplicates = self.allowed_duplicates;
@@ -498,8 +516,7 @@ impl World {
         } else {
             let (appeared, cleared) = reported_changes(topic, message);
             let after = notified_accounts.unwrap_or(log.reported_open);
-            let new = [0, 1].map(|account| after[account] && !log.reported_open[account]);
-            let gone = [0, 1].map(|account| !after[account] && log.reported_open[account]);
+            let (new, gone) = changes_between(log.reported_open, after);
             if (appeared, cleared)
                 != (
                     ReportedChange::of(topic, new),
@@ -513,6 +530,61 @@ impl World {
         if let Some(violation) = violation {
             self.record_violation(violation);
         }
+    }
+
+    /// Accepts events of a digest.
+    pub fn put_events(&mut self, spec: &ExecutionSpec, bus: &str, digest: &str, events: &[Bytes]) {
+        if !self.is_leased_to(spec, bus, digest) {
+            self.record_violation(SafetyViolation::SentWithoutLease);
+        }
+        let after = self.notified_accounts(bus);
+        let allowed_duplicates = self.allowed_duplicates;
+        let log = self.receivers.get_mut(bus).expect("a known bus");
+        let mut violation = None;
+        let (mut repeated, mut wrong) = (false, false);
+        for event in events {
+            let id = format!("{digest} {}", event.version());
+            if log.digests.insert(id, event.clone()).is_some() {
+                repeated = true;
+                continue;
+            }
+            let event: BusEvent = serde_json::from_value(event.json()).expect("an event");
+            let detail: Value = serde_json::from_str(&event.detail).expect("JSON");
+            assert_eq!(detail["digest_id"], digest);
+            match event.detail_type {
+                BusEventType::Cause => log.incident = detail["event_action"] == "trigger",
+                BusEventType::Digest => {
+                    let after = after.unwrap_or(log.reported_open);
+                    wrong |= changes_in(&detail) != changes_between(log.reported_open, after);
+                    log.reported_open = after;
+                }
+            }
+        }
+        if wrong {
+            violation = Some(SafetyViolation::WrongChanges);
+        }
+        if repeated {
+            log.duplicates += 1;
+            if log.duplicates > allowed_duplicates {
+                violation = Some(SafetyViolation::UnexplainedDuplicate);
+            }
+        }
+        if let Some(violation) = violation {
+            self.record_violation(violation);
+        }
+    }
+
+    /// Returns whether a digest is in the outbox of a receiver and leased to an execution.
+    fn is_leased_to(&self, spec: &ExecutionSpec, receiver: &str, digest: &str) -> bool {
+        let receivers = self
+            .ledger()
+            .into_iter()
+            .flat_map(|ledger| &ledger.receivers);
+        let mut outbox = receivers.filter(|(arn, _)| arn.as_str() == receiver);
+        let outgoing = outbox.find_map(|(_, receiver)| receiver.outgoing.as_ref());
+        let outgoing = outgoing.filter(|outgoing| outgoing.id == digest);
+        let lease = outgoing.and_then(|outgoing| outgoing.lease.as_ref());
+        lease.is_some_and(|lease| lease.holder == spec.id)
     }
 
     /// Sends a digest unless it was already sent.
@@ -577,17 +649,15 @@ impl World {
         let reported_open: Vec<_> = self
             .receivers
             .values()
-            .map(|log| log.reported_open)
+            .map(|log| (log.reported_open, log.incident))
             .collect();
         let outgoing_sent: Vec<_> = self
             .ledger()
             .into_iter()
             .flat_map(|ledger| &ledger.receivers)
             .map(|(arn, receiver)| {
-                receiver
-                    .outgoing
-                    .as_ref()
-                    .is_some_and(|outgoing| self.receivers[arn.as_str()].was_sent(&outgoing.id))
+                let outgoing = receiver.outgoing.as_ref();
+                outgoing.map(|outgoing| self.sent_parts(arn.as_str(), outgoing))
             })
             .collect();
         (
@@ -598,6 +668,21 @@ impl World {
             self.snapshot_chain_is_complete(),
             self.violation,
         )
+    }
+
+    /// Returns which parts of an outgoing digest its receiver has got.
+    fn sent_parts(&self, receiver: &str, outgoing: &OutgoingDigest) -> Vec<bool> {
+        let log = &self.receivers[receiver];
+        match &outgoing.content {
+            OutgoingContent::Message { .. } => vec![log.was_sent(&outgoing.id)],
+            OutgoingContent::Events { events, .. } => events
+                .iter()
+                .map(|event| {
+                    let id = format!("{} {}", outgoing.id, event_bytes(event).version());
+                    log.digests.contains_key(&id)
+                })
+                .collect(),
+        }
     }
 
     /// Returns whether `latest.json` is the snapshot of the last commit.
@@ -707,13 +792,28 @@ fn reported_changes(topic: &str, message: &Bytes) -> (ReportedChange, ReportedCh
     }
     let digest: Value =
         serde_json::from_str(body["default"].as_str().expect("text")).expect("JSON");
+    let (appeared, cleared) = changes_in(&digest);
+    (
+        ReportedChange::Accounts(appeared),
+        ReportedChange::Accounts(cleared),
+    )
+}
+
+/// Returns the accounts that appeared and that cleared in a digest.
+fn changes_in(digest: &Value) -> (Accounts, Accounts) {
     let named = |list: &str| {
         let keys = keys(&digest[list]);
-        ReportedChange::Accounts(
-            ACCOUNTS.map(|account| keys.contains(&format!("baseline/{account}"))),
-        )
+        ACCOUNTS.map(|account| keys.contains(&format!("baseline/{account}")))
     };
     (named("appeared"), named("cleared"))
+}
+
+/// Returns the accounts that appear and that clear between two reported states.
+fn changes_between(before: Accounts, after: Accounts) -> (Accounts, Accounts) {
+    (
+        [0, 1].map(|account| after[account] && !before[account]),
+        [0, 1].map(|account| !after[account] && before[account]),
+    )
 }
 
 /// Returns the message of an outgoing digest, as bytes.
@@ -722,4 +822,9 @@ pub fn message(outgoing: &OutgoingDigest) -> Bytes {
         unreachable!("there is no event bus");
     };
     serde_json::to_vec(message).expect("JSON").into()
+}
+
+/// Returns an event as bytes.
+pub fn event_bytes(event: &BusEvent) -> Bytes {
+    serde_json::to_vec(event).expect("JSON").into()
 }
