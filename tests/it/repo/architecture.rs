@@ -337,8 +337,11 @@ fn ambient_state_is_read_only_in_system() {
 
 #[test]
 fn golden_files_are_all_compared() {
+    // The names of the situations are those of their golden files.
+    let situations = files("examples/gallery", ".rs");
     let tests = files("tests/it", ".rs")
         .iter()
+        .chain(&situations)
         .map(|path| code(path))
         .collect::<String>();
     let mut golden = BTreeSet::new();
