@@ -286,8 +286,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub fn history() -> impl Strategy<Value = History> {
     let (announce_after, remind_after) = (select(vec![0, 0, 60]), select(vec![0, 24]));
-    // The reference does not know yet when a stuck member may be notified.
-    let stuck_after = Just(0_i64);
+    let stuck_after = select(vec![0, 24, 24]);
     let first = (vec(create(), 2..6), 0..3_usize).prop_map(|(mut first, page)| {
         first.push(Change::Pages(page));
         first

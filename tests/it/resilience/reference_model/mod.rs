@@ -548,6 +548,7 @@ fn random_histories_reach_every_expected_event() {
         "Mute",
         "Unmute",
         "muted",
+        "stuck",
     ];
     for event in changes
         .iter()
