@@ -33,7 +33,7 @@ demo:
 
 # Write the golden files again after an intended change
 golden:
-    INSTA_UPDATE=always cargo test --test it golden
+    INSTA_UPDATE=always cargo test --test it -- golden situations preflight error_texts schemas
 
 # Measure the pure parts, and the release binary beside boto3
 bench: python-packages

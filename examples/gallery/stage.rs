@@ -7,7 +7,7 @@ use packwatch_simulation::{Publish, StatusRecord};
 use serde_json::{Value, json};
 
 use super::organization::{OTHER, PACKS, REGIONS, ROLE, account, account_name};
-use crate::support::harness::{BUS, CHAT, OWN, TestEnv, chat_text, email, program_json};
+use crate::support::harness::{BUCKET, BUS, CHAT, OWN, TestEnv, chat_text, email, program_json};
 
 /// Maximum number of entries of a list in the story.
 const MAX_ENTRIES: usize = 3;
@@ -17,6 +17,8 @@ pub struct Stage {
     pub env: TestEnv,
     /// What was sent to the digest topic and the chat topic, run by run.
     pub sent: Vec<Option<Sent>>,
+    /// The documents of each run: what they are, and their JSON.
+    pub documents: Vec<(&'static str, Value)>,
     story: String,
     emails: usize,
     chats: usize,
@@ -56,6 +58,7 @@ impl Stage {
         Self {
             env,
             sent: Vec::new(),
+            documents: Vec::new(),
             story: String::new(),
             emails: 0,
             chats: 0,
@@ -102,6 +105,11 @@ impl Stage {
         let _ = writeln!(self.story, "######## {at} {event}");
         match self.env.invoke(event).await {
             Ok(response) => {
+                if response["outcome"] == "committed" {
+                    let snapshot = self.env.snapshot(&response);
+                    self.documents.push(("snapshot", snapshot));
+                }
+                self.documents.push(("response", response.clone()));
                 if let Some(text) = response["digest"]["text"].as_str() {
                     let _ = writeln!(self.story, "--- text in the response\n{text}");
                 }
@@ -121,11 +129,17 @@ impl Stage {
             json: program_json(publish),
         });
         (self.emails, self.chats) = (emails.len(), chats.len());
+        if let Some(ledger) = self.env.world.object(BUCKET, "ledger.json") {
+            let ledger = serde_json::from_slice(&ledger).expect("JSON");
+            self.documents.push(("ledger", ledger));
+        }
         match &sent {
             Some(sent) => sent.tell(&mut self.story),
             None => self.story.push_str("(no digest)\n\n"),
         }
         self.tell_events();
+        self.documents
+            .extend(sent.iter().map(|sent| ("digest", sent.json.clone())));
         self.sent.push(sent);
     }
 
@@ -148,6 +162,11 @@ impl Stage {
             .filter(|event| event.bus == BUS)
         {
             let mut detail: Value = serde_json::from_str(&event.detail).expect("JSON");
+            let kind = match event.detail_type.as_str() {
+                "packwatch Digest" => "digest",
+                _ => "cause",
+            };
+            self.documents.push((kind, detail.clone()));
             if event.detail_type == "packwatch Digest" {
                 detail = json!({"digest_id": detail["digest_id"], "subject": detail["subject"]});
             }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::event_values::{self as values, quoted};
 use super::mute_request::{EXAMPLE_MUTE, MuteRequest};
 use super::mute_values;
-use crate::model::AccountId;
+use crate::model::{AccountId, schema_of_input};
 
 pub use super::event_values::NotifyMode;
 pub(crate) use super::event_values::shortened;
@@ -47,7 +47,7 @@ pub enum Trigger {
 }
 
 /// A manual request. The default is a full run.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ManualRequest {
     /// Globs on pack names to narrow the run to; `None` for all packs.
@@ -73,9 +73,10 @@ pub struct ManualRequest {
 /// The [scheduled event of an EventBridge
 /// rule](https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eventbridge.html). Its other
 /// keys are ignored, because AWS can add some.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 struct RuleEvent {
     #[serde(rename = "detail-type", deserialize_with = "values::scheduled_event")]
+    #[schemars(with = "String", extend("const" = "Scheduled Event"))]
     _detail_type: (),
     #[serde(deserialize_with = "values::time")]
     time: Timestamp,
@@ -85,10 +86,11 @@ struct RuleEvent {
 
 /// The input that the schedule in `template.yaml` sends. EventBridge Scheduler has replaced the
 /// placeholder for the scheduled time.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ScheduleInput {
     #[serde(rename = "trigger", deserialize_with = "values::schedule")]
+    #[schemars(with = "String", extend("const" = "schedule"))]
     _trigger: (),
     #[serde(deserialize_with = "values::time")]
     scheduled_at: Timestamp,
@@ -96,47 +98,72 @@ struct ScheduleInput {
     summary: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MuteEvent {
     mute: MuteRequest,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct UnmuteEvent {
     #[serde(deserialize_with = "mute_values::mute_id")]
     unmute: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MutesEvent {
     #[serde(rename = "mutes", deserialize_with = "values::only_true")]
+    #[schemars(with = "bool", extend("const" = true))]
     _mutes: (),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TestEvent {
     #[serde(rename = "test", deserialize_with = "values::only_true")]
+    #[schemars(with = "bool", extend("const" = true))]
     _test: (),
 }
 
 /// The request to adopt the ledger.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AdoptRequest {
     #[serde(rename = "adopt_ledger", deserialize_with = "values::only_true")]
+    #[schemars(with = "bool", extend("const" = true))]
     _adopt_ledger: (),
 }
 
 /// The request to check the set-up.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CheckRequest {
     #[serde(rename = "check", deserialize_with = "values::only_true")]
+    #[schemars(with = "bool", extend("const" = true))]
     _check: (),
+}
+
+/// The forms of an event, for its schema.
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only the schema is used")]
+enum AnyEvent {
+    Rule(RuleEvent),
+    Schedule(ScheduleInput),
+    Mute(MuteEvent),
+    Unmute(UnmuteEvent),
+    Mutes(MutesEvent),
+    Test(TestEvent),
+    Adopt(AdoptRequest),
+    Check(CheckRequest),
+    Manual(ManualRequest),
+}
+
+/// Returns the JSON schema of an event. An empty payload, which is no JSON, is accepted too.
+pub fn event_schema() -> schemars::Schema {
+    schema_of_input::<AnyEvent>("packwatch event")
 }
 
 impl Trigger {

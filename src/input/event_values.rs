@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::model::AccountId;
 
 /// When a run sends a digest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifyMode {
     /// If there are pending changes.

@@ -18,7 +18,7 @@ pub(super) const EXAMPLE_MUTE: &str =
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// The request to mute failures: what it matches, until when and why.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteRequest {
     /// Globs on pack names.

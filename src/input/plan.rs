@@ -49,7 +49,7 @@ pub enum Task {
 }
 
 /// What started a run, as the snapshot records it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerKind {
     /// EventBridge Scheduler or an EventBridge rule.

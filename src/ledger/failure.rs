@@ -13,7 +13,7 @@ use crate::model::{
 /// An open failure.
 ///
 /// Successive ledgers share the failures that did not change, through [`Arc`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the flags are independent of each other"
@@ -117,7 +117,7 @@ impl OpenFailure {
 }
 
 /// A failure that ended, kept until every receiver that was notified of it knows of the end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ResolvedFailure {
     /// The evidence by which it ended.
     pub resolution: Resolution,

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::Ledger;
-use crate::model::to_exact_json;
+use crate::model::{schema_of, to_exact_json};
 
 /// Marker in the field `format` that identifies a ledger.
 const FORMAT: &str = "packwatch.ledger";
@@ -44,7 +44,7 @@ struct Header {
 }
 
 /// The stored document.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Document<'a> {
     format: &'a str,
     schema_version: u32,
@@ -52,6 +52,11 @@ struct Document<'a> {
     snapshot: Option<&'a str>,
     #[serde(flatten)]
     ledger: &'a Ledger,
+}
+
+/// Returns the JSON schema of the stored document.
+pub fn ledger_schema() -> schemars::Schema {
+    schema_of::<Document<'static>>("packwatch ledger")
 }
 
 impl Ledger {

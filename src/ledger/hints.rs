@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What is known about the size of a pack and the last attempt to read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PackHint {
     /// End of the last run that tried to read the pack. Packs are read in the order of this time,
     /// oldest first, so that no pack is starved if runs reach their deadline.
@@ -21,7 +21,7 @@ pub struct PackHint {
 }
 
 /// What is known about a pack with more members than fit in one page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LargePack {
     /// When the pack was first seen to have more than one page.
     pub since: Timestamp,
@@ -35,7 +35,7 @@ pub struct LargePack {
 }
 
 /// The counts of a full read of a pack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastFullScan {
     /// When the read ended.
     pub at: Timestamp,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::GroupId;
 
 /// What the last digest to a receiver was about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastDigest {
     /// Its subject.
     pub subject: String,
@@ -26,7 +26,7 @@ pub struct LastDigest {
 }
 
 /// A group of a digest, in few words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NotifiedGroup {
     /// The group.
     pub group_id: GroupId,

@@ -38,7 +38,7 @@ mod summary;
 pub use changes::PendingChanges;
 pub use commit::{CommitCheck, CommitRequest};
 pub use failure::{OpenFailure, ResolvedFailure};
-pub use format::DecodeError;
+pub use format::{DecodeError, ledger_schema};
 pub use hints::{LargePack, LastFullScan, PackHint};
 pub use history_day::{History, HistoryDay};
 pub use last_digest::{LastDigest, NotifiedGroup};

@@ -79,6 +79,20 @@ impl FromIterator<(ReceiverId, Timestamp)> for NotifiedAt {
     }
 }
 
+impl schemars::JsonSchema for NotifiedAt {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NotifiedAt".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        BTreeMap::<ReceiverId, Timestamp>::json_schema(generator)
+    }
+}
+
 impl Serialize for NotifiedAt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(receiver, at)| (receiver, at)))

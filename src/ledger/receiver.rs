@@ -11,7 +11,7 @@ use super::notified_at::ReceiverId;
 use crate::model::{BusEvent, GroupId, SnsMessage, Source};
 
 /// The last summary of a receiver, with the counts of its day until then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastSummary {
     /// The end of the read that it shows.
     pub at: Timestamp,
@@ -23,7 +23,7 @@ pub struct LastSummary {
 
 /// A cause that an event bus was told is open. The event of its end repeats this when none of its
 /// failures is left to tell it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NotifiedCause {
     /// What the cause is called.
     pub title: String,
@@ -37,7 +37,7 @@ pub struct NotifiedCause {
 }
 
 /// A configured topic or event bus, and its state in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Receiver {
     /// Number of the receiver in the ledger.
     pub id: ReceiverId,
@@ -70,7 +70,7 @@ pub struct Receiver {
 ///
 /// Its receiver counts as notified as soon as the digest is in the outbox, because it is sent until
 /// the receiver accepts it; only one whose content is refused in every form is dropped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutgoingDigest {
     /// The id of the digest, which stays the same across retries.
     pub id: String,
@@ -90,7 +90,7 @@ pub struct OutgoingDigest {
 }
 
 /// What is sent of a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum OutgoingContent {
     /// A message to a topic.
@@ -121,7 +121,7 @@ impl OutgoingContent {
 }
 
 /// The exclusive permission of one execution to send an outgoing digest, until it expires.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Lease {
     /// The id of the execution.
     pub holder: String,

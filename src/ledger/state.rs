@@ -22,7 +22,7 @@ use crate::model::{
 };
 
 /// The state that a run reads, and stores for the next run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ledger {
     /// Sequence number of the last commit.
     pub sequence: u64,
@@ -49,12 +49,15 @@ pub struct Ledger {
     pub receivers: BTreeMap<ReceiverArn, Receiver>,
     /// The open failures.
     #[serde(default, with = "super::map_as_pairs")]
+    #[schemars(with = "Vec<(FailureKey, OpenFailure)>")]
     pub open: BTreeMap<FailureKey, Arc<OpenFailure>>,
     /// Failures that ended, until every receiver that was notified of them knows of the end.
     #[serde(default, with = "super::map_as_pairs")]
+    #[schemars(with = "Vec<(FailureKey, ResolvedFailure)>")]
     pub resolved: BTreeMap<FailureKey, ResolvedFailure>,
     /// The gaps, and ended gaps whose end a receiver is still to be notified of.
     #[serde(default, with = "super::map_as_pairs")]
+    #[schemars(with = "Vec<(GapKey, Gap)>")]
     pub gaps: BTreeMap<GapKey, Gap>,
     /// The empty sources, and those that list packs again until every receiver knows.
     #[serde(
@@ -62,9 +65,11 @@ pub struct Ledger {
         skip_serializing_if = "BTreeMap::is_empty",
         with = "super::map_as_pairs"
     )]
+    #[schemars(with = "Vec<(Source, EmptySource)>")]
     pub empty_sources: BTreeMap<Source, EmptySource>,
     /// Hints for reading each pack with fewer calls.
     #[serde(default, with = "super::map_as_pairs")]
+    #[schemars(with = "Vec<(PackKey, PackHint)>")]
     pub pack_hints: BTreeMap<PackKey, PackHint>,
     /// The mutes, in the order of their creation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,7 +86,7 @@ pub struct Ledger {
 }
 
 /// The last commit, as digests refer to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastCommit {
     /// The id of the run.
     pub run_id: String,
@@ -99,7 +104,7 @@ pub struct LastCommit {
 }
 
 /// A run that committed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RecentRun {
     /// The id of the run.
     pub run_id: String,
@@ -120,7 +125,7 @@ pub struct RecentRun {
 }
 
 /// The end and scope of a committed read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommittedRead {
     /// When the read ended.
     pub until: Timestamp,
@@ -132,7 +137,7 @@ pub struct CommittedRead {
 }
 
 /// A gap, kept until every receiver that was notified of it knows of its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gap {
     /// The error of the last run that encountered the gap.
     pub cause: ApiError,
@@ -153,7 +158,9 @@ pub struct Gap {
 }
 
 /// How a gap ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum GapResolution {
     /// The source or pack was read again.
@@ -166,7 +173,7 @@ pub enum GapResolution {
 
 /// A source that lists no packs, kept until every receiver that was notified of it knows that the
 /// source lists packs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EmptySource {
     /// The packs that were known in the source; none if it never had any.
     pub packs: BTreeSet<PackName>,
@@ -180,7 +187,9 @@ pub struct EmptySource {
 }
 
 /// How the state of a source without packs ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptySourceResolution {
     /// The source lists packs again.
@@ -190,7 +199,7 @@ pub enum EmptySourceResolution {
 }
 
 /// A cached response of AWS Organizations about an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CachedAccount {
     /// When AWS Organizations was called.
     pub at: Timestamp,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::AwsText;
 
 /// The name and state of an AWS account, as AWS Organizations reports them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Account {
     /// The account name, as the organization's administrator gave it.
     pub name: AwsText,

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// A failed call to AWS: the reason why a source or a pack was not read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct ApiError {
     /// API name of the call that failed.
     pub operation: String,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What an event is about, as its `detail-type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum BusEventType {
     /// A digest.
     #[serde(rename = "packwatch Digest")]
@@ -24,7 +24,7 @@ impl BusEventType {
 }
 
 /// An event, stored in full so that a retry sends the same one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BusEvent {
     /// What it is about.
     pub detail_type: BusEventType,

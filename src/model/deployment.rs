@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AccountId, Region};
 
 /// A deployed Lambda function.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FunctionId {
     /// The account of the function.
     pub account: AccountId,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::PackName;
 
 /// Globs on pack names, with `*`, `?` and `[...]`. A pack matches if any of them matches.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct PackGlobs(Vec<Pattern>);
 

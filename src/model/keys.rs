@@ -10,7 +10,9 @@ use super::ids::{AccountId, PackName, Region};
 
 /// One caller account in one region. AWS Config returns only packs that were deployed from the
 /// calling account in the called region.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Source {
     /// The account that the packs were deployed from, and that they are read as.
     pub caller: AccountId,
@@ -25,7 +27,9 @@ impl fmt::Display for Source {
 }
 
 /// A pack in its source. Packs of the same name in two sources are different packs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct PackKey {
     /// The source that the pack is deployed from.
     #[serde(flatten)]
@@ -38,7 +42,9 @@ pub struct PackKey {
 ///
 /// The name of the conformance pack inside the member account is not part of it, because it carries
 /// a random suffix.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(from = "FlatKey", into = "FlatKey")]
 pub struct FailureKey {
     /// The pack.
@@ -51,7 +57,7 @@ pub struct FailureKey {
 ///
 /// `#[serde(flatten)]` would buffer the fields of every key, which took most of the time needed to
 /// parse a large ledger.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
 struct FlatKey {
     caller: AccountId,
     region: Region,
@@ -129,7 +135,9 @@ impl FailureKey {
 }
 
 /// The identity of a gap: a source that was not read, or one pack in it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct GapKey {
     /// The source that was not read, or that contains the pack.
     #[serde(flatten)]

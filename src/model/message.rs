@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// A publish request to SNS, stored in full so that a retry sends the same request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SnsMessage {
     /// The subject: one line of ASCII, at most 99 characters.
     pub subject: String,
@@ -22,7 +22,7 @@ pub struct SnsMessage {
 }
 
 /// A message attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Attribute {
     /// An attribute of the type `Number`.

@@ -13,7 +13,7 @@ use super::ids::{AccountId, Region};
 use super::keys::{FailureKey, PackKey};
 
 /// A mute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Mute {
     /// The id of the mute.
     pub id: String,
@@ -32,7 +32,7 @@ pub struct Mute {
 }
 
 /// The failures that a mute matches: those that every given part matches.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MuteMatcher {
     /// Globs on pack names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,9 @@ pub struct MuteMatcher {
 }
 
 /// The end of a mute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(untagged)]
 pub enum MuteEnd {
     /// The end of this day, in UTC.

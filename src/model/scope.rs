@@ -11,7 +11,7 @@ use super::ids::AccountId;
 use super::keys::{FailureKey, GapKey, PackKey, Source};
 
 /// The sources, packs and member accounts that a run covers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Scope {
     /// The sources, including those that could not be read.
     pub sources: BTreeSet<Source>,

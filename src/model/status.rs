@@ -41,7 +41,9 @@ impl Status {
 }
 
 /// The status that AWS Config reports for a pack or for one member account of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct StatusRecord {
     /// The status, exactly as AWS Config returned it.
     pub status: Status,
@@ -95,7 +97,9 @@ impl StatusRecord {
 }
 
 /// The evidence by which a failure ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The status is successful.

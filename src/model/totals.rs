@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// Each open failure in scope counts in exactly one of `ignored`, `muted` and `failures`. The other
 /// counts of failures are of those in `failures`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(default)]
 pub struct RunTotals {
     /// Packs that are known in scope, whether this run read them or not.

@@ -10,7 +10,7 @@ use super::ids::ReceiverArn;
 use super::keys::Source;
 
 /// What the settings watch and notify, whatever an event narrows a run to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Watched {
     /// The sources.
     pub sources: BTreeSet<Source>,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::check_action::CheckAction;
 
 /// One check of the set-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// Name of the check. Checks of several objects, such as the topics, have the same name.
     pub name: &'static str,
@@ -18,7 +18,7 @@ pub struct Check {
 }
 
 /// Result of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     /// A run has what it needs.
@@ -65,7 +65,7 @@ impl Check {
 }
 
 /// Response to the request to check the set-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Checked {
     /// The id of the run.
     pub run_id: String,
@@ -86,7 +86,7 @@ impl Checked {
 }
 
 /// Outcome of the request to check the set-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckedOutcome {
     /// The checks that could be made were made.

@@ -17,7 +17,7 @@ pub(super) fn coverage_label(pack: &PackObservation) -> &'static str {
 }
 
 /// Counts of a pack's members by status kind. `None` means that the count is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Members {
     pub total: Option<usize>,

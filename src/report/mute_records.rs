@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::model::Mute;
 
 /// A mute, with the number of failures that it matches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct MuteRecord<'a> {
     /// The mute.
     #[serde(flatten)]

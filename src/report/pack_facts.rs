@@ -46,25 +46,25 @@ impl RunFindings<'_> {
 }
 
 /// The part of a stored snapshot that the report needs. The rest of the document is skipped.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct StoredFacts {
     run: StoredRun,
     packs: Vec<StoredPack>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct StoredRun {
     #[serde(default)]
     warnings: Vec<StoredWarning>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct StoredWarning {
     message: String,
 }
 
 /// Without `#[serde(flatten)]`, which would buffer the failing accounts of each pack.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct StoredPack {
     caller: AccountId,
     region: Region,
@@ -76,7 +76,7 @@ struct StoredPack {
     failing_accounts: Vec<StoredFailure>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct StoredFailure {
     account_id: AccountId,
     change: NotificationState,

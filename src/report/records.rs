@@ -12,7 +12,9 @@ use crate::model::{
 };
 
 /// State of an open failure towards a receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationState {
     /// Due and not notified before.
@@ -28,10 +30,11 @@ pub enum NotificationState {
 }
 
 /// An open failure in a digest. Its message is that of its group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the snapshot")]
 pub struct FailureRecord<'a> {
     #[serde(flatten, serialize_with = "with_failure_id")]
+    #[schemars(with = "KeyWithId<'static>")]
     pub key: &'a FailureKey,
     pub group_id: GroupId,
     pub account_name: Option<String>,
@@ -93,7 +96,7 @@ impl<'a> FailureRecord<'a> {
 }
 
 /// Details of an open failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(
     missing_docs,
     reason = "the fields mirror the snapshot schema and those of the ledger"
@@ -200,13 +203,14 @@ impl NotificationState {
 }
 
 /// A resolved failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(
     missing_docs,
     reason = "the fields mirror the snapshot schema and those of the ledger"
 )]
 pub struct ResolvedRecord {
     #[serde(flatten, serialize_with = "with_failure_id")]
+    #[schemars(with = "KeyWithId<'static>")]
     pub key: FailureKey,
     pub group_id: GroupId,
     pub account_name: Option<AwsText>,
@@ -250,7 +254,7 @@ impl ResolvedRecord {
 }
 
 /// A gap.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(
     missing_docs,
     reason = "the fields mirror the snapshot schema and those of the ledger"
@@ -268,7 +272,9 @@ pub struct GapRecord {
 }
 
 /// State of a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum GapState {
     /// Seen in this run for the first time.
@@ -283,7 +289,7 @@ pub enum GapState {
 
 /// A source that lists no packs, or no longer counts as such. It never had packs if `packs_before` is
 /// 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(
     missing_docs,
     reason = "the fields mirror the snapshot schema and those of the ledger"
@@ -309,7 +315,7 @@ impl EmptySourceRecord {
 }
 
 /// State of a source that lists no packs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptySourceState {
     /// The source lists no packs, seen in this run for the first time.
@@ -328,12 +334,14 @@ pub(super) fn with_failure_id<S: Serializer>(
     key: &FailureKey,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct WithId<'a> {
-        failure_id: String,
-        #[serde(flatten)]
-        key: &'a FailureKey,
-    }
     let failure_id = key.failure_id();
-    WithId { failure_id, key }.serialize(serializer)
+    KeyWithId { failure_id, key }.serialize(serializer)
+}
+
+/// A key with its id, as [`with_failure_id`] serializes it.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct KeyWithId<'a> {
+    failure_id: String,
+    #[serde(flatten)]
+    key: &'a FailureKey,
 }

@@ -7,7 +7,7 @@ use super::mute_records::MuteRecord;
 use crate::model::{FunctionId, RunTotals, Warning};
 
 /// Response of a run, returned to the caller as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct RunResponse {
     /// The id of the run.
     pub run_id: String,
@@ -32,7 +32,7 @@ pub struct RunResponse {
 }
 
 /// Response of an invocation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Response {
     /// The response of a run.
@@ -58,7 +58,7 @@ impl Response {
 }
 
 /// Response to a request about mutes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct MutesResponse {
     /// The id of the run.
     pub run_id: String,
@@ -72,7 +72,7 @@ pub struct MutesResponse {
 }
 
 /// Outcome of a request about mutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MutesOutcome {
     /// A mute was added.
@@ -84,7 +84,7 @@ pub enum MutesOutcome {
 }
 
 /// Response to the request for a test notification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TestResponse {
     /// The id of the run.
     pub run_id: String,
@@ -95,7 +95,7 @@ pub struct TestResponse {
 }
 
 /// Outcome of the request for a test notification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TestOutcome {
     /// Every receiver accepted it.
@@ -103,7 +103,7 @@ pub enum TestOutcome {
 }
 
 /// Response to the request to adopt the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Adopted {
     /// The id of the run.
     pub run_id: String,
@@ -114,7 +114,7 @@ pub struct Adopted {
 }
 
 /// Outcome of the request to adopt the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdoptedOutcome {
     /// The function owns the ledger.
@@ -122,7 +122,7 @@ pub enum AdoptedOutcome {
 }
 
 /// Outcome of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The run is committed.
@@ -138,7 +138,7 @@ pub enum Outcome {
 }
 
 /// The digest for the digest topic, without its contents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DigestSummary {
     /// Delivery status.
     pub status: DigestStatus,
@@ -151,7 +151,7 @@ pub struct DigestSummary {
 }
 
 /// Delivery status of the digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DigestStatus {
     /// The digest was published.

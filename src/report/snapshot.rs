@@ -26,7 +26,7 @@ use crate::model::{
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The snapshot document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Snapshot<'a> {
     pub schema_version: u32,
@@ -43,7 +43,7 @@ pub struct Snapshot<'a> {
 }
 
 /// The run block of the snapshot. Only this block differs between two runs with equal input.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct RunRecord<'a> {
     pub id: &'a str,
@@ -62,7 +62,7 @@ pub struct RunRecord<'a> {
 }
 
 /// The scope of the run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct RunScope {
     pub packs: Vec<String>,
@@ -98,6 +98,20 @@ impl RunScope {
 #[derive(Debug)]
 pub struct PackRecords<'a>(&'a RunFindings<'a>);
 
+impl schemars::JsonSchema for PackRecords<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PackRecords".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Vec::<PackRecord>::json_schema(generator)
+    }
+}
+
 impl Serialize for PackRecords<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let packs = self
@@ -111,7 +125,7 @@ impl Serialize for PackRecords<'_> {
 }
 
 /// A pack that exists.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct PackRecord {
     #[serde(flatten)]
@@ -128,7 +142,7 @@ pub struct PackRecord {
 }
 
 /// An open failure of a member account, inside its pack.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct FailingAccount {
     pub failure_id: String,
@@ -139,16 +153,17 @@ pub struct FailingAccount {
 }
 
 /// An open failure under a gap.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct Unconfirmed {
     #[serde(flatten, serialize_with = "with_failure_id")]
+    #[schemars(with = "super::records::KeyWithId<'static>")]
     pub key: FailureKey,
     pub failing_since: Timestamp,
 }
 
 /// Id and subject of the digest that the commit of this snapshot puts into the outbox.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields mirror the snapshot schema")]
 pub struct DigestRef {
     pub id: String,

@@ -201,7 +201,7 @@ def first_run_without_failures_sends_first_look(emulator, organization):
     assert snapshot["run"]["trigger"] == "schedule", f"{snapshot['run']}"
     assert snapshot["run"]["scheduled_at"] == "2026-03-01T08:15:00Z", f"{snapshot['run']}"
     assert snapshot["packs"][0]["members"]["total"] == 2, f"{snapshot['packs']}"
-    assert organization.keys() == ["latest.json", "ledger.json", key], f"the bucket holds {organization.keys()}"
+    assert organization.keys() == ["latest.json", "ledger.json", "report.html", key], f"the bucket holds {organization.keys()}"
     subjects = [publish["subject"] for publish in organization.publishes()]
     assert subjects == ["[packwatch] WATCHING 1 pack in eu-west-1: nothing fails"], f"{subjects} were published"
 

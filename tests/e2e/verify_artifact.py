@@ -17,11 +17,12 @@ lint      The templates, their SAM transform and their policies pass sam validat
 stack     moto creates a stack from the template; the role of the function allows the S3 calls of a
           run, and no others.
 local     `sam local invoke` runs every file in events/ in Docker: digests reach SQS through SNS,
-          filter policies apply, a change is published once, a cleared failure is published, an invalid
-          event is rejected, and a run with 50,000 failures fits into the memory size of the template.
+          filter policies apply, events reach SQS through rules on the event bus, a change is published
+          once, a cleared failure is published, an invalid event is rejected, and a run with 50,000
+          failures fits into the memory size of the template.
 
 In the step `local` the binary, the template, SAM and the AWS Lambda runtime emulator are real. AWS
-Config, STS and Organizations are the simulated organization. S3, SNS and SQS are moto.
+Config, STS and Organizations are the simulated organization. S3, SNS, SQS and EventBridge are moto.
 
 Not verified, because it needs an AWS account: that CloudFormation accepts the template; permissions
 other than those on S3; the Lambda sandbox and its CPU share; TLS to AWS endpoints; behavior of SNS

@@ -755,7 +755,7 @@ async fn narrowed_digest_counts_open_failures_of_all_packs() {
         .collect::<Vec<_>>()
         .join(" ");
     assert!(
-        text.contains("packs baseline") && text.contains("ALSO FAILING, told before"),
+        text.contains("packs baseline") && text.contains("ALSO FAILING, reported before"),
         "{text}"
     );
 }

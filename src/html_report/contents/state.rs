@@ -60,7 +60,7 @@ impl State {
                     counted(number, "failure")
                 ),
             };
-            details.push(format!("There is no data from {unread}.{failures}"));
+            details.push(format!("There has been no data from {unread}.{failures}"));
         }
         if totals.pending > 0 {
             let after = plan.policy.announce_after.as_mins();

@@ -278,7 +278,7 @@ fn accounts(group: &Group) -> String {
 fn told_before(digest: &Digest) -> impl Iterator<Item = String> {
     let tally = digest.tally(GroupEvent::Open);
     let text = format!(
-        "ALSO FAILING, told before: {}, {}",
+        "ALSO FAILING, reported before: {}, {}",
         subjects(tally.accounts, tally.packs_themselves),
         counted(tally.causes, "cause")
     );

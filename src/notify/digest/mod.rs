@@ -96,3 +96,13 @@ impl Digest {
         }
     }
 }
+
+/// Returns the JSON schema of the JSON for programs, which is the `detail` of `packwatch Digest` too.
+pub fn digest_schema() -> schemars::Schema {
+    document::document_schema()
+}
+
+/// Returns the JSON schema of the `detail` of `packwatch Cause`.
+pub fn cause_schema() -> schemars::Schema {
+    document::cause_schema()
+}

@@ -1,13 +1,14 @@
 //! Gaps whose call a policy denied, and roles that cannot be assumed.
 
 use crate::model::ApiError;
-use crate::report::message_names::{DenyingPolicy, assumed_role, denying_policy, role};
+use crate::report::message_names::{DenyingPolicy, assumed_role, denying_policy, role, user};
 
 /// Returns the title and the action for a call that was denied. `message` is its sanitized message.
 pub(super) fn denied(cause: &ApiError, message: &str) -> (&'static str, String) {
-    let caller = match role(message) {
-        Some(name) => format!("the role {name}"),
-        None => "the role of packwatch".to_owned(),
+    let caller = match (user(message), role(message)) {
+        (Some(name), _) => format!("the user {name}"),
+        (None, Some(name)) => format!("the role {name}"),
+        (None, None) => "the role of packwatch".to_owned(),
     };
     let is_assume_role = cause.operation == "AssumeRole";
     let call = api_action(&cause.operation);
@@ -34,8 +35,8 @@ fn denied_by_policy(policy: DenyingPolicy<'_>, call: &str, caller: &str) -> (&'s
     let id = policy.id.map(|id| format!(" {id}")).unwrap_or_default();
     let action = if policy.is_explicit {
         format!(
-            "{kind}{id} denies {call} to {caller}: exempt that role from it. If the region was given up, take it out \
-             of REGIONS."
+            "{kind}{id} denies {call} to {caller}: exempt it from the policy. If you do not use the region any more, take it \
+             out of REGIONS."
         )
     } else {
         format!("{kind} must allow {call} for {caller}: add it there.")
@@ -59,8 +60,8 @@ fn role_not_assumable(policy: Option<DenyingPolicy<'_>>, message: &str, caller: 
         );
     }
     format!(
-        "In {account}, check that the stack with {name} is there, and that its trust policy names {caller} and the external id \
-         in ROLE_EXTERNAL_ID."
+        "In {account}, check that the stack that creates {name} exists, and that its trust policy names {caller} and the \
+         external id in ROLE_EXTERNAL_ID."
     )
 }
 

@@ -7,7 +7,9 @@ use crate::ledger::{OpenFailure, ResolvedFailure};
 use crate::model::{Account, FailureKey, GroupId, Resolution, StatusRecord};
 
 /// What happened to the failures of a group, in the order in which groups are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupEvent {
     /// They are due and the receiver was not notified of them before.

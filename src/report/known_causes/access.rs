@@ -50,6 +50,8 @@ pub(super) const ACCESS: &[Entry] = &[
             Text("create a service-linked role"),
             Text("create a service linked role"),
             Texts("awsservicerolefor", "does not exist"),
+            Texts("awsservicerolefor", "is missing"),
+            Texts("awsservicerolefor", "cannot be assumed"),
             Text("the role does not exist in the account"),
         ],
         action: "Create the service-linked role {linked_role} in {accounts}, then deploy the pack again.",

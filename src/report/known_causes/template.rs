@@ -114,7 +114,7 @@ pub(super) const TEMPLATE: &[Entry] = &[
             Text("references undefined condition"),
             Text("property validation failure"),
         ],
-        action: "Correct the template as the message says, then deploy the pack once. All accounts get the same \
-                 template.",
+        action: "Correct the template as the message says, then deploy the pack again. One deployment reaches all \
+                 accounts.",
     },
 ];

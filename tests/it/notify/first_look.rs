@@ -163,7 +163,7 @@ async fn gap_at_first_look_is_shown_then_told_and_ends_once() {
     );
     let text = words(&email(&env.publishes(TOPIC)[0]));
     assert!(
-        text.contains("No failure is known. There is no data from us-east-1"),
+        text.contains("No failure is known. There has been no data from us-east-1"),
         "{text}"
     );
     assert_eq!(last(&env)["gaps"][0]["state"], "began");

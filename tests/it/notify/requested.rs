@@ -223,7 +223,7 @@ async fn dry_run_returns_what_would_be_sent_or_the_state() {
         "{text}"
     );
     assert!(
-        text.contains(ACCOUNT) && text.contains("pending, not told yet"),
+        text.contains(ACCOUNT) && text.contains("pending, not notified yet"),
         "{text}"
     );
     assert_eq!(response["digest"]["subject"], json!(null));

@@ -1,5 +1,5 @@
-//! Checks of the repository: the module structure, the SAM template, the alarms, the version, the README and
-//! the links of the documents.
+//! Checks of the repository: the module structure, the SAM template, the alarms, the version, the schemas,
+//! the README and the links of the documents.
 
 mod alarms;
 mod architecture;
@@ -7,4 +7,5 @@ mod install_docs;
 mod links;
 mod readme;
 pub mod sam_template;
+mod schemas;
 mod version;

@@ -8,12 +8,12 @@ use super::group::GroupDocument;
 use super::json::to_json;
 use super::room::LIST_LIMITS;
 use crate::ledger::NotifiedCause;
-use crate::model::GroupId;
+use crate::model::{GroupId, schema_of};
 use crate::notify::digest::contents::{Digest, DigestKind};
 use crate::report::{Group, SCHEMA_VERSION};
 
 /// The event. Incident tools match it to an incident by `dedup_key` and `event_action`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct CauseDocument<'a> {
     schema_version: u32,
     #[serde(skip_serializing_if = "is_false")]
@@ -75,4 +75,9 @@ fn document<'a>(
         label,
         links: Links::of(digest),
     }
+}
+
+/// Returns the JSON schema of the event.
+pub(in crate::notify::digest) fn cause_schema() -> schemars::Schema {
+    schema_of::<CauseDocument<'static>>("packwatch cause")
 }

@@ -6,7 +6,7 @@ use crate::notify::digest::contents::Digest;
 use crate::notify::digest::links::ObjectAddress;
 
 /// Links to the console, or through the access portal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub(super) struct Links {
     snapshot: Option<String>,
     report: Option<String>,

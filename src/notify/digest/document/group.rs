@@ -8,7 +8,7 @@ use crate::model::{AccountId, AwsText, GroupId, PackName, Region, Resolution};
 use crate::report::{Group, GroupEvent};
 
 /// A group. Its lists may be cut; the numbers are those of the whole lists.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(super) struct GroupDocument<'a> {
     group_id: GroupId,
     event: GroupEvent,
@@ -30,7 +30,7 @@ pub(super) struct GroupDocument<'a> {
     open_after: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct AccountDocument<'a> {
     id: &'a AccountId,
     name: Option<&'a str>,

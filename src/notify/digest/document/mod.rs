@@ -13,20 +13,24 @@ use serde_json::value::RawValue;
 
 use super::contents::{Digest, DigestKind};
 use super::links::ObjectAddress;
-use crate::model::RunTotals;
-use crate::report::{RunScope, SCHEMA_VERSION};
+use crate::model::{PackName, Region, RunTotals, Warning, schema_of};
+use crate::report::{
+    EmptySourceRecord, FailureRecord, GapRecord, MuteRecord, ResolvedRecord, RunScope,
+    SCHEMA_VERSION,
+};
 
 use fields::{Links, is_false};
+use group::GroupDocument;
 use json::raw;
 use room::Room;
 
-pub(super) use cause::{cause, ended_cause};
+pub(super) use cause::{cause, cause_schema, ended_cause};
 pub(super) use json::to_json;
 
 /// The document. `packs` and `regions` repeat the message attributes, because AWS [does not deliver
 /// attributes](https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html) with a message
 /// that has a message structure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the fields mirror the schema of the digest"
@@ -48,16 +52,27 @@ pub(super) struct DigestDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<RunScope>,
     totals: RunTotals,
+    #[schemars(with = "Vec<PackName>")]
     packs: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<Region>")]
     regions: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<GroupDocument<'static>>")]
     groups: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<FailureRecord<'static>>")]
     appeared: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<ResolvedRecord>")]
     cleared: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<ResolvedRecord>")]
     unwatched: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<FailureRecord<'static>>")]
     reminders: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<GapRecord>")]
     gaps: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<EmptySourceRecord>")]
     empty_sources: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<MuteRecord<'static>>")]
     mutes: Vec<Box<RawValue>>,
+    #[schemars(with = "Vec<Warning>")]
     warnings: Vec<Box<RawValue>>,
     truncated: bool,
     snapshot: Option<String>,
@@ -67,6 +82,11 @@ pub(super) struct DigestDocument<'a> {
 
 /// Maximum number of entries of a list in the scope of a narrowed run.
 const MAX_SCOPE_ENTRIES: usize = 100;
+
+/// Returns the JSON schema of the document.
+pub(super) fn document_schema() -> schemars::Schema {
+    schema_of::<DigestDocument<'static>>("packwatch digest")
+}
 
 /// Returns the document as JSON. `frame` returns the size of the message around a document.
 pub(super) fn document(digest: &Digest, max_bytes: usize, frame: impl Fn(&str) -> usize) -> String {

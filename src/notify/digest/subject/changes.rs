@@ -110,7 +110,11 @@ pub(super) fn still_failing(digest: &Digest) -> Option<Clause> {
     lead.push(format!(" ({})", why(tally, &groups)));
     Some(Clause {
         lead,
-        follow: format!("{who} still failing after {age}"),
+        follow: if tally.failures == 1 {
+            format!("{who} still failing after {age}")
+        } else {
+            format!("{who} still failing, for up to {age}")
+        },
     })
 }
 

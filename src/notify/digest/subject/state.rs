@@ -32,7 +32,7 @@ pub(super) fn unchanged(digest: &Digest) -> Clause {
         let who = subjects(failing.accounts, failing.packs_themselves);
         vec![
             format!("FIRST LOOK {who} failing"),
-            format!(", {}, told before", counted(failing.causes, "cause")),
+            format!(", {}, reported before", counted(failing.causes, "cause")),
         ]
     } else if not_due.is_empty() {
         let packs = counted(digest.pack_names().len(), "pack");

@@ -6,7 +6,7 @@ use super::layout::{
 };
 use super::room::{Entry, Piece};
 use crate::model::Resolution;
-use crate::notify::digest::account_label::{AccountLabel, shortened};
+use crate::notify::digest::account_label::{AccountLabel, is_plain, shortened};
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::phrases::{
     capitalized, counted, duration, listed, packs_in_short, packs_of, since, subjects, time,
@@ -144,9 +144,9 @@ pub(in crate::notify::digest) fn remarks(group: &Group) -> String {
     }
     if group.pending > 0 {
         remarks.push_str(if group.pending == group.failures {
-            "; pending, not told yet"
+            "; pending, not notified yet"
         } else {
-            "; some are pending, not told yet"
+            "; some are pending, not notified yet"
         });
     }
     remarks
@@ -243,7 +243,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
         Resolution::PackRemoved => ("CLEARED", format!("{title}: {size}, pack deleted: {packs}")),
         Resolution::Attributed => (
             "EXPLAINED",
-            format!("{title}: {packs} fails in accounts, listed above"),
+            format!("{title}: {packs} still fails, in accounts listed above"),
         ),
         Resolution::Unwatched => ("NO LONGER WATCHED", format!("{title}: {size}, {packs}")),
     };
@@ -262,7 +262,14 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
     } else {
         place(group, digest)
     };
-    let text = format!("{not_cleared}Failed in {place} {times}.");
+    let text = if resolution == Resolution::Attributed {
+        let since = time(group.since, digest.created_at);
+        format!(
+            "Not fixed: the pack itself has failed in {place} since {since}, because of the accounts above."
+        )
+    } else {
+        format!("{not_cleared}Failed in {place} {times}.")
+    };
     let mut pieces = vec![piece(2, paragraph(INNER_INDENT, &text))];
     let shown = group.accounts.iter().take(MAX_ACCOUNTS_ENDED);
     let shown: Vec<String> = shown
@@ -292,7 +299,22 @@ pub(super) fn told_before(group: &Group, digest: &Digest) -> Vec<String> {
     let size = size(group, digest);
     let packs = packs_in_short(group, digest);
     let title = title(group);
-    paragraph(INNER_INDENT, &format!("{title}: {size}, {packs}{changed}"))
+    // Whom to look at, as far as it takes no more than the line.
+    let only = group.accounts.first_key_value();
+    let only = only.filter(|_| group.accounts.len() == 1 && group.packs_themselves == 0);
+    let who = only.map_or_else(String::new, |(id, view)| {
+        let name = AccountLabel::new(id, view).name();
+        match name.filter(|name| is_plain(name)) {
+            Some(name) => format!(" ({id} {name})"),
+            None => format!(" ({id})"),
+        }
+    });
+    let regions = match group.regions.len() {
+        1 => format!(" in {}", listed(&group.regions)),
+        _ => String::new(),
+    };
+    let text = format!("{title}: {size}{who}, {packs}{regions}{changed}");
+    paragraph(INNER_INDENT, &text)
 }
 
 fn piece(position: u8, lines: Vec<String>) -> Piece {

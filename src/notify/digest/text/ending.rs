@@ -148,7 +148,7 @@ fn run(digest: &Digest) -> Vec<String> {
         (records.appeared.total, "new"),
         (records.cleared.total, "ended"),
         (records.unwatched.total, "no longer watched"),
-        (records.reminders.total, "told again"),
+        (records.reminders.total, "reminded"),
         (digest.open, "open"),
     ];
     let counts = counts

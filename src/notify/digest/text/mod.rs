@@ -165,7 +165,7 @@ fn still_failing(digest: &Digest) -> Vec<Entry> {
 /// Returns one entry with a line for each cause that was told before.
 fn told_before(groups: &[&Group], digest: &Digest) -> Entry {
     const MAX_LINES: usize = 12;
-    let mut heading = vec![unwrapped(INDENT, "ALSO FAILING, told before")];
+    let mut heading = vec![unwrapped(INDENT, "ALSO FAILING, reported before")];
     for group in groups.iter().take(MAX_LINES) {
         heading.extend(causes::told_before(group, digest));
     }

@@ -90,7 +90,7 @@ fn sentences(digest: &Digest) -> Vec<String> {
         sentences.extend(changes(digest));
     }
     if digest.first_look {
-        sentences.push("From now on you hear of changes.".to_owned());
+        sentences.push("From now on, you are notified of changes.".to_owned());
     }
     sentences
 }
@@ -171,9 +171,9 @@ fn unread(digest: &Digest) -> String {
         .collect();
     match lasting.as_slice() {
         [] => String::new(),
-        [one] => format!(" There is no data from {one}."),
+        [one] => format!(" There has been no data from {one}."),
         [one, more @ ..] => format!(
-            " There is no data from {one}, and from {} more below.",
+            " There has been no data from {one}, and from {} more below.",
             more.len()
         ),
     }
@@ -200,15 +200,16 @@ fn changes(digest: &Digest) -> Vec<String> {
     }
     let reminders = digest.tally(GroupEvent::Reminder);
     if reminders.failures > 0 {
-        sentences.push(format!(
-            "{} still {} after {}.",
-            subjects(reminders.accounts, reminders.packs_themselves),
-            verb(reminders, "fails", "fail"),
-            age(
-                reminders.since.unwrap_or(digest.created_at),
-                digest.created_at
-            ),
-        ));
+        let since = reminders.since.unwrap_or(digest.created_at);
+        let age = age(since, digest.created_at);
+        let who = subjects(reminders.accounts, reminders.packs_themselves);
+        sentences.push(if reminders.failures == 1 {
+            let verb = verb(reminders, "fails", "fail");
+            format!("{who} still {verb} after {age}.")
+        } else {
+            let verb = verb(reminders, "fails", "fail");
+            format!("{who} still {verb}, for up to {age}.")
+        });
     }
     sentences.extend(recovered(digest));
     sentences.extend(emptied(digest));
@@ -230,11 +231,14 @@ fn changes(digest: &Digest) -> Vec<String> {
     }
     let before = digest.tally(GroupEvent::Open);
     if before.failures > 0 {
-        sentences.push(format!(
-            "{} {} as before.",
-            subjects(before.accounts, before.packs_themselves),
-            verb(before, "fails", "fail")
-        ));
+        let who = subjects(before.accounts, before.packs_themselves);
+        let verb = verb(before, "fails", "fail");
+        // Accounts that recovered in part are among them.
+        sentences.push(if digest.recoveries.partial_count() > 0 {
+            format!("In all, {who} still {verb}.")
+        } else {
+            format!("{who} {verb} as before.")
+        });
     } else if digest.sees_everything()
         && digest.scope.is_none()
         && digest.pending.failures + digest.muted.failures + digest.ignored == 0

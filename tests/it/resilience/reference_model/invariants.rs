@@ -375,8 +375,9 @@ impl Runner<'_> {
                 self.reference.must_be_notified(key),
                 self.reference.may_be_notified(key),
             );
-            let came_back = self.came_back(key);
-            if must || (may || came_back) && marked.contains(&key) {
+            // The end of what is attributed joins a later digest.
+            let lags = self.came_back(key) || self.is_attributed(key);
+            if must || (may || lags) && marked.contains(&key) {
                 self.reference.notified.insert(key);
             } else {
                 self.reference.notified.remove(&key);

@@ -217,6 +217,7 @@ impl Reference {
     /// Updates the bounds. Called at every change and whenever a run starts or ends.
     pub fn observe(&mut self, world: &World, now: i64) {
         let running = self.runs_started > self.runs_ended;
+        let can_be_stuck = self.stuck_ages(world).is_some();
         self.multi_page.extend(world.multi_page_packs());
         for key in keys() {
             let truth = self.truth(world, key, now);
@@ -242,9 +243,12 @@ impl Reference {
             if failure.possible_since.is_none() && running && since.is_some() {
                 (failure.possible_since, failure.runs_before) = (since, self.runs_ended);
             }
+            // A member that was found stuck counts as failing while it is in progress, whatever its newer
+            // times.
+            let may_be_found_stuck = matches!(truth, Truth::InProgress) && can_be_stuck;
             failure.possibly_due |= running
                 && !muted
-                && since.is_some()
+                && (since.is_some() || may_be_found_stuck)
                 && failure
                     .possible_since
                     .is_some_and(|since| now - since >= self.announce_after - MAX_RUN_DURATION);
