@@ -313,7 +313,7 @@ async fn function_option_uses_only_deployed_settings_and_region() {
     assert!(err.ends_with("Committed as run 1.\n"), "{err}");
     assert!(
         out.contains("\n  FAILING No reason given: 1 account, baseline\n")
-            && out.contains("\n  prod, run 1 "),
+            && out.contains("\n  prod, run 1, "),
         "{out}"
     );
     let regions = test_env
