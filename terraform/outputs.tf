@@ -1,4 +1,10 @@
 locals {
+  # The console of each partition has another host.
+  console_host = lookup({
+    aws-cn     = "console.amazonaws.cn"
+    aws-us-gov = "console.amazonaws-us-gov.com"
+    aws-eusc   = "console.amazonaws-eusc.eu"
+  }, local.partition, "console.aws.amazon.com")
   invoke = "aws lambda invoke --function-name ${aws_lambda_function.this.function_name} --region ${local.region} --cli-read-timeout 310 --cli-binary-format raw-in-base64-out --payload"
 }
 
@@ -15,6 +21,11 @@ output "function_role_arn" {
 output "bucket_name" {
   description = "Bucket of the snapshots, latest.json and the ledger."
   value       = local.bucket_name
+}
+
+output "report_url" {
+  description = "The report in the AWS console, once a full run has written it."
+  value       = "https://${local.console_host}/s3/object/${local.bucket_name}?region=${local.region}&prefix=${var.snapshot_prefix}report.html"
 }
 
 output "topic_arn" {
