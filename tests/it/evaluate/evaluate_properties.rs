@@ -11,8 +11,8 @@ use packwatch::input::settings::Settings;
 use packwatch::ledger::PendingChanges;
 use packwatch::ledger::{Delivery, LastCommit, Ledger};
 use packwatch::model::{
-    AccountId, ApiError, FailureKey, GapKey, PackKey, ReceiverArn, Resolution, Source, StatusKind,
-    StatusRecord,
+    AccountId, ApiError, FailureKey, GapKey, Mute, MuteEnd, MuteMatcher, PackKey, ReceiverArn,
+    Resolution, Source, StatusKind, StatusRecord,
 };
 use packwatch::model::{PackGlobs, Scope};
 use packwatch::notify::NotificationContext;
@@ -374,6 +374,29 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
     }
 }
 
+/// Returns a mute of a pack or an account for a while.
+fn mute(number: usize, step: &Step, now: Timestamp) -> Mute {
+    let matcher = if number % 2 == 0 {
+        MuteMatcher {
+            packs: Some(PackGlobs::parse([PACKS[number / 2 % 2]]).expect("a glob")),
+            ..MuteMatcher::default()
+        }
+    } else {
+        MuteMatcher {
+            accounts: Some(BTreeSet::from([ACCOUNTS[number % 3].into()])),
+            ..MuteMatcher::default()
+        }
+    };
+    Mute {
+        id: format!("mute-{number}"),
+        matcher,
+        until: MuteEnd::Time(now + SignedDuration::from_mins(1 + 3 * step.minutes)),
+        reason: "history".to_owned(),
+        by: None,
+        created_at: now,
+    }
+}
+
 /// Adds the digests of a run to the outbox, and settles them with `settled`. Returns the next
 /// ledger and the digests by topic.
 fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(ReceiverArn, Value)>) {
@@ -701,6 +724,42 @@ proptest! {
                 let empty: BTreeSet<_> = next.empty_sources.iter().filter(|(_, e)| e.ended.is_none() && !e.packs.is_empty()).map(|(source, _)| source.clone()).collect();
                 prop_assert_eq!(&replayed_empty, &empty);
             }
+            ledger = next;
+            now += SignedDuration::from_mins(step.minutes);
+        }
+    }
+
+    #[test]
+    fn open_failure_counts_in_exactly_one_class(history in history(), muted in vec(any::<bool>(), 12)) {
+        let mut ledger = Ledger::default();
+        let mut now = time("2026-03-01T08:00:00Z");
+        for (number, step) in history.iter().enumerate() {
+            if muted[number % muted.len()] {
+                ledger.add_mute(&mute(number, step, now), now);
+            }
+            let run = run(&ledger, step, number, now);
+            let (next, _) = deliver(&run, &ledger, step.settled);
+            let totals = next.last_commit.as_ref().expect("a commit").totals;
+            let open = &run.evaluation.ledger.open;
+            let (mut ignored, mut muted, mut failures) = (0, 0, 0);
+            let (mut accounts, mut packs) = (BTreeSet::new(), BTreeSet::new());
+            for (key, open) in open.iter().filter(|(key, _)| run.scope.covers(key)) {
+                let account = key.account_id.as_ref();
+                if step.ignored_accounts && account.is_some_and(|account| account.as_str() == ACCOUNTS[0]) {
+                    ignored += 1;
+                } else if open.muted_until.is_some_and(|until| until > run.observation.ended_at) {
+                    muted += 1;
+                } else {
+                    failures += 1;
+                    accounts.extend(account);
+                    packs.insert(&key.pack);
+                }
+            }
+            prop_assert_eq!((totals.ignored, totals.muted, totals.failures), (ignored, muted, failures));
+            prop_assert_eq!((totals.accounts_failing, totals.packs_failing), (accounts.len(), packs.len()));
+            prop_assert_eq!(totals.open_total, open.len());
+            prop_assert!(totals.pending + totals.stuck + totals.unconfirmed <= 3 * failures);
+            prop_assert!([totals.pending, totals.stuck, totals.unconfirmed].iter().all(|part| *part <= failures));
             ledger = next;
             now += SignedDuration::from_mins(step.minutes);
         }
