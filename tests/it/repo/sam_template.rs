@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::harness::{BUCKET, REGION, TOPIC, time};
 
 /// The actions that the function's role allows, each with its purpose.
-const ACTIONS: [(&str, &str); 21] = [
+pub const ACTIONS: [(&str, &str); 21] = [
     (
         "config:DescribeOrganizationConformancePackStatuses",
         "listing the packs",
