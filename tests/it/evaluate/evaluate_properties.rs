@@ -376,7 +376,7 @@ fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
 
 /// Returns a mute of a pack or an account for a while.
 fn mute(number: usize, step: &Step, now: Timestamp) -> Mute {
-    let matcher = if number % 2 == 0 {
+    let matcher = if number.is_multiple_of(2) {
         MuteMatcher {
             packs: Some(PackGlobs::parse([PACKS[number / 2 % 2]]).expect("a glob")),
             ..MuteMatcher::default()
