@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{OpenFailure, ResolvedFailure};
-use crate::model::{Account, FailureKey, GroupId, Resolution, StatusRecord};
+use crate::model::{Account, FailureKey, GroupId, Resolution, StatusKind, StatusRecord};
 
 /// What happened to the failures of a group, in the order in which groups are shown.
 #[derive(
@@ -98,7 +98,8 @@ impl<'a> Member<'a> {
             since: resolved.failing_since,
             until: Some(resolved.resolved_at),
             account,
-            stuck: false,
+            // The record has the cause: it is in progress only if that took too long.
+            stuck: resolved.row.kind() == StatusKind::InProgress,
             was_muted: false,
             muted: false,
             pending: false,
