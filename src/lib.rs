@@ -88,7 +88,7 @@
 //! | output | [`notify`], [`html_report`] and [`preflight`] above [`report`]; [`metrics`] |
 //! | domain | [`evaluate`] above [`ledger`] and the observation of [`collect`] |
 //! | edges | [`collect`], [`aws`] |
-//! | foundation | [`input`], [`ports`], [`model`] |
+//! | foundation | [`input`], [`ports`], [`model`], [`object_body`] |
 //!
 //! [`ports`] holds the traits to the outside; [`aws`] implements them with the AWS SDK. Clock,
 //! environment and randomness come from [`system`] and are passed in, so equal input gives equal
@@ -104,6 +104,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod model;
 pub mod notify;
+pub mod object_body;
 pub mod ports;
 pub mod preflight;
 pub mod report;

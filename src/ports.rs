@@ -4,12 +4,11 @@
 
 use std::error::Error;
 
-use bytes::Bytes;
-
 use crate::model::{
     Account, AccountId, ApiError, BusEvent, Identity, PackName, ReceiverArn, Region, SnsMessage,
     SourceTarget, Status, StatusRecord,
 };
+use crate::object_body::ObjectBody;
 
 /// A boxed error. Its chain of sources is kept, because error messages show the whole chain.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -203,8 +202,8 @@ pub enum PutError {
 /// A bucket with conditional writes. The error of a failed call has a [`ServiceFailure`] in its chain
 /// of causes.
 pub trait ObjectStore {
-    /// Returns the bytes and the entity tag of an object; `None` if the object does not exist.
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<(Vec<u8>, ETag)>, BoxError>>;
+    /// Returns the body and the entity tag of an object; `None` if the object does not exist.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<(ObjectBody, ETag)>, BoxError>>;
 
     /// Returns the entity tag and the metadata of an object; `None` if the object does not exist.
     fn head(&self, key: &str) -> impl Future<Output = Result<Option<ObjectHead>, BoxError>>;
@@ -214,7 +213,7 @@ pub trait ObjectStore {
     fn put(
         &self,
         key: &str,
-        bytes: Bytes,
+        body: ObjectBody,
         metadata: ObjectMetadata,
         mode: &PutMode,
     ) -> impl Future<Output = Result<ETag, PutError>>;

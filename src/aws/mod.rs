@@ -9,6 +9,7 @@ mod config_service;
 mod connection_text;
 mod credential_renewal;
 mod event_bridge;
+mod file_body;
 mod http_client;
 mod notifier;
 mod organizations;

@@ -9,15 +9,15 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::types::ServerSideEncryption as Encryption;
 use aws_smithy_types::byte_stream::ByteStream;
-use aws_smithy_types::byte_stream::error::Error as ByteStreamError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::called_host::CalledHost;
+use super::file_body;
 use super::response_text::bucket_region;
 use super::sdk_error::service_failure;
 use crate::model::ObjectEncryption;
+use crate::object_body::{BodyWriter, ObjectBody};
 use crate::ports::{
     BoxError, ContentType, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError,
     PutMode, ServiceFailure,
@@ -72,18 +72,16 @@ impl S3Store {
     }
 
     /// Reads a body before the timeout.
-    async fn read_body(&self, body: ByteStream) -> Result<Vec<u8>, ServiceFailure> {
-        let message = match timeout(self.body_timeout, collect_body(body)).await {
-            Ok(Ok(bytes)) => return Ok(bytes),
-            Ok(Err(_)) => "the connection ended before the whole object was read".to_owned(),
-            Err(_) => format!(
-                "the object was not read within {} s",
-                self.body_timeout.as_secs()
-            ),
-        };
-        Err(ServiceFailure {
-            cause: FailureCause::Unreachable,
-            message,
+    async fn read_body(&self, body: ByteStream) -> Result<ObjectBody, ServiceFailure> {
+        let read = timeout(self.body_timeout, collect_body(body)).await;
+        read.unwrap_or_else(|_| {
+            Err(ServiceFailure {
+                cause: FailureCause::Unreachable,
+                message: format!(
+                    "the object was not read within {} s",
+                    self.body_timeout.as_secs()
+                ),
+            })
         })
     }
 }
@@ -106,7 +104,7 @@ fn head_failure(status: u16, region: Option<String>) -> ServiceFailure {
 impl ObjectStore for S3Store {
     /// Reads an object. The SDK's timeouts and retries do not cover the body, so an object whose
     /// body breaks off or stalls is requested once more.
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
+    async fn get(&self, key: &str) -> Result<Option<(ObjectBody, ETag)>, BoxError> {
         let Some((body, etag)) = self.start_get(key).await? else {
             return Ok(None);
         };
@@ -149,7 +147,7 @@ impl ObjectStore for S3Store {
     async fn put(
         &self,
         key: &str,
-        bytes: Bytes,
+        body: ObjectBody,
         metadata: ObjectMetadata,
         mode: &PutMode,
     ) -> Result<ETag, PutError> {
@@ -161,7 +159,14 @@ impl ObjectStore for S3Store {
                 .content_type("text/html; charset=utf-8")
                 .cache_control("no-store"),
         };
-        let put = put.body(ByteStream::from(bytes));
+        let put = match body {
+            ObjectBody::Memory(bytes) => put.body(ByteStream::from(bytes)),
+            ObjectBody::File(file) => {
+                let crc32 = file_body::crc32(&file);
+                let crc32 = crc32.map_err(|error| PutError::Rejected(Box::new(error)))?;
+                put.checksum_crc32(crc32).body(file_body::stream(file))
+            }
+        };
         let put = match sequence {
             Some(sequence) => put.metadata(SEQUENCE, sequence.to_string()),
             None => put,
@@ -192,22 +197,21 @@ impl ObjectStore for S3Store {
     }
 }
 
-/// Maximum number of bytes to allocate for the announced length of a body before it is read.
-const MAX_PREALLOCATION: usize = 64 * 1024 * 1024;
-
-/// Reads a body into one buffer. `ByteStream::collect` would need a second copy to make its parts
-/// contiguous.
-async fn collect_body(mut body: ByteStream) -> Result<Vec<u8>, ByteStreamError> {
-    let (length, _) = body.size_hint();
-    let mut bytes = Vec::with_capacity(
-        usize::try_from(length)
-            .unwrap_or_default()
-            .min(MAX_PREALLOCATION),
-    );
-    while let Some(chunk) = body.try_next().await? {
-        bytes.extend_from_slice(&chunk);
+/// Reads a body. `ByteStream::collect` would keep all of it in memory.
+async fn collect_body(mut body: ByteStream) -> Result<ObjectBody, ServiceFailure> {
+    let broken = |_| ServiceFailure {
+        cause: FailureCause::Unreachable,
+        message: "the connection ended before the whole object was read".to_owned(),
+    };
+    let not_kept = |error| ServiceFailure {
+        cause: FailureCause::Other,
+        message: format!("the object could not be kept in a temporary file: {error}"),
+    };
+    let mut writer = BodyWriter::new();
+    while let Some(chunk) = body.try_next().await.map_err(broken)? {
+        writer.append(&chunk).map_err(not_kept)?;
     }
-    Ok(bytes)
+    writer.finish().map_err(not_kept)
 }
 
 /// Returns the entity tag of a response. An empty tag counts as missing: a condition on it would

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::FailureKey;
+use crate::object_body::ObjectBody;
 use crate::report::{PackFacts, RunFindings, StoredFacts};
 
 /// What the page shows of a run beside the ledger.
@@ -28,8 +29,8 @@ impl RunFacts {
     }
 
     /// Reads the facts from the snapshot of a run.
-    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        let stored = StoredFacts::from_snapshot(bytes)?;
+    pub fn from_snapshot(snapshot: &ObjectBody) -> Result<Self, serde_json::Error> {
+        let stored = StoredFacts::from_snapshot(snapshot)?;
         Ok(Self {
             warnings: stored.warnings(),
             appeared: stored.appeared(),

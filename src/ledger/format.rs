@@ -3,10 +3,14 @@
 //! Equal ledgers have equal bytes. A document with a newer schema version is rejected, never
 //! overwritten.
 
+use std::io;
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::state::Ledger;
-use crate::model::{schema_of, to_exact_json};
+use crate::model::schema_of;
+use crate::object_body::ObjectBody;
 
 /// Marker in the field `format` that identifies a ledger.
 const FORMAT: &str = "packwatch.ledger";
@@ -62,7 +66,12 @@ pub fn ledger_schema() -> schemars::Schema {
 impl Ledger {
     /// Decodes a stored ledger.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let header: Header = serde_json::from_slice(bytes).map_err(DecodeError::InvalidJson)?;
+        Self::from_body(&bytes.to_vec().into())
+    }
+
+    /// Decodes the body of a stored ledger.
+    pub fn from_body(body: &ObjectBody) -> Result<Self, DecodeError> {
+        let header: Header = body.parse().map_err(DecodeError::InvalidJson)?;
         if header.format.as_deref() != Some(FORMAT) {
             return Err(DecodeError::UnknownFormat);
         }
@@ -71,17 +80,22 @@ impl Ledger {
                 found: header.schema_version,
             });
         }
-        serde_json::from_slice(bytes).map_err(DecodeError::InvalidJson)
+        body.parse().map_err(DecodeError::InvalidJson)
     }
 
-    /// Returns the bytes to store. Equal ledgers have equal bytes.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+    /// Returns the document to store. Equal ledgers have equal bytes.
+    pub fn to_body(&self) -> io::Result<ObjectBody> {
         let document = Document {
             format: FORMAT,
             schema_version: SCHEMA_VERSION,
             snapshot: self.last_commit.as_ref().map(|last| last.snapshot.as_str()),
             ledger: self,
         };
-        to_exact_json(&document)
+        ObjectBody::json(&document)
+    }
+
+    /// Returns the bytes of [`to_body`](Self::to_body).
+    pub fn to_bytes(&self) -> io::Result<Bytes> {
+        self.to_body()?.bytes()
     }
 }

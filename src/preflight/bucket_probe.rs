@@ -1,7 +1,6 @@
 //! Probe of the bucket: one write of `preflight.json` that must succeed, and two that must be
 //! refused. A store that ignores conditions accepts them, and runs would overwrite each other.
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::answers::shorten;
@@ -155,7 +154,7 @@ impl<'a, S: ObjectStore> BucketProbe<'a, S> {
     pub(super) async fn put(&self, bytes: Vec<u8>, mode: &PutMode) -> Result<ETag, PutError> {
         let metadata = ObjectMetadata::default();
         let key = &self.plan.keys.preflight;
-        let put = self.store.put(key, Bytes::from(bytes), metadata, mode);
+        let put = self.store.put(key, bytes.into(), metadata, mode);
         let put = timeout_at(self.deadline, put).await;
         put.unwrap_or_else(|_| Err(PutError::Indeterminate(no_time_left())))
     }

@@ -283,7 +283,7 @@ impl<C: ConfigApi, S: ObjectStore, P: PreflightApi> Preflight<'_, C, S, P> {
         let stored = timeout_at(self.deadline, self.store.get(&self.plan.keys.ledger)).await;
         let stored = stored.unwrap_or_else(|_| Err(no_time_left()));
         match stored.map_err(LedgerError::Unreadable)? {
-            Some((bytes, _)) => Ledger::from_bytes(&bytes)
+            Some((body, _)) => Ledger::from_body(&body)
                 .map(Some)
                 .map_err(LedgerError::Undecodable),
             None => Ok(None),

@@ -9,6 +9,7 @@ use super::members::{self, Members};
 use super::records::NotificationState;
 use super::summary::RunFindings;
 use crate::model::{AccountId, FailureKey, PackKey, PackName, Region, Source, Status};
+use crate::object_body::ObjectBody;
 
 /// A pack that was read, without its failing accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +85,8 @@ struct StoredFailure {
 
 impl StoredFacts {
     /// Reads a snapshot.
-    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
+    pub fn from_snapshot(snapshot: &ObjectBody) -> Result<Self, serde_json::Error> {
+        snapshot.parse()
     }
 
     /// Returns the warnings of the run in words.

@@ -2,6 +2,7 @@
 //! engines can read a prefix of snapshots as a table.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -19,8 +20,9 @@ use crate::input::plan::TriggerKind;
 use crate::ledger::OutgoingDigest;
 use crate::model::{
     AccountId, AwsText, FailureKey, GroupId, PackKey, Region, RunTotals, Scope, Status,
-    StatusRecord, Warning, to_exact_json,
+    StatusRecord, Warning,
 };
+use crate::object_body::ObjectBody;
 
 /// Schema version of the snapshot and of the digest's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -188,7 +190,7 @@ impl RunFindings<'_> {
         previous: Option<&str>,
         finished_at: Timestamp,
         digest: Option<DigestRef>,
-    ) -> Result<Vec<u8>, serde_json::Error> {
+    ) -> io::Result<ObjectBody> {
         let Self {
             plan,
             scope,
@@ -250,7 +252,7 @@ impl RunFindings<'_> {
             mutes: mute_records(ledger, observation.ended_at),
             digest,
         };
-        to_exact_json(&document)
+        ObjectBody::json(&document)
     }
 
     fn pack_record(&self, key: &PackKey, pack: &PackObservation) -> PackRecord {

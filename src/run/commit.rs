@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-
 use super::error::RunError;
 use super::execution::{Run, log_warnings};
 use super::latest::LatestRun;
@@ -16,6 +14,7 @@ use crate::input::event::NotifyMode;
 use crate::ledger::{CommittedRead, LastCommit, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
 use crate::model::{RunTotals, Scope, drop_unused_strings};
+use crate::object_body::ObjectBody;
 use crate::ports::{BoxError, PutError, PutMode};
 use crate::report::{DigestRef, Outcome, RunFindings, RunResponse, Warning};
 
@@ -32,9 +31,8 @@ pub(super) enum CommitOutcome {
 pub(super) struct PendingCommit {
     sequence: u64,
     snapshot_key: String,
-    /// Bytes of the snapshot; `None` if an earlier attempt wrote the committed one, or if it is
-    /// large.
-    snapshot: Option<Bytes>,
+    /// The snapshot; `None` if an earlier attempt wrote the committed one.
+    snapshot: Option<ObjectBody>,
     totals: RunTotals,
     complete: bool,
     warnings: Vec<Warning>,
@@ -68,10 +66,6 @@ impl PendingCommit {
     }
 }
 
-/// Maximum size in bytes of a snapshot that stays in memory until `latest.json` is written. A larger
-/// one is read from S3 again.
-const MAX_KEPT_SNAPSHOT: usize = 16 * 1024 * 1024;
-
 impl<S: Services> Run<'_, S> {
     /// Evaluates the observation, stores the snapshot and tries to commit the ledger once.
     /// `attempt` is different for every commit attempt of the run.
@@ -99,10 +93,11 @@ impl<S: Services> Run<'_, S> {
             });
             // The texts of the digests, before the snapshot needs its memory.
             drop_unused_strings();
-            let snapshot: Bytes = findings
+            let snapshot = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
-                .map_err(|error| store_failed("the snapshot could not be written as JSON", error))?
-                .into();
+                .map_err(|error| {
+                    store_failed("the snapshot could not be written as JSON", error)
+                })?;
             match self
                 .store
                 .put(&key, snapshot.clone(), &PutMode::Create)
@@ -112,8 +107,7 @@ impl<S: Services> Run<'_, S> {
                     let pending = PendingCommit {
                         sequence: next.sequence,
                         snapshot_key: key,
-                        // Frees the memory of a large one before the ledger is serialized.
-                        snapshot: Some(snapshot).filter(|bytes| bytes.len() <= MAX_KEPT_SNAPSHOT),
+                        snapshot: Some(snapshot),
                         totals: findings.totals,
                         complete: findings.is_complete(),
                         warnings: findings.warnings.clone(),

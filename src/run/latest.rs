@@ -1,7 +1,6 @@
 //! The objects about the newest full run, `latest.json` and `report.html`: written after the commit,
 //! beside delivery.
 
-use bytes::Bytes;
 use futures_util::future;
 use tokio::sync::OnceCell;
 
@@ -12,6 +11,7 @@ use crate::html_report::{AccountLinks, Link, ReportPage, ReportRequest, RunFacts
 use crate::ledger::{Ledger, RecentRun};
 use crate::model::{AccountId, Region};
 use crate::notify::digest::{LinkTarget, ObjectAddress};
+use crate::object_body::ObjectBody;
 use crate::ports::{BoxError, ContentType};
 
 /// A committed full run whose objects are to be written.
@@ -21,8 +21,8 @@ pub(super) struct LatestRun<'a> {
     /// The ledger as it is before delivery. It shares its failures with the one that delivery
     /// changes.
     pub ledger: Ledger,
-    /// Bytes of its snapshot, if they are at hand.
-    pub snapshot: Option<Bytes>,
+    /// Its snapshot, if it is at hand.
+    pub snapshot: Option<ObjectBody>,
     /// What the report shows of the run, if this execution has read it.
     pub facts: Option<&'a RunFacts>,
 }
@@ -45,8 +45,8 @@ impl<S: Services> Run<'_, S> {
             content,
         };
         let stored = OnceCell::new_with(snapshot.clone());
-        let read = async || -> Result<Bytes, BoxError> {
-            let read = || async { self.store.snapshot(&run.snapshot).await.map(Bytes::from) };
+        let read = async || -> Result<ObjectBody, BoxError> {
+            let read = || self.store.snapshot(&run.snapshot);
             stored.get_or_try_init(read).await.cloned()
         };
         let (_, written) = future::join(
@@ -72,7 +72,7 @@ impl<S: Services> Run<'_, S> {
     }
 
     /// Renders the report.
-    fn report(&self, latest: &LatestRun<'_>, facts: &RunFacts) -> Bytes {
+    fn report(&self, latest: &LatestRun<'_>, facts: &RunFacts) -> ObjectBody {
         let snapshot = ObjectAddress {
             bucket: self.plan.settings.bucket.clone(),
             key: latest.run.snapshot.clone(),
@@ -94,6 +94,6 @@ impl<S: Services> Run<'_, S> {
             account_links: Some(&target),
         })
         .render();
-        page.into()
+        page.into_bytes().into()
     }
 }

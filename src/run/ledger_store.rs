@@ -1,13 +1,13 @@
 //! The store of the ledger, of `latest.json` and of `report.html`: load, and update by
 //! compare-and-swap. The two never go back to an older run: their metadata have its sequence.
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::RunError;
 use crate::input::plan::RunPlan;
 use crate::ledger::{DecodeError, Ledger};
 use crate::model::display_chain;
+use crate::object_body::ObjectBody;
 use crate::ports::{
     BoxError, ContentType, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError,
     PutMode, ServiceFailure,
@@ -91,7 +91,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         let ledger_key = &self.plan.keys.ledger;
         let stored = self.get(ledger_key).await;
         match stored.map_err(|cause| unreadable(ledger_key, cause))? {
-            Some((bytes, etag)) => match Ledger::from_bytes(&bytes) {
+            Some((body, etag)) => match Ledger::from_body(&body) {
                 Ok(ledger) => Ok(StoredLedger {
                     ledger,
                     put_mode: PutMode::Update(etag),
@@ -118,7 +118,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     }
 
     /// Reads an object; `None` if it does not exist.
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
+    async fn get(&self, key: &str) -> Result<Option<(ObjectBody, ETag)>, BoxError> {
         timeout_at(self.deadline, self.store.get(key))
             .await
             .unwrap_or_else(|_| Err(deadline_exceeded()))
@@ -136,21 +136,21 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     pub(super) async fn put(
         &self,
         key: &str,
-        bytes: Bytes,
+        body: ObjectBody,
         put_mode: &PutMode,
     ) -> Result<ETag, PutError> {
-        self.put_with_metadata(key, bytes, ObjectMetadata::default(), put_mode)
+        self.put_with_metadata(key, body, ObjectMetadata::default(), put_mode)
             .await
     }
 
     async fn put_with_metadata(
         &self,
         key: &str,
-        bytes: Bytes,
+        body: ObjectBody,
         metadata: ObjectMetadata,
         put_mode: &PutMode,
     ) -> Result<ETag, PutError> {
-        let put = self.store.put(key, bytes, metadata, put_mode);
+        let put = self.store.put(key, body, metadata, put_mode);
         timeout_at(self.deadline, put)
             .await
             .unwrap_or_else(|_| Err(PutError::Indeterminate(deadline_exceeded())))
@@ -161,14 +161,14 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         ledger: &Ledger,
         put_mode: &PutMode,
     ) -> Result<ETag, PutError> {
-        let bytes = ledger
-            .to_bytes()
+        let body = ledger
+            .to_body()
             .map_err(|error| PutError::Rejected(Box::new(error)))?;
         let metadata = ObjectMetadata {
             sequence: Some(ledger.sequence),
             ..ObjectMetadata::default()
         };
-        self.put_with_metadata(&self.plan.keys.ledger, bytes.into(), metadata, put_mode)
+        self.put_with_metadata(&self.plan.keys.ledger, body, metadata, put_mode)
             .await
     }
 
@@ -216,7 +216,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         &self,
         key: &str,
         metadata: LatestMetadata,
-        contents: impl AsyncFn() -> Result<Bytes, BoxError>,
+        contents: impl AsyncFn() -> Result<ObjectBody, BoxError>,
     ) -> bool {
         let updated = self.try_update_latest(key, metadata, contents).await;
         updated.unwrap_or_else(|cause| {
@@ -238,7 +238,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
             sequence,
             content,
         }: LatestMetadata,
-        contents: impl AsyncFn() -> Result<Bytes, BoxError>,
+        contents: impl AsyncFn() -> Result<ObjectBody, BoxError>,
     ) -> Result<bool, BoxError> {
         let metadata = ObjectMetadata {
             sequence: Some(sequence),
@@ -277,10 +277,10 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     }
 
     /// Reads a snapshot.
-    pub(super) async fn snapshot(&self, key: &str) -> Result<Vec<u8>, BoxError> {
+    pub(super) async fn snapshot(&self, key: &str) -> Result<ObjectBody, BoxError> {
         let stored = self.get(key).await?;
-        let (bytes, _) =
+        let (body, _) =
             stored.ok_or_else(|| format!("{} is no longer there", self.address(key)))?;
-        Ok(bytes)
+        Ok(body)
     }
 }

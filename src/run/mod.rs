@@ -29,7 +29,7 @@ use crate::collect::Observation;
 use crate::input::plan::{RunPlan, Task};
 use crate::ledger::{CommitCheck, ForeignLedger, RecentRun};
 use crate::metrics::RunMetrics;
-use crate::model::{AccountId, PackName, SourceTarget};
+use crate::model::{AccountId, PackName, SourceTarget, drop_unused_strings};
 use crate::ports::{Clock, ObjectStore};
 use crate::report::{Response, RunResponse};
 
@@ -238,6 +238,7 @@ impl<S: Services> Run<'_, S> {
                     // Frees memory first: many failures make both the observation and the digest
                     // large.
                     drop(observation);
+                    drop_unused_strings();
                     let (pending, current) = *committed;
                     return self
                         .deliver_and_report(pending, current)

@@ -772,6 +772,15 @@ def streamed_and_large_bodies_are_stored():
 
 
 @check
+def body_that_differs_from_its_checksum_is_refused():
+    s3 = client("s3")
+    put = lambda crc32: s3.put_object(Bucket=BUCKET, Key="checksum", Body=b"123456789", ChecksumCRC32=crc32)
+    assert_error(lambda: put("AAAAAA=="), "BadDigest", 400)
+    # The check value of CRC-32.
+    put(base64.b64encode(0xCBF43926.to_bytes(4, "big")).decode())
+
+
+@check
 def metadata_is_stored_and_returned_by_head_and_get():
     s3 = client("s3")
     put = lambda **arguments: s3.put_object(Bucket=BUCKET, Key="latest", **arguments)["ETag"]

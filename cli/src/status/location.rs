@@ -129,7 +129,12 @@ async fn read_object(
         name: format!("s3://{bucket}/{key}"),
         source,
     })?;
-    Ok(object.map(|(bytes, _)| bytes))
+    let bytes = object.map(|(body, _)| body.bytes()).transpose();
+    let bytes = bytes.map_err(|source| CliError::Object {
+        name: format!("s3://{bucket}/{key}"),
+        source: source.into(),
+    })?;
+    Ok(bytes.map(Vec::from))
 }
 
 /// Returns the region of the bucket, if the error names it.

@@ -151,7 +151,7 @@ async fn object_put_is_conditional() {
         let (config, requests) = sdk();
         let metadata = ObjectMetadata::default();
         let _ = store(&config)
-            .put("ledger.json", "{}".into(), metadata, &mode)
+            .put("ledger.json", b"{}".to_vec().into(), metadata, &mode)
             .await;
         let request = requests.expect_request();
         assert_eq!(request.method(), "PUT");
@@ -173,7 +173,12 @@ async fn sequence_is_stored_as_user_metadata() {
         ..ObjectMetadata::default()
     };
     let _ = store(&config)
-        .put("latest.json", "{}".into(), metadata, &PutMode::Create)
+        .put(
+            "latest.json",
+            b"{}".to_vec().into(),
+            metadata,
+            &PutMode::Create,
+        )
         .await;
     let request = requests.expect_request();
     assert_eq!(request.headers().get("x-amz-meta-sequence"), Some("42"));

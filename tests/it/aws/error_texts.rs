@@ -66,7 +66,12 @@ fn error_text(operation: &str, response: &Response) -> Option<String> {
         "HeadObject" => block_on(store.head("latest.json")).err().map(chain),
         "PutObject" => {
             let metadata = ObjectMetadata::default();
-            let put = store.put("ledger.json", "{}".into(), metadata, &PutMode::Create);
+            let put = store.put(
+                "ledger.json",
+                b"{}".to_vec().into(),
+                metadata,
+                &PutMode::Create,
+            );
             block_on(put).err().map(|error| display_chain(&error))
         }
         "Publish" => {

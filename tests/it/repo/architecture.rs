@@ -183,14 +183,23 @@ fn library() -> BTreeMap<Module, String> {
 /// If no layer is defined for the module.
 fn allowed_dependencies(module: &str) -> &'static [&'static str] {
     match module {
-        "model" => &[],
-        "input" | "ports" | "ledger" => &["model"],
+        "model" | "object_body" => &[],
+        "input" => &["model"],
+        "ports" | "ledger" => &["model", "object_body"],
         "system" => &["ports"],
-        "aws" => &["input", "model", "ports"],
+        "aws" => &["input", "model", "object_body", "ports"],
         "collect" => &["ledger", "model", "ports"],
         "evaluate" => &["collect", "ledger", "model"],
-        "report" => &["collect", "evaluate", "input", "ledger", "model"],
-        "notify" | "html_report" => &["input", "ledger", "model", "report"],
+        "report" => &[
+            "collect",
+            "evaluate",
+            "input",
+            "ledger",
+            "model",
+            "object_body",
+        ],
+        "notify" => &["input", "ledger", "model", "report"],
+        "html_report" => &["input", "ledger", "model", "object_body", "report"],
         "metrics" => &["input", "ledger", "model"],
         "preflight" => &["input", "ledger", "model", "ports", "report"],
         "run" => &[
@@ -202,6 +211,7 @@ fn allowed_dependencies(module: &str) -> &'static [&'static str] {
             "metrics",
             "model",
             "notify",
+            "object_body",
             "ports",
             "preflight",
             "report",

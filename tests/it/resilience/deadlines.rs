@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
@@ -16,6 +15,7 @@ use packwatch::model::{
     Account, AccountId, ApiError, BusEvent, PackName, ReceiverArn, SnsMessage, SourceTarget,
     StatusRecord,
 };
+use packwatch::object_body::ObjectBody;
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
     ObjectStore, Page, PublishError, PutError, PutMode,
@@ -94,11 +94,11 @@ struct Bucket {
 }
 
 impl ObjectStore for Bucket {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
+    async fn get(&self, key: &str) -> Result<Option<(ObjectBody, ETag)>, BoxError> {
         let objects = self.objects.borrow();
         Ok(objects
             .get(key)
-            .map(|(bytes, version, _)| (bytes.clone(), ETag(version.to_string()))))
+            .map(|(bytes, version, _)| (bytes.clone().into(), ETag(version.to_string()))))
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
@@ -112,7 +112,7 @@ impl ObjectStore for Bucket {
     async fn put(
         &self,
         key: &str,
-        bytes: Bytes,
+        body: ObjectBody,
         metadata: ObjectMetadata,
         expect: &PutMode,
     ) -> Result<ETag, PutError> {
@@ -131,7 +131,10 @@ impl ObjectStore for Bucket {
             return Err(PutError::PreconditionFailed);
         }
         let version = current.unwrap_or(0) + 1;
-        objects.insert(key.to_owned(), (bytes.into(), version, metadata));
+        objects.insert(
+            key.to_owned(),
+            (body.bytes().expect("bytes").into(), version, metadata),
+        );
         Ok(ETag(version.to_string()))
     }
 }

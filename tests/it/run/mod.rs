@@ -4,6 +4,7 @@ mod event_bus;
 pub mod fuzzed_inputs;
 mod history;
 mod input_validation;
+mod large_documents;
 mod latest_json;
 mod lifecycle;
 mod metrics;

@@ -11,7 +11,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use packwatch::input::settings::Settings;
@@ -19,6 +18,7 @@ use packwatch::lambda::Handler;
 use packwatch::model::{
     Attribute, BusEvent, EventBus, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE, ReceiverArn, SnsMessage,
 };
+use packwatch::object_body::ObjectBody;
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
     PublishError, PutError, PutMode,
@@ -190,12 +190,12 @@ impl Clock for InMemoryServices {
 }
 
 impl ObjectStore for InMemoryServices {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
+    async fn get(&self, key: &str) -> Result<Option<(ObjectBody, ETag)>, BoxError> {
         self.read().await?;
         let objects = self.objects.borrow();
         Ok(objects
             .get(key)
-            .map(|object| (object.bytes.clone(), object.etag())))
+            .map(|object| (object.bytes.clone().into(), object.etag())))
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, BoxError> {
@@ -210,7 +210,7 @@ impl ObjectStore for InMemoryServices {
     async fn put(
         &self,
         key: &str,
-        bytes: Bytes,
+        body: ObjectBody,
         metadata: ObjectMetadata,
         expect: &PutMode,
     ) -> Result<ETag, PutError> {
@@ -235,7 +235,7 @@ impl ObjectStore for InMemoryServices {
         }
         self.versions.set(self.versions.get() + 1);
         let stored = StoredObject {
-            bytes: bytes.into(),
+            bytes: body.bytes().expect("bytes").into(),
             version: self.versions.get(),
             metadata,
         };

@@ -234,6 +234,6 @@ fn altered(bytes: &Bytes, alter: impl FnOnce(&mut Ledger)) -> Bytes {
     if ledger == *bytes.ledger() {
         bytes.clone()
     } else {
-        ledger.to_bytes().expect("JSON").into()
+        ledger.to_bytes().expect("JSON").to_vec().into()
     }
 }

@@ -8,6 +8,7 @@ use packwatch::model::{
     Account, AccountId, ApiError, BusEvent, PackName, ReceiverArn, SnsMessage, SourceTarget,
     StatusRecord,
 };
+use packwatch::object_body::ObjectBody;
 use packwatch::ports::{
     BoxError, Clock, ConfigApi, ETag, Filter, MembersError, Notifier, ObjectHead, ObjectMetadata,
     ObjectStore, Page, PublishError, PutError, PutMode,
@@ -272,7 +273,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ConfigApi for Repla
 }
 
 impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Replay<'_, F> {
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>, BoxError> {
+    async fn get(&self, key: &str) -> Result<Option<(ObjectBody, ETag)>, BoxError> {
         match self
             .call(Call::Get {
                 key: key.to_owned(),
@@ -280,7 +281,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
             .await
         {
             Response::Object(object) => {
-                Ok(object.map(|(bytes, version)| (bytes.to_vec(), ETag(version))))
+                Ok(object.map(|(bytes, version)| (bytes.to_vec().into(), ETag(version))))
             }
             _ => Err("no response".into()),
         }
@@ -309,7 +310,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
     async fn put(
         &self,
         key: &str,
-        bytes: bytes::Bytes,
+        body: ObjectBody,
         metadata: ObjectMetadata,
         expect: &PutMode,
     ) -> Result<ETag, PutError> {
@@ -320,7 +321,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> ObjectStore for Rep
         match self
             .call(Call::Put {
                 key: key.to_owned(),
-                bytes: bytes.to_vec().into(),
+                bytes: body.bytes().expect("bytes").to_vec().into(),
                 sequence: metadata.sequence,
                 expect,
             })

@@ -384,7 +384,7 @@ impl World {
         ledger.owner = Some(function_id(name));
         let stored = StoredObject {
             sequence: Some(ledger.sequence),
-            bytes: ledger.to_bytes().expect("JSON").into(),
+            bytes: ledger.to_bytes().expect("JSON").to_vec().into(),
         };
         Arc::make_mut(&mut self.objects).insert(LEDGER.to_owned(), stored);
     }

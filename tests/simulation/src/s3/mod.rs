@@ -10,6 +10,8 @@ mod list_objects;
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
 use jiff::Timestamp;
 
@@ -206,6 +208,7 @@ fn put(
         check_conditions(world, bucket, key, request)?;
     }
     let body = aws_chunked::decoded_body(request)?;
+    check_crc32(&body, request)?;
     let content_type = request
         .header("content-type")
         .unwrap_or("binary/octet-stream")
@@ -218,6 +221,17 @@ fn put(
     };
     let etag = world.push_version(bucket, key, content);
     Ok(Response::new(200, "application/xml", "").header("etag", etag))
+}
+
+/// Returns the error of a body that is not what the checksum in a header says.
+fn check_crc32(body: &[u8], request: &Request) -> Result<(), ServiceError> {
+    let sent = request.header("x-amz-checksum-crc32");
+    let calculated = STANDARD.encode(crc32fast::hash(body).to_be_bytes());
+    if sent.is_none_or(|sent| sent == calculated) {
+        return Ok(());
+    }
+    let message = "The CRC32 you specified did not match the calculated checksum.";
+    Err(ServiceError::new(400, "BadDigest", message))
 }
 
 /// Returns the error of a write whose conditions do not hold.

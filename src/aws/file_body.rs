@@ -1,0 +1,60 @@
+//! The body of a request that is sent from a file.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aws_smithy_checksums::ChecksumAlgorithm;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::object_body::{BodyFile, BodyReader};
+
+/// Returns the contents of a file as a body, from the start for each attempt.
+pub(super) fn stream(file: BodyFile) -> ByteStream {
+    SdkBody::retryable(move || SdkBody::from_body_1_x(FileBody(file.reader()))).into()
+}
+
+/// Returns the CRC-32 of a file as S3 expects it. For a body that is not in memory, the SDK would
+/// compute the checksum while it sends the body, and append it in an encoding that not every
+/// S3-compatible store can read.
+pub(super) fn crc32(file: &BodyFile) -> io::Result<String> {
+    let mut checksum = ChecksumAlgorithm::Crc32.into_impl();
+    let mut reader = file.reader();
+    while let Some(chunk) = reader.next_chunk()? {
+        checksum.update(&chunk);
+    }
+    Ok(STANDARD.encode(checksum.finalize()))
+}
+
+struct FileBody(BodyReader);
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    /// Reads the next part. The file was written a moment ago, so reads do not wait for a disk.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(
+            self.0
+                .next_chunk()
+                .map(|chunk| chunk.map(Frame::data))
+                .transpose(),
+        )
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.remaining() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.remaining())
+    }
+}
