@@ -37,10 +37,11 @@ def check_program(name, command, simulation, size, expected_calls):
         last = program.run()
         assert found_failures(program.organization) == set(), f"{name} did not find that all members recovered"
         published = subjects(program.organization)
+        assert len(published) == 2, f"{name} published {published}"
         count = packs * failing
-        correct = len(published) == 2 and f"{count} open" in published[0] and f"{count} cleared" in published[1]
-        assert correct, f"{name} published {published}"
         costs = [first, second, last]
+        changes = [appeared_and_cleared(cost.response) for cost in costs]
+        assert changes == [(count, 0), (0, 0), (0, count)], f"{name} found {changes}"
         assert all(cost.attempts() == cost.calls() for cost in costs), f"a call of {name} failed"
         calls = tuple(cost.calls() for cost in costs)
         assert calls == expected_calls, f"{name} made {calls} calls to AWS Config, expected {expected_calls}"
@@ -49,3 +50,9 @@ def check_program(name, command, simulation, size, expected_calls):
         print(
             f"{packs} x {members}, {name}: {calls} calls to AWS Config, {others} to S3 and SNS, {count} failures found"
         )
+
+
+def appeared_and_cleared(response):
+    """Returns how many failures appeared and cleared in a run. packwatch has its numbers in `totals`."""
+    totals = response.get("totals", response)
+    return totals["appeared"], totals["cleared"]
