@@ -74,7 +74,7 @@ output "test_command" {
 }
 
 output "mute_command" {
-  description = "Mutes failures until the end of a date; docs/mutes.md has what can be matched."
+  description = "Mutes failures until the end of a date; docs/mutes.md lists what can be matched."
   value       = "${local.invoke} '{\"mute\":{\"packs\":[\"PACK\"],\"accounts\":[\"ACCOUNT\"],\"until\":\"DATE\",\"reason\":\"REASON\"}}' answer.json"
 }
 

@@ -103,7 +103,7 @@ variable "regions" {
 }
 
 variable "reader_role_arns" {
-  description = "ARNs of roles to assume in other accounts that deploy packs, one role an account. modules/reader creates such a role."
+  description = "ARNs of roles to assume in other accounts that deploy packs, one role per account. modules/reader creates such a role."
   type        = list(string)
   default     = []
   nullable    = false
@@ -389,14 +389,14 @@ variable "snapshot_retention_days" {
 }
 
 variable "snapshot_encryption" {
-  description = "Encryption that every write to the bucket names, for a bucket whose policy demands the header x-amz-server-side-encryption: AES256, aws:kms, aws:kms:dsse or the ARN of a key. Empty: the default of the bucket. Without an ARN, aws:kms and aws:kms:dsse use the key aws/s3, not the bucket's."
+  description = "Encryption that every write to the bucket requests, for a bucket whose policy requires the header x-amz-server-side-encryption: AES256, aws:kms, aws:kms:dsse or the ARN of a key. Empty: the default of the bucket. Without an ARN, aws:kms and aws:kms:dsse use the key aws/s3, not the bucket's."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^$|^AES256$|^aws:kms(:dsse)?$|^arn:aws[a-z-]*:kms:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:key/[A-Za-z0-9-]+$", var.snapshot_encryption))
-    error_message = "snapshot_encryption must be empty, AES256, aws:kms, aws:kms:dsse or the ARN of a KMS key, no alias."
+    error_message = "snapshot_encryption must be empty, AES256, aws:kms, aws:kms:dsse or the ARN of a KMS key, not an alias."
   }
 }
 
@@ -433,7 +433,7 @@ variable "kms_key_arn" {
 
   validation {
     condition     = can(regex("^$|^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be empty or the ARN of a KMS key, no alias."
+    error_message = "kms_key_arn must be empty or the ARN of a KMS key, not an alias."
   }
 }
 
@@ -445,7 +445,7 @@ variable "topic_kms_key_arn" {
 
   validation {
     condition     = can(regex("^$|^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.topic_kms_key_arn))
-    error_message = "topic_kms_key_arn must be empty or the ARN of a KMS key, no alias."
+    error_message = "topic_kms_key_arn must be empty or the ARN of a KMS key, not an alias."
   }
 }
 
@@ -457,7 +457,7 @@ variable "existing_key_arns" {
 
   validation {
     condition     = alltrue([for arn in var.existing_key_arns : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", arn))])
-    error_message = "existing_key_arns must be a list of ARNs of KMS keys, no aliases."
+    error_message = "existing_key_arns must be a list of ARNs of KMS keys, not aliases."
   }
 }
 

@@ -12,7 +12,7 @@ packwatch-VERSION.cdx.json          the software bill of materials, in CycloneDX
 roles/reader.yaml                   the role for other accounts that deploy packs
 SHA256SUMS                          the checksums of all of them
 
-Equal binaries make equal files. The time in archives is SOURCE_DATE_EPOCH, or a constant.
+Identical binaries produce identical files. The time in archives is SOURCE_DATE_EPOCH, or a constant.
 
 A binary that is not given is built with the build command, in which {package}, {binary}, {arch} (of
 Lambda) and {target} (of Rust) are replaced. It writes the binary to {folder}/bootstrap.

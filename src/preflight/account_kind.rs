@@ -61,8 +61,8 @@ fn is_answered(facts: &Facts<'_>, account: &AccountId) -> Option<bool> {
     answers.next()
 }
 
-/// Returns the check for an account that AWS Config does not answer. It matters only if the function
-/// reads with its own identity.
+/// Returns the check for an account that AWS Config does not answer. It matters only if the
+/// function reads with its own identity.
 fn neither(facts: &Facts<'_>, detail: String) -> Check {
     if !facts.reads_as_itself() {
         let detail = format!("{detail}; packs are read through roles only");

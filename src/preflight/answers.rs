@@ -67,7 +67,7 @@ pub(super) fn out_of_time(operation: &str) -> ApiError {
     ApiError {
         operation: operation.to_owned(),
         code: DEADLINE_EXCEEDED.to_owned(),
-        message: "there was no answer before the time of the check was over".to_owned(),
+        message: "there was no response before the time limit of the check".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Checks of the bucket: whether objects can be written (`bucket_write`), as encrypted as its policy
-//! demands (`bucket_encryption`), whether it honors conditional writes (`bucket_conditions`), and
-//! whether it keeps versions (`bucket_versioning`).
+//! Checks of the bucket: whether objects can be written (`bucket_write`), as encrypted as its
+//! policy demands (`bucket_encryption`), whether it honors conditional writes
+//! (`bucket_conditions`), and whether it keeps versions (`bucket_versioning`).
 
 use super::answers::{Meaning, describe, meaning, skipped};
 use super::bucket_probe::{Failure, LastWrite};
@@ -39,7 +39,7 @@ fn write(facts: &Facts<'_>) -> Check {
         ),
         Err(failed) if is_about_encryption(failed) => skipped(
             WRITE,
-            format!("refused for its encryption; see {ENCRYPTION}"),
+            format!("refused because of its encryption; see {ENCRYPTION}"),
         ),
         Err(failed) => write_failed(facts, failed),
     }
@@ -100,7 +100,7 @@ fn encryption(facts: &Facts<'_>) -> Check {
         return Check::new(ENCRYPTION, CheckStatus::Ok, format!("accepted: {named}"));
     };
     let Some(failure) = encryption_failure(failed) else {
-        return skipped(ENCRYPTION, "no object could be written to try it with");
+        return skipped(ENCRYPTION, "not tested, because no object could be written");
     };
     let detail = format!("{} with {named}: {}", address(facts), failure.message);
     let action = if failure.cause == FailureCause::KmsKey {
@@ -134,9 +134,9 @@ fn conditions(facts: &Facts<'_>) -> Check {
             return Check::new(CONDITIONS, CheckStatus::Ok, detail);
         }
         [false, true] => "If-None-Match over an object that exists",
-        [true, false] => "If-Match with the ETag of no version",
+        [true, false] => "If-Match with an ETag that matches no version",
         [false, false] => {
-            "If-None-Match over an object that exists, and If-Match with the ETag of no version"
+            "If-None-Match over an object that exists, and If-Match with an ETag that matches no version"
         }
     };
     let bucket = &facts.plan.settings.bucket;
@@ -144,7 +144,7 @@ fn conditions(facts: &Facts<'_>) -> Check {
         "{bucket} accepts writes that must be refused ({accepted}): runs would overwrite each other"
     );
     let action = CheckAction::new(format!(
-        "Replace {bucket} by a bucket whose store honors conditional writes, such as one of S3; empty makes one"
+        "Replace {bucket} with a bucket that supports conditional writes, as S3 does; an empty value creates one"
     ))
     .parameter("ExistingBucketName", "");
     Check::new(CONDITIONS, CheckStatus::Failed, detail).with_action(action)

@@ -96,7 +96,7 @@ impl<'a, S: ObjectStore> BucketProbe<'a, S> {
             Err(failed) => {
                 return BucketAnswer {
                     written: Err(failed),
-                    refused: not_tried("no object could be written to try it with"),
+                    refused: not_tried("not tested, because no object could be written"),
                 };
             }
         };
@@ -164,6 +164,6 @@ impl<'a, S: ObjectStore> BucketProbe<'a, S> {
 pub(super) fn no_time_left() -> BoxError {
     Box::new(ServiceFailure {
         cause: FailureCause::OutOfTime,
-        message: "there was no answer before the time of the check was over".to_owned(),
+        message: "there was no response before the time limit of the check".to_owned(),
     })
 }

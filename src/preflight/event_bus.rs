@@ -1,5 +1,5 @@
-//! Checks `event_bus`: the bus of the settings exists. Nothing is sent. EventBridge accepts events for
-//! a bus that does not exist, so a run does not notice.
+//! Checks `event_bus`: the bus of the settings exists. Nothing is sent. EventBridge accepts events
+//! for a bus that does not exist, so a run does not notice.
 
 use super::answers::{Meaning, describe, meaning, skipped};
 use super::facts::Facts;
@@ -30,11 +30,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Option<Check> {
         ),
         Meaning::Denied => {
             let detail = format!(
-                "{bus} in another account may not be looked at, so it may not exist: {}",
+                "{bus} is in another account that denies access to it, so it is not known whether it exists: {}",
                 describe(error)
             );
             let action = CheckAction::new(format!(
-                "In account {account}, allow account {} to put events in the policy of the bus",
+                "In account {account}, change the policy of the bus to allow account {} to put events",
                 facts.own_account
             ));
             Check::new(NAME, CheckStatus::Warning, detail).with_action(allow(action, facts, bus))
@@ -58,7 +58,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Option<Check> {
         }
         _ => {
             let action = CheckAction::new(
-                "Find out why EventBridge does not serve the bus; this asks for it with your credentials",
+                "Find out why EventBridge does not serve the bus; this requests it with your credentials",
             );
             Check::new(NAME, CheckStatus::Failed, detail).with_action(look_at(action, bus))
         }

@@ -1,5 +1,5 @@
-//! Facts: everything that the preflight asked, and the answers. The questions are asked side by
-//! side, and none after the deadline.
+//! Facts: the responses to all calls of the preflight. The calls are made concurrently,
+//! and none after the deadline.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -169,7 +169,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Returns the ARN of the function's role, if the caller is a session of a role. The session
-    /// does not tell the path of the role; the role of `template.yaml` has none.
+    /// does not contain the path of the role; the role of `template.yaml` has none.
     pub(super) fn own_role(&self) -> Option<String> {
         let identity = self.own.as_ref().ok()?;
         let (_, session) = identity.arn.split_once(":assumed-role/")?;
@@ -238,8 +238,8 @@ impl<C: ConfigApi, S: ObjectStore, P: PreflightApi> Preflight<'_, C, S, P> {
             .await
     }
 
-    /// Lists the packs of every account in every region of the partition that is not watched. A role
-    /// that cannot be assumed is not tried for each region.
+    /// Lists the packs of every account in every region of the partition that is not watched. A
+    /// role that cannot be assumed is not tried for each region.
     async fn other_regions(
         &self,
         lister: &Lister<'_, C, P>,

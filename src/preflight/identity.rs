@@ -28,7 +28,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Check {
         )
     } else {
         format!(
-            "Find out why STS in {region} refuses the caller; this asks it with your credentials"
+            "Find out why STS in {region} refuses the caller; this calls STS with your credentials"
         )
     };
     let action = CheckAction::new(instruction).command(

@@ -91,14 +91,17 @@ fn unreadable(facts: &Facts<'_>, error: &LedgerError) -> Check {
 
 fn owner(facts: &Facts<'_>, ledger: Option<&Ledger>) -> Check {
     let Some(ledger) = ledger else {
-        let detail = "nobody yet: the first run of a deployed function makes it the owner";
+        let detail = "no owner yet: the first deployed function that runs becomes the owner";
         return Check::new(OWNER, CheckStatus::Ok, detail);
     };
     let watched = facts.plan.watched(&facts.own_account);
     match ledger.check_owner(facts.deployment, &watched) {
         Ok(()) => {
             let detail = ledger.owner.as_ref().map_or_else(
-                || "nobody yet: the next run of a deployed function makes it the owner".to_owned(),
+                || {
+                    "no owner yet: the next deployed function that runs becomes the owner"
+                        .to_owned()
+                },
                 |owner| format!("belongs to {owner}"),
             );
             Check::new(OWNER, CheckStatus::Ok, detail)
@@ -121,7 +124,7 @@ fn owned_by_another(facts: &Facts<'_>, foreign: &ForeignLedger, function: &Funct
     let address = address(facts);
     let detail = format!("{address} belongs to {owner}: every run of this function is refused");
     let action = CheckAction::new(format!(
-        "Deploy with a prefix of its own, or, if this function is to take {address} over, stop the other one and adopt it"
+        "Deploy with a prefix of its own; or, to let this function take over {address}, stop the other function and adopt the ledger"
     ))
     .parameter("SnapshotPrefix", format!("{}/", function.name))
     .command(
@@ -146,14 +149,14 @@ fn differs(facts: &Facts<'_>, foreign: &ForeignLedger) -> Check {
         let detail = format!(
             "{address} was written with other settings, so a run with --commit is refused: {differences}"
         );
-        let action = CheckAction::new(format!("Write to another place than {address}"))
+        let action = CheckAction::new(format!("Write to a location other than {address}"))
             .parameter("SnapshotPrefix", "packwatch-cli/");
         return Check::new(OWNER, CheckStatus::Warning, detail).with_action(action);
     };
     let detail =
         format!("{address} belongs to {owner}, so a run with --commit is refused: {differences}");
     let action = CheckAction::new(format!(
-        "Run with the settings of {}: save what this prints, and give the file to --function",
+        "Run with the settings of {}: save the output of this command, and pass the file to --function",
         owner.name
     ))
     .command(

@@ -1,5 +1,5 @@
-//! Lists the packs of a source, and of a region that is not watched. A page token that repeats is an
-//! error: the list would look complete.
+//! Lists the packs of a source, and of a region that is not watched. A page token that repeats is
+//! an error: the list would look complete.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

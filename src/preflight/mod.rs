@@ -1,7 +1,7 @@
 //! Preflight: tries what a run needs, and says what is missing and what to do about it.
 //!
-//! First everything is asked, side by side (`facts`); then each check is a pure function of the
-//! answers. A check that could not be made is *skipped* and never *ok*. Only `preflight.json` is
+//! First all calls are made concurrently (`facts`); then each check is a pure function of the
+//! responses. A check that could not be made is *skipped* and never *ok*. Only `preflight.json` is
 //! written, and nothing is published.
 //!
 //! | file | content |
@@ -17,8 +17,8 @@
 //! | `table` | the checks as text |
 //! | `document` | `preflight.json` |
 //!
-//! A new check is a function of `Facts` that `checks` calls. One about the entries of the ledger takes
-//! `Facts::ledger`.
+//! A new check is a function of `Facts` that `checks` calls. One about the entries of the ledger
+//! takes `Facts::ledger`.
 
 mod account_kind;
 mod answers;

@@ -28,11 +28,16 @@ pub(super) fn check(facts: &Facts<'_>) -> Check {
         .map(|record| record.mute.id.as_str())
         .collect();
     let Some(first) = unmatched.first() else {
-        let detail = format!("{count}, each with open failures that it matches");
+        let detail = format!("{count}, each matching at least one open failure");
         return Check::new(NAME, CheckStatus::Ok, detail);
     };
+    let verb = if unmatched.len() == 1 {
+        "matches"
+    } else {
+        "match"
+    };
     let detail = format!(
-        "{} of {count}: no open failure matches now: {}",
+        "{} of {count} {verb} no open failure now: {}",
         unmatched.len(),
         unmatched.join(", ")
     );

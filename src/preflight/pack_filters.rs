@@ -93,7 +93,7 @@ impl Setting<'_> {
         if self.check == EXCLUDE && included > 0 && watched == 0 {
             let detail = format!("{variable} leaves out every pack that INCLUDE_PACKS selects");
             let action = CheckAction::new(format!(
-                "Let {variable} leave in the packs to watch; empty excludes none"
+                "Change {variable} so that the packs to watch are kept; an empty value excludes none"
             ));
             let action = action.parameter(self.parameter, "");
             return Check::new(self.check, CheckStatus::Warning, detail).with_action(action);

@@ -4,10 +4,10 @@ use super::facts::Facts;
 use crate::model::AccountId;
 use crate::report::CheckAction;
 
-/// Name of the role that `roles/reader.yaml` creates unless it is told otherwise.
+/// Name of the role that `roles/reader.yaml` creates by default.
 pub(super) const DEFAULT_NAME: &str = "packwatch-reader";
 
-/// Placeholder for the ARN of the function's role where STS did not tell it.
+/// Placeholder for the ARN of the function's role if STS did not return it.
 const UNKNOWN_ROLE: &str = "ARN_OF_THE_FUNCTION_ROLE";
 
 /// Adds the command that deploys a reader role with this name.

@@ -47,7 +47,7 @@ pub(super) fn action(
             .command("aws s3api get-bucket-location", &[("bucket", bucket)])
         }
         FailureCause::Archived => CheckAction::new(format!(
-            "Bring s3://{bucket}/{key} back from the archive, and leave it out of the lifecycle rule"
+            "Restore s3://{bucket}/{key} from the archive, and exclude it from the lifecycle rule"
         ))
         .command(
             "aws s3api restore-object",
@@ -66,7 +66,7 @@ pub(super) fn action(
         | FailureCause::Credentials
         | FailureCause::OutOfTime
         | FailureCause::Other => head_bucket(format!(
-            "Find out why S3 does not serve {bucket}; this asks for it with your credentials"
+            "Find out why S3 does not serve {bucket}; this requests it with your credentials"
         )),
     }
 }
@@ -79,7 +79,7 @@ fn denied(facts: &Facts<'_>, key: &str, access: Access) -> CheckAction {
         Access::Write => ["s3:PutObject", "s3:GetObject"],
     };
     let instruction = format!(
-        "Allow {} and {} on {bucket} to the function, and check that the policy of the bucket does not deny them",
+        "Allow the function {} and {} on {bucket}, and check that the policy of the bucket does not deny them",
         actions[0], actions[1]
     );
     let Some(role) = facts.own_role() else {
@@ -104,8 +104,8 @@ fn denied(facts: &Facts<'_>, key: &str, access: Access) -> CheckAction {
     .more_words([actions[1].to_owned()])
 }
 
-/// Returns the action for a key that cannot be used. The key is that of the settings, the one in the
-/// message, or the one of the bucket.
+/// Returns the action for a key that cannot be used. The key is that of the settings, the one in
+/// the message, or the one of the bucket.
 fn kms_key(facts: &Facts<'_>, message: &str) -> CheckAction {
     let settings = &facts.plan.settings;
     let in_settings = match &settings.encryption {
@@ -115,7 +115,7 @@ fn kms_key(facts: &Facts<'_>, message: &str) -> CheckAction {
     let is_in_arn = |c: char| c.is_ascii_alphanumeric() || ":/-_".contains(c);
     let mut words = message.split(|c| !is_in_arn(c));
     let in_message = words.find(|word| word.starts_with("arn:") && word.contains(":kms:"));
-    let rights = "Allow kms:Decrypt and kms:GenerateDataKey to the function, in its role (parameters KmsKeyArn and \
+    let rights = "Allow the function kms:Decrypt and kms:GenerateDataKey, in its role (parameters KmsKeyArn and \
                   SnapshotEncryption) and in the policy of the key";
     match in_message.or(in_settings) {
         Some(key) => {

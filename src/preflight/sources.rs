@@ -27,7 +27,7 @@ fn check(facts: &Facts<'_>, target: &SourceTarget, answer: &SourceAnswer) -> Che
             "{source}: no packs; AWS Config shows an account only the packs that it deployed in that region"
         );
         let action = CheckAction::new(format!(
-            "If packs should be there, look from account {} whether AWS Config lists any in {}; else watch other regions",
+            "If packs should be there, check from account {} whether AWS Config lists any in {}; otherwise watch other regions",
             source.caller, source.region
         ));
         return Check::new(NAME, CheckStatus::Warning, detail)
@@ -49,7 +49,7 @@ fn check(facts: &Facts<'_>, target: &SourceTarget, answer: &SourceAnswer) -> Che
                     .with_action(allow(facts, target, GET_DETAILED_STATUS)),
                 _ => {
                     let action = CheckAction::new(format!(
-                        "Look from account {} whether AWS Config answers in {}",
+                        "Check from account {} whether AWS Config responds in {}",
                         source.caller, source.region
                     ));
                     let action = action.command(
@@ -77,8 +77,8 @@ fn not_listed(facts: &Facts<'_>, target: &SourceTarget, error: &ApiError) -> Che
             return skipped(NAME, format!("{source}: its role cannot be assumed"));
         }
         Meaning::NotAnAdministrator => CheckAction::new(format!(
-            "In the management account, make {account} a delegated administrator, and wait a few minutes; or let the account \
-             that deploys the packs be read"
+            "In the management account, make {account} a delegated administrator, and wait a few minutes; or read from the account \
+             that deploys the packs"
         ))
         .command(
             "aws organizations register-delegated-administrator",
@@ -95,13 +95,13 @@ fn not_listed(facts: &Facts<'_>, target: &SourceTarget, error: &ApiError) -> Che
         Meaning::NoAnswer => list_packs(
             CheckAction::new(format!(
                 "Check the spelling of {region} in REGIONS and the function's route to AWS Config there (in a VPC, a NAT gateway); \
-                 this asks it from elsewhere"
+                 this calls AWS Config from elsewhere"
             )),
             target,
         ),
         Meaning::NotFound | Meaning::Other => list_packs(
             CheckAction::new(format!(
-                "Look from account {account} whether AWS Config answers in {region}"
+                "Check from account {account} whether AWS Config responds in {region}"
             )),
             target,
         ),
@@ -127,7 +127,7 @@ fn allow(facts: &Facts<'_>, target: &SourceTarget, operation: &str) -> CheckActi
     };
     let action = format!("config:{operation}");
     let instruction = format!(
-        "Allow {action} to the caller in account {}, and check that no service control policy denies it in {}",
+        "Allow the caller in account {} to call {action}, and check that no service control policy denies it in {}",
         source.caller, source.region
     );
     match role {

@@ -77,8 +77,8 @@ fn summary(checks: &[Check]) -> String {
     counts.join(", ")
 }
 
-/// Wraps a text into lines. A word that is longer than a line, such as an ARN, is broken after one of
-/// its separators.
+/// Wraps a text into lines. A word that is longer than a line, such as an ARN, is broken after one
+/// of its separators.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let text = printable(text);
     let mut lines = vec![String::new()];
@@ -118,9 +118,9 @@ fn printable(text: &str) -> String {
     text.chars().map(printable).collect()
 }
 
-/// Returns the lines of a step. A line that is not the last ends in a backslash, which continues the
-/// line in a shell. An option stays with its values if they fit; a word that is longer than a line is
-/// broken, too.
+/// Returns the lines of a step. A line that is not the last ends in a backslash, which continues
+/// the line in a shell. An option stays with its values if they fit; a word that is longer than a
+/// line is broken, too.
 fn broken(step: &Step) -> Vec<String> {
     // One column is for the backslash, and one for the space before it.
     const ROOM: usize = WIDTH - 2;

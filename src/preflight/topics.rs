@@ -51,10 +51,10 @@ impl<'a> Topic<'a> {
             (1.., 0) => Check::new(NAME, CheckStatus::Ok, format!("{arn}: {count}")),
             (_, 1..) => {
                 let detail = format!(
-                    "{arn}: {count}, {pending} pending, which miss what is sent before they are confirmed"
+                    "{arn}: {count}, {pending} pending; a pending subscription receives nothing until it is confirmed"
                 );
                 let action = CheckAction::new(format!(
-                    "Confirm each subscription of {arn} by the link that SNS sent to it; then {} sends everything that is open; \
+                    "Confirm each subscription of {arn} with the link that SNS sent to it; then {} sends everything that is open; \
                      this lists the subscriptions",
                     r#"{"announce": "always"}"#
                 ));
@@ -113,7 +113,7 @@ impl<'a> Topic<'a> {
             ),
             Meaning::Denied => {
                 let detail = format!(
-                    "{arn} in another account may not be looked at, so it may not exist: {}",
+                    "{arn} is in another account that denies access to it, so it is not known whether it exists: {}",
                     describe(error)
                 );
                 let action = CheckAction::new(format!(
@@ -147,7 +147,7 @@ impl<'a> Topic<'a> {
             }
             _ => {
                 let action = CheckAction::new(format!(
-                    "Find out why SNS does not serve {arn}; this asks for it with your credentials"
+                    "Find out why SNS does not serve {arn}; this requests it with your credentials"
                 ));
                 Check::new(NAME, CheckStatus::Failed, detail).with_action(self.look_at(action))
             }
@@ -167,7 +167,7 @@ impl<'a> Topic<'a> {
             options.push(("attributes", "FifoTopic=true"));
         }
         CheckAction::new(format!(
-            "Create {} again and subscribe to it again (a stack does not, if it was deleted by hand), or name another topic in \
+            "Create {} again and subscribe to it again (the stack does not recreate what was deleted by hand), or name another topic in \
              {parameter}",
             self.arn
         ))

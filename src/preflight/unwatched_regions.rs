@@ -51,7 +51,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
     } else if !asked.is_empty() {
         let regions = counted(asked.len() as u64, "other region");
         let detail =
-            format!("{regions} asked: no packs that INCLUDE_PACKS and EXCLUDE_PACKS select");
+            format!("{regions} checked: no packs that INCLUDE_PACKS and EXCLUDE_PACKS select");
         checks.push(Check::new(NAME, CheckStatus::Ok, detail));
     }
     let not_assumed = facts.roles.iter().filter(|(_, identity)| identity.is_err());
@@ -67,7 +67,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
         let regions = regions.chain(accounts);
         checks.push(skipped(
             NAME,
-            format!("could not be asked: {}", join(regions)),
+            format!("could not be checked: {}", join(regions)),
         ));
     }
     if checks.is_empty() {

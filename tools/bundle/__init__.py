@@ -1,1 +1,1 @@
-"""The files of a release, one idea a module."""
+"""The files of a release, one topic per module."""

@@ -265,7 +265,7 @@ pub(super) const CASES: &[Case] = &[
         action: Some(("REGIONS", "Regions=ap-south-1,eu-west-1,us-west-2")),
     },
     Case {
-        name: "other regions may not be asked",
+        name: "other regions may not be read",
         break_it: |env| {
             let region = |code: &str, region: &str| {
                 Fault::error(400, code, "no")
@@ -279,7 +279,7 @@ pub(super) const CASES: &[Case] = &[
         },
         check: "unwatched_regions",
         status: "skipped",
-        detail: "could not be asked: us-east-2 (AccessDeniedException); me-south-1 (UnrecognizedClientException)",
+        detail: "could not be checked: us-east-2 (AccessDeniedException); me-south-1 (UnrecognizedClientException)",
         action: None,
     },
     Case {
@@ -534,7 +534,7 @@ pub(super) const CASES: &[Case] = &[
         },
         check: "ledger",
         status: "failed",
-        detail: "schema is version 99",
+        detail: "its schema version is 99",
         action: Some((BUCKET, "aws s3 cp s3://packwatch-snapshots/ledger.json -")),
     },
     Case {
@@ -649,7 +649,7 @@ pub(super) const CASES: &[Case] = &[
         break_it: |env| env.set("TOPIC_ARN", "arn:aws:sns:eu-west-1:999988887777:shared"),
         check: "topic",
         status: "warning",
-        detail: "arn:aws:sns:eu-west-1:999988887777:shared in another account may not be looked at",
+        detail: "arn:aws:sns:eu-west-1:999988887777:shared is in another account that denies access to it",
         action: Some((
             "arn:aws:sns:eu-west-1:999988887777:shared",
             "aws sns add-permission --topic-arn arn:aws:sns:eu-west-1:999988887777:shared --label packwatch --aws-account-id \
@@ -675,7 +675,7 @@ pub(super) const CASES: &[Case] = &[
         },
         check: "event_bus",
         status: "warning",
-        detail: "event-bus/shared in another account may not be looked at",
+        detail: "event-bus/shared is in another account that denies access to it",
         action: Some((
             "999988887777",
             "aws events put-permission --event-bus-name shared --statement-id packwatch --action events:PutEvents \
@@ -731,7 +731,7 @@ pub(super) const CASES: &[Case] = &[
         },
         check: "mutes",
         status: "warning",
-        detail: "1 of 1 mute: no open failure matches now: typo-id",
+        detail: "1 of 1 mute matches no open failure now: typo-id",
         action: Some((
             "typo-id",
             "aws lambda invoke --function-name packwatch --cli-binary-format raw-in-base64-out --payload \

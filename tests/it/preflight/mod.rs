@@ -1,5 +1,5 @@
-//! The preflight: whole runs against the simulated organization, with each part of the set-up broken
-//! once.
+//! The preflight: whole runs against the simulated organization, with each part of the set-up
+//! broken once.
 
 mod actions;
 mod broken;

@@ -261,7 +261,7 @@ async fn check_beside_other_keys_is_refused() {
     for (event, part) in [
         (
             json!({"check": false}),
-            "\"check\" is false; accepted is true",
+            "\"check\" is false; accepted: true",
         ),
         (json!({"check": "true"}), "\"check\" is \"true\""),
         (
