@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::CliError;
 use crate::function_config::FunctionConfiguration;
-use crate::input_file::parse_file;
+use crate::input_file::{parse, parse_file};
 use crate::status::By;
 
 /// Command-line arguments.
@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Shows what fails right now, from the newest snapshot.
     ///
-    /// It reads `latest.json`, which the last full run wrote, and calls nothing of AWS Config. The
+    /// It reads `latest.json`, which the last full run wrote, and does not call AWS Config. The
     /// bucket is that of a deployed function (--function), or else `SNAPSHOT_BUCKET` and
     /// `SNAPSHOT_PREFIX` of the environment. The exit code is 3 if the run could not read
     /// something.
@@ -80,8 +80,8 @@ impl CheckArgs {
 /// Arguments of `packwatch run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// File with the event as JSON, such as those in events/; - reads standard input [default: {},
-    /// a full run]
+    /// The event: JSON that begins with {, or a file with JSON, such as those in events/; - reads
+    /// standard input [default: {}, a full run]
     event: Option<PathBuf>,
     /// Store the snapshot and the ledger, and publish the digest. If a function is deployed, give
     /// --function too: a run with other sources, packs or topics than the last full run of the
@@ -107,9 +107,13 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     /// Reads the event; `{}` without the argument.
     pub(crate) fn event(&self) -> Result<Value, CliError> {
-        self.event
-            .as_deref()
-            .map_or_else(|| Ok(json!({})), |path| parse_file(path, "JSON"))
+        let Some(event) = self.event.as_deref() else {
+            return Ok(json!({}));
+        };
+        match event.to_str().filter(|text| text.starts_with('{')) {
+            Some(text) => parse(text.as_bytes(), "the event", "JSON"),
+            None => parse_file(event, "JSON"),
+        }
     }
 
     /// Reads the configuration of the deployed function; `None` without `--function`.
@@ -121,8 +125,8 @@ impl RunArgs {
 /// Arguments of `packwatch status`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
-    /// File with a snapshot, or its address such as `s3://bucket/prefix/latest.json`; an address that
-    /// ends in / means latest.json there; - reads standard input
+    /// File with a snapshot, or its address such as `s3://bucket/prefix/latest.json`; an address
+    /// that ends in / stands for latest.json under it; - reads standard input
     #[arg(value_name = "FILE | s3://...", conflicts_with = "function")]
     pub(crate) source: Option<String>,
     /// File with the output of `aws lambda get-function-configuration --function-name ... --output

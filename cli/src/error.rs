@@ -27,7 +27,7 @@ pub(crate) enum CliError {
     NoSnapshotAddress,
     /// There is no object at the address.
     #[error(
-        "{name} does not exist: either no full run is committed yet, or the bucket or its prefix is another one; \
+        "{name} does not exist: either no full run has been committed yet, or the bucket or prefix is wrong; \
          `packwatch run` shows what a run would find"
     )]
     NoSnapshot {
@@ -54,7 +54,7 @@ pub(crate) enum CliError {
     },
     /// The profile supplies no credentials.
     #[error(
-        "the profile {name} gives no credentials; `aws sts get-caller-identity --profile {name}` should say why"
+        "the profile {name} provides no credentials; `aws sts get-caller-identity --profile {name}` should say why"
     )]
     Profile {
         /// Name of the profile.

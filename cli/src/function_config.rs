@@ -28,7 +28,7 @@ struct Environment {
 /// the caller account, so the run would read other packs.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the function runs in account {function} and these credentials are of {here}: AWS Config answers each account for its own packs only. \
+    "the function runs in account {function}, but these credentials belong to {here}: AWS Config shows each account only its own packs. \
      Use a profile of account {function}"
 )]
 pub(crate) struct AccountMismatch {

@@ -1,5 +1,5 @@
-//! Command-line program that runs packwatch once outside Lambda, with an AWS profile, and shows what
-//! fails. This file connects the parts.
+//! Command-line program that runs packwatch once outside Lambda, with an AWS profile, and shows
+//! what fails. This file connects the parts.
 
 mod args;
 mod error;

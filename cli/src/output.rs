@@ -42,8 +42,8 @@ pub(crate) fn json(response: &Response) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Prints the text of the digest, and returns whether there was one. `published` is the text that was
-/// published, if any.
+/// Prints the text of the digest, and returns whether there was one. `published` is the text that
+/// was published, if any.
 pub(crate) fn digest(response: &RunResponse, published: Option<&str>) -> io::Result<bool> {
     let text = response.digest.text.as_deref().or(published);
     match text {
@@ -53,7 +53,7 @@ pub(crate) fn digest(response: &RunResponse, published: Option<&str>) -> io::Res
     Ok(text.is_some())
 }
 
-/// Returns what is the case where no digest is due.
+/// Returns the line that is printed if no digest is due.
 fn without_digest(response: &RunResponse) -> String {
     let open = counted(response.totals.open_total, "failure");
     if response.complete {

@@ -48,13 +48,14 @@ pub(crate) fn errors_are_colored() -> bool {
     AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
-/// Writes a text to standard output, without colors where they are not wanted. A reader that has
-/// seen enough, such as `head`, is no error.
+/// Writes a text to standard output, without colors where they are not wanted. A closed pipe, such
+/// as that left by `head`, is not an error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     ignore_closed(write(&mut anstream::stdout(), text))
 }
 
-/// Writes a text to standard error in the same way. If that fails, nobody could be told.
+/// Writes a text to standard error in the same way. A failure is ignored: it could not be reported
+/// anywhere.
 pub(crate) fn print_error(text: &str) {
     let _ = write(&mut anstream::stderr(), text);
 }
@@ -77,8 +78,8 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// State words at the beginning of an entry of a digest, with their styles. None is the beginning of
-/// a later one.
+/// State words at the beginning of an entry of a digest, with their styles. None is the beginning
+/// of a later one.
 const STATES: [(&str, Style); 10] = [
     ("FAILING", ALARM),
     ("STILL FAILING", ALARM),

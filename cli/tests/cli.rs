@@ -291,6 +291,53 @@ async fn invalid_input_fails_with_one_error_message() {
     );
 }
 
+/// A dry run writes nothing, so it cannot change the ledger either.
+#[tokio::test]
+async fn event_is_given_inline_and_changes_ledger_only_with_commit() {
+    let test_env = TestEnv::failing().await;
+    let mute = json!({"packs": ["base*"], "until": in_a_week(), "reason": "known"});
+    let mute = json!({ "mute": mute }).to_string();
+    let run = async |event: &str, options: &[&str]| {
+        let arguments = [&["--profile", "audit", event], options].concat();
+        let output = packwatch_run(&test_env, &arguments, "").await;
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, err) = run(r#"{"dry_run": true}"#, &[]).await;
+    assert_eq!(code, Some(0), "{err}");
+    for event in [
+        mute.as_str(),
+        r#"{"unmute": "m1"}"#,
+        r#"{"adopt_ledger": true}"#,
+    ] {
+        let (code, err) = run(event, &[]).await;
+        assert_eq!(code, Some(1), "{err}");
+        assert!(
+            err.starts_with("InvalidEvent: ") && err.contains("--commit"),
+            "{err}"
+        );
+    }
+    let calls = test_env.world.calls().into_iter();
+    let writes = calls.filter(|call| call.operation == "PutObject");
+    assert_eq!(writes.count(), 0);
+    let (code, err) = run(&mute, &["--commit"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let (code, err) = run(r#"{"mutes": true}"#, &[]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let (code, err) = run(r#"{"mutes": "#, &[]).await;
+    assert_eq!(code, Some(1));
+    assert!(err.starts_with("the event is not JSON: "), "{err}");
+}
+
+/// Returns the date in seven days.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program uses the clock of the machine"
+)]
+fn in_a_week() -> String {
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24);
+    end.strftime("%F").to_string()
+}
+
 #[tokio::test]
 async fn function_option_uses_only_deployed_settings_and_region() {
     let mut test_env = TestEnv::failing().await;
@@ -329,8 +376,8 @@ async fn function_option_uses_only_deployed_settings_and_region() {
     let output = packwatch_run(&test_env, &arguments, &elsewhere).await;
     assert_eq!(
         text(&output.stderr),
-        "the function runs in account 444455556666 and these credentials are of 111122223333: AWS Config answers each account \
-         for its own packs only. Use a profile of account 444455556666\n"
+        "the function runs in account 444455556666, but these credentials belong to 111122223333: AWS Config shows each account \
+         only its own packs. Use a profile of account 444455556666\n"
     );
     assert!(!output.status.success());
     assert_eq!(
@@ -361,7 +408,7 @@ async fn named_profile_overrides_environment_credentials() {
     let err = text(&output.stderr);
     assert!(
         !output.status.success()
-            && err.starts_with("the profile nobody gives no credentials; ")
+            && err.starts_with("the profile nobody provides no credentials; ")
             && err.contains("the profile nobody is not defined"),
         "{err}"
     );

@@ -57,7 +57,7 @@ fn entry(group: &Group, current: &Current, width: usize) -> Vec<String> {
     }
     match &group.example {
         Some(example) if group.cause.unknown => {
-            let text = format!("See why, in account {}:", example.account);
+            let text = format!("To see why, run this in account {}:", example.account);
             lines.extend(labeled("To do", &text, width));
             lines.push(unlabeled(&example.command()));
         }
@@ -70,7 +70,7 @@ fn entry(group: &Group, current: &Current, width: usize) -> Vec<String> {
     lines
 }
 
-/// Returns the number of accounts, of how many where that is exact.
+/// Returns the number of accounts, with the total if it is exact.
 fn size(group: &Group, current: &Current) -> String {
     let total = group
         .only_pack

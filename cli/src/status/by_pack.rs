@@ -36,7 +36,7 @@ pub(super) fn text(current: &Current, width: usize) -> Vec<String> {
     table(["PACK", "REGION", "ACCOUNTS", "AGE", "CAUSE"], &rows, width)
 }
 
-/// Returns the number of failing accounts, of how many where that is exact.
+/// Returns the number of failing accounts, with the total if it is exact.
 fn failing(key: &PackKey, row: &Row<'_>, current: &Current) -> String {
     match current.members.get(key) {
         _ if row.pack_itself => "the pack itself".to_owned(),

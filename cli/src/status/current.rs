@@ -1,4 +1,4 @@
-//! What is the case now: the failures of a snapshot, its gaps, and what is only counted.
+//! The current state: the failures of a snapshot, its gaps, and what is only counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,13 @@ pub(super) struct Failure {
     pub(super) change: NotificationState,
 }
 
-/// What is the case now.
+/// The current state.
 #[derive(Debug)]
 pub(crate) struct Current {
     pub(super) snapshot: Snapshot,
     /// The failures that are neither muted nor ignored.
     pub(super) failures: Vec<Failure>,
-    /// Failures of which only the key is known, because their pack has no data.
+    /// Failures whose pack has no data, so that only the key is known.
     pub(super) unseen: Vec<Unconfirmed>,
     pub(super) gaps: Vec<GapGroup>,
     /// Number of member accounts, of packs that were read in full.

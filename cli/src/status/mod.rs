@@ -1,10 +1,11 @@
-//! `packwatch status`: what fails right now, from the newest snapshot, without a call to AWS Config.
+//! `packwatch status`: what fails right now, from the newest snapshot, without a call to AWS
+//! Config.
 //!
 //! | file | content |
 //! | --- | --- |
 //! | `location` | where the snapshot is |
 //! | `snapshot` | the parts of a snapshot that are shown |
-//! | `current`, `gaps`, `rows` | what is the case, grouped |
+//! | `current`, `gaps`, `rows` | the current state, grouped |
 //! | `by_cause`, `by_account`, `by_pack` | the failures, as text and as JSON |
 //! | `text` | the whole text |
 //! | `entry`, `table` | lines |

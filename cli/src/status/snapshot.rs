@@ -90,7 +90,7 @@ pub(crate) struct EmptySource {
     pub(crate) source: Source,
     pub(crate) packs_before: usize,
     pub(crate) since: Timestamp,
-    /// `ended` and `unwatched` sources do not concern what is the case now.
+    /// `ended` and `unwatched` sources are not part of the current state.
     pub(crate) state: String,
 }
 

@@ -77,11 +77,11 @@ fn state(current: &Current) -> String {
         return match (current.is_complete(), suppressed) {
             (true, false) => format!("Nothing fails in {}.", counted(totals.packs, "pack")),
             (true, true) => format!(
-                "Nothing fails in {} but what is muted or ignored.",
+                "Nothing fails in {} except muted or ignored failures.",
                 counted(totals.packs, "pack")
             ),
             (false, false) => "No failure is known.".to_owned(),
-            (false, true) => "No failure is known but those that are muted or ignored.".to_owned(),
+            (false, true) => "No failures are known except muted or ignored ones.".to_owned(),
         };
     }
     let verb = if accounts + packs_themselves == 1 {
@@ -172,7 +172,7 @@ fn counts(current: &Current, width: usize) -> Vec<String> {
     let pending = current.pending();
     if pending > 0 {
         let text = counted(pending, "failure");
-        line("Pending:", format!("{text} of these, not notified yet."));
+        line("Pending:", format!("{text} above, not reported yet."));
     }
     if !current.unseen.is_empty() {
         let text = counted(current.unseen.len(), "failure");

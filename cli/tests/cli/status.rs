@@ -155,7 +155,7 @@ async fn unusable_snapshot_is_an_error_that_names_it() {
         (
             &missing,
             "",
-            "s3://packwatch-snapshots/latest.json does not exist: either no full run is committed yet",
+            "s3://packwatch-snapshots/latest.json does not exist: either no full run has been committed yet",
         ),
         (
             "s3://no-such-bucket/latest.json",
