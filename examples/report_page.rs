@@ -1,7 +1,7 @@
 //! Writes the reports of several situations, each after real runs against a simulated organization.
 //!
-//! `cargo run --example report_page -- FOLDER [FAILURES]` writes `<situation>.html`, and beside it the
-//! snapshot as `<situation>.json`. FAILURES is the number of failures of the largest situation.
+//! `cargo run --example report_page -- FOLDER [FAILURES]` writes `<situation>.html`, and beside it
+//! the snapshot as `<situation>.json`. FAILURES is the number of failures of the largest situation.
 #![allow(
     clippy::panic,
     clippy::expect_used,

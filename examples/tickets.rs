@@ -1,6 +1,6 @@
 //! Keeps one ticket for each cause of failures, from the `groups` of digests alone.
 //!
-//! Reads the JSON of digests from standard input, one a line and the oldest first, and prints the
+//! Reads the JSON of digests from standard input, one per line, oldest first, and prints the
 //! tickets that are open in the end: `cargo run --example tickets < digests.jsonl`
 #![allow(clippy::print_stdout, reason = "a terminal program")]
 

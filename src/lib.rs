@@ -18,7 +18,7 @@
 //!
 //! # Example
 //!
-//! Everything that decides is a pure function. Here a run sees a member account failing, and the
+//! All decisions are made by pure functions. Here a run sees a member account failing, and the
 //! receiver of the digest is to be notified of it:
 //!
 //! ```
@@ -79,7 +79,7 @@
 //! # Layers
 //!
 //! Each module uses only modules of the layers below it, and no two files use each other. A test
-//! (`tests/it/repo/architecture.rs`) holds both rules.
+//! (`tests/it/repo/architecture.rs`) enforces both rules.
 //!
 //! | layer | modules |
 //! | --- | --- |

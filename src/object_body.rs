@@ -172,9 +172,7 @@ mod tests {
             MAX_IN_MEMORY - 1,
             3 * MAX_IN_MEMORY + CHUNK,
         ] {
-            let text: String = (0..size)
-                .map(|index| char::from(b'a' + (index % 26) as u8))
-                .collect();
+            let text: String = ('a'..='z').cycle().take(size).collect();
             let body = ObjectBody::json(&text).expect("a body");
             let in_file = matches!(body, ObjectBody::File(_));
             assert_eq!(in_file, size + 2 > MAX_IN_MEMORY, "{size} characters");

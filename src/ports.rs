@@ -48,8 +48,8 @@ pub enum Filter<'a> {
 /// Error of [`ConfigApi::members`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MembersError {
-    /// AWS Config reports that the pack does not exist. Only [`ConfigApi::pack`], called afterwards,
-    /// shows whether it was removed.
+    /// AWS Config reports that the pack does not exist. Only [`ConfigApi::pack`], called
+    /// afterwards, shows whether it was removed.
     NoSuchPack,
     /// Any other error, which leaves a gap.
     Api(ApiError),
@@ -117,7 +117,7 @@ pub enum ContentType {
     /// JSON.
     #[default]
     Json,
-    /// A page in UTF-8, of which browsers keep no copy.
+    /// A page in UTF-8 that browsers must not cache.
     Html,
 }
 
@@ -199,8 +199,8 @@ pub enum PutError {
     Indeterminate(#[source] BoxError),
 }
 
-/// A bucket with conditional writes. The error of a failed call has a [`ServiceFailure`] in its chain
-/// of causes.
+/// A bucket with conditional writes. The error of a failed call has a [`ServiceFailure`] in its
+/// chain of causes.
 pub trait ObjectStore {
     /// Returns the body and the entity tag of an object; `None` if the object does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<(ObjectBody, ETag)>, BoxError>>;
@@ -251,8 +251,8 @@ pub trait Notifier {
 
     /// Puts events on a bus in one call: at most
     /// [`MAX_EVENTS_IN_CALL`](crate::model::MAX_EVENTS_IN_CALL), of at most
-    /// [`MAX_EVENTS_SIZE`](crate::model::MAX_EVENTS_SIZE) bytes. Returns for each event whether the bus
-    /// accepted it, or the error of the whole call.
+    /// [`MAX_EVENTS_SIZE`](crate::model::MAX_EVENTS_SIZE) bytes. Returns for each event whether the
+    /// bus accepted it, or the error of the whole call.
     fn put_events(
         &self,
         bus: &ReceiverArn,

@@ -1,8 +1,8 @@
-//! Plays typical situations against a simulated organization, and prints what the receivers get: subject,
-//! email, chat message, a part of the JSON, and events.
+//! Plays typical situations against a simulated organization, and prints what the receivers get:
+//! subject, email, chat message, a part of the JSON, and events.
 //!
-//! `cargo run --example gallery` plays all of them; `cargo run --example gallery -- mutes summary` plays
-//! those whose name contains one of the words. Golden files hold every one of them:
+//! `cargo run --example gallery` plays all of them; `cargo run --example gallery -- mutes summary`
+//! plays those whose name contains one of the words. Golden files hold every one of them:
 //! `tests/it/notify/snapshots/`.
 //!
 //! `cargo run --example gallery -- --write FOLDER` writes the documents of all runs instead:

@@ -1,5 +1,5 @@
-//! A stage: an organization, a function with a clock of its own, and the story of what its receivers
-//! get.
+//! A stage: an organization, a function with a clock of its own, and the story of what its
+//! receivers get.
 
 use std::fmt::Write;
 
@@ -35,7 +35,8 @@ pub struct Sent {
 }
 
 impl Stage {
-    /// Returns a stage without packs, with two topics, three regions and a pending period of an hour.
+    /// Returns a stage without packs, with two topics, three regions and a pending period of an
+    /// hour.
     pub async fn new() -> Self {
         let mut env = TestEnv::new().await;
         env.world.create_topic(CHAT);

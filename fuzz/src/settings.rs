@@ -24,7 +24,7 @@ pub fn check_invariants(environment: &str) {
                 );
                 assert!(!line.contains('\n'), "{line:?}");
                 assert!(
-                    error.starts_with("is ") && error.contains("accepted is"),
+                    error.starts_with("is ") && error.contains("accepted:"),
                     "{line}"
                 );
             }

@@ -1,5 +1,5 @@
-//! Caller: the SDK configuration with the credentials of one identity, from which the clients of its
-//! calls are made.
+//! Caller: the SDK configuration with the credentials of one identity, from which the clients of
+//! its calls are made.
 
 use aws_config::SdkConfig;
 use aws_sdk_config::config::retry::{RetryPartition, TokenBucket};

@@ -41,8 +41,8 @@ pub struct ConfigServiceApi {
 }
 
 impl ConfigServiceApi {
-    /// Creates the adapter from a client and a caller for each source. `throttle_counter` is the counter
-    /// that all these clients share.
+    /// Creates the adapter from a client and a caller for each source. `throttle_counter` is the
+    /// counter that all these clients share.
     pub fn new(
         sources: BTreeMap<(Identity, Region), (Client, ThrottledCaller)>,
         throttle_counter: ThrottleCounter,
@@ -91,7 +91,9 @@ impl ConfigApi for ConfigServiceApi {
                 operation: OPERATION.to_owned(),
                 code: "NoAccount".to_owned(),
                 message: cap_text(match other {
-                    Some(other) => format!("STS answered with {other:?}, which is no account id"),
+                    Some(other) => {
+                        format!("STS answered with {other:?}, which is not an account id")
+                    }
                     None => "STS answered without an account id".to_owned(),
                 }),
             }),

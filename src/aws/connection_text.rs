@@ -94,8 +94,8 @@ fn describe_credentials(error: &CredentialsError) -> String {
     }
 }
 
-/// Returns the name of the profile that the SDK reports as undefined. The report is a part of the text
-/// about all places in which the SDK looked for credentials.
+/// Returns the name of the profile that the SDK reports as undefined. The report is a part of the
+/// text about all places in which the SDK looked for credentials.
 fn undefined_profile(text: &str) -> Option<&str> {
     let (before, _) = text.split_once("` was not defined")?;
     Some(before.rsplit_once("profile `")?.1)

@@ -72,7 +72,8 @@ impl RenewableCredentials {
             .clone()
     }
 
-    /// Drops the credentials of generation `rejected`, unless another call has dropped them already.
+    /// Drops the credentials of generation `rejected`, unless another call has dropped them
+    /// already.
     fn drop_generation(&self, rejected: u64) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if current.number == rejected {

@@ -1,5 +1,5 @@
-//! The HTTP client that all AWS clients share, with the proxy and the certificate authorities of the
-//! environment. The SDK for Rust reads neither by itself.
+//! The HTTP client that all AWS clients share, with the proxy and the certificate authorities of
+//! the environment. The SDK for Rust reads neither by itself.
 
 use aws_sdk_config::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -17,9 +17,10 @@ const CA_BUNDLE: &str = "the path of a file with certificates in PEM format";
 
 /// Creates the HTTP client. `lookup` returns the value of an environment variable:
 ///
-/// * `HTTPS_PROXY`, or else `https_proxy`: the proxy for all calls to HTTPS endpoints, except to the
-///   hosts in `NO_PROXY` or `no_proxy`
-/// * `AWS_CA_BUNDLE`, or else `SSL_CERT_FILE`: a file with the only certificate authorities to trust
+/// * `HTTPS_PROXY`, or else `https_proxy`: the proxy for all calls to HTTPS endpoints, except to
+///   the hosts in `NO_PROXY` or `no_proxy`
+/// * `AWS_CA_BUNDLE`, or else `SSL_CERT_FILE`: a file with the only certificate authorities to
+///   trust
 ///
 /// An empty variable counts as unset. The error names each variable that cannot be used.
 pub(super) fn http_client(
@@ -78,7 +79,7 @@ fn proxy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Option<ProxyConfig>
         let shown = value
             .rsplit_once('@')
             .map_or(value.as_str(), |(_, host)| host);
-        format!("{name} is {shown:?}; accepted is {PROXY}")
+        format!("{name} is {shown:?}; accepted: {PROXY}")
     })?;
     Ok(Some(match first_set(["NO_PROXY", "no_proxy"], lookup) {
         Some((_, hosts)) => proxy.no_proxy(hosts),
@@ -90,7 +91,7 @@ fn trust_store(lookup: &impl Fn(&str) -> Option<String>) -> Result<TrustStore, S
     let Some((name, path)) = first_set(["AWS_CA_BUNDLE", "SSL_CERT_FILE"], lookup) else {
         return Ok(TrustStore::default());
     };
-    let invalid = |reason: &str| format!("{name} is {path:?} ({reason}); accepted is {CA_BUNDLE}");
+    let invalid = |reason: &str| format!("{name} is {path:?} ({reason}); accepted: {CA_BUNDLE}");
     let pem = std::fs::read(&path).map_err(|error| invalid(&error.to_string()))?;
     let certificates = usable_certificates(&String::from_utf8_lossy(&pem));
     if certificates.is_empty() {

@@ -14,7 +14,8 @@ pub struct AwsNotifier {
 }
 
 impl AwsNotifier {
-    /// Creates the notifier from a client for each topic and one for the event bus, if there is one.
+    /// Creates the notifier from a client for each topic and one for the event bus, if there is
+    /// one.
     pub fn new(
         topics: BTreeMap<ReceiverArn, aws_sdk_sns::Client>,
         event_bus: Option<aws_sdk_eventbridge::Client>,

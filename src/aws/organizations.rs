@@ -12,7 +12,7 @@ use crate::model::{Account, AccountId, cap_text};
 use crate::ports::BoxError;
 
 /// AWS Organizations, called with the function's own identity. The client is created at the first
-/// lookup: most runs look up no name, and every start would pay for it.
+/// lookup: most runs look up no name, and creating it at start-up would slow down every cold start.
 #[derive(Debug)]
 pub(super) struct OrganizationsApi {
     config: Config,

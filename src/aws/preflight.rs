@@ -1,6 +1,6 @@
 //! Adapter for what only the preflight asks: STS as any identity, AWS Organizations, AWS Config in
 //! regions that are not watched, attributes of topics, and the versioning of the bucket. Clients
-//! that no run uses are created when they are called: every start would pay for them.
+//! that no run uses are created when they are called, so that they do not slow down cold starts.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,8 @@ pub struct PreflightClients {
 }
 
 impl PreflightClients {
-    /// Creates the adapter from the function's own identity, the identities in the settings, and the
-    /// clients of a run that it shares.
+    /// Creates the adapter from the function's own identity, the identities in the settings, and
+    /// the clients of a run that it shares.
     pub(super) fn new(
         own: Caller,
         callers: BTreeMap<Identity, Caller>,
@@ -248,6 +248,6 @@ fn incomplete(operation: &str) -> ApiError {
     ApiError {
         operation: operation.to_owned(),
         code: "MalformedResponse".to_owned(),
-        message: "AWS answered without what was asked for".to_owned(),
+        message: "AWS returned a response without the requested data".to_owned(),
     }
 }

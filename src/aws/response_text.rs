@@ -1,4 +1,4 @@
-//! Words for error responses, and for responses that are not of AWS.
+//! Words for error responses, and for responses that are not from AWS.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -27,7 +27,7 @@ pub(super) fn describe_body(response: &HttpResponse) -> String {
     let what = if status.is_success() {
         "that does not parse"
     } else {
-        "that is not AWS's"
+        "that is not from AWS"
     };
     format!("HTTP status {code} with a body {what}: \"{words}\"")
 }
@@ -46,7 +46,7 @@ pub(super) fn bucket_region(response: &HttpResponse) -> Option<String> {
     ((1..=32).contains(&region.len()) && region.chars().all(is_region_character)).then_some(region)
 }
 
-/// Replaces each control character, line breaks included, by a space.
+/// Replaces each control character, line breaks included, with a space.
 pub(super) fn single_line(text: &str) -> String {
     text.replace(is_unprintable, " ")
 }
@@ -84,7 +84,7 @@ fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Replaces each tag, comment and invisible element by a space. A `<` that starts none of them
+/// Replaces each tag, comment and invisible element with a space. A `<` that starts none of them
 /// stays.
 fn without_markup(body: &str) -> String {
     let mut text = String::with_capacity(body.len());

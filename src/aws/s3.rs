@@ -86,8 +86,8 @@ impl S3Store {
     }
 }
 
-/// Converts an error response to HEAD. It has no body, so the HTTP status and the region in a header
-/// are all that S3 tells.
+/// Converts an error response to HEAD. It has no body, so the HTTP status and the region in a
+/// header are all that S3 returns.
 fn head_failure(status: u16, region: Option<String>) -> ServiceFailure {
     let cause = match status {
         301 | 307 => FailureCause::WrongRegion(region),

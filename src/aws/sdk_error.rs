@@ -25,7 +25,8 @@ struct FailedCall {
 }
 
 /// Converts an SDK error to an [`ApiError`]. A failure to assume the role of the caller is reported
-/// as an error of `AssumeRole`. If no service returned a code, the code is one of the program's own.
+/// as an error of `AssumeRole`. If no service returned a code, the code is one of the program's
+/// own.
 pub(super) fn api_error<E>(operation: &str, error: &SdkError<E>, host: &CalledHost) -> ApiError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -85,8 +86,8 @@ impl FailedCall {
         }
     }
 
-    /// Returns code and message as one text. The codes of the program are left out: the message says
-    /// the same.
+    /// Returns code and message as one text. The codes of the program are left out: the message
+    /// says the same.
     fn into_text(self) -> String {
         if self.is_aws_code {
             format!("{}: {}", cap_text(self.code), cap_text(self.message))

@@ -23,7 +23,7 @@ impl Default for ConcurrencyLimit {
 }
 
 /// Number of throttled attempts of one call after which retries also back off. A call that is
-/// throttled this often was not only sent too early: its source rejects all calls for a while.
+/// throttled this often was not merely sent too early: its source rejects all calls for a while.
 const BACKOFF_AFTER_ATTEMPTS: u32 = 4;
 
 /// Makes the calls to one source.

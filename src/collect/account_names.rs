@@ -27,10 +27,10 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FAILURES: usize = 3;
 
 /// Looks up the accounts that a digest of this run can show and that have no fresh name in the
-/// ledger: those that are failing, were open before this run, or ended without a notification, and
-/// the callers of gaps. Stops at `deadline`, after a timeout, or after too many failures, and
-/// returns the accounts looked up until then; `None` means that AWS Organizations has no such
-/// account.
+/// ledger: those that are failing, were open before this run, or ended without a notification,
+/// the callers of gaps, and those of packs if there are several. Stops at `deadline`, after a
+/// timeout, or after too many failures, and returns the accounts looked up until then; `None` means
+/// that AWS Organizations has no such account.
 pub async fn resolve<S: ConfigApi>(
     api: &S,
     observation: &Observation,
@@ -65,7 +65,7 @@ pub async fn resolve<S: ConfigApi>(
     };
     tracing::warn!(
         cause = missing,
-        "names of accounts are missing; give the function organizations:DescribeAccount in the management account or a \
+        "account names are missing; allow the function to call organizations:DescribeAccount, in the management account or a \
          delegated administrator, or set ACCOUNT_NAMES to off"
     );
     resolved
@@ -106,7 +106,14 @@ fn accounts_to_look_up(
         );
     }
     let gaps = observation.gaps.keys().map(|gap| &gap.source.caller);
-    shown.extend(gaps.filter(|caller| AccountId::is_valid(caller.as_str())));
+    let packs = observation.packs.keys().map(|pack| &pack.source.caller);
+    // The only caller is not shown beside what was read.
+    let several: BTreeSet<_> = packs.collect();
+    let several = several.iter().copied().filter(|_| several.len() > 1);
+    shown.extend(
+        gaps.chain(several)
+            .filter(|caller| AccountId::is_valid(caller.as_str())),
+    );
     let cached = |id: &AccountId| ledger.accounts.get(id);
     let mut accounts: Vec<_> = shown
         .into_iter()

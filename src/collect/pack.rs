@@ -108,7 +108,7 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
         Ok(())
     }
 
-    /// Returns whether a full read is due of a pack whose failing members are read.
+    /// Returns whether a full read of the pack is due, once its failing members are read.
     pub(super) fn full_scan_due(&self, now: Timestamp) -> bool {
         let key = FailureKey::pack_itself(self.pack);
         let in_progress = self
@@ -304,7 +304,7 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
 }
 
 /// Returns the error of concurrent requests for the members of one pack: that the pack does not
-/// exist, which is to be asked by name, or else the first one.
+/// exist, which must then be confirmed by name, or else the first one.
 fn all_answered(results: Vec<Result<(), MembersError>>) -> Result<(), MembersError> {
     if results.contains(&Err(MembersError::NoSuchPack)) {
         return Err(MembersError::NoSuchPack);
@@ -312,7 +312,7 @@ fn all_answered(results: Vec<Result<(), MembersError>>) -> Result<(), MembersErr
     results.into_iter().collect()
 }
 
-/// Returns the cause of the gap of a pack that AWS Config has by name and denies otherwise.
+/// Returns the cause of the gap of a pack that AWS Config returns only if requested by name.
 fn contradiction() -> ApiError {
     ApiError {
         operation: GET_DETAILED_STATUS.to_owned(),

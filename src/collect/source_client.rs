@@ -55,8 +55,7 @@ impl<'a, S: ConfigApi> SourceClient<'a, S> {
         let deadline_exceeded = || ApiError {
             operation: operation.to_owned(),
             code: DEADLINE_EXCEEDED.to_owned(),
-            message: "there was no time left to read this before the run had to store what it knew"
-                .to_owned(),
+            message: "the time for reading ran out before this was read".to_owned(),
         };
         if Instant::now() >= self.deadline {
             return Err(deadline_exceeded());

@@ -29,8 +29,8 @@ pub(super) enum ReadStrategy {
 }
 
 /// Returns the cheapest read strategy of a pack whose members have open failures with the statuses
-/// `open`. If filters save nothing in the pack, they are tried again once a day, when its daily scan
-/// is due.
+/// `open`. If filters save nothing in the pack, they are tried again once a day, when its daily
+/// scan is due.
 pub(super) fn choose<'a>(
     large: Option<&LargePack>,
     open: impl Iterator<Item = &'a Status>,
@@ -79,7 +79,7 @@ pub(super) fn daily_scan_due(pack: &PackKey, large: &LargePack, now: Timestamp) 
         .is_none_or(|last_full_scan| last_full_scan.at.as_second() < slot)
 }
 
-/// Returns whether a full read is due of a pack that is itself open and in progress. Only two full
+/// Returns whether a full read of a pack that is itself open and in progress is due. Only two full
 /// reads at least an hour apart can close its failure.
 pub(super) fn in_progress_scan_due(
     pack_failure: &OpenFailure,

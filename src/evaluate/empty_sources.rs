@@ -1,5 +1,5 @@
-//! Empty sources: sources that list no packs, because they no longer have any or never had. A source
-//! becomes empty only on evidence, because packwatch sees no failures there from then on.
+//! Empty sources: sources that list no packs, because they no longer have any or never had. A
+//! source becomes empty only on evidence, because packwatch sees no failures there from then on.
 
 use std::collections::BTreeSet;
 use std::mem::take;

@@ -217,8 +217,8 @@ pub(super) fn open_new(
     next.open.append(&mut new.into_iter().collect());
 }
 
-/// Returns the members that fail: those with a failed status, and those that are in progress for too
-/// long.
+/// Returns the members that fail: those with a failed status, and those that are in progress for
+/// too long.
 fn failing_members<'a>(
     observed: &'a PackObservation,
     context: EvaluationContext<'a>,

@@ -76,7 +76,7 @@ pub fn evaluate(
 }
 
 /// Closes the failures that the settings no longer cover, and ends for receivers the failures that
-/// are ignored now. Neither is a clearing.
+/// are ignored now. Neither counts as cleared.
 fn close_out_of_scope(next: &mut Ledger, context: EvaluationContext<'_>, now: Timestamp) {
     let out_of_scope: Vec<FailureKey> = next
         .open
@@ -124,8 +124,8 @@ fn cache_account_names(next: &mut Ledger, observation: &Observation) {
 }
 
 /// Removes the resolution of a failure that came back before all receivers were notified of its
-/// end. For those receivers the failure never ended. It keeps its start only if that is so for every
-/// receiver: for the others it is a new failure, which may not be due yet.
+/// end. For those receivers the failure never ended. It keeps its start only if that is so for
+/// every receiver: for the others it is a new failure, which may not be due yet.
 fn cancel_undelivered_resolutions(next: &mut Ledger, context: EvaluationContext<'_>) {
     let receivers: Vec<_> = next
         .receivers

@@ -145,7 +145,7 @@ struct CheckRequest {
     _check: (),
 }
 
-/// The forms of an event, for its schema.
+/// An event, in any of its forms.
 #[derive(schemars::JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only the schema is used")]
@@ -176,7 +176,7 @@ impl Trigger {
         };
         let value: Value = serde_json::from_slice(event).map_err(|error| {
             InvalidEvent(format!(
-                "the event cannot be read: {error}; accepted is a JSON object such as {{}}"
+                "the event cannot be read: {error}; accepted: a JSON object such as {{}}"
             ))
         })?;
         let Value::Object(keys) = &value else {
@@ -282,11 +282,11 @@ fn parse<T: DeserializeOwned>(
         };
         InvalidEvent(match message.split_once(" field ") {
             Some(("duplicate", key)) => {
-                format!("{} is there twice; accepted is each key once", member(key))
+                format!("{} appears twice; each key is allowed once", member(key))
             }
             Some(("missing", key)) => {
                 let key = member(key);
-                format!("{key} is missing; accepted is an event such as {example}")
+                format!("{key} is missing; accepted: an event such as {example}")
             }
             Some(("unknown", key_and_accepted)) => {
                 let (_, accepted) = key_and_accepted
@@ -296,7 +296,7 @@ fn parse<T: DeserializeOwned>(
                     .trim_start_matches("one of ")
                     .replace("` or `", "`, `")
                     .replace('`', "\"");
-                format!("{} {unknown_key}; accepted are {accepted}", quoted(&path))
+                format!("{} {unknown_key}; accepted: {accepted}", quoted(&path))
             }
             // A message of `event_values`: what the value is, and what is accepted.
             _ => format!("{} {message}", quoted(&path)),

@@ -1,7 +1,7 @@
 //! Event values: what each key of an event accepts.
 //!
 //! The functions are for `#[serde(deserialize_with = "...")]`. Their errors show the value and what
-//! is accepted, such as `is "yes"; accepted is true or false`; the caller adds the key.
+//! is accepted, such as `is "yes"; accepted: true or false`; the caller adds the key.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -91,7 +91,7 @@ pub(super) fn parse_value<'de, D: Deserializer<'de>, T>(
 ) -> Result<T, D::Error> {
     let value = Value::deserialize(deserializer)?;
     parse(&value)
-        .ok_or_else(|| Error::custom(format!("is {}; accepted is {accepted}", displayed(&value))))
+        .ok_or_else(|| Error::custom(format!("is {}; accepted: {accepted}", displayed(&value))))
 }
 
 /// Parses a list of non-empty strings. An empty list is an error, because it could mean all or
@@ -101,7 +101,7 @@ pub(super) fn parse_list<'de, D: Deserializer<'de>, T: From<String>>(
     accepted: &str,
     is_valid: impl Fn(&str) -> bool,
 ) -> Result<Option<Vec<T>>, D::Error> {
-    let accepted_list = format!("a list, not empty, of {accepted}");
+    let accepted_list = format!("a non-empty list of {accepted}");
     let items = parse_value(deserializer, &accepted_list, |value| {
         Vec::<String>::deserialize(value)
             .ok()
@@ -109,7 +109,7 @@ pub(super) fn parse_list<'de, D: Deserializer<'de>, T: From<String>>(
     })?;
     match items.iter().find(|item| !is_valid(item)) {
         Some(item) => Err(Error::custom(format!(
-            "holds {}; accepted are {accepted}",
+            "contains {}; accepted: {accepted}",
             quoted(item)
         ))),
         None => Ok(Some(items.into_iter().map(T::from).collect())),

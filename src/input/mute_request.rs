@@ -73,7 +73,7 @@ impl MuteRequest {
         };
         if matcher.is_empty() {
             return Err(InvalidEvent(format!(
-                "\"mute\" says nothing of what to mute; accepted is at least one of \"packs\", \"accounts\", \
+                "\"mute\" does not say what to mute; accepted: at least one of \"packs\", \"accounts\", \
                  \"regions\", \"codes\" and \"group\", such as {EXAMPLE_MUTE}"
             )));
         }
@@ -89,7 +89,7 @@ impl MuteRequest {
                 MuteEnd::Date(date) => date.to_string(),
             };
             return Err(InvalidEvent(format!(
-                "\"mute.until\" is \"{shown}\"; accepted is a date or time in the future, at most 366 days ahead"
+                "\"mute.until\" is \"{shown}\"; accepted: a date or time in the future, at most 366 days ahead"
             )));
         }
         let mut mute = Mute {

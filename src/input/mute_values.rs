@@ -114,7 +114,7 @@ fn list<'de, D: Deserializer<'de>>(
     let items: Vec<String> = parse_list(deserializer, accepted, is_valid)?.unwrap_or_default();
     if items.len() > MAX_ENTRIES {
         return Err(Error::custom(format!(
-            "has {} entries, the last of them {}; accepted are at most {MAX_ENTRIES}",
+            "has {} entries, the last of them {}; accepted: at most {MAX_ENTRIES}",
             items.len(),
             items.last().map(|item| quoted(item)).unwrap_or_default()
         )));

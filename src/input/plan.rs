@@ -48,6 +48,18 @@ pub enum Task {
     Test,
 }
 
+impl Task {
+    /// Returns the key of the event if the task changes the ledger and does nothing else.
+    pub fn key_of_change(&self) -> Option<&'static str> {
+        match self {
+            Self::AdoptLedger => Some("adopt_ledger"),
+            Self::Mute(_) => Some("mute"),
+            Self::Unmute(_) => Some("unmute"),
+            Self::Run | Self::ListMutes | Self::Check | Self::Test => None,
+        }
+    }
+}
+
 /// What started a run, as the snapshot records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -224,7 +236,7 @@ impl RunPlan {
         };
         if request.summary && request.announce == NotifyMode::Never {
             return Err(InvalidEvent(
-                "\"summary\" is true and \"announce\" is \"never\"; accepted is one of them: a summary is always sent"
+                "\"summary\": true and \"announce\": \"never\" exclude each other, because a summary is always sent"
                     .to_owned(),
             ));
         }
@@ -239,7 +251,7 @@ impl RunPlan {
             .transpose();
         let packs = packs.map_err(|error| {
             InvalidEvent(format!(
-                "\"packs\": {error}; accepted are globs such as baseline*"
+                "\"packs\": {error}; accepted: globs such as baseline*"
             ))
         })?;
         let remaining = if deadline > now {
@@ -332,8 +344,8 @@ impl RunPlan {
                     .map(ToString::to_string)
                     .collect();
                 return Err(InvalidSettings(vec![format!(
-                    "ROLE_ARNS is {:?}, which names a role in {account}, the function's own account, and self; accepted is \
-                     each account once: take out either self or that role",
+                    "ROLE_ARNS is {:?}, which names both self and a role in {account}, the function's own account; each account is \
+                     allowed once: remove either self or that role",
                     identities.join(",")
                 )]));
             }
@@ -408,7 +420,7 @@ fn narrowed_regions(
         Some(unknown) => {
             let accepted: Vec<_> = settings.regions.iter().map(Region::as_str).collect();
             Err(InvalidEvent(format!(
-                "\"regions\" holds {}, which is not watched; accepted are {}",
+                "\"regions\" contains {}, which is not watched; accepted: {}",
                 quoted(unknown.as_str()),
                 accepted.join(", ")
             )))

@@ -56,7 +56,8 @@ impl<S: Services> Handler<S> {
     }
 
     /// Takes the name of the function from the environment, as Lambda sets it. `lookup` returns the
-    /// value of a variable. SAM local sets the name too, but does not execute the deployed function.
+    /// value of a variable. SAM local sets the name too, but does not execute the deployed
+    /// function.
     #[must_use]
     pub fn deployed_as(self, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let name = lookup("AWS_LAMBDA_FUNCTION_NAME").filter(|name| !name.is_empty());
@@ -105,6 +106,13 @@ impl<S: Services> Handler<S> {
 
     fn plan(&self, event: &[u8], invocation: Invocation) -> Result<RunPlan, InvalidEvent> {
         let mut plan = RunPlan::new(Trigger::read(event)?, &self.settings, invocation)?;
+        if self.force_dry_run
+            && let Some(key) = plan.task.key_of_change()
+        {
+            return Err(InvalidEvent(format!(
+                "\"{key}\" changes the ledger, which a dry run does not do; with --commit it is changed"
+            )));
+        }
         plan.mode.dry_run |= self.force_dry_run;
         Ok(plan)
     }

@@ -22,8 +22,8 @@ pub enum InitError {
     Run(#[from] RunError),
     /// The process was not started by Lambda.
     #[error(
-        "packwatch is a Lambda function: deploy it, or try it with `sam local invoke` or `cargo lambda watch`, which give \
-         it the runtime API that it serves"
+        "packwatch is a Lambda function: deploy it, or try it with `sam local invoke` or `cargo lambda watch`, which provide \
+         the runtime API that it needs"
     )]
     NotInLambda,
     /// A call to Lambda's runtime API failed.
@@ -31,8 +31,8 @@ pub enum InitError {
     Runtime(#[source] BoxError),
 }
 
-/// The module of the runtime crate that logs the error of an invocation once more, as the debug form
-/// of a Rust type.
+/// The module of the runtime crate that logs the error of an invocation once more, as the debug
+/// form of a Rust type.
 const DEBUG_FORM_OF_ERRORS: &str = "lambda_runtime::layers::panic";
 
 /// Initializes logging in the format and level of Lambda's [logging
@@ -96,7 +96,7 @@ pub async fn serve<S: Services>(handler: Handler<S>) -> Result<(), InitError> {
         .map_err(InitError::Runtime)
 }
 
-/// Replaces the payload by a JSON list of its bytes, so that the handler gets every payload.
+/// Replaces the payload with a JSON list of its bytes, so that the handler gets every payload.
 ///
 /// The runtime crate deserializes the payload as JSON before it calls the handler. If that failed,
 /// as for an empty payload, the error would have a type of that crate and appear in no metric.
@@ -111,7 +111,7 @@ fn with_payload_as_bytes(mut invocation: LambdaInvocation) -> LambdaInvocation {
 /// type. The runtime crate reports only errors inside its loop.
 pub async fn report_init_error(error: InitError, lookup: impl Fn(&str) -> Option<String>) {
     let InitError::Run(error) = error else {
-        tracing::error!(error = display_chain(&error), "the function stops");
+        tracing::error!(error = display_chain(&error), "the function is stopping");
         return;
     };
     let diagnostic = Diagnostic::from(error);

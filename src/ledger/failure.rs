@@ -24,8 +24,8 @@ pub struct OpenFailure {
     /// The last record with a failed status, if the newest record has another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_row: Option<Arc<StatusRecord>>,
-    /// The group that the failure belongs to: that of its cause, and once a receiver was notified of
-    /// it, the group that it was first notified under.
+    /// The group that the failure belongs to: that of its cause, and once a receiver was notified
+    /// of it, the group that it was first notified under.
     pub group_id: GroupId,
     /// The group of its present cause, if that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,7 +116,7 @@ impl OpenFailure {
     }
 }
 
-/// A failure that ended, kept until every receiver that was notified of it knows of the end.
+/// A failure that ended, kept until every receiver that was notified of it is notified of the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ResolvedFailure {
     /// The evidence by which it ended.

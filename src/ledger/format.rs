@@ -25,12 +25,12 @@ pub enum DecodeError {
     #[error("it does not parse")]
     InvalidJson(#[source] serde_json::Error),
     /// The bytes are JSON without the format marker of a ledger.
-    #[error("it has no format mark \"{FORMAT}\"")]
+    #[error("it has no format marker \"{FORMAT}\"")]
     UnknownFormat,
     /// A newer version of packwatch wrote the ledger, which may hold state that this version would
     /// lose.
     #[error(
-        "its schema is version {found}, and this version of packwatch knows none newer than {SCHEMA_VERSION}"
+        "its schema version is {found}, but this version of packwatch supports versions up to {SCHEMA_VERSION}"
     )]
     UnsupportedVersion {
         /// The schema version of the stored ledger.

@@ -1,7 +1,8 @@
 //! Mutes: failures that are recorded and not notified until a date, with a reason.
 //!
-//! Which failures a mute matches is decided when the ledger is evaluated and when a mute is added or
-//! removed, and is stored in each failure. Whether a failure is muted at a time follows from that.
+//! Which failures a mute matches is decided when the ledger is evaluated and when a mute is added
+//! or removed, and is stored in each failure. Whether a failure is muted at a time follows from
+//! that.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,9 @@ pub const MAX_MUTES: usize = 200;
 /// How long a mute is kept after its end.
 const MUTE_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The mutes that apply at a time, to be compared with failures in the order of their keys. What many
-/// failures share is compared once: 200 mutes with 100 entries each meet tens of thousands of them.
+/// The mutes that apply at a time, to be compared with failures in the order of their keys. What
+/// many failures share is compared once: 200 mutes with 100 entries each meet tens of thousands of
+/// them.
 struct ActiveMutes<'a> {
     mutes: Vec<&'a Mute>,
     /// The pack of the last failure, and the mutes that match it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Number of a receiver in the ledger: shorter than its topic ARN, and never reused.
+/// Number of a receiver in the ledger: shorter than its ARN, and never reused.
 pub type ReceiverId = u32;
 
 /// When each receiver was last notified of a failure, ordered by receiver.

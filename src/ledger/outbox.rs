@@ -65,7 +65,7 @@ impl Ledger {
         }
     }
 
-    /// Returns the outgoing digests that are leased to `execution`, with their topics.
+    /// Returns the outgoing digests that are leased to `execution`, with their receivers.
     pub fn leased_to(
         &self,
         execution: &str,

@@ -1,7 +1,7 @@
 //! Owner: the deployed function that a ledger belongs to, and which runs may write it.
 //!
-//! Two functions on one ledger would each take the other's receivers and sources for settings that
-//! changed, and notify everything again at every run.
+//! Two functions on one ledger would each mistake the other's receivers and sources for changed
+//! settings, and send every notification again in every run.
 
 use super::state::Ledger;
 use crate::model::{Deployment, FunctionId, Watched};

@@ -21,8 +21,8 @@ pub struct LastSummary {
     pub ended: usize,
 }
 
-/// A cause that an event bus was told is open. The event of its end repeats this when none of its
-/// failures is left to tell it.
+/// A cause that an event bus was notified of. The event about its end repeats this data if none of
+/// its failures is left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NotifiedCause {
     /// What the cause is called.
@@ -34,6 +34,9 @@ pub struct NotifiedCause {
     pub error_code: Option<String>,
     /// When its first failure began.
     pub since: Timestamp,
+    /// Open failures that the bus was told of, without muted ones.
+    #[serde(default)]
+    pub open: usize,
 }
 
 /// A configured topic or event bus, and its state in the ledger.
@@ -52,7 +55,8 @@ pub struct Receiver {
     /// When a run last had the receiver in its settings.
     #[serde(default)]
     pub configured_at: Timestamp,
-    /// The causes that an event bus was told are open, and not yet that they ended. Empty for topics.
+    /// The causes that an event bus was notified of, until it is notified of their end. Empty for
+    /// topics.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub causes: BTreeMap<GroupId, NotifiedCause>,
     /// The last summary that was put into the outbox for this receiver.

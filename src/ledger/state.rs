@@ -51,7 +51,7 @@ pub struct Ledger {
     #[serde(default, with = "super::map_as_pairs")]
     #[schemars(with = "Vec<(FailureKey, OpenFailure)>")]
     pub open: BTreeMap<FailureKey, Arc<OpenFailure>>,
-    /// Failures that ended, until every receiver that was notified of them knows of the end.
+    /// Failures that ended, until every receiver that was notified of them is notified of the end.
     #[serde(default, with = "super::map_as_pairs")]
     #[schemars(with = "Vec<(FailureKey, ResolvedFailure)>")]
     pub resolved: BTreeMap<FailureKey, ResolvedFailure>,
@@ -59,7 +59,7 @@ pub struct Ledger {
     #[serde(default, with = "super::map_as_pairs")]
     #[schemars(with = "Vec<(GapKey, Gap)>")]
     pub gaps: BTreeMap<GapKey, Gap>,
-    /// The empty sources, and those that list packs again until every receiver knows.
+    /// The empty sources, and those that list packs again until every receiver is notified of it.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -320,8 +320,8 @@ impl Ledger {
         self.prune_delivered();
     }
 
-    /// Removes ended failures, gaps and empty sources of whose end no receiver is still to be
-    /// notified.
+    /// Removes ended failures, gaps and empty sources whose end every receiver has been
+    /// notified of.
     pub fn prune_delivered(&mut self) {
         self.resolved
             .retain(|_, resolved| !resolved.unnotified.is_empty());

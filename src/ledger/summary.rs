@@ -13,8 +13,8 @@ const FIRST_PERIOD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Failures that opened and ended in the ledger, whether or not they were notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turnover {
-    /// The time of the last summary; `None` if there was none, and the numbers are those of the last
-    /// seven days.
+    /// The time of the last summary; `None` if there was none, and the numbers are those of the
+    /// last seven days.
     pub since: Option<Timestamp>,
     /// Failures that opened.
     pub opened: usize,

@@ -4,14 +4,14 @@ use jiff::SignedDuration;
 
 use super::gauges::Gauges;
 
-/// Measurements of one invocation, as far as it got. A value that is `None` is `null` in the log, and is
-/// no CloudWatch metric: unknown is not zero.
+/// Measurements of one invocation, as far as it got. A value that is `None` is `null` in the log,
+/// and is not a CloudWatch metric: unknown is not zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunMetrics {
     /// Whether the run is committed, by this or an earlier execution.
     pub committed: bool,
-    /// Whether everything in scope was read; `None` for a narrowed run, and for one that did not get
-    /// that far or was not to commit.
+    /// Whether everything in scope was read; `None` for a narrowed run, and for one that did not
+    /// get that far or was not to commit.
     pub complete: Option<bool>,
     /// Changes of this run; zero unless this execution committed it.
     pub changes: ChangeCounts,

@@ -50,7 +50,7 @@ impl ApiError {
         Self {
             operation: operation.to_owned(),
             code: "MalformedResponse".to_owned(),
-            message: "AWS Config answered without what was asked for".to_owned(),
+            message: "AWS Config returned a response without the requested data".to_owned(),
         }
     }
 }

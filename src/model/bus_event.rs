@@ -39,8 +39,8 @@ pub const EVENT_SOURCE: &str = "packwatch";
 /// [`PutEvents`](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html).
 pub const MAX_EVENTS_IN_CALL: usize = 10;
 
-/// Maximum size in bytes of the events of a call, and of one event, which packwatch stays below. For
-/// the limit of EventBridge see [its
+/// Maximum size in bytes of the events of a call, and of one event, which packwatch stays below.
+/// For the limit of EventBridge see [its
 /// guide](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html).
 pub const MAX_EVENTS_SIZE: usize = 256_000;
 

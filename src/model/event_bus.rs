@@ -12,8 +12,8 @@ pub enum EventBus {
 }
 
 impl EventBus {
-    /// Returns the ARN; `None` without an account for a bus that is only named. The partition is that
-    /// of `topic`.
+    /// Returns the ARN; `None` without an account for a bus that is only named. The partition is
+    /// that of `topic`.
     pub fn arn(
         &self,
         topic: &ReceiverArn,

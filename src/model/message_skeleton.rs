@@ -86,7 +86,8 @@ fn spans(message: &str) -> Vec<Span> {
 }
 
 /// Returns the range of the next quoted text at or after `from`. A quotation mark opens only at the
-/// start of a word, and closes only at the end of one, so that apostrophes are none.
+/// start of a word, and closes only at the end of one, so that apostrophes do not count as
+/// quotation marks.
 fn next_quoted(message: &str, from: usize) -> Option<(usize, usize)> {
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     for (offset, quote) in message[from..].char_indices() {

@@ -25,7 +25,7 @@ pub struct Mute {
     /// Why the failures are muted.
     pub reason: String,
     /// Who muted them, if the request says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub by: Option<String>,
     /// When the mute was added.
     pub created_at: Timestamp,

@@ -12,7 +12,7 @@ use crate::ledger::{
     PendingChanges, Receiver, ReceiverId,
 };
 use crate::model::{GroupId, ReceiverArn, Scope};
-use crate::notify::digest::{Digest, DigestKind, DigestRequest};
+use crate::notify::digest::{Digest, DigestKind, DigestRequest, OpenCauses};
 
 /// The plan, scope and times for which pending changes are computed and digests rendered.
 #[derive(Debug, Clone, Copy)]
@@ -129,8 +129,8 @@ impl NotificationContext<'_> {
     }
 
     /// Marks the changes of this run as notified for every receiver, without a digest, and uses up
-    /// first looks. Changes that were pending in the ledger `before` the run stay pending, and so do
-    /// reminders. Returns the number of suppressed changes of the receiver that has the most.
+    /// first looks. Changes that were pending in the ledger `before` the run stay pending, and so
+    /// do reminders. Returns the number of suppressed changes of the receiver that has the most.
     pub fn suppress(&self, ledger: &mut Ledger, before: &Ledger) -> usize {
         let mut suppressed = 0;
         for topic in self.plan.receivers() {
@@ -160,7 +160,8 @@ impl NotificationContext<'_> {
         suppressed
     }
 
-    /// Returns the causes that a receiver takes for open after these changes, of which it is not told.
+    /// Returns the causes that a receiver regards as open after these changes, without being
+    /// notified.
     fn suppressed_causes(
         &self,
         ledger: &Ledger,
@@ -202,8 +203,14 @@ impl NotificationContext<'_> {
         let id = digest.id.clone();
         if self.plan.event_bus.as_ref() == Some(receiver) {
             let receiver = request.receiver;
-            let is_new = receiver.awaits_first_look && !digest.first_run;
-            let (events, causes) = digest.bus_events(&receiver.causes, is_new);
+            // Without a full run before, the ledger is as new as the receiver.
+            let full_run_before = request.ledger.watched.is_some() && !digest.first_run;
+            let open_causes = match self.plan.mode.announce {
+                NotifyMode::Always => OpenCauses::All,
+                _ if receiver.awaits_first_look && full_run_before => OpenCauses::None,
+                _ => OpenCauses::Changed,
+            };
+            let (events, causes) = digest.bus_events(&receiver.causes, open_causes);
             let subject = digest.subject();
             return Rendered {
                 id,
@@ -231,7 +238,7 @@ impl NotificationContext<'_> {
 struct Rendered {
     id: String,
     content: OutgoingContent,
-    /// The causes that an event bus then takes for open.
+    /// The causes that an event bus then regards as open.
     causes: BTreeMap<GroupId, NotifiedCause>,
     /// What the report says about it later, if it is for the digest topic.
     last_digest: Option<LastDigest>,

@@ -29,7 +29,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// Returns the counts of `pack`, the read of which ended at `read_at`. Failed members are those
+    /// Returns the counts of `pack`, whose read ended at `read_at`. Failed members are those
     /// of this run; a run that did not read the others takes their counts from the `last` full
     /// read.
     pub(super) fn of(

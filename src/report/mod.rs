@@ -25,7 +25,7 @@ pub use groups::{
     AccountView, Example, Group, GroupCause, GroupEvent, Grouped, Member, Omitted, group_members,
 };
 pub use members::Members;
-pub use mute_records::{MuteRecord, mute_records};
+pub use mute_records::{MuteRecord, kept_mute_records, mute_records};
 pub use pack_facts::{PackFacts, StoredFacts};
 pub use records::{
     EmptySourceRecord, EmptySourceState, FailureDetails, FailureRecord, GapRecord, GapState,

@@ -30,9 +30,22 @@ impl MuteRecord<'_> {
 
 /// Returns the mutes that apply at `now`, in the order of their creation.
 pub fn mute_records(ledger: &Ledger, now: Timestamp) -> Vec<MuteRecord<'_>> {
+    records(ledger, ledger.active_mutes(now), now)
+}
+
+/// Returns all mutes that the ledger keeps, in the order of their creation. Those that have ended
+/// match nothing.
+pub fn kept_mute_records(ledger: &Ledger, now: Timestamp) -> Vec<MuteRecord<'_>> {
+    records(ledger, ledger.mutes.iter(), now)
+}
+
+fn records<'a>(
+    ledger: &'a Ledger,
+    mutes: impl Iterator<Item = &'a Mute>,
+    now: Timestamp,
+) -> Vec<MuteRecord<'a>> {
     let matches = ledger.mute_matches(now);
-    ledger
-        .active_mutes(now)
+    mutes
         .map(|mute| MuteRecord {
             mute: Cow::Borrowed(mute),
             matches: matches.get(mute.id.as_str()).copied().unwrap_or_default(),

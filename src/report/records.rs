@@ -287,7 +287,8 @@ pub enum GapState {
     Unwatched,
 }
 
-/// A source that lists no packs, or no longer counts as such. It never had packs if `packs_before` is
+/// A source that lists no packs, or no longer counts as such. It never had packs if `packs_before`
+/// is
 /// 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(

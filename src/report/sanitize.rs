@@ -218,7 +218,7 @@ fn is_between_words(before: &[Symbol], after: &[Symbol]) -> bool {
     in_word(before.last()) && in_word(after.first())
 }
 
-/// Replaces `http` or `https` at the end of the text by `hxxp` or `hxxps`.
+/// Replaces `http` or `https` at the end of the text with `hxxp` or `hxxps`.
 fn disarm_http(text: &mut String) {
     for scheme in ["http", "https"] {
         let Some(start) = text.len().checked_sub(scheme.len()) else {

@@ -1,10 +1,10 @@
-//! Warnings: an entry of the settings or the request that matches nothing, which is probably a typing
-//! error.
+//! Warnings: an entry of the settings or the request that matches nothing, which is probably a
+//! typing error.
 //!
-//! A warning is certain. A glob is judged by the names of all listed packs, so only if the listing of
-//! every source is complete. An account is judged by the members of the packs in scope, so only if
-//! all members of every pack were read, or AWS Config was asked for this account. A failing-only read
-//! does not show the successful members, so after one there is no warning about an account.
+//! A warning is certain. A glob is judged by the names of all listed packs, so only if the listing
+//! of every source is complete. An account is judged by the members of the packs in scope, so only
+//! if all members of every pack were read, or AWS Config was asked for this account. A failing-only
+//! read does not show the successful members, so after one there is no warning about an account.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ pub(super) fn warnings(
             warnings.push(Warning {
                 code: WarningCode::PackGlobMatchesNothing,
                 message: format!(
-                    "INCLUDE_PACKS has {}, which matches none of the {packs} in {sources}; names are case-sensitive",
+                    "INCLUDE_PACKS contains {}, which matches none of the {packs} in {sources}; names are case-sensitive",
                     shortened(&glob)
                 ),
                 subject: glob,
@@ -65,12 +65,12 @@ pub(super) fn warnings(
             let hint = if unmatched_anywhere.contains(&glob) {
                 "names are case-sensitive"
             } else {
-                "INCLUDE_PACKS or EXCLUDE_PACKS leaves out what it matches"
+                "INCLUDE_PACKS or EXCLUDE_PACKS leaves out the packs that it matches"
             };
             warnings.push(Warning {
                 code: WarningCode::PackGlobMatchesNothing,
                 message: format!(
-                    "\"packs\" has {}, which matches none of the {count} in {sources}; {hint}",
+                    "\"packs\" contains {}, which matches none of the {count} in {sources}; {hint}",
                     shortened(&glob)
                 ),
                 subject: glob,
@@ -84,7 +84,7 @@ pub(super) fn warnings(
             code: WarningCode::AccountMatchesNothing,
             subject: account.as_str().to_owned(),
             message: format!(
-                "\"accounts\" has {account}, which is a member of none of the {packs} in {sources}"
+                "\"accounts\" contains {account}, which is not a member of any of the {packs} in {sources}"
             ),
         });
     }

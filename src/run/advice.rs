@@ -8,7 +8,7 @@ use crate::ledger::DecodeError;
 use crate::model::ApiError;
 use crate::ports::{BoxError, FailureCause, ServiceFailure};
 
-/// What a failed call to S3 or SNS was to do.
+/// What a failed call to S3, SNS or EventBridge was to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
@@ -26,7 +26,7 @@ impl RunError {
                 "Correct the variables and deploy again.".into(),
             ),
             Self::InvalidEvent(_) => (
-                "Nothing was called.",
+                "Nothing was written.",
                 "Correct the event and send it again.".into(),
             ),
             Self::CredentialsUnavailable { .. } => (
@@ -55,7 +55,7 @@ impl RunError {
             ),
             Self::LedgerOwnedByAnother { .. } => (
                 "Nothing was written and nothing was sent.",
-                "Set SNAPSHOT_PREFIX to a prefix of its own. If a deployed function is to take the ledger over, stop the \
+                "Set SNAPSHOT_PREFIX to a prefix that no other function uses. If a deployed function is to take over the ledger, stop the \
                  other one and send this one the event {\"adopt_ledger\": true}. A dry run is always allowed."
                     .into(),
             ),
@@ -131,7 +131,7 @@ fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
         }
         (FailureCause::KmsKey, Access::Read | Access::Write) => {
             "Allow kms:Decrypt and kms:GenerateDataKey on the key that the message names, in the function's role and in the \
-             key's policy, and check that the key is enabled. An object stays under the key that encrypted it, even if the \
+             key's policy, and check that the key is enabled. An object stays encrypted with its original key, even if the \
              bucket has another key now."
         }
         (FailureCause::KmsKey, Access::PutEvents) => {
@@ -154,10 +154,10 @@ fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
         }
         (FailureCause::WrongRegion(None), _) => {
             "The bucket is in another region. Set SNAPSHOT_BUCKET to a bucket in the region of the function; outside Lambda, \
-             set AWS_REGION to the region of the bucket. `aws s3api head-bucket --bucket ...` names it."
+             set AWS_REGION to the region of the bucket. `aws s3api head-bucket --bucket ...` shows it."
         }
         (FailureCause::Archived, _) => {
-            "The object is in an archive storage class. Bring it back with `aws s3api restore-object`, copy it over itself \
+            "The object is in an archive storage class. Restore it with `aws s3api restore-object`, copy it over itself \
              with `aws s3api copy-object --storage-class STANDARD`, and exclude it from the lifecycle rule that archived it."
         }
         (FailureCause::Unreachable, Access::Publish) => {
@@ -181,7 +181,7 @@ fn remedy_for(cause: &FailureCause, access: Access) -> Cow<'static, str> {
              a firewall, or AWS_ENDPOINT_URL."
         }
         (FailureCause::OutOfTime, _) => {
-            "Raise the timeout of the function, or find in the log what took the time."
+            "Raise the timeout of the function, or check the log for what took so long."
         }
         (FailureCause::Other, Access::Read) => {
             "If this persists, look up the error code of S3 and check the AWS Health Dashboard."

@@ -239,8 +239,8 @@ impl<S: Services> Run<'_, S> {
         let complete = findings.is_complete() && !self.scope.narrowed;
         next.record_history(before, complete, at);
         next.claim(&self.caller.deployment);
-        if let Ok(account) = &self.caller.own_account
-            && *account != crate::model::AccountId::unknown()
+        if self.caller.own_account.is_ok()
+            && let Some(account) = self.caller.account()
         {
             next.own_account = Some(account.clone());
         }

@@ -22,7 +22,7 @@ use futures_util::future;
 /// Results of publishing and settling.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryResults {
-    /// The last digest published to each topic.
+    /// The last digest sent to each receiver.
     published: BTreeMap<ReceiverArn, DigestRef>,
     /// The digests that a receiver refused for the first time. Those that it refuses again are
     /// only logged: the run itself is in order.
@@ -32,7 +32,8 @@ pub(super) struct DeliveryResults {
 }
 
 impl DeliveryResults {
-    /// Returns the status of the digest for the digest topic, or the delivery error of any topic.
+    /// Returns the status of the digest for the digest topic, or the delivery error of any
+    /// receiver.
     pub(super) fn report(self, ledger: &Ledger, plan: &RunPlan) -> Result<DigestSummary, RunError> {
         let Self {
             mut published,
@@ -77,8 +78,8 @@ impl DeliveryResults {
 }
 
 impl<S: Services> Run<'_, S> {
-    /// Sends the leased digests and writes `latest.json` and `report.html` for `latest`, a full run.
-    /// All of it runs concurrently: a digest links to its own snapshot, not to `latest.json`.
+    /// Sends the leased digests and writes `latest.json` and `report.html` for `latest`, a full
+    /// run. All of it runs concurrently: a digest links to its own snapshot, not to `latest.json`.
     /// Returns the address of the report if it is that of the run.
     pub(super) async fn deliver(
         &self,
@@ -143,8 +144,8 @@ impl<S: Services> Run<'_, S> {
                     }
                 }
             }
-            // An event that asks for a digest also enqueues one for a receiver that just got one of an
-            // earlier run. A receiver that got none here may have got that of this run from an
+            // An event that asks for a digest also enqueues one for a receiver that just got one of
+            // an earlier run. A receiver that got none here may have got that of this run from an
             // earlier execution.
             let run_prefix = format!("{}.", self.plan.run.id);
             let got_earlier_digest = |topic: &&ReceiverArn| {

@@ -9,8 +9,8 @@ use crate::notify::digest::{Digest, DigestKind, DryRunNote};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunFindings, RunResponse};
 
 impl<S: Services> Run<'_, S> {
-    /// Returns the response of a dry run. Its text is that of the digest that the run would send, or
-    /// else the present state.
+    /// Returns the response of a dry run. Its text is that of the digest that the run would send,
+    /// or else the present state.
     pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
         let (evaluation, changes) = self.evaluate(&current.ledger, observation, &[]);
         let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);

@@ -32,7 +32,7 @@ pub(super) struct Run<'a, S: Services> {
     pub(super) caller: &'a Caller,
     /// What the settings watch and notify.
     pub(super) watched: Watched,
-    /// Deadline of the last S3 or SNS request, on the monotonic clock.
+    /// Deadline of the last request to S3, SNS or EventBridge, on the monotonic clock.
     pub(super) deadline: Instant,
     /// Measurements so far.
     pub(super) metrics: RunMetrics,

@@ -1,5 +1,5 @@
-//! The objects about the newest full run, `latest.json` and `report.html`: written after the commit,
-//! beside delivery.
+//! The objects about the newest full run, `latest.json` and `report.html`: written after the
+//! commit, beside delivery.
 
 use futures_util::future;
 use tokio::sync::OnceCell;

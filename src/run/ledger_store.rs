@@ -1,5 +1,5 @@
 //! The store of the ledger, of `latest.json` and of `report.html`: load, and update by
-//! compare-and-swap. The two never go back to an older run: their metadata have its sequence.
+//! compare-and-swap. The last two never go back to an older run: their metadata has its sequence.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -16,8 +16,8 @@ use crate::ports::{
 /// Maximum number of attempts to write the ledger while other writers change it.
 pub(super) const MAX_COMMIT_ATTEMPTS: u32 = 5;
 
-/// Maximum number of attempts to write `latest.json` or `report.html` while other writers change it.
-/// After a lost race the object usually is that of the newer run already.
+/// Maximum number of attempts to write `latest.json` or `report.html` while other writers change
+/// it. After a lost race the object usually is that of the newer run already.
 const MAX_LATEST_ATTEMPTS: u32 = 2;
 
 /// The ledger as it was loaded or stored, and the condition for replacing it.
@@ -48,7 +48,7 @@ pub(super) struct LatestMetadata {
 fn deadline_exceeded() -> BoxError {
     Box::new(ServiceFailure {
         cause: FailureCause::OutOfTime,
-        message: "there was no time left before the invocation ends".to_owned(),
+        message: "there was no time left before the end of the invocation".to_owned(),
     })
 }
 
@@ -209,9 +209,9 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         Err(last_error)
     }
 
-    /// Writes an object about the newest full run, unless it has the sequence of the same or a newer
-    /// run already. The object is for readers: a failure is logged, and the next full run writes it
-    /// again. Returns whether the object is that of the run with this sequence.
+    /// Writes an object about the newest full run, unless it has the sequence of the same or a
+    /// newer run already. The object is for readers: a failure is logged, and the next full run
+    /// writes it again. Returns whether the object is that of the run with this sequence.
     pub(super) async fn update_latest(
         &self,
         key: &str,
@@ -258,7 +258,7 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
                             object = self.address(key),
                             sequence = newer,
                             ledger_sequence = sequence,
-                            "{name} is ahead of the ledger, which an older version must have replaced; it is \
+                            "{name} is newer than the ledger, so an older ledger must have been restored; {name} is \
                              overwritten"
                         );
                     }

@@ -316,11 +316,12 @@ fn log_gaps(observation: &Observation) {
         tracing::warn!(
             caller = key.source.caller.as_str(),
             region = key.source.region.as_str(),
-            pack = key.pack.as_ref().map(PackName::as_str),
+            pack = key.pack.as_ref().map_or("-", PackName::as_str),
             operation = cause.operation,
             code = cause.code,
-            message = cause.message,
-            "no data: what is open there stays open"
+            effect = "no data: the failures that are open there stay open",
+            "{}",
+            cause.message
         );
     }
 }

@@ -10,7 +10,7 @@ use crate::input::plan::{RunPlan, Task};
 use crate::ledger::{Ledger, MAX_MUTES};
 use crate::model::{Deployment, Watched};
 use crate::ports::ObjectStore;
-use crate::report::{MuteRecord, MutesOutcome, MutesResponse, mute_records};
+use crate::report::{MuteRecord, MutesOutcome, MutesResponse, kept_mute_records};
 
 /// Does what the event asks for, and returns all mutes.
 pub(super) async fn change_mutes<S: ObjectStore>(
@@ -45,7 +45,7 @@ pub(super) async fn change_mutes<S: ObjectStore>(
             MutesOutcome::Mutes
         }
     };
-    let mutes = mute_records(&current.ledger, now);
+    let mutes = kept_mute_records(&current.ledger, now);
     Ok(MutesResponse {
         run_id: plan.run.id.clone(),
         outcome,
@@ -97,7 +97,7 @@ async fn update<S: ObjectStore>(
 
 fn too_many() -> RunError {
     RunError::InvalidEvent(InvalidEvent(format!(
-        "\"mute\" would be one mute more than the {MAX_MUTES} that the ledger keeps; remove one with \
+        "the ledger already has {MAX_MUTES} mutes, which is the maximum; remove one with \
          {{\"unmute\": \"<id>\"}}, and see {{\"mutes\": true}} for the list"
     )))
 }
@@ -111,9 +111,9 @@ fn unknown(id: &str, ledger: &Ledger, now: Timestamp) -> RunError {
     let accepted = if known.is_empty() {
         "there are no mutes".to_owned()
     } else {
-        format!("accepted is the id of a mute, such as {}", known.join(", "))
+        format!("accepted: the id of a mute, such as {}", known.join(", "))
     };
     RunError::InvalidEvent(InvalidEvent(format!(
-        "\"unmute\" is {id:?}, which is no mute; {accepted}"
+        "\"unmute\" is {id:?}, which is not the id of a mute; {accepted}"
     )))
 }

@@ -39,7 +39,7 @@ pub(super) async fn publish_before<T>(
     let published = timeout_at(deadline - (left / 4).min(SETTLE_RESERVE), publish);
     published.await.unwrap_or_else(|_| {
         Err(PublishError::Failed(
-            "there was no answer before the invocation ends".into(),
+            "there was no response before the end of the invocation".into(),
         ))
     })
 }

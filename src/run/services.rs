@@ -9,7 +9,7 @@ pub trait Services {
     type Config: ConfigApi;
     /// S3 bucket of the ledger and the snapshots.
     type Store: ObjectStore;
-    /// Publishes digests to SNS topics.
+    /// Sends digests to SNS topics and to an event bus.
     type Notifier: Notifier;
     /// Read access to what only the preflight looks at.
     type Preflight: PreflightApi;

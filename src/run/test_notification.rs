@@ -46,7 +46,9 @@ pub(super) async fn send_test<S: Services>(
     let test = TestNotification {
         plan,
         scope: &scope,
-        account,
+        account: Some(account)
+            .filter(|account| AccountId::is_valid(account.as_str()))
+            .or(caller.account()),
         ledger: &ledger,
         note,
         now: services.clock().now(),
@@ -112,8 +114,8 @@ async fn send<N: Notifier>(
 struct TestNotification<'a> {
     plan: &'a RunPlan,
     scope: &'a Scope,
-    /// The function's own account.
-    account: &'a AccountId,
+    /// The function's own account, if it is known.
+    account: Option<&'a AccountId>,
     ledger: &'a Ledger,
     /// What is wrong with the ledger, if anything.
     note: Option<String>,
@@ -153,7 +155,7 @@ impl TestNotification<'_> {
             at: ledger.last_commit.as_ref().map_or(now, |last| last.at),
             now,
         });
-        digest.link_target.own_account = Some(self.account.clone());
+        digest.link_target.own_account = self.account.cloned();
         let digest = digest.with_test_failure(&plan.settings.home_region);
         Digest {
             id: format!("{}.{}.test", plan.run.id, receiver.id),

@@ -1,5 +1,5 @@
-//! Runs that end without a commit of their own: superseded by a newer read, resumed after an earlier
-//! execution committed them, or without any source that could be listed.
+//! Runs that end without a commit of their own: superseded by a newer read, resumed after an
+//! earlier execution committed them, or without any source that could be listed.
 
 use super::commit::log_suppressed;
 use super::error::RunError;
@@ -124,7 +124,7 @@ impl<S: Services> Run<'_, S> {
     }
 
     /// Records the gaps when no source could be listed. Open failures stay open, and
-    /// pending digests are still sent. Returns the error of the run.
+    /// outgoing digests are still sent. Returns the error of the run.
     pub(super) async fn record_all_sources_failed(
         &mut self,
         mut current: StoredLedger,
@@ -173,7 +173,7 @@ impl<S: Services> Run<'_, S> {
             .await;
         if let Err(source) = recorded {
             return RunError::StoreFailed {
-                what: format!("{failure}; and that could not be recorded"),
+                what: format!("{failure}; recording this in the ledger failed too"),
                 source,
             };
         }

@@ -138,9 +138,7 @@ async fn gap_digest_is_not_first_run_and_has_current_time() {
     let publish = env.publishes(TOPIC).pop().unwrap();
     assert_eq!(
         publish.subject.as_deref(),
-        Some(
-            "[packwatch] NO DATA eu-west-1: OrganizationAccessDeniedException (not an administrator account)"
-        )
+        Some("[packwatch] NO DATA eu-west-1: OrganizationAccessDeniedException; 1 failure open")
     );
     assert_eq!(program_json(&publish)["created_at"], "2026-03-01T08:30:00Z");
     assert!(

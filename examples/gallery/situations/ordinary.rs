@@ -24,7 +24,7 @@ pub async fn one_account(stage: &mut Stage) {
     stage.run("2026-03-02T05:00:00Z").await;
 }
 
-/// Packs fail by themselves; then a member account explains one.
+/// Packs themselves fail; then a member account explains one of the failures.
 pub async fn pack_itself(stage: &mut Stage) {
     stage.settle(4, 20);
     stage.run("2026-03-02T01:00:00Z").await;

@@ -104,7 +104,7 @@ impl Cause {
         };
         let who = match (group.accounts.len(), group.packs_themselves) {
             (0, packs) => format!(
-                "{} named by AWS Config only as a whole",
+                "{} with no account named by AWS Config",
                 counted(packs, "pack")
             ),
             (accounts, _) => counted(accounts, "account"),

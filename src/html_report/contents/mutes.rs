@@ -105,7 +105,8 @@ fn in_words(matcher: &MuteMatcher) -> String {
     parts.join("; ")
 }
 
-/// Returns the number of muted failures with the next end, such as `3 failures until the end of ...`.
+/// Returns the number of muted failures with the next end, such as `3 failures until the end of
+/// ...`.
 pub(super) fn muted_in_words(failures: usize, mutes: &Mutes) -> Option<String> {
     if failures == 0 {
         return None;

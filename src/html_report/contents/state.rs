@@ -56,7 +56,7 @@ impl State {
             let failures = match totals.unconfirmed {
                 0 => String::new(),
                 number => format!(
-                    " {} known from before cannot be confirmed.",
+                    " {} known from earlier runs cannot be confirmed.",
                     counted(number, "failure")
                 ),
             };
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-/// Returns what fails, such as `8 accounts fail in 50 packs, for 1 cause.`
+/// Returns what fails, such as `8 accounts fail in 50 packs, due to 1 cause.`
 fn failing(causes: &Causes) -> String {
     let packs = counted(causes.packs, "pack");
     let regions = match causes.regions {
@@ -104,8 +104,8 @@ fn failing(causes: &Causes) -> String {
             let verb = if causes.packs == 1 { "fails" } else { "fail" };
             format!("{packs} {verb}{regions}, and AWS Config names no account.")
         }
-        1 => format!("1 account fails in {packs}{regions}, for {number}."),
-        many => format!("{many} accounts fail in {packs}{regions}, for {number}."),
+        1 => format!("1 account fails in {packs}{regions}, due to {number}."),
+        many => format!("{many} accounts fail in {packs}{regions}, due to {number}."),
     }
 }
 

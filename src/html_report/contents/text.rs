@@ -1,5 +1,5 @@
-//! Texts from AWS as the page shows them. The templates escape them; this takes away what could make
-//! a text look like another one.
+//! Texts from AWS as the page shows them. The templates escape them; this takes away what could
+//! make a text look like another one.
 
 use std::borrow::Cow;
 

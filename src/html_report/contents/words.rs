@@ -30,7 +30,7 @@ pub(in crate::html_report) fn duration(duration: SignedDuration) -> String {
     let Some(first) = parts.iter().position(|(number, _)| *number > 0) else {
         return "less than 1 min".to_owned();
     };
-    // Minutes say nothing where there are days.
+    // Minutes are left out if there are days.
     let parts = parts.into_iter().skip(first).take(2);
     let parts: Vec<String> = parts
         .filter(|(number, _)| *number > 0)

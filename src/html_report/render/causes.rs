@@ -18,7 +18,7 @@ pub(super) fn section(page: &ReportPage<'_>) -> Markup {
     html! {
         section #causes aria-labelledby="causes-title" {
             h2 #causes-title { "Causes" span.count { (causes.total()) } }
-            @if causes.causes.is_empty() { p { "Nothing is open that is neither muted nor ignored." } }
+            @if causes.causes.is_empty() { p { "No open failures (muted and ignored ones are not counted)." } }
             ol.causes {
                 @for (index, cause) in causes.causes.iter().enumerate() { (entry(cause, index < 3, page)) }
             }

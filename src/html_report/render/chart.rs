@@ -1,5 +1,5 @@
-//! The trend as a picture: a bar a day. Days without data are hatched, hours without data are marked
-//! below the line.
+//! The trend as a picture: one bar per day. Days without data are hatched, and hours without data
+//! are marked below the line.
 
 use maud::{Markup, html};
 
@@ -87,7 +87,7 @@ fn description(trend: &Trend) -> String {
     let days = counted(trend.days.len(), "day");
     let words = trend
         .in_words()
-        .unwrap_or_else(|| "only today is known".to_owned());
+        .unwrap_or_else(|| "only today has data".to_owned());
     format!(
         "{words}. {days}, at most {} open. The table below has every day.",
         trend.max_open()

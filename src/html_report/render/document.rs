@@ -94,7 +94,7 @@ impl ReportPage<'_> {
                     "All data of the run: " a href=(snapshot.console) rel="noreferrer" { "snapshot" } ", "
                     code.wrap { (snapshot.uri) }
                 }
-                p { "This page is one file and asks for nothing. All times are UTC." }
+                p { "This page is self-contained and loads nothing. All times are UTC." }
             }
         }
     }

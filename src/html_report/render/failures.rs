@@ -71,7 +71,7 @@ fn heading(page: &ReportPage<'_>) -> Markup {
         }
         div #tools hidden {}
         @if failures.rows.len() > shown {
-            p #without-script { "The first " (shown) " of " (failures.rows.len()) " rows are shown. The others need script." }
+            p #without-script { "The first " (shown) " of " (failures.rows.len()) " rows are shown. The others need JavaScript." }
         }
     }
 }

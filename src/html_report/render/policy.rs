@@ -1,5 +1,5 @@
-//! The content security policy of the page: nothing but its own style and script, which are named by
-//! their hashes.
+//! The content security policy of the page: nothing but its own style and script, which are named
+//! by their hashes.
 
 use std::sync::LazyLock;
 
@@ -13,8 +13,8 @@ pub(super) const STYLE: &str = include_str!("../assets/report.css");
 /// The script of the page.
 pub(super) const SCRIPT: &str = include_str!("../assets/report.js");
 
-/// The policy. An icon without content keeps browsers from asking the server for one, and is all that
-/// `img-src` is for.
+/// The policy. An icon without content keeps browsers from asking the server for one, and is all
+/// that `img-src` is for.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",

@@ -1,5 +1,6 @@
-//! The rows of failing accounts as data for the script: a list of texts, each of them once, and rows
-//! that name them by their number. The element is no script, so the policy does not concern it.
+//! The rows of failing accounts as data for the script: a list of texts, each of them once, and
+//! rows that name them by their number. The element is not a script, so the policy does not apply
+//! to it.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

@@ -54,13 +54,13 @@ fn no_data(page: &ReportPage<'_>) -> Markup {
 
 fn gap_line(gap: &GapLine, page: &ReportPage<'_>) -> Markup {
     let known = match (gap.packs_known, gap.failures) {
-        (0, _) => "Nothing is known there from before.".to_owned(),
+        (0, _) => "Nothing is known there from earlier runs.".to_owned(),
         (packs, 0) => format!(
             "{} known there; none had an open failure.",
             counted(packs, "pack")
         ),
         (packs, failures) => format!(
-            "{} and {} known there from before: they stay open, and what changed there is not seen.",
+            "{} and {} are known there from earlier runs; the failures stay open, and changes there are not seen.",
             counted(packs, "pack"),
             counted(failures, "open failure")
         ),
@@ -80,7 +80,7 @@ fn empty_source(empty: &EmptySourceLine, page: &ReportPage<'_>) -> Markup {
     html! {
         div.gap {
             h3 {
-                (empty.source.region) " of " (empty.source.caller) " lists no packs since "
+                (empty.source.region) " of " (empty.source.caller) " has listed no packs since "
                 (since_element(empty.since, page.as_of))
             }
             @if empty.packs_before == 0 {
@@ -111,7 +111,7 @@ fn tiles(page: &ReportPage<'_>) -> Markup {
 fn muted(page: &ReportPage<'_>) -> String {
     match page.mutes.next_end() {
         Some(next) => format!(
-            "failures; next end in {}",
+            "failures; next mute ends in {}",
             duration(next.until.duration_since(page.as_of))
         ),
         None => "failures".to_owned(),
@@ -144,7 +144,7 @@ fn changes(page: &ReportPage<'_>) -> Markup {
                         (group_list("Cleared", last.cleared, &last.cleared_groups, page))
                     }
                 }
-                None => p { "No digest was sent yet." }
+                None => p { "No digest has been sent yet." }
             }
             p { "Since then: " (since_then(page)) }
         }
@@ -195,19 +195,16 @@ fn extent(group: &ChangedGroup) -> String {
 fn since_then(page: &ReportPage<'_>) -> String {
     let changes = &page.changes;
     let parts: Vec<String> = [
-        (changes.appeared_since, "new for the next digest"),
-        (
-            page.totals.pending,
-            "too young or seen once, which is not notified yet",
-        ),
-        (changes.cleared_since, "cleared for the next digest"),
+        (changes.appeared_since, "to be reported as new"),
+        (page.totals.pending, "pending (too young or seen only once)"),
+        (changes.cleared_since, "to be reported as cleared"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
     .map(|(number, what)| format!("{} {what}", counted(number, "failure")))
     .collect();
     match (parts.is_empty(), page.state.is_complete) {
-        (true, true) => format!("no change until {}.", time(page.as_of)),
+        (true, true) => format!("no change as of {}.", time(page.as_of)),
         (true, false) => "no change in what was read.".to_owned(),
         (false, _) => format!("{}.", parts.join("; ")),
     }

@@ -25,7 +25,7 @@ impl<L: Fn(&str) -> Option<String>> EnvReader<L> {
     /// Records that the value of a variable is not accepted.
     pub(super) fn push_error(&mut self, name: &str, value: &str, accepted: &str) {
         self.errors
-            .push(format!("{name} is {value:?}; accepted is {accepted}"));
+            .push(format!("{name} is {value:?}; accepted: {accepted}"));
     }
 
     /// Parses an optional variable. On an error, records it and returns `None`. The error of
@@ -45,9 +45,8 @@ impl<L: Fn(&str) -> Option<String>> EnvReader<L> {
                 } else {
                     format!(" ({detail})")
                 };
-                self.errors.push(format!(
-                    "{name} is {text:?}{reason}; accepted is {accepted}"
-                ));
+                self.errors
+                    .push(format!("{name} is {text:?}{reason}; accepted: {accepted}"));
                 None
             }
         }
@@ -62,7 +61,7 @@ impl<L: Fn(&str) -> Option<String>> EnvReader<L> {
     ) -> Option<T> {
         if self.text(name).is_none() {
             self.errors
-                .push(format!("{name} is not set; accepted is {accepted}"));
+                .push(format!("{name} is not set; accepted: {accepted}"));
         }
         self.optional(name, accepted, parse)
     }

@@ -2,9 +2,10 @@
 //!
 //! They are read once at start-up, before any call. The error lists every invalid variable.
 //!
-//! A new setting is a field of [`Settings`], two lines in [`Settings::read`] and its accepted values
-//! in `validate`. Tests name the other places that are missing: the parameter in `template.yaml`, its
-//! examples in `tests/e2e/parameters.json`, and the tables in `README.md` and `docs/configuration.md`.
+//! A new setting is a field of [`Settings`], two lines in [`Settings::read`] and its accepted
+//! values in `validate`. Tests name the other places that are missing: the parameter in
+//! `template.yaml`, its examples in `tests/e2e/parameters.json`, and the tables in `README.md` and
+//! `docs/configuration.md`.
 
 mod env_reader;
 mod metric_set;

@@ -101,8 +101,8 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
     })
 }
 
-/// Parses the encryption of stored objects: a value of `x-amz-server-side-encryption`, or the ARN of a
-/// KMS key. An alias is not accepted, because IAM policies cannot name one.
+/// Parses the encryption of stored objects: a value of `x-amz-server-side-encryption`, or the ARN
+/// of a KMS key. An alias is not accepted, because IAM policies cannot name one.
 pub(super) fn encryption(text: &str) -> Result<ObjectEncryption, String> {
     match text {
         "AES256" => Ok(ObjectEncryption::Aes256),
@@ -203,9 +203,9 @@ pub(in crate::input) fn region(text: &str) -> Option<Region> {
 pub(super) fn regions(text: &str) -> Result<BTreeSet<Region>, String> {
     let mut regions = BTreeSet::new();
     for item in split_list(text)? {
-        let region = region(item).ok_or_else(|| format!("{item:?} is no region"))?;
+        let region = region(item).ok_or_else(|| format!("{item:?} is not a region"))?;
         if !regions.insert(region) {
-            return Err(format!("{item} is there twice"));
+            return Err(format!("{item} appears twice"));
         }
     }
     Ok(regions)
@@ -227,7 +227,7 @@ pub(super) fn identities(text: &str) -> Result<Vec<Identity>, String> {
             (role.account.clone(), Identity::Role(role))
         };
         if identities.insert(account.clone(), identity).is_some() {
-            return Err(format!("the account {account} is there twice"));
+            return Err(format!("the account {account} appears twice"));
         }
     }
     let mut identities: Vec<_> = identities.into_values().collect();
@@ -270,7 +270,7 @@ pub(super) fn accounts(text: &str) -> Result<BTreeSet<AccountId>, String> {
             if AccountId::is_valid(item) {
                 Ok(item.into())
             } else {
-                Err(format!("{item:?} is no account id"))
+                Err(format!("{item:?} is not an account id"))
             }
         })
         .collect()

@@ -1,9 +1,9 @@
-//! The events of a digest for an event bus: the digest itself, and one event for each cause of which
-//! something changed.
+//! The events of a digest for an event bus: the digest itself, and one event for each cause that
+//! changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contents::{Digest, DigestKind};
+use super::contents::Digest;
 use super::document::{cause, document, ended_cause};
 use crate::ledger::NotifiedCause;
 use crate::model::{BusEvent, BusEventType, GroupId, MAX_EVENTS_SIZE};
@@ -12,24 +12,35 @@ use crate::report::{Group, GroupEvent};
 /// Maximum size of the `detail` of an event.
 const MAX_DETAIL: usize = MAX_EVENTS_SIZE - 1_000;
 
-/// The causes that a bus was told are open.
+/// The causes that a bus was notified of.
 type Causes = BTreeMap<GroupId, NotifiedCause>;
 
+/// Which open causes a bus gets events about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenCauses {
+    /// Those that changed.
+    Changed,
+    /// All, because the event of the run asks for everything.
+    All,
+    /// None, because the bus is new to an existing ledger.
+    None,
+}
+
 impl Digest {
-    /// Returns the events of the digest, in the order in which they are sent, and the causes that the
-    /// bus then takes for open. `told` are those that it takes for open before.
+    /// Returns the events of the digest, in the order in which they are sent, and the causes that
+    /// the bus then regards as open. `told` are those that it regarded as open before.
     ///
-    /// Ends come first. A cause has ended if nothing is open of it but what is muted. Every one that
-    /// the bus takes for open gets the event of its end, whether or not this digest lists it. To a bus
-    /// that is new to an existing ledger, what is open is not news.
-    pub fn bus_events(&self, told: &Causes, is_new_bus: bool) -> (Vec<BusEvent>, Causes) {
+    /// Ends come first. A cause has ended if all its open failures are muted. Every cause that
+    /// the bus regarded as open gets an event about its end, whether or not this digest lists it.
+    pub fn bus_events(&self, told: &Causes, open: OpenCauses) -> (Vec<BusEvent>, Causes) {
         let mut causes = told.clone();
         let mut events = self.ends(&mut causes);
-        if is_new_bus && self.kind != DigestKind::Status {
+        if open == OpenCauses::None {
             causes.append(&mut self.open_groups());
         } else {
             for (group_id, group) in self.first_groups() {
-                if self.is_news(group, told) {
+                let is_open = group.open_after > 0;
+                if is_open && (open == OpenCauses::All || is_news(group, told)) {
                     let key = group_id.to_string();
                     let detail = cause(self, group, (&key, "trigger"), MAX_DETAIL);
                     events.push(cause_event(detail));
@@ -41,15 +52,15 @@ impl Digest {
         (events, causes)
     }
 
-    /// Returns the causes that a bus takes for open after a run whose changes are not notified.
+    /// Returns the causes that a bus regards as open after a run whose changes are not notified.
     pub fn suppressed_causes(&self, told: &Causes) -> Causes {
         let mut causes = told.clone();
         causes.append(&mut self.open_groups());
         causes
     }
 
-    /// Returns the events of a test notification: the digest, and one invented cause that begins and
-    /// ends.
+    /// Returns the events of a test notification: the digest, and one invented cause that begins
+    /// and ends.
     pub fn test_events(&self) -> Vec<BusEvent> {
         let mut events = vec![self.digest_event()];
         for group in &self.groups {
@@ -104,20 +115,19 @@ impl Digest {
         groups
     }
 
-    /// Returns whether the bus is told of an open cause.
-    fn is_news(&self, group: &Group, told: &Causes) -> bool {
-        let changed = matches!(group.event, GroupEvent::Appeared | GroupEvent::Cleared);
-        let is_open = group.open_after > 0;
-        // What was notified before and has ended for the bus was muted meanwhile.
-        let is_back = !told.contains_key(&group.group_id);
-        is_open && (changed || is_back || self.kind == DigestKind::Status)
-    }
-
     fn open_groups(&self) -> Causes {
         let open = self.groups.iter().filter(|group| group.open_after > 0);
         open.map(|group| (group.group_id, notified(group)))
             .collect()
     }
+}
+
+/// Returns whether something about an open cause is new to the bus.
+fn is_news(group: &Group, told: &Causes) -> bool {
+    // Failures that were muted, or whose mutes ended, change only the number of open ones.
+    let number = told.get(&group.group_id).map(|cause| cause.open);
+    matches!(group.event, GroupEvent::Appeared | GroupEvent::Cleared)
+        || number != Some(group.open_after)
 }
 
 /// Returns whether something of a group ended or was muted.
@@ -131,6 +141,7 @@ fn notified(group: &Group) -> NotifiedCause {
         status: group.status.clone(),
         error_code: group.error_code.clone(),
         since: group.since,
+        open: group.open_after,
     }
 }
 

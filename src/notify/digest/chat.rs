@@ -130,8 +130,8 @@ fn description(digest: &Digest) -> String {
         .iter()
         .map(|sentences| sentences.join(" "))
         .collect();
-    paragraphs.extend(limited(blind_spots(digest), "part without data"));
-    paragraphs.extend(limited(causes(digest), "cause"));
+    paragraphs.extend(blind_spots(digest));
+    paragraphs.extend(limited(causes(digest)));
     paragraphs.extend(not_told(digest));
     paragraphs.extend(sentences(digest));
     paragraphs.push(format!("As of {}.", time(digest.as_of, digest.created_at)));
@@ -161,11 +161,11 @@ fn description(digest: &Digest) -> String {
 }
 
 /// Returns the first paragraphs, and the number of the others.
-fn limited(mut paragraphs: Vec<String>, noun: &str) -> Vec<String> {
+fn limited(mut paragraphs: Vec<String>) -> Vec<String> {
     let more = paragraphs.len().saturating_sub(MAX_PARAGRAPHS);
     if more > 0 {
         paragraphs.truncate(MAX_PARAGRAPHS);
-        paragraphs.push(format!("And {}.", counted(more, &format!("more {noun}"))));
+        paragraphs.push(format!("And {}.", counted(more, "more cause")));
     }
     paragraphs
 }
@@ -198,7 +198,7 @@ fn gap(group: &GapGroup<'_>, digest: &Digest) -> String {
     let began = time(group.since, digest.created_at);
     match group.end {
         Some(GapResolution::Read) => {
-            return format!("DATA BACK: {place}; there was no data from {began} on");
+            return format!("DATA BACK: {place}; there had been no data since {began}");
         }
         Some(GapResolution::PackRemoved) => return format!("GONE: {place}; the pack was deleted"),
         Some(GapResolution::OutOfScope) => return format!("NO LONGER WATCHED: {place}"),
@@ -248,7 +248,7 @@ fn cause(group: &Group, digest: &Digest) -> String {
         ),
         None => format!("since {}", since(group.since, digest.created_at)),
     };
-    // Of how many says how bad it is, which no longer matters when it has ended.
+    // The total shows how widespread a cause is, which no longer matters once it has ended.
     let size = match group.event {
         GroupEvent::Cleared => subjects(group.accounts.len(), group.packs_themselves),
         _ => size(group, digest),
@@ -295,7 +295,7 @@ fn not_told(digest: &Digest) -> Option<String> {
     let counts: Vec<String> = counts
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    (!counts.is_empty()).then(|| format!("Failures that are not told: {}", listed(counts)))
+    (!counts.is_empty()).then(|| format!("Failures not reported: {}", listed(counts)))
 }
 
 /// Returns what to do, each step with the cause that it is about.

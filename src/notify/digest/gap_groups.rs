@@ -41,7 +41,8 @@ pub(super) struct GapGroup<'a> {
     pub last_read: Option<Timestamp>,
 }
 
-/// Groups the gaps of a digest: first those that last, those of whole sources first, then by number.
+/// Groups the gaps of a digest: first those that last, those of whole sources first, then by
+/// number.
 pub(super) fn gap_groups(digest: &Digest) -> Vec<GapGroup<'_>> {
     let mut groups: BTreeMap<_, Vec<&GapNotice>> = BTreeMap::new();
     for gap in &digest.gaps {

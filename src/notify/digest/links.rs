@@ -1,5 +1,5 @@
-//! Links that packwatch builds: to objects in S3, and to AWS Config in a member account. They are the
-//! only live addresses in a digest.
+//! Links that packwatch builds: to objects in S3, and to AWS Config in a member account. They are
+//! the only live addresses in a digest.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -31,6 +31,7 @@ mod text;
 use crate::model::{SIZE_LIMIT, SnsMessage};
 
 pub use account_label::AccountLabel;
+pub use bus_events::OpenCauses;
 pub use contents::{
     Digest, DigestKind, DigestRequest, DryRunNote, GapNotice, Muted, PartialRecovery, Pending,
     RecordList, Records, Recoveries, SummaryFacts, Tallies, Tally,
@@ -97,7 +98,8 @@ impl Digest {
     }
 }
 
-/// Returns the JSON schema of the JSON for programs, which is the `detail` of `packwatch Digest` too.
+/// Returns the JSON schema of the JSON for programs, which is the `detail` of `packwatch Digest`
+/// too.
 pub fn digest_schema() -> schemars::Schema {
     document::document_schema()
 }

@@ -57,7 +57,7 @@ pub fn duration(duration: SignedDuration) -> String {
     let Some(first) = first else {
         return "less than 1 min".to_owned();
     };
-    // Minutes say nothing where there are days.
+    // Minutes are left out if there are days.
     let parts = parts.into_iter().skip(first).take(2);
     parts
         .filter(|(number, _)| *number > 0)

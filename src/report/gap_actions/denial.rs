@@ -39,13 +39,13 @@ fn denied_by_policy(policy: DenyingPolicy<'_>, call: &str, caller: &str) -> (&'s
              out of REGIONS."
         )
     } else {
-        format!("{kind} must allow {call} for {caller}: add it there.")
+        format!("{kind} must allow {call} for {caller}: add the permission there.")
     };
     (policy_title(policy.kind), action)
 }
 
-/// Returns the action for a role that cannot be assumed. AWS does not tell a missing role from one
-/// that does not trust the caller.
+/// Returns the action for a role that cannot be assumed. AWS does not distinguish a missing role
+/// from one that does not trust the caller.
 fn role_not_assumable(policy: Option<DenyingPolicy<'_>>, message: &str, caller: &str) -> String {
     let (account, name) = match assumed_role(message) {
         Some((account, name)) => (format!("account {account}"), format!("the role {name}")),
@@ -60,7 +60,7 @@ fn role_not_assumable(policy: Option<DenyingPolicy<'_>>, message: &str, caller: 
         );
     }
     format!(
-        "In {account}, check that the stack that creates {name} exists, and that its trust policy names {caller} and the \
+        "In {account}, check that the stack that creates {name} exists, and that the trust policy of the role names {caller} and the \
          external id in ROLE_EXTERNAL_ID."
     )
 }

@@ -101,11 +101,11 @@ fn refused(code: &str, message: &str) -> Option<GapAction> {
         ),
         "NoSuchOrganizationConformancePack" => GapAction::new(
             "AWS Config contradicts itself",
-            "No action is needed at first: AWS Config lists the pack and says that it does not exist. If it persists, give the \
+            "No action is needed at first: AWS Config lists the pack but also reports that it does not exist. If this persists, give the \
              message to AWS Support.",
         ),
         "InvalidNextToken" | "RepeatedPageToken" => GapAction::new(
-            "list not complete",
+            "list incomplete",
             "No action is needed at first: the next run reads the list again. If it persists, give the message to AWS Support.",
         ),
         "InternalService"
@@ -117,7 +117,7 @@ fn refused(code: &str, message: &str) -> Option<GapAction> {
         | "ServiceException"
         | "ServiceFailure"
         | "Unavailable" => GapAction::new(
-            "internal error of AWS",
+            "AWS internal error",
             "No action is needed at first: the next run reads it again. If it persists, check the AWS Health Dashboard for \
              AWS Config.",
         ),
@@ -177,7 +177,7 @@ fn unusable(code: &str) -> Option<GapAction> {
             "Check what answers in place of AWS STS: a proxy in HTTPS_PROXY, a firewall, or AWS_ENDPOINT_URL.",
         ),
         "NoClient" => GapAction::new(
-            "internal error of packwatch",
+            "packwatch internal error",
             "Report it to the maintainers of packwatch, with the message.",
         ),
         _ => return None,

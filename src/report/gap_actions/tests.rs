@@ -364,9 +364,9 @@ fn titles_tell_causes_apart() {
             "",
             "AWS Config contradicts itself",
         ),
-        ("InternalServiceException", "", "internal error of AWS"),
+        ("InternalServiceException", "", "AWS internal error"),
         ("MalformedResponse", "", "unusable answer"),
-        ("RepeatedPageToken", "", "list not complete"),
+        ("RepeatedPageToken", "", "list incomplete"),
     ] {
         assert_eq!(read(code, message).title, title, "{code}: {message}");
     }

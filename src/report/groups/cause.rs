@@ -48,12 +48,14 @@ impl GroupCause {
             format!("\"{}\"", title.replace('"', "'"))
         };
         let action = match (command, cause.accounts) {
-            (Some(command), 1) => format!("See more in that account: {command}"),
-            (Some(command), _) => format!("See more in one of the accounts: {command}"),
+            (Some(command), 1) => format!("For details, run this in that account: {command}"),
+            (Some(command), _) => {
+                format!("For details, run this in one of the accounts: {command}")
+            }
             (None, 0) => "Look at the status of the pack in AWS Config, in the account that it is \
                           deployed from."
                 .to_owned(),
-            (None, _) => "Look at the pack in AWS Config, in the account that fails.".to_owned(),
+            (None, _) => "Look at the pack in AWS Config, in the failing account.".to_owned(),
         };
         Self {
             short_title: title.clone(),

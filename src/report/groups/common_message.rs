@@ -173,8 +173,11 @@ fn push_part(part: &[Piece<'_>], shown: &mut String) {
     }
 }
 
-/// Returns the number of ARNs in words if a part is a list of several.
+/// Returns the number of ARNs in words if a part is a list of several that differs between members.
 fn folded_arns(part: &[Piece<'_>]) -> Option<String> {
+    if !part.iter().any(|piece| piece.differs) {
+        return None;
+    }
     let text: String = part.iter().map(|piece| piece.text).collect();
     let arns = text
         .split_whitespace()
@@ -247,13 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn many_arns_in_a_row_are_shown_as_their_number() {
-        let message = format!(
-            "failed: [{}] no recorder",
-            ["arn:aws:x:1:y/z-1-2"; 9].join(", ")
-        );
+    fn many_arns_in_a_row_are_shown_as_their_number_if_they_differ() {
+        let message = |account: u8| {
+            let arn = format!("arn:aws:x:{account}:y/z-1-2");
+            format!("failed: [{}] no recorder", vec![arn; 9].join(", "))
+        };
+        let one = message(1);
+        assert_eq!(shown(&[&one]), Some(one.clone()));
         assert_eq!(
-            shown(&[&message]).as_deref(),
+            shown(&[&one, &message(2)]).as_deref(),
             Some("failed: [9 ARNs] no recorder")
         );
     }

@@ -18,7 +18,7 @@ pub enum GroupEvent {
     Cleared,
     /// The receiver was notified of them, they are still open, and a reminder is due.
     Reminder,
-    /// They are open, and nothing of that is new.
+    /// They are open, and nothing about them is new.
     Open,
 }
 

@@ -124,7 +124,7 @@ pub(super) const ACCESS: &[Entry] = &[
     // https://github.com/cloud-custodian/cloud-custodian/issues/3530
     // https://github.com/hashicorp/terraform-provider-aws/issues/8908
     Entry {
-        title: "Function of a rule cannot be invoked",
+        title: "Rule function cannot be invoked",
         short_title: "rule function cannot be invoked",
         patterns: &[Text("cannot be invoked")],
         action: "Check that {function} exists, and that its policy lets AWS Config in {accounts} call \

@@ -1,5 +1,5 @@
-//! The state of the account, and what AWS Config needs in every account. The comment above each entry
-//! says where its code or message was seen.
+//! The state of the account, and what AWS Config needs in every account. The comment above each
+//! entry says where its code or message was seen.
 
 use super::pattern::Entry;
 use super::pattern::Pattern::{Code, State, Text};
@@ -11,26 +11,26 @@ pub(super) const ACCOUNT: &[Entry] = &[
         title: "Account suspended",
         short_title: "account suspended",
         patterns: &[State("SUSPENDED")],
-        action: "No action is needed tonight: no pack can be deployed in a suspended account. Exclude {accounts} from the \
+        action: "No urgent action is needed: no pack can be deployed in a suspended account. Exclude {accounts} from the \
                  pack.",
     },
     Entry {
         title: "Account closed",
         short_title: "account closed",
         patterns: &[State("CLOSED")],
-        action: "No action is needed tonight: no pack can be deployed in a closed account. Exclude {accounts} from the pack.",
+        action: "No urgent action is needed: no pack can be deployed in a closed account. Exclude {accounts} from the pack.",
     },
     Entry {
         title: "Account being closed",
         short_title: "account being closed",
         patterns: &[State("PENDING_CLOSURE")],
-        action: "No action is needed tonight: an account that is being closed needs no pack. Exclude {accounts} from the pack.",
+        action: "No urgent action is needed: an account that is being closed needs no pack. Exclude {accounts} from the pack.",
     },
     Entry {
         title: "Account not activated",
         short_title: "account not activated",
         patterns: &[State("PENDING_ACTIVATION")],
-        action: "No action is needed tonight: the sign-up of {accounts} is not complete. Complete it, or exclude {accounts} \
+        action: "No urgent action is needed: the sign-up of {accounts} is not complete. Complete it, or exclude {accounts} \
                  from the pack.",
     },
     // https://github.com/awslabs/aws-service-catalog-products/issues/47
@@ -45,7 +45,7 @@ pub(super) const ACCOUNT: &[Entry] = &[
             Code("PendingVerification"),
             Text("needs a subscription for the service"),
         ],
-        action: "AWS has not activated its services in {accounts} yet. A new account is ready after some hours: deploy \
+        action: "AWS has not activated its services in {accounts} yet. A new account is ready after a few hours: deploy \
                  the pack again then.",
     },
     // https://github.com/aws-samples/aws-control-tower-config-customization/issues/27

@@ -73,8 +73,8 @@ const PLACEHOLDERS: [Placeholder; 12] = [
     ),
 ];
 
-/// Returns the action: the template with the values of its placeholders. `text` is the sanitized code
-/// and message, `accounts` the number of accounts with this cause.
+/// Returns the action: the template with the values of its placeholders. `text` is the sanitized
+/// code and message, `accounts` the number of accounts with this cause.
 pub(super) fn complete(template: &str, text: &str, status: &str, accounts: usize) -> String {
     let mut action = template
         .replace("{accounts}", &these_accounts(accounts))

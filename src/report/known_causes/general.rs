@@ -16,8 +16,8 @@ pub(super) const GENERAL: &[Entry] = &[
     // https://github.com/widdix/mastodon-on-aws/issues/27
     // https://github.com/aws-samples/eb-php-wordpress/issues/25
     Entry {
-        title: "Resource exists already",
-        short_title: "resource exists already",
+        title: "Resource already exists",
+        short_title: "resource already exists",
         patterns: &[
             Code("AlreadyExists"),
             Text("already exists in stack"),
@@ -74,7 +74,7 @@ pub(super) const GENERAL: &[Entry] = &[
             Code("LimitExceeded"),
             Code("ServiceQuotaExceeded"),
         ],
-        action: "Delete what {accounts} can do without, or raise the quota that the message names in Service Quotas.",
+        action: "Delete unneeded resources in {accounts}, or use Service Quotas to raise the quota that the message names.",
     },
     // https://github.com/aws-samples/aws2tf/issues/86
     // https://docs.aws.amazon.com/config/latest/APIReference/API_PutOrganizationConformancePack.html
@@ -110,12 +110,12 @@ pub(super) const GENERAL: &[Entry] = &[
         title: "Resource of the stack failed",
         short_title: "resource of the stack failed",
         patterns: &[Text("the following resource(s) failed to")],
-        action: "Look at the events of {stack} in {accounts}: the first failed event has the reason.",
+        action: "Look at the events of {stack} in {accounts}: the first failed event shows the reason.",
     },
     // https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/607
     Entry {
-        title: "Internal error of AWS",
-        short_title: "internal error of AWS",
+        title: "AWS internal error",
+        short_title: "AWS internal error",
         patterns: &[
             Code("InternalError"),
             Code("InternalFailure"),
@@ -141,6 +141,6 @@ pub(super) const GENERAL: &[Entry] = &[
         title: "No reason given by AWS Config",
         short_title: "no reason given",
         patterns: &[NoReason],
-        action: "AWS Config reports {status} without a reason. The first failed event of {stack} in {accounts} has it.",
+        action: "AWS Config reports {status} without a reason. The first failed event of {stack} in {accounts} shows the reason.",
     },
 ];

@@ -15,8 +15,8 @@ pub(super) struct Entry {
 pub(super) enum Pattern {
     /// The account has this state in AWS Organizations.
     State(&'static str),
-    /// This error code, with or without the ending `Exception`, is the code of the failure or a word
-    /// of its message: CloudFormation puts the codes of other services there.
+    /// This error code, with or without the ending `Exception`, is the code of the failure or a
+    /// word of its message: CloudFormation puts the codes of other services there.
     Code(&'static str),
     /// Code and message contain this text. It is in lower case.
     Text(&'static str),

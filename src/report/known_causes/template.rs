@@ -38,7 +38,7 @@ pub(super) const TEMPLATE: &[Entry] = &[
             Text("number of resources provided in the template exceeds"),
             Text("length less than or equal to 51200"),
         ],
-        action: "Split the pack in two: a template may have 51,200 bytes and 130 rules at most.",
+        action: "Split the pack in two: a template is limited to 51,200 bytes and 130 rules.",
     },
     // https://github.com/rebuy-de/aws-nuke/pull/1001
     Entry {
@@ -66,8 +66,8 @@ pub(super) const TEMPLATE: &[Entry] = &[
     // https://github.com/awslabs/aws-config-rules/issues/437
     // https://github.com/niaid/terraform-aws-managed-config-rules/issues/46
     Entry {
-        title: "Managed rule not in this region",
-        short_title: "managed rule not in this region",
+        title: "Managed rule not available in region",
+        short_title: "managed rule not available",
         patterns: &[Texts("the sourceidentifier", "is invalid")],
         action: "AWS does not offer {managed_rule} in this region. Take it out of the template there, or correct its \
                  identifier.",

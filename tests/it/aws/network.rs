@@ -149,7 +149,7 @@ async fn unusable_proxy_or_bundle_is_named() {
             line.starts_with(&format!("{name} is \"{value}\"")) && line.contains(reason),
             "{line}"
         );
-        assert!(line.contains("accepted is"), "{line}");
+        assert!(line.contains("accepted:"), "{line}");
     }
     let secret = "ftp://user:secret@proxy.example.com".to_owned();
     let variables = [("HTTPS_PROXY", secret), ("AWS_CA_BUNDLE", missing.clone())];

@@ -353,3 +353,29 @@ async fn lookup_error_of_one_account_keeps_other_names() {
         [json!(null), json!("payments-1"), json!("payments-2")]
     );
 }
+
+/// With several callers, digests and the report name the caller of each failure.
+#[tokio::test]
+async fn several_callers_are_looked_up() {
+    let mut env = named_accounts(1).await;
+    let other = "444455556666";
+    env.world.put_account(OWN, "management", "ACTIVE");
+    env.world.put_account(other, "security", "ACTIVE");
+    let role = format!("arn:aws:iam::{other}:role/reader");
+    env.world.allow_caller(other);
+    env.world.allow_role(&role, None);
+    env.set("ROLE_ARNS", &format!("self,{role}"));
+    env.world
+        .put_pack(other, REGION, "other", StatusRecord::new("UPDATE_FAILED"));
+    env.world.put_member(
+        other,
+        REGION,
+        "other",
+        &account_id(0),
+        StatusRecord::new("UPDATE_FAILED"),
+    );
+    env.run().await;
+    assert_eq!(take_lookups(&env), [OWN, &account_id(0), other]);
+    let text = last_email(&env);
+    assert!(text.contains("444455556666 \"security\""), "{text}");
+}

@@ -383,8 +383,8 @@ async fn filters_that_stay_ineffective_are_tried_once_a_day() {
     );
 }
 
-/// All members are read after the trial, so a trial without an answer costs no data. It says nothing
-/// about the filters either.
+/// All members are read after the trial, so a trial without an answer costs no data. It says
+/// nothing about the filters either.
 #[tokio::test]
 async fn failed_trial_of_filters_is_no_gap_and_keeps_flag() {
     let env = env_with_pack(500, 50).await;
@@ -409,8 +409,8 @@ async fn failed_trial_of_filters_is_no_gap_and_keeps_flag() {
     assert_eq!(large_hint(&env)["filters_ineffective"], true);
 }
 
-/// A run of one account reads such a pack in full too, which counts as the daily full read. If it did
-/// not try the filters, frequent runs of accounts could put off the trial for ever.
+/// A run of one account reads such a pack in full too, which counts as the daily full read. If it
+/// did not try the filters, frequent runs of accounts could put off the trial for ever.
 #[tokio::test]
 async fn run_of_one_account_tries_filters_again() {
     let env = env_with_pack(500, 50).await;

@@ -159,7 +159,7 @@ async fn gap_at_first_look_is_shown_then_told_and_ends_once() {
     env.run().await;
     assert_eq!(
         subject(&env),
-        "[packwatch] NO DATA us-east-1: AccessDeniedException (access denied)"
+        "[packwatch] NO DATA us-east-1: AccessDeniedException"
     );
     let text = words(&email(&env.publishes(TOPIC)[0]));
     assert!(
@@ -267,7 +267,7 @@ async fn account_that_sees_no_packs_is_told_so() {
     env.run().await;
     assert_eq!(
         subject(&env),
-        "[packwatch] NO PACKS in eu-west-1: packwatch sees no pack"
+        "[packwatch] NO PACKS in eu-west-1: packwatch sees no packs"
     );
     let text = words(&email(&env.publishes(TOPIC)[0]));
     assert!(

@@ -1,5 +1,5 @@
-//! Digests of typical situations, as their reader sees them: `examples/gallery` prints them, golden files
-//! hold them, and the important ones have a length and the first words of a subject to keep.
+//! Digests of typical situations, as their reader sees them: `examples/gallery` prints them, golden
+//! files hold them, and the important ones have a length and the first words of a subject to keep.
 
 #[path = "../../../examples/gallery/situations/mod.rs"]
 mod gallery;
@@ -13,8 +13,8 @@ mod stage;
 use gallery::SITUATIONS;
 use stage::{Sent, Stage};
 
-/// What must hold of the digest of a run: the maximum number of lines of its email, and the first 40
-/// characters of its subject.
+/// What must hold of the digest of a run: the maximum number of lines of its email, and the first
+/// 40 characters of its subject.
 struct Expected {
     situation: &'static str,
     run: usize,

@@ -1,5 +1,5 @@
-//! Checks that the alarms, the dashboard, the saved queries and the cost script match the metrics that
-//! the function emits.
+//! Checks that the alarms, the dashboard, the saved queries and the cost script match the metrics
+//! that the function emits.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Checks of the repository: the module structure, the SAM template, the alarms, the version, the schemas,
-//! the README and the links of the documents.
+//! Checks of the repository: the module structure, the SAM template, the alarms, the version, the
+//! schemas, the README and the links of the documents.
 
 mod alarms;
 mod architecture;

@@ -1,5 +1,5 @@
-//! The JSON schemas in `schemas/`: they are those of the types, and every document that a test holds
-//! fits its schema.
+//! The JSON schemas in `schemas/`: they are those of the types, and every document that a test
+//! holds fits its schema.
 
 use std::fs;
 use std::path::Path;

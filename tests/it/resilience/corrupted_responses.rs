@@ -187,8 +187,8 @@ impl CorruptedResponse {
             .target(self.target)
     }
 
-    /// Returns whether the response can prove that a failure ended: a list in which every record has
-    /// a name. A listing without packs proves nothing, nor does an error.
+    /// Returns whether the response can prove that a failure ended: a list in which every record
+    /// has a name. A listing without packs proves nothing, nor does an error.
     fn is_valid(&self) -> bool {
         let body = self.body.as_bytes();
         match self.operation {

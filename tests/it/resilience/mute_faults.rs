@@ -1,5 +1,5 @@
-//! Faults and crashes at every call of a request to mute or to unmute: the mute is in the ledger and
-//! in the failures that it matches, or in neither, and later runs notify accordingly.
+//! Faults and crashes at every call of a request to mute or to unmute: the mute is in the ledger
+//! and in the failures that it matches, or in neither, and later runs notify accordingly.
 
 use std::time::Duration;
 

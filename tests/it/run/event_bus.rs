@@ -1,4 +1,5 @@
-//! The event bus: which events it gets, in which order, and what happens when it accepts only a part.
+//! The event bus: which events it gets, in which order, and what happens when it accepts only a
+//! part.
 
 use std::collections::BTreeSet;
 
@@ -207,6 +208,86 @@ async fn muted_cause_ends_with_next_digest_and_comes_back() {
         [cause("resolve", "AccessDenied"), cause("trigger", RECORDER)],
         "what still fails is open again"
     );
+}
+
+/// Returns the error code and the number of open failures of each cause that the bus got.
+fn open_after(env: &TestEnv) -> Vec<(String, u64)> {
+    let events = env.bus_events("packwatch Cause");
+    causes(env)
+        .into_iter()
+        .zip(&events)
+        .map(|((_, code), event)| {
+            let open = event["group"]["open_after"].as_u64();
+            (code, open.expect("a number"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn mute_of_one_failure_lowers_the_number_of_its_cause() {
+    let env = failing().await;
+    fail(&env, "guardrails", ACCOUNT, RECORDER);
+    env.run().await;
+    let mute = json!({"packs": ["baseline"], "until": "2026-03-05", "reason": "known"});
+    env.invoke(json!({ "mute": mute })).await.expect("a mute");
+    env.pack("tags", "UPDATE_SUCCESSFUL");
+    fail(&env, "tags", ACCOUNT, "AccessDenied");
+    env.run().await;
+    let mut sent = open_after(&env);
+    sent[1..].sort();
+    assert_eq!(
+        sent,
+        [
+            (RECORDER.to_owned(), 2),
+            ("AccessDenied".to_owned(), 1),
+            (RECORDER.to_owned(), 1)
+        ]
+    );
+    assert!(causes(&env).iter().all(|(action, _)| action == "trigger"));
+    fail(&env, "tags", "333344445555", "AccessDenied");
+    env.run().await;
+    assert_eq!(
+        open_after(&env)[3..],
+        [("AccessDenied".to_owned(), 2)],
+        "the number is sent once"
+    );
+}
+
+#[tokio::test]
+async fn narrowed_run_before_the_first_full_run_sends_its_cause() {
+    let env = failing().await;
+    env.invoke(json!({"packs": ["baseline"]}))
+        .await
+        .expect("a narrowed run");
+    assert_eq!(causes(&env), [cause("trigger", RECORDER)]);
+    fail(&env, "guardrails", ACCOUNT, "AccessDenied");
+    env.run().await;
+    recover(&env, "baseline", ACCOUNT);
+    env.run().await;
+    assert_eq!(
+        causes(&env)[1..],
+        [cause("trigger", "AccessDenied"), cause("resolve", RECORDER)]
+    );
+}
+
+#[tokio::test]
+async fn summary_sends_no_causes_unless_everything_is_asked_for() {
+    let env = failing().await;
+    env.run().await;
+    let mut sent = 1;
+    for (event, more) in [
+        (json!({"summary": true}), 0),
+        (json!({"announce": "always"}), 1),
+        (json!({"announce": "always", "summary": true}), 1),
+    ] {
+        env.invoke(event.clone()).await.expect("a run");
+        sent += more;
+        assert_eq!(
+            causes(&env),
+            vec![cause("trigger", RECORDER); sent],
+            "{event}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -28,11 +28,11 @@ async fn invalid_event_error_names_key_and_accepted_values() {
         (json!("run"), "JSON object"),
         (
             json!({"pakcs": ["a"]}),
-            "\"pakcs\" is not a key of a manual request; accepted are \"packs\"",
+            "\"pakcs\" is not a key of a manual request; accepted: \"packs\"",
         ),
         (
             json!({"packs": "baseline"}),
-            "\"packs\" is \"baseline\"; accepted is a list",
+            "\"packs\" is \"baseline\"; accepted: a non-empty list",
         ),
         (json!({"packs": []}), "\"packs\" is []"),
         (json!({"packs": [1]}), "\"packs\" is [1]"),
@@ -42,37 +42,40 @@ async fn invalid_event_error_names_key_and_accepted_values() {
         ),
         (
             json!({"accounts": ["1"]}),
-            "\"accounts\" holds \"1\"; accepted are 12-digit account ids",
+            "\"accounts\" contains \"1\"; accepted: 12-digit account ids",
         ),
         (
             json!({"accounts": [111_122_223_333_u64]}),
             "\"accounts\" is [111122223333]",
         ),
-        (json!({"accounts": ["11112222333a"]}), "\"accounts\" holds"),
+        (
+            json!({"accounts": ["11112222333a"]}),
+            "\"accounts\" contains",
+        ),
         (
             json!({"regions": ["mars-1"]}),
-            "\"regions\" holds \"mars-1\", which is not watched; accepted are eu-west-1",
+            "\"regions\" contains \"mars-1\", which is not watched; accepted: eu-west-1",
         ),
         (
             json!({"dry_run": "yes"}),
-            "\"dry_run\" is \"yes\"; accepted is true or false",
+            "\"dry_run\" is \"yes\"; accepted: true or false",
         ),
         (
             json!({"announce": "loud"}),
-            "\"announce\" is \"loud\"; accepted is \"changes\", \"always\" or \"never\"",
+            "\"announce\" is \"loud\"; accepted: \"changes\", \"always\" or \"never\"",
         ),
         (json!({"announce": true}), "\"announce\" is true"),
         (
             json!({"trigger": "schedule"}),
-            "\"scheduled_at\" is missing; accepted is an event such as {\"trigger\": \"schedule\", ",
+            "\"scheduled_at\" is missing; accepted: an event such as {\"trigger\": \"schedule\", ",
         ),
         (
             json!({"scheduled_at": "2026-01-01T00:00:00Z"}),
-            "\"trigger\" is missing; accepted is an event such as",
+            "\"trigger\" is missing; accepted: an event such as",
         ),
         (
             json!({"detail-type": "Scheduled Event"}),
-            "\"time\" is missing; accepted is an event such as {\"detail-type\": ",
+            "\"time\" is missing; accepted: an event such as {\"detail-type\": ",
         ),
         (
             json!({"trigger": "schedule", "scheduled_at": "<aws.scheduler.scheduled-time>"}),
@@ -84,7 +87,7 @@ async fn invalid_event_error_names_key_and_accepted_values() {
         ),
         (
             json!({"trigger": "schedule", "scheduled_at": "2026-01-01T00:00:00Z", "dry_run": true}),
-            "\"dry_run\" is not accepted in the input of a schedule; accepted are \"trigger\", \"scheduled_at\"",
+            "\"dry_run\" is not accepted in the input of a schedule; accepted: \"trigger\", \"scheduled_at\"",
         ),
         (
             scheduled("AWS Console Sign In via CloudTrail", "2026-01-01T00:00:00Z"),
@@ -132,19 +135,22 @@ async fn invalid_event_error_names_key_and_accepted_values() {
         ),
         (
             json!({"packs": null}),
-            "\"packs\" is null; accepted is a list",
+            "\"packs\" is null; accepted: a non-empty list",
         ),
         (
             json!({"a, expected `b`": 1}),
-            "\"a, expected `b`\" is not a key of a manual request; accepted are \"packs\"",
+            "\"a, expected `b`\" is not a key of a manual request; accepted: \"packs\"",
         ),
         (
             json!({"announce": "missing field `x`"}),
-            "\"announce\" is \"missing field `x`\"; accepted is \"changes\"",
+            "\"announce\" is \"missing field `x`\"; accepted: \"changes\"",
         ),
         (json!({"a\nb": 1}), "\"a\\nb\" is not a key"),
         (json!({"packs": ["[\n"]}), "the glob \"[\\n\" is malformed"),
-        (json!({"regions": ["x\ny"]}), "\"regions\" holds \"x\\ny\""),
+        (
+            json!({"regions": ["x\ny"]}),
+            "\"regions\" contains \"x\\ny\"",
+        ),
         (
             json!({"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "dry_run": true}),
             "\"dry_run\" is not accepted in a scheduled event",
@@ -175,15 +181,15 @@ async fn malformed_json_and_duplicate_keys_are_rejected() {
         ("run", "cannot be read: expected value"),
         (
             r#"{"dry_run": true, "announce": "never", "dry_run": false}"#,
-            "\"dry_run\" is there twice; accepted is each key once",
+            "\"dry_run\" appears twice; each key is allowed once",
         ),
         (
             r#"{"packs": ["a"], "p\u0061cks": ["b"]}"#,
-            "\"packs\" is there twice",
+            "\"packs\" appears twice",
         ),
         (
             r#"{"detail-type": "Scheduled Event", "time": "2026-03-01T08:00:00Z", "time": "2026-03-01T09:00:00Z"}"#,
-            "\"time\" is there twice",
+            "\"time\" appears twice",
         ),
     ] {
         let error = function
@@ -229,8 +235,8 @@ async fn blank_payload_is_full_run_and_other_bytes_are_rejected() {
     assert_eq!(env.world.calls().len(), 0);
 }
 
-/// The sample events of the AWS console and SAM have a time of 1970, and a recorded event has an old
-/// one. Under such a day nobody looks for a snapshot.
+/// The sample events of the AWS console and SAM have a time of 1970, and a recorded event has an
+/// old one. Under such a day nobody looks for a snapshot.
 #[tokio::test]
 async fn scheduled_time_far_from_clock_does_not_name_snapshot() {
     for (scheduled_at, day) in [
@@ -357,7 +363,7 @@ fn invalid_variable_error_names_value_and_accepted_values() {
         assert_eq!(errors.len(), 1, "{name}={value}: {errors:?}");
         let error = &errors[0];
         assert!(
-            error.starts_with(name) && error.contains(value) && error.contains("accepted is"),
+            error.starts_with(name) && error.contains(value) && error.contains("accepted:"),
             "{error}"
         );
         assert!(!error.contains('\n'), "each error is one line");
@@ -371,7 +377,7 @@ fn fifo_topic_is_accepted_for_digests_and_not_for_chat() {
     assert_eq!(
         setting_errors(&[("CHAT_TOPIC_ARN", fifo)]),
         [format!(
-            "CHAT_TOPIC_ARN is \"{fifo}\"; accepted is the ARN of an SNS topic such as \
+            "CHAT_TOPIC_ARN is \"{fifo}\"; accepted: the ARN of an SNS topic such as \
              arn:aws:sns:eu-west-1:111122223333:chat, a standard topic, because Amazon Q Developer cannot subscribe to FIFO \
              topics"
         )]
@@ -388,11 +394,11 @@ fn all_invalid_variables_are_reported_together() {
     ]);
     assert_eq!(errors.len(), 3, "{errors:?}");
     assert!(
-        errors[0].starts_with("SNAPSHOT_BUCKET is not set; accepted is"),
+        errors[0].starts_with("SNAPSHOT_BUCKET is not set; accepted:"),
         "{errors:?}"
     );
     assert!(
-        errors[1].starts_with("TOPIC_ARN is not set; accepted is"),
+        errors[1].starts_with("TOPIC_ARN is not set; accepted:"),
         "{errors:?}"
     );
 }
@@ -406,7 +412,7 @@ fn settings_error_report_has_one_line_per_error() {
     assert_eq!(lines.len(), 6, "{report}");
     assert_eq!(
         lines[4],
-        "CONCURRENCY is \"0\"; accepted is a whole number from 1 to 64"
+        "CONCURRENCY is \"0\"; accepted: a whole number from 1 to 64"
     );
 }
 
@@ -449,7 +455,9 @@ async fn role_in_own_account_is_rejected_as_duplicate_source() {
     let error = function.verify_identity().await.unwrap_err();
     assert_eq!(error.kind(), "InvalidSettings");
     assert!(
-        error.to_report().contains("names a role in 111122223333"),
+        error
+            .to_report()
+            .contains("which names both self and a role in 111122223333"),
         "{}",
         error.to_report()
     );

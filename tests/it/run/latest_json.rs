@@ -1,5 +1,5 @@
-//! `latest.json`, the copy of the newest snapshot: a run reads only its metadata and writes it while
-//! the digest is sent.
+//! `latest.json`, the copy of the newest snapshot: a run reads only its metadata and writes it
+//! while the digest is sent.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ async fn restored_ledger_overwrites_latest_json_with_warning() {
         let response = env.run().await;
         assert_eq!(response["sequence"], sequence);
         assert_eq!(env.latest(), env.snapshot(&response));
-        let logged = logs.take("ahead of the ledger");
+        let logged = logs.take("newer than the ledger");
         assert_eq!(logged.len(), warnings);
         for warning in logged {
             assert_eq!(

@@ -1,5 +1,5 @@
-//! Metrics: each invocation writes one EMF record. It has a field for every metric, and declares those
-//! of the setting `METRICS` whose value is known.
+//! Metrics: each invocation writes one EMF record. It has a field for every metric, and declares
+//! those of the setting `METRICS` whose value is known.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -330,10 +330,13 @@ async fn ended_mute_is_dropped_after_thirty_days() {
     env.advance_minutes((2 + 29) * 24 * 60);
     env.run().await;
     assert_eq!(kept(&env), Some(1));
+    let listed = &invoke(&env, json!({"mutes": true})).await["mutes"];
+    assert_eq!(listed[0]["reason"], "decommission");
     assert_eq!(
-        invoke(&env, json!({"mutes": true})).await["mutes"],
-        json!([])
+        (&listed[0]["matches"], &listed[0]["by"]),
+        (&json!(0), &json!(null))
     );
+    assert_eq!(env.latest()["mutes"], json!([]), "the mute has ended");
     env.advance_minutes(24 * 60);
     env.run().await;
     assert_eq!(kept(&env), None);
@@ -368,7 +371,7 @@ async fn dry_run_shows_muted_and_pending_failures() {
     assert_eq!(response["totals"]["pending"], 1);
     let text = response["digest"]["text"].as_str().expect("a text");
     assert!(text.contains("\n  Muted: 1 failure;"), "{text}");
-    assert!(text.contains("\n  Pending: 1 failure,"), "{text}");
+    assert!(text.contains("\n  Pending: 1 failure;"), "{text}");
 }
 
 #[tokio::test]
@@ -394,11 +397,11 @@ async fn invalid_mute_is_refused_and_names_its_key() {
         ),
         (
             json!({"mute": {"until": "2026-03-09", "reason": "x"}}),
-            "accepted is at least one of \"packs\", \"accounts\", \"regions\", \"codes\" and \"group\"",
+            "accepted: at least one of \"packs\", \"accounts\", \"regions\", \"codes\" and \"group\"",
         ),
         (
             mute(json!({"packs": "base"})),
-            "\"mute.packs\" is \"base\"; accepted is a list",
+            "\"mute.packs\" is \"base\"; accepted: a non-empty list",
         ),
         (mute(json!({"packs": []})), "\"mute.packs\" is []"),
         (
@@ -411,24 +414,24 @@ async fn invalid_mute_is_refused_and_names_its_key() {
         ),
         (
             mute(json!({"accounts": ["1"]})),
-            "\"mute.accounts\" holds \"1\"; accepted are 12-digit account ids",
+            "\"mute.accounts\" contains \"1\"; accepted: 12-digit account ids",
         ),
         (
             mute(json!({"regions": ["mars"]})),
-            "\"mute.regions\" holds \"mars\"",
+            "\"mute.regions\" contains \"mars\"",
         ),
         (mute(json!({"codes": [1]})), "\"mute.codes\" is [1]"),
         (
             mute(json!({"group": "3f9a"})),
-            "\"mute.group\" is \"3f9a\"; accepted is a group id",
+            "\"mute.group\" is \"3f9a\"; accepted: a group id",
         ),
         (
             mute(json!({"until": "soon"})),
-            "\"mute.until\" is \"soon\"; accepted is a date",
+            "\"mute.until\" is \"soon\"; accepted: a date",
         ),
         (
             mute(json!({"until": "2026-02-28"})),
-            "\"mute.until\" is \"2026-02-28\"; accepted is a date or time in the future",
+            "\"mute.until\" is \"2026-02-28\"; accepted: a date or time in the future",
         ),
         (
             mute(json!({"until": "2026-03-01T08:00:00Z"})),
@@ -441,7 +444,7 @@ async fn invalid_mute_is_refused_and_names_its_key() {
         (mute(json!({"until": 5})), "\"mute.until\" is 5"),
         (
             mute(json!({"reason": ""})),
-            "\"mute.reason\" is \"\"; accepted is a text of 1 to 200 characters",
+            "\"mute.reason\" is \"\"; accepted: a text of 1 to 200 characters",
         ),
         (
             mute(json!({"reason": "x".repeat(201)})),
@@ -462,11 +465,11 @@ async fn invalid_mute_is_refused_and_names_its_key() {
         ),
         (
             json!({"unmute": ""}),
-            "\"unmute\" is \"\"; accepted is the id of a mute",
+            "\"unmute\" is \"\"; accepted: the id of a mute",
         ),
         (
             json!({"mutes": false}),
-            "\"mutes\" is false; accepted is true",
+            "\"mutes\" is false; accepted: true",
         ),
     ] {
         let report = refused(&env, event.clone()).await;

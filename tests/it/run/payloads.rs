@@ -77,8 +77,8 @@ fn exchange(
     Ok((path, body))
 }
 
-/// Invokes the binary once for each payload. Returns the path and the body of every answer, and what
-/// the process printed.
+/// Invokes the binary once for each payload. Returns the path and the body of every answer, and
+/// what the process printed.
 async fn invoke_binary(payloads: &'static [&'static [u8]]) -> (Vec<(String, Value)>, String) {
     let env = TestEnv::failing().await;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

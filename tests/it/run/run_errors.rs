@@ -52,7 +52,7 @@ async fn newer_ledger_version_fails_run_and_is_not_overwritten() {
         "{\"format\": \"packwatch.ledger\", \"schema_version\": 2, \"sequence\": \"seven\"}";
     env.world.set_object(BUCKET, "ledger.json", newer);
     let report = invoke_error_report(&env, "LedgerVersionUnsupported").await;
-    assert!(report.contains("schema is version 2"), "{report}");
+    assert!(report.contains("schema version is 2"), "{report}");
     assert_eq!(env.world.objects(BUCKET).len(), 1);
 }
 

@@ -1,10 +1,11 @@
-//! Warnings: a glob or an account that matches nothing in a complete read, and the reads that do not
-//! show whether it does.
+//! Warnings: a glob or an account that matches nothing in a complete read, and the reads that do
+//! not show whether it does.
 
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::support::harness::{BUCKET, OWN, REGION, TestEnv};
+use crate::support::logs::LogCapture;
 
 const ACCOUNT: &str = "222233334444";
 const UNKNOWN: &str = "999999999999";
@@ -53,7 +54,7 @@ async fn include_glob_that_matches_no_pack_is_warned_about() {
     let warning = json!({
         "code": "pack_glob_matches_nothing",
         "subject": "Baseline*",
-        "message": "INCLUDE_PACKS has Baseline*, which matches none of the 2 packs in 1 source; names are case-sensitive",
+        "message": "INCLUDE_PACKS contains Baseline*, which matches none of the 2 packs in 1 source; names are case-sensitive",
     });
     assert_eq!(response["warnings"], json!([warning]));
     assert_eq!(env.latest()["run"]["warnings"], json!([warning]));
@@ -87,8 +88,8 @@ async fn requested_glob_or_account_without_match_is_warned_about() {
     assert_eq!(
         messages(&env, json!({"packs": ["a\nb"], "accounts": [UNKNOWN]})).await,
         [
-            "\"packs\" has a\u{fffd}b, which matches none of the 1 watched pack in 1 source; names are case-sensitive",
-            "\"accounts\" has 999999999999, which is a member of none of the 0 packs in 1 source"
+            "\"packs\" contains a\u{fffd}b, which matches none of the 1 watched pack in 1 source; names are case-sensitive",
+            "\"accounts\" contains 999999999999, which is not a member of any of the 0 packs in 1 source"
         ]
     );
     let empty = TestEnv::new().await;
@@ -112,8 +113,8 @@ async fn requested_pack_that_settings_leave_out_is_warned_about() {
         assert_eq!(
             messages(&env, json!({"packs": ["baseline"]})).await,
             [
-                "\"packs\" has baseline, which matches none of the 1 watched pack in 1 source; INCLUDE_PACKS or EXCLUDE_PACKS \
-                 leaves out what it matches"
+                "\"packs\" contains baseline, which matches none of the 1 watched pack in 1 source; INCLUDE_PACKS or EXCLUDE_PACKS \
+                 leaves out the packs that it matches"
             ]
         );
         env.set(variable, "");
@@ -233,7 +234,7 @@ async fn dry_run_text_has_warnings_with_and_without_digest() {
         assert_eq!(response["outcome"], "dry_run");
         response["digest"]["text"].as_str().map(str::to_owned)
     };
-    let warning = "\n\n  Warning: \"packs\" has bassline, which matches none of the 1\n  watched pack in 1 source; names are case-sensitive.\n\n";
+    let warning = "\n\n  Warning: \"packs\" contains bassline, which matches none of\n  the 1 watched pack in 1 source; names are case-sensitive.\n\n";
     let without_digest = text(json!({"packs": ["bassline"], "dry_run": true})).await;
     let without_digest = without_digest.expect("a text");
     assert!(
@@ -249,4 +250,38 @@ async fn dry_run_text_has_warnings_with_and_without_digest() {
     );
     let plain = text(json!({"packs": ["base*"], "dry_run": true})).await;
     assert!(!plain.expect("a text").contains("Warning"));
+}
+
+/// Log queries find a gap by these fields, so a gap of a whole source has them, too.
+#[tokio::test]
+async fn gap_is_logged_with_its_place_its_cause_and_its_effect() {
+    let env = TestEnv::failing().await;
+    for (operation, pack) in [
+        ("DescribeOrganizationConformancePackStatuses", "-"),
+        ("GetOrganizationConformancePackDetailedStatus", "baseline"),
+    ] {
+        env.world.clear_faults();
+        env.world.fault(
+            Fault::error(400, "AccessDeniedException", "the policy denies it").operation(operation),
+        );
+        let logs = LogCapture::start();
+        // A run that reads no source fails.
+        let _ = env.invoke(json!({})).await;
+        let warnings = logs.take("the policy denies it");
+        let warning = warnings.first().unwrap_or_else(|| panic!("{operation}"));
+        for (field, expected) in [
+            ("message", "the policy denies it"),
+            ("caller", OWN),
+            ("region", REGION),
+            ("pack", pack),
+            ("operation", operation),
+            ("code", "AccessDeniedException"),
+            (
+                "effect",
+                "no data: the failures that are open there stay open",
+            ),
+        ] {
+            assert_eq!(warning[field], expected, "{operation}: {field}");
+        }
+    }
 }

@@ -17,8 +17,8 @@ use tokio_rustls::TlsAcceptor;
 pub const TLS_HOST: &str = "aws.packwatch.test";
 
 /// Returns the path of a file in `loopback_tls`: `authority.pem` is the certificate of the private
-/// authority, `server.pem` and `server-key.pem` are those of [`TlsServer`]. They are valid until 2126
-/// and of no use elsewhere.
+/// authority, `server.pem` and `server-key.pem` are those of [`TlsServer`]. They are valid until
+/// 2126 and of no use elsewhere.
 pub fn tls_file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/support/loopback_tls")

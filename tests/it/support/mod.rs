@@ -1,5 +1,5 @@
-//! Shared test support: the test environment for complete runs, servers in front of it, the log, and
-//! the in-memory services.
+//! Shared test support: the test environment for complete runs, servers in front of it, the log,
+//! and the in-memory services.
 
 pub mod harness;
 pub mod in_memory_preflight;

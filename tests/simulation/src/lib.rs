@@ -2,10 +2,11 @@
 //! Config, AWS Organizations, EventBridge, S3, SNS and STS that packwatch calls.
 //!
 //! [`Organization`] holds the simulated state: accounts, conformance packs and their members,
-//! buckets, topics, event buses, roles and injected faults. [`Server`] serves it on a port. The simulation keeps
-//! a record of everything that callers do: [`Call`]s, [`Publish`]es, [`PutEvent`]s and every [`Version`] of every
-//! object. The wire formats follow the botocore 1.44 service models and the API references of the
-//! six services; `tests/e2e/simulation_contract_test.py` checks them with boto3.
+//! buckets, topics, event buses, roles and injected faults. [`Server`] serves it on a port. The
+//! simulation keeps a record of everything that callers do: [`Call`]s, [`Publish`]es, [`PutEvent`]s
+//! and every [`Version`] of every object. The wire formats follow the botocore 1.44 service models
+//! and the API references of the six services; `tests/e2e/simulation_contract_test.py` checks them
+//! with boto3.
 //!
 //! | module | content |
 //! | --- | --- |

@@ -85,7 +85,7 @@ impl Digest {
             open,
             tallies,
             members: members(request, &groups),
-            callers: callers(request, &gaps),
+            callers: callers(request, &gaps, &groups),
             groups,
             open_causes,
             omitted,
@@ -93,7 +93,7 @@ impl Digest {
             recoveries: Recoveries::of(request),
             summary: SummaryFacts::of(request),
             pending,
-            muted: muted.with_mutes(ledger, at),
+            muted,
             ignored,
             gaps,
             empty_sources,
@@ -106,13 +106,16 @@ impl Digest {
             newly_watched: receiver.newly_watched.clone(),
             packs,
             regions,
-            announce_after_minutes: plan.settings.announce_after.as_mins(),
             link_target: LinkTarget {
                 portal: plan.settings.access_portal.clone(),
                 own_account: ledger.own_account.clone(),
             },
             snapshot: last.map(|last| object_address(plan, &last.snapshot)),
-            report: last.map(|_| object_address(plan, &plan.keys.report)),
+            // A full run writes the report.
+            report: ledger
+                .watched
+                .as_ref()
+                .map(|_| object_address(plan, &plan.keys.report)),
         }
     }
 }
@@ -137,11 +140,16 @@ fn members(request: &DigestRequest<'_>, groups: &[Group]) -> BTreeMap<PackKey, u
     .collect()
 }
 
-/// Returns the accounts that the packs of gaps are deployed from.
-fn callers(request: &DigestRequest<'_>, gaps: &[GapNotice]) -> BTreeMap<AccountId, AccountView> {
+/// Returns the accounts that the packs of gaps and groups are deployed from.
+fn callers(
+    request: &DigestRequest<'_>,
+    gaps: &[GapNotice],
+    groups: &[Group],
+) -> BTreeMap<AccountId, AccountView> {
     gaps.iter()
-        .map(|gap| {
-            let caller = &gap.record.key.source.caller;
+        .map(|gap| &gap.record.key.source.caller)
+        .chain(groups.iter().flat_map(|group| &group.callers))
+        .map(|caller| {
             let cached = request.ledger.accounts.get(caller);
             let account = cached.and_then(|cached| cached.account.as_ref());
             (caller.clone(), AccountView::of(account))

@@ -91,8 +91,6 @@ pub struct Digest {
     pub packs: BTreeSet<PackName>,
     /// The regions that the digest is about, for routing.
     pub regions: BTreeSet<Region>,
-    /// Minimum age at which a failure becomes due, in minutes.
-    pub announce_after_minutes: i64,
     /// How links lead into an account.
     pub link_target: LinkTarget,
     /// Address of the snapshot, if there is one.

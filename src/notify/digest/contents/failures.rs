@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::request::DigestRequest;
-use crate::ledger::Ledger;
 use crate::model::{FailureKey, GroupId, PackName, Region, Resolution};
 use crate::report::{
     Group, GroupEvent, Grouped, Member, NotificationState, Omitted, group_members,
@@ -30,18 +29,6 @@ pub struct Muted {
     pub failures: usize,
     /// When the first of them is no longer muted.
     pub next_end: Option<Timestamp>,
-    /// Why that one is muted.
-    pub reason: Option<String>,
-}
-
-impl Muted {
-    /// Adds the reason of the mute that ends next.
-    pub(super) fn with_mutes(mut self, ledger: &Ledger, at: Timestamp) -> Self {
-        let mut mutes = ledger.active_mutes(at);
-        let next = mutes.find(|mute| Some(mute.until.at()) == self.next_end);
-        self.reason = next.map(|mute| mute.reason.clone());
-        self
-    }
 }
 
 /// What failures have in number, each counted once.

@@ -9,7 +9,7 @@ use crate::report::sanitize;
 /// The accounts of cleared failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recoveries {
-    /// Number of accounts of which nothing is open.
+    /// Number of accounts without an open failure.
     pub complete: usize,
     /// The accounts that still fail elsewhere, by where they recovered and where they still fail.
     pub partial: Vec<PartialRecovery>,
@@ -85,8 +85,8 @@ impl Recoveries {
     }
 }
 
-/// Returns the words for two sets of packs: by region if no region is in both, else by pack, else by
-/// caller, else by pack and region.
+/// Returns the words for two sets of packs: by region if no region is in both, else by pack, else
+/// by caller, else by pack and region.
 fn difference(recovered: &[&PackKey], failing: &[&PackKey]) -> (String, String) {
     let names: [fn(&PackKey) -> String; 4] = [
         |pack| pack.source.region.to_string(),

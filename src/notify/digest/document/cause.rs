@@ -27,8 +27,8 @@ struct CauseDocument<'a> {
     links: Links,
 }
 
-/// Returns the event about a group, with lists that fit into `max_bytes`. `dedup_key` ends the key of
-/// the cause.
+/// Returns the event about a group, with lists that fit into `max_bytes`. `dedup_key` ends the key
+/// of the cause.
 pub(in crate::notify::digest) fn cause(
     digest: &Digest,
     group: &Group,
@@ -46,7 +46,7 @@ pub(in crate::notify::digest) fn cause(
     json
 }
 
-/// Returns the event about the end of a cause of which no failure is left.
+/// Returns the event about the end of a cause that has no failures left.
 pub(in crate::notify::digest) fn ended_cause(
     digest: &Digest,
     group_id: GroupId,

@@ -38,7 +38,7 @@ struct AccountDocument<'a> {
 }
 
 impl<'a> GroupDocument<'a> {
-    /// Returns the document of a cause of which no failure is left.
+    /// Returns the document of a cause that has no failures left.
     pub(super) fn ended(group_id: GroupId, cause: &'a NotifiedCause, at: Timestamp) -> Self {
         Self {
             group_id,

@@ -1,5 +1,5 @@
-//! The JSON for programs, and how it is cut to the size limit of SNS: records first, then lists inside
-//! groups, then groups. Numbers stay true.
+//! The JSON for programs, and how it is cut to the size limit of SNS: records first, then lists
+//! inside groups, then groups. Numbers stay true.
 
 mod cause;
 mod fields;

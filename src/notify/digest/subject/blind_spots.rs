@@ -12,14 +12,11 @@ use crate::report::EmptySourceRecord;
 pub(super) fn no_data(groups: &[&GapGroup<'_>]) -> Option<Clause> {
     let first = groups.first()?;
     let place = places(groups);
-    let words = &first.words.title;
-    let code = &first.cause.code;
-    let mut lead = vec![format!("NO DATA {place}"), format!(": {code}")];
-    if words != code {
-        lead.push(format!(" ({words})"));
-    }
     Some(Clause {
-        lead,
+        lead: vec![
+            format!("NO DATA {place}"),
+            format!(": {}", first.cause.code),
+        ],
         follow: format!("no data {place}"),
     })
 }

@@ -47,7 +47,7 @@ pub(super) fn failing(digest: &Digest) -> Option<Clause> {
     })
 }
 
-/// Returns whom failures are about: the only account or pack, or how many.
+/// Returns what failures affect: the only account or pack, or how many there are.
 fn who(tally: &Tally, groups: &[&Group], digest: &Digest) -> String {
     let first = groups.first();
     match (tally.accounts, tally.packs_themselves) {
@@ -103,13 +103,11 @@ pub(super) fn still_failing(digest: &Digest) -> Option<Clause> {
     let groups: Vec<&Group> = digest.groups_with(GroupEvent::Reminder).collect();
     let who = who(tally, &groups, digest);
     let age = age(since, digest.created_at);
-    let mut lead = vec![
-        format!("STILL FAILING {age}: {who}"),
-        format!(", {}", packs(tally, &groups)),
-    ];
-    lead.push(format!(" ({})", why(tally, &groups)));
     Some(Clause {
-        lead,
+        lead: vec![
+            format!("STILL FAILING {age}: {who}"),
+            format!(", {}", packs(tally, &groups)),
+        ],
         follow: if tally.failures == 1 {
             format!("{who} still failing after {age}")
         } else {
@@ -135,9 +133,12 @@ pub(super) fn cleared(digest: &Digest) -> Option<Clause> {
         partial => format!(", {partial} in part"),
     };
     let mut lead = vec![format!("CLEARED {who}{in_part}")];
-    let failing = digest.tallies.failing.accounts;
-    if failing > 0 {
-        lead.push(format!("; {failing} still failing"));
+    let failing = &digest.tallies.failing;
+    if failing.packs_themselves > 0 {
+        let still = subjects(failing.accounts, failing.packs_themselves);
+        lead.push(format!("; {still} still failing"));
+    } else if failing.accounts > 0 {
+        lead.push(format!("; {} still failing", failing.accounts));
     } else {
         let muted = groups.first().map(|group| group.cause.short_title.clone());
         lead.extend(

@@ -1,5 +1,5 @@
-//! The subject line, which is the SMS too: ASCII, at most 99 characters. It begins with a state word;
-//! the first 40 characters say what happened to whom. Parts that do not fit are left out.
+//! The subject line, which is the SMS too: ASCII, at most 99 characters. It begins with a state
+//! word; the first 40 characters say what happened to whom. Parts that do not fit are left out.
 
 mod blind_spots;
 mod changes;
@@ -49,12 +49,11 @@ pub(super) fn subject(digest: &Digest) -> String {
 
 /// Returns the clauses: first the state that leads.
 fn clauses(digest: &Digest) -> Vec<Clause> {
-    let mut changes = changes(digest);
     match digest.kind {
         DigestKind::Test => {
             let lead = vec![
                 "TEST of packwatch".to_owned(),
-                ", the failure in it is invented".to_owned(),
+                ": the failure is invented".to_owned(),
             ];
             vec![
                 Clause {
@@ -65,59 +64,58 @@ fn clauses(digest: &Digest) -> Vec<Clause> {
             ]
         }
         DigestKind::Summary => {
-            changes.insert(0, state("SUMMARY", digest));
-            changes
+            let mut clauses = vec![state("SUMMARY", digest)];
+            clauses.extend(urgent(digest));
+            clauses.extend(other_changes(digest));
+            clauses
         }
         DigestKind::Changes | DigestKind::Status => {
-            if changes.is_empty() {
-                changes.push(unchanged(digest));
-                changes.extend(never_filled(digest));
+            let mut clauses = urgent(digest);
+            let others = other_changes(digest);
+            if clauses.is_empty() && (digest.first_look || others.is_empty()) {
+                clauses.push(unchanged(digest));
+                clauses.extend(never_filled(digest));
+                clauses.extend(others);
             } else {
-                changes.extend(unread(digest));
-            }
-            // A gap that lasts is a part of every subject, after what leads it.
-            if changes.len() > 2
-                && changes
-                    .last()
-                    .is_some_and(|last| last.follow.starts_with("no data"))
-            {
-                changes[1..].rotate_right(1);
+                clauses.extend(others);
+                // A gap that lasts is a part of every subject, after what leads it.
+                let lasting = unread(digest);
+                clauses.splice(1..1, lasting);
             }
             let leads_with_cleared = digest.tally(GroupEvent::Appeared).failures == 0
                 && digest.tally(GroupEvent::Cleared).failures > 0;
             if !leads_with_cleared {
-                changes.push(standing(digest));
+                clauses.push(standing(digest));
             }
-            changes
+            clauses
         }
     }
 }
 
-/// Returns the states that are changes, in the order of their weight.
-fn changes(digest: &Digest) -> Vec<Clause> {
+/// Returns the changes that lead every subject, also that of a first look, in the order of their
+/// weight.
+fn urgent(digest: &Digest) -> Vec<Clause> {
     let gaps = gap_groups(digest);
     let lasting: Vec<&GapGroup<'_>> = gaps
         .iter()
         .filter(|group| group.end.is_none() && (group.triggers || digest.first_look))
         .collect();
+    let emptied = sources(digest, EmptySourceState::Began);
+    let clauses = [failing(digest), no_data(&lasting), no_packs(&emptied)];
+    clauses.into_iter().flatten().collect()
+}
+
+/// Returns the other changes, in the order of their weight.
+fn other_changes(digest: &Digest) -> Vec<Clause> {
+    let gaps = gap_groups(digest);
     let ended_by = |ends: &[GapResolution]| -> Vec<&GapGroup<'_>> {
         let has_ended = |end: Option<GapResolution>| end.is_some_and(|end| ends.contains(&end));
         gaps.iter().filter(|group| has_ended(group.end)).collect()
     };
     let back = ended_by(&[GapResolution::Read, GapResolution::PackRemoved]);
     let unwatched = ended_by(&[GapResolution::OutOfScope]);
-    let with_state = |states: &[EmptySourceState]| -> Vec<&EmptySourceRecord> {
-        let sources = digest.empty_sources.iter();
-        sources
-            .filter(|record| states.contains(&record.state) && record.packs_before > 0)
-            .collect()
-    };
-    let emptied = with_state(&[EmptySourceState::Began]);
-    let filled = with_state(&[EmptySourceState::Ended]);
+    let filled = sources(digest, EmptySourceState::Ended);
     [
-        failing(digest),
-        no_data(&lasting),
-        no_packs(&emptied),
         still_failing(digest),
         cleared(digest),
         data_back(&back),
@@ -127,6 +125,14 @@ fn changes(digest: &Digest) -> Vec<Clause> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Returns the sources that had packs and are in this state.
+fn sources(digest: &Digest, state: EmptySourceState) -> Vec<&EmptySourceRecord> {
+    let sources = digest.empty_sources.iter();
+    sources
+        .filter(|record| record.state == state && record.packs_before > 0)
+        .collect()
 }
 
 fn ascii(text: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::blind_spots::{places, regions};
 use super::clause::Clause;
 use crate::model::Region;
-use crate::notify::digest::contents::{Digest, DigestKind};
+use crate::notify::digest::contents::Digest;
 use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
 use crate::notify::digest::phrases::{counted, listed, subjects};
 use crate::report::EmptySourceRecord;
@@ -21,7 +21,7 @@ pub(super) fn unchanged(digest: &Digest) -> Clause {
         return Clause {
             lead: vec![
                 format!("NO PACKS in {place}"),
-                ": packwatch sees no pack".to_owned(),
+                ": packwatch sees no packs".to_owned(),
             ],
             follow: String::new(),
         };
@@ -88,7 +88,7 @@ pub(super) fn state(word: &str, digest: &Digest) -> Clause {
         unread.extend(["no data ", &places(&lasting), "; "]);
     }
     if let Some(place) = regions(&emptied) {
-        unread.extend(["no packs any more in ", &place, "; "]);
+        unread.extend(["no longer any packs in ", &place, "; "]);
     }
     let lead = if failing.failures > 0 {
         let who = subjects(failing.accounts, failing.packs_themselves);
@@ -99,7 +99,7 @@ pub(super) fn state(word: &str, digest: &Digest) -> Clause {
     } else if !unread.is_empty() {
         vec![format!("{word} {unread}no failure known")]
     } else if digest.pack_names().is_empty() {
-        vec![format!("{word} no packs: packwatch sees no pack")]
+        vec![format!("{word} no packs: packwatch sees no packs")]
     } else if not_due.is_empty() {
         let packs = counted(digest.pack_names().len(), "pack");
         vec![
@@ -118,7 +118,7 @@ pub(super) fn state(word: &str, digest: &Digest) -> Clause {
 /// Returns the number of open failures as a last clause.
 pub(super) fn standing(digest: &Digest) -> Clause {
     let appeared = digest.tallies.appeared.failures;
-    let follow = if digest.open > appeared || digest.kind == DigestKind::Test {
+    let follow = if digest.open > appeared {
         format!("{} open", counted(digest.open, "failure"))
     } else {
         String::new()

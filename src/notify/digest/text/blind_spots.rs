@@ -20,7 +20,7 @@ const MESSAGE_ENDS: (usize, usize) = (130, 90);
 pub(super) fn no_data(group: &GapGroup<'_>, digest: &Digest) -> Entry {
     let place = group.place(digest);
     let began = if group.began {
-        " (this run met it for the first time)"
+        " (first seen in this run)"
     } else {
         ""
     };
@@ -110,7 +110,7 @@ pub(super) fn data_back(group: &GapGroup<'_>, digest: &Digest) -> Entry {
             1,
             paragraph(
                 INNER_INDENT,
-                &format!("There was no data from {began} on, for {lasted}."),
+                &format!("There was no data for {lasted}, starting {began}."),
             ),
         )],
         accounts: 0,
@@ -118,7 +118,7 @@ pub(super) fn data_back(group: &GapGroup<'_>, digest: &Digest) -> Entry {
 }
 
 /// Returns the entries of the sources that list no packs, or of those that list packs again, each
-/// entry with all sources of which it says the same.
+/// entry with all sources that it says the same about.
 pub(super) fn sources(digest: &Digest, empty: bool) -> Vec<Entry> {
     let is_empty = |state| matches!(state, EmptySourceState::Began | EmptySourceState::Lasting);
     let mut kinds: BTreeMap<_, Vec<&EmptySourceRecord>> = BTreeMap::new();
@@ -149,7 +149,7 @@ fn source(
         EmptySourceState::Began | EmptySourceState::Lasting if had_packs => (
             format!("NO PACKS any more: {names}; before: {}", counted(before, "pack")),
             format!(
-                "AWS Config lists no pack there since {since}, so failures there cannot be seen. If they were not deleted on \
+                "AWS Config has listed no packs there since {since}, so failures there cannot be seen. If the packs were not deleted on \
                  purpose, check that AWS Config still has trusted access in AWS Organizations, and that {} still administers \
                  the packs.",
                 listed(callers)

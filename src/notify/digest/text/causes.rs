@@ -105,7 +105,7 @@ pub(super) fn title(group: &Group) -> String {
     capitalized(&group.cause.short_title)
 }
 
-/// Returns the number of accounts, of how many where that is exact.
+/// Returns the number of accounts, with the total if it is exact.
 pub(in crate::notify::digest) fn size(group: &Group, digest: &Digest) -> String {
     let size = subjects(group.accounts.len(), group.packs_themselves);
     let members = group
@@ -124,12 +124,17 @@ pub(in crate::notify::digest) fn size(group: &Group, digest: &Digest) -> String 
 fn place(group: &Group, digest: &Digest) -> String {
     let mut place = format!("{} in {}", packs_of(group, digest), listed(&group.regions));
     if names_callers(group, digest) {
-        place.extend([", deployed from ", &listed(&group.callers)]);
+        let callers = group.callers.iter().map(|caller| {
+            let view = digest.callers.get(caller);
+            let label = view.map(|view| AccountLabel::new(caller, view).entry(COLUMNS));
+            label.unwrap_or_else(|| caller.to_string())
+        });
+        place.extend([", deployed from ", &listed(callers)]);
     }
     place
 }
 
-/// Returns what else there is to know about the begin of a group, each after a semicolon.
+/// Returns what else there is to know about the beginning of a group, each after a semicolon.
 pub(in crate::notify::digest) fn remarks(group: &Group) -> String {
     let mut remarks = String::new();
     if group.was_muted > 0 {
@@ -203,11 +208,11 @@ pub(super) fn ends(text: &str, (first, last): (usize, usize)) -> String {
     format!("{head} ... {tail}")
 }
 
-/// Returns what to do. About an unknown cause, it is the command that shows more.
+/// Returns what to do. For an unknown cause, it is the command that shows more.
 fn to_do(group: &Group) -> Vec<String> {
     match &group.example {
         Some(example) if group.cause.unknown => {
-            let text = format!("See why, in account {}:", example.account);
+            let text = format!("To see why, run this in account {}:", example.account);
             let mut lines = labeled("To do", &text);
             lines.push(unwrapped(INNER_INDENT, &example.command()));
             lines
@@ -243,7 +248,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
         Resolution::PackRemoved => ("CLEARED", format!("{title}: {size}, pack deleted: {packs}")),
         Resolution::Attributed => (
             "EXPLAINED",
-            format!("{title}: {packs} still fails, in accounts listed above"),
+            format!("{title}: {packs} still failing, in the accounts listed above"),
         ),
         Resolution::Unwatched => ("NO LONGER WATCHED", format!("{title}: {size}, {packs}")),
     };
@@ -289,7 +294,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
     }
 }
 
-/// Returns the line of a group that the receiver was told of before.
+/// Returns the line of a group that the receiver was notified of before.
 pub(super) fn told_before(group: &Group, digest: &Digest) -> Vec<String> {
     let changed = if group.cause_changed > 0 {
         "; cause changed"
@@ -299,7 +304,7 @@ pub(super) fn told_before(group: &Group, digest: &Digest) -> Vec<String> {
     let size = size(group, digest);
     let packs = packs_in_short(group, digest);
     let title = title(group);
-    // Whom to look at, as far as it takes no more than the line.
+    // The account to look at, if it fits on the line.
     let only = group.accounts.first_key_value();
     let only = only.filter(|_| group.accounts.len() == 1 && group.packs_themselves == 0);
     let who = only.map_or_else(String::new, |(id, view)| {

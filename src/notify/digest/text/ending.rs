@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::layout::{INDENT, paragraph, unwrapped};
-use crate::notify::digest::account_label::shortened;
 use crate::notify::digest::contents::{Digest, DigestKind};
 use crate::notify::digest::phrases::{counted, listed, source_name, time};
 use crate::notify::digest::summary_sentences::sentences;
@@ -28,29 +27,23 @@ pub(super) fn ending(digest: &Digest) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Returns what is open and not told: muted, pending and ignored failures.
+/// Returns what is open and not notified: muted, pending and ignored failures.
 fn not_told(digest: &Digest) -> Vec<String> {
     let mut lines = Vec::new();
     let now = digest.created_at;
     let muted = &digest.muted;
     if muted.failures > 0 {
-        let until = muted.next_end.map_or_else(String::new, |end| {
-            let reason = muted.reason.as_deref().map(sanitize).unwrap_or_default();
-            let reason = shortened(&reason, 60);
-            format!("; the next mute ends {} ({reason})", time(end, now))
-        });
+        let until = muted
+            .next_end
+            .map_or_else(String::new, |end| format!("; next end {}", time(end, now)));
         let text = format!("Muted: {}{until}.", counted(muted.failures, "failure"));
         lines.extend(paragraph(INDENT, &text));
     }
     let pending = digest.pending;
     if pending.failures > 0 {
         let due = match pending.next_due {
-            Some(due) => format!(
-                ", younger than {} min; the next is due {}",
-                digest.announce_after_minutes,
-                time(due, now)
-            ),
-            None => ", due when a run reads it once more".to_owned(),
+            Some(due) => format!("; next due {}", time(due, now)),
+            None => ", due once read by another run".to_owned(),
         };
         let text = format!("Pending: {}{due}.", counted(pending.failures, "failure"));
         lines.extend(paragraph(INDENT, &text));
@@ -148,7 +141,7 @@ fn run(digest: &Digest) -> Vec<String> {
         (records.appeared.total, "new"),
         (records.cleared.total, "ended"),
         (records.unwatched.total, "no longer watched"),
-        (records.reminders.total, "reminded"),
+        (records.reminders.total, "in reminders"),
         (digest.open, "open"),
     ];
     let counts = counts

@@ -1,4 +1,4 @@
-//! The text for people: what is the case in the first sentences, what cannot be seen, then the
+//! The text for people: the current state in the first sentences, what cannot be seen, then the
 //! causes, each with what to do, within the size of a mail.
 //!
 //! | file | content |
@@ -34,8 +34,8 @@ const MAX_TEXT_BYTES: usize = 30_000;
 /// Bytes kept for the lines that count what is left out.
 const RESERVED_BYTES: usize = 1_000;
 
-/// Number of lines up to which a text gets details: a reader on call reads about a screen. There are
-/// more for each entry, up to a limit.
+/// Number of lines up to which a text gets details: a reader on call reads about a screen. There
+/// are more for each entry, up to a limit.
 const READABLE_LINES: (usize, usize, usize) = (25, 10, 70);
 
 /// Minimum number of lines for details, however many causes there are.
@@ -146,7 +146,7 @@ fn in_part(digest: &Digest) -> Vec<String> {
     lines
 }
 
-/// Returns the reminders, and one line for each cause that was told before.
+/// Returns the reminders, and one line for each cause that was notified before.
 fn still_failing(digest: &Digest) -> Vec<Entry> {
     if digest.kind.lists_everything() {
         return Vec::new();
@@ -162,7 +162,7 @@ fn still_failing(digest: &Digest) -> Vec<Entry> {
     entries
 }
 
-/// Returns one entry with a line for each cause that was told before.
+/// Returns one entry with a line for each cause that was notified before.
 fn told_before(groups: &[&Group], digest: &Digest) -> Entry {
     const MAX_LINES: usize = 12;
     let mut heading = vec![unwrapped(INDENT, "ALSO FAILING, reported before")];

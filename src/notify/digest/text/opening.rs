@@ -13,7 +13,7 @@ use crate::report::{GroupEvent, sanitize};
 /// Maximum number of names in a list of the scope.
 const MAX_NAMES: usize = 5;
 
-/// Returns the opening: what the text is, and what is the case.
+/// Returns the opening: what the text is, and the current state.
 pub(super) fn opening(digest: &Digest) -> Vec<Vec<String>> {
     opening_sentences(digest)
         .into_iter()
@@ -71,7 +71,7 @@ fn some_of(items: impl IntoIterator<Item = impl ToString, IntoIter: ExactSizeIte
     }
 }
 
-/// Returns the sentences about what is the case.
+/// Returns the sentences about the current state.
 fn sentences(digest: &Digest) -> Vec<String> {
     let mut sentences = Vec::new();
     if digest.kind == DigestKind::Test {
@@ -83,8 +83,6 @@ fn sentences(digest: &Digest) -> Vec<String> {
     }
     if digest.first_look || digest.kind.lists_everything() {
         sentences.push(watching(digest));
-    }
-    if digest.first_look || digest.kind.lists_everything() {
         sentences.push(state(digest));
     } else {
         sentences.extend(changes(digest));
@@ -96,10 +94,13 @@ fn sentences(digest: &Digest) -> Vec<String> {
 }
 
 /// Returns what is watched.
-pub(super) fn watching(digest: &Digest) -> String {
+fn watching(digest: &Digest) -> String {
     let packs = digest.pack_names().len();
     let filled = digest.watched.iter().filter(|(_, packs)| !packs.is_empty());
     let regions: BTreeSet<_> = filled.map(|(source, _)| &source.region).collect();
+    if packs == 0 && digest.scope.is_some() {
+        return "It found no packs.".to_owned();
+    }
     if packs == 0 {
         return "packwatch sees no packs.".to_owned();
     }
@@ -115,7 +116,7 @@ fn state(digest: &Digest) -> String {
     let failing = &digest.tallies.failing;
     if failing.failures > 0 {
         return format!(
-            "{} {} in {}, for {}.{}",
+            "{} {} in {}, due to {}.{}",
             subjects(failing.accounts, failing.packs_themselves),
             verb(failing, "fails", "fail"),
             counted(failing.packs, "pack"),
@@ -128,7 +129,7 @@ fn state(digest: &Digest) -> String {
         return format!("No failure is known.{}{emptied}", unread(digest));
     }
     if digest.pack_names().is_empty() {
-        return "So it cannot see failures.".to_owned();
+        return "Without packs, it cannot see failures.".to_owned();
     }
     let mut parts = Vec::new();
     if digest.pending.failures > 0 {
@@ -192,7 +193,7 @@ fn changes(digest: &Digest) -> Vec<String> {
             "began to fail".to_owned()
         };
         sentences.push(format!(
-            "{} {verb} in {}, for {}.",
+            "{} {verb} in {}, due to {}.",
             subjects(appeared.accounts, appeared.packs_themselves),
             counted(appeared.packs, "pack"),
             counted(appeared.causes, "cause"),
@@ -288,7 +289,7 @@ fn recovered(digest: &Digest) -> Vec<String> {
 fn emptied(digest: &Digest) -> Option<String> {
     let regions = digest.emptied_sources().map(|record| &record.source.region);
     let regions: BTreeSet<_> = regions.collect();
-    (!regions.is_empty()).then(|| format!("There are no packs any more in {}.", listed(regions)))
+    (!regions.is_empty()).then(|| format!("There are no longer any packs in {}.", listed(regions)))
 }
 
 fn are(number: usize, noun: &str) -> String {

@@ -1,5 +1,5 @@
 //! The room of the text: every entry gets its heading first, then details are given round by round,
-//! one piece an entry a round, until the room is used.
+//! one piece per entry and round, until the room is used.
 
 use std::collections::BTreeMap;
 

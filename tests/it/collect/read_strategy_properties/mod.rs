@@ -1,8 +1,8 @@
 //! Properties of the read strategies. For any ledger, the collector's reads evaluate to the same
 //! result as a full read of every pack. When packs change between two calls, every row that was
 //! read was true at some instant, and no failure clears that was failing during the whole run. The
-//! same holds if some responses contradict the others: a listing comes empty, a request by account is
-//! answered as if the pack did not exist, a page by status is short.
+//! same holds if some responses contradict the others: a listing comes empty, a request by account
+//! is answered as if the pack did not exist, a page by status is short.
 
 mod organization;
 
@@ -543,7 +543,8 @@ proptest! {
             let hint = ledger.pack_hints.get(&key(name)).and_then(|hint| hint.large);
             prop_assert_eq!(hint.is_some(), exists && pack.members.len() > 100, "{}: the large hint does not match the pack size", name);
             let flagged = hint.is_some_and(|large| large.filters_ineffective);
-            // The filters are tried again within a day after a short page, which may come in any run.
+            // The filters are tried again within a day after a short page, which may come in any
+            // run.
             let tried_again = last_short_page <= Some(1);
             prop_assert!(!flagged || sparse || !tried_again, "{}: the filters were not tried again", name);
             if let Some(full_scan) = hint.and_then(|large| large.last_full_scan) {

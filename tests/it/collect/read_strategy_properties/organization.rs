@@ -148,7 +148,8 @@ impl Organization {
     }
 }
 
-/// Returns the kept rows of a page, and the token of the next page. A short page has one in any case.
+/// Returns the kept rows of a page, and the token of the next page. A short page has one in any
+/// case.
 fn page<T>(
     rows: Vec<T>,
     size: usize,

@@ -53,7 +53,11 @@ pub fn leading_word(made: &Made) -> &'static str {
     if digest.kind == DigestKind::Summary {
         return "SUMMARY";
     }
-    if let Some(first) = states(made).first() {
+    let leads_first_look = |state: &&str| ["FIRST LOOK", "NO DATA", "NO PACKS"].contains(state);
+    let states = states(made);
+    if let Some(first) = states.first()
+        && (!digest.first_look || leads_first_look(first))
+    {
         return first;
     }
     let covered = |key| !made.scope.narrowed || made.scope.covers(key);

@@ -1,5 +1,5 @@
-//! Random worlds: a ledger with failures in every state, gaps and sources without packs, a receiver,
-//! and the event of the run.
+//! Random worlds: a ledger with failures in every state, gaps and sources without packs, a
+//! receiver, and the event of the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Incidents as a tool like PagerDuty keeps them: an event that its rule transforms has a key and an
-//! action, and nothing else decides which incidents are open.
+//! Incidents as a tool like PagerDuty keeps them: an event that its rule transforms has a key and
+//! an action, and nothing else decides which incidents are open.
 
 use std::collections::BTreeSet;
 

@@ -249,8 +249,8 @@ impl Runner<'_> {
         key.2.is_none() && self.reference.persists(key)
     }
 
-    /// Returns the causes of which something is open that a receiver was notified of, muted failures
-    /// left out.
+    /// Returns the causes of which something is open that a receiver was notified of, muted
+    /// failures left out.
     pub fn open_causes(&self, receiver: &str) -> BTreeSet<String> {
         let ledger = self.services.ledger();
         let receiver_id = ledger["receivers"][receiver]["id"].to_string();

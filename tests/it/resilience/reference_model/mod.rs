@@ -209,13 +209,18 @@ impl<'a> Runner<'a> {
                 let list = json!({"mutes": true});
                 let response = self.scheduler.invoke(&request_id, settings.clone(), list);
                 let response = serde_json::to_value(response).expect("JSON");
-                let id = &response["mutes"][0]["id"];
-                if id.is_null() {
-                    return;
-                }
-                let event = json!({ "unmute": id });
-                self.scheduler.invoke(&request_id, settings, event);
                 let now = self.services.now.get();
+                let at = self.services.now();
+                let mut listed = response["mutes"].as_array().into_iter().flatten();
+                let applies = |mute: &&Value| {
+                    let until = mute["until"].as_str().and_then(|until| until.parse().ok());
+                    until.is_some_and(|until: jiff::Timestamp| until > at)
+                };
+                let Some(mute) = listed.find(applies) else {
+                    return;
+                };
+                let event = json!({ "unmute": mute["id"] });
+                self.scheduler.invoke(&request_id, settings, event);
                 let mut active = self.reference.mutes.iter_mut();
                 let oldest = active.find(|mute| mute.until > now);
                 oldest.expect("the oldest mute that applies").until = now;
@@ -373,8 +378,8 @@ impl<'a> Runner<'a> {
         before: &StoredState,
     ) {
         self.assert_stays_in_scope(request, before, &result);
-        // A run that reports that it is complete, because another call had the answer too, must agree with
-        // the real statuses like any other.
+        // A run that reports that it is complete, because another call had the answer too, must
+        // agree with the real statuses like any other.
         let is_complete = matches!(&result, Ok(response) if response.complete);
         if read_disturbed && !is_complete {
             return self.assert_reported_incomplete(result);

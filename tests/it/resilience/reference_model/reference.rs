@@ -243,8 +243,8 @@ impl Reference {
             if failure.possible_since.is_none() && running && since.is_some() {
                 (failure.possible_since, failure.runs_before) = (since, self.runs_ended);
             }
-            // A member that was found stuck counts as failing while it is in progress, whatever its newer
-            // times.
+            // A member that was found stuck counts as failing while it is in progress, whatever its
+            // newer times.
             let may_be_found_stuck = matches!(truth, Truth::InProgress) && can_be_stuck;
             failure.possibly_due |= running
                 && !muted

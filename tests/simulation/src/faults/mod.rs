@@ -110,8 +110,8 @@ pub struct Fault {
     /// Substring of the call's target: pack, `bucket/key`, topic, role or account.
     #[serde(default)]
     pub target: Option<String>,
-    /// Substring of the call's filter: `AccountId=...&Status=...` in AWS Config, the prefix in S3. An
-    /// empty substring matches every call with a filter.
+    /// Substring of the call's filter: `AccountId=...&Status=...` in AWS Config, the prefix in S3.
+    /// An empty substring matches every call with a filter.
     #[serde(default)]
     pub filter: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! Control endpoints: `GET /_calls`, `GET /_publishes`, `GET /_events`, `POST /_world` and `POST /_fault`.
+//! Control endpoints: `GET /_calls`, `GET /_publishes`, `GET /_events`, `POST /_world` and `POST
+//! /_fault`.
 //!
 //! The paths cannot clash with S3, because bucket names cannot begin with an underscore.
 

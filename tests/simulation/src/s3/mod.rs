@@ -263,8 +263,8 @@ fn check_conditions(
     Ok(())
 }
 
-/// Returns the user metadata of a request. Header names are case-insensitive, and hyper returns them
-/// in lower case.
+/// Returns the user metadata of a request. Header names are case-insensitive, and hyper returns
+/// them in lower case.
 fn user_metadata(request: &Request) -> BTreeMap<String, String> {
     request
         .headers
@@ -326,8 +326,8 @@ impl World {
 
     /// Adds a version and returns its entity tag.
     fn push_version(&mut self, bucket: &str, key: &str, content: NewVersion) -> String {
-        // A hashed serial number, so that no test can rely on ordered entity tags or on MD5 sums: with
-        // KMS encryption an S3 entity tag is not the MD5 of the content.
+        // A hashed serial number, so that no test can rely on ordered entity tags or on MD5 sums:
+        // with KMS encryption an S3 entity tag is not the MD5 of the content.
         let stable_hash =
             u128::from(self.next_serial()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let etag = format!("\"{stable_hash:032x}\"");

@@ -83,8 +83,9 @@ pub(crate) fn validate_fifo(
     }
 }
 
-/// Returns whether a subject is valid. The API reference says: "Subjects must be ASCII text that begins with a letter, number, or punctuation mark; must not
-/// include line breaks or control characters; and must be less than 100 characters long."
+/// Returns whether a subject is valid. The API reference says: "Subjects must be ASCII text that
+/// begins with a letter, number, or punctuation mark; must not include line breaks or control
+/// characters; and must be less than 100 characters long."
 fn is_subject(subject: &str) -> bool {
     subject.len() < 100
         && subject.starts_with(|first: char| first.is_ascii_graphic())

@@ -75,16 +75,16 @@ pub enum Change {
     CreateTopic(String),
     /// Deletes a topic.
     RemoveTopic(String),
-    /// Sets the number of subscriptions of a topic, and creates the topic if it does not exist. A new
-    /// topic has none. Messages are recorded whatever the number is.
+    /// Sets the number of subscriptions of a topic, and creates the topic if it does not exist. A
+    /// new topic has none. Messages are recorded whatever the number is.
     Subscriptions {
         topic: String,
         confirmed: u32,
         pending: u32,
     },
-    /// Sets `MaximumMessageSize` of a topic, from 1,024 to 1,048,576 bytes, and creates the topic if
-    /// it does not exist. A new topic has 262,144 bytes. Other sizes are rejected in JSON, and panic
-    /// otherwise.
+    /// Sets `MaximumMessageSize` of a topic, from 1,024 to 1,048,576 bytes, and creates the topic
+    /// if it does not exist. A new topic has 262,144 bytes. Other sizes are rejected in JSON, and
+    /// panic otherwise.
     MaximumMessageSize {
         topic: String,
         #[serde(deserialize_with = "crate::sns::deserialize_message_size")]
@@ -150,8 +150,8 @@ pub enum Change {
     /// Adds a page token to a full last page. The token leads to an empty page.
     TrailingPage(bool),
     /// Returns `NoSuchOrganizationConformancePackException` if `Filters.AccountId` names an account
-    /// without a row in the pack, also when there is a status filter. By default such a call returns
-    /// an empty page. It is not documented which of the two AWS Config does.
+    /// without a row in the pack, also when there is a status filter. By default such a call
+    /// returns an empty page. It is not documented which of the two AWS Config does.
     AccountFilterRequiresMember(bool),
     /// Delays every response by this many milliseconds.
     Latency(#[serde(with = "crate::serde_millis")] Duration),
