@@ -1,6 +1,7 @@
 //! Adapter for S3: reads and conditional writes of the objects of one bucket, and the metadata that
 //! is stored with them.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -108,8 +109,8 @@ impl ObjectStore for S3Store {
         let Some((body, etag)) = self.start_get(key).await? else {
             return Ok(None);
         };
-        if let Ok(bytes) = self.read_body(body).await {
-            return Ok(Some((bytes, etag)));
+        if let Ok(body) = self.read_body(body).await {
+            return Ok(Some((body, etag)));
         }
         let Some((body, etag)) = self.start_get(key).await? else {
             return Ok(None);
@@ -205,11 +206,11 @@ async fn collect_body(mut body: ByteStream) -> Result<ObjectBody, ServiceFailure
     };
     let not_kept = |error| ServiceFailure {
         cause: FailureCause::Other,
-        message: format!("the object could not be kept in a temporary file: {error}"),
+        message: format!("the temporary file with the object could not be read: {error}"),
     };
     let mut writer = BodyWriter::new();
     while let Some(chunk) = body.try_next().await.map_err(broken)? {
-        writer.append(&chunk).map_err(not_kept)?;
+        writer.write_all(&chunk).map_err(not_kept)?;
     }
     writer.finish().map_err(not_kept)
 }
