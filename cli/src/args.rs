@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
 
 use crate::error::CliError;
 use crate::function_config::FunctionConfiguration;
-use crate::input_file::{parse, parse_file};
+use crate::input_file::{name, parse, parse_file, read};
 use crate::status::By;
 
 /// Command-line arguments.
@@ -105,15 +105,18 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
-    /// Reads the event; `{}` without the argument.
-    pub(crate) fn event(&self) -> Result<Value, CliError> {
+    /// Reads the event, which is valid JSON; `{}` without the argument.
+    pub(crate) fn event(&self) -> Result<Vec<u8>, CliError> {
         let Some(event) = self.event.as_deref() else {
-            return Ok(json!({}));
+            return Ok(b"{}".to_vec());
         };
-        match event.to_str().filter(|text| text.starts_with('{')) {
-            Some(text) => parse(text.as_bytes(), "the event", "JSON"),
-            None => parse_file(event, "JSON"),
-        }
+        let inline = event.to_str().map(str::trim_start);
+        let (bytes, name) = match inline.filter(|text| text.starts_with('{')) {
+            Some(text) => (text.as_bytes().to_vec(), "the event".to_owned()),
+            None => (read(event)?, name(event)),
+        };
+        parse::<IgnoredAny>(&bytes, &name, "JSON")?;
+        Ok(bytes)
     }
 
     /// Reads the configuration of the deployed function; `None` without `--function`.

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use packwatch::report::{CheckStatus, Response};
-use serde_json::json;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
@@ -66,7 +65,7 @@ async fn execute(command: Command) -> Result<bool, CliError> {
             let event = args.event()?;
             run_once::run(&args, &event).await?
         }
-        Command::Check(args) => run_once::run(&args.into_run(), &json!({"check": true})).await?,
+        Command::Check(args) => run_once::run(&args.into_run(), br#"{"check": true}"#).await?,
     };
     Ok(match &response {
         Response::Run(run) => run.complete,

@@ -9,7 +9,6 @@ use packwatch::ports::Clock;
 use packwatch::report::Response;
 use packwatch::run::{RunError, ServiceSet};
 use packwatch::system::{SystemClock, env_var, new_execution_id};
-use serde_json::Value;
 
 use crate::args::RunArgs;
 use crate::error::CliError;
@@ -22,7 +21,7 @@ use crate::recording_notifier::RecordingNotifier;
 const RUN_TIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// Invokes the function with an event and prints the response.
-pub(crate) async fn run(args: &RunArgs, event: &Value) -> Result<Response, CliError> {
+pub(crate) async fn run(args: &RunArgs, event: &[u8]) -> Result<Response, CliError> {
     let function_config = args.function_config()?;
     // Outside Lambda, `AWS_REGION` is often unset, and the region comes from the profile.
     let region = aws::resolve_region(args.profile.as_deref(), env_var)
@@ -60,7 +59,7 @@ pub(crate) async fn run(args: &RunArgs, event: &Value) -> Result<Response, CliEr
     context.deadline = (SystemClock.now() + RUN_TIME)
         .as_millisecond()
         .unsigned_abs();
-    let result = handler.invoke(&event.to_string(), context).await;
+    let result = handler.invoke(event, context).await;
     let ServiceSet {
         config, notifier, ..
     } = handler.services();

@@ -323,6 +323,9 @@ async fn event_is_given_inline_and_changes_ledger_only_with_commit() {
     assert_eq!(code, Some(0), "{err}");
     let (code, err) = run(r#"{"mutes": true}"#, &[]).await;
     assert_eq!(code, Some(0), "{err}");
+    let (code, err) = run(r#" {"packs": ["a"], "packs": ["b"]}"#, &[]).await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains("\"packs\" appears twice"), "{err}");
     let (code, err) = run(r#"{"mutes": "#, &[]).await;
     assert_eq!(code, Some(1));
     assert!(err.starts_with("the event is not JSON: "), "{err}");

@@ -110,7 +110,7 @@ impl<S: Services> Handler<S> {
             && let Some(key) = plan.task.key_of_change()
         {
             return Err(InvalidEvent(format!(
-                "\"{key}\" changes the ledger, which a dry run does not do; with --commit it is changed"
+                "\"{key}\" changes the ledger, and this is a dry run; accepted: the same command with --commit"
             )));
         }
         plan.mode.dry_run |= self.force_dry_run;
