@@ -49,6 +49,10 @@ pub struct Receiver {
     /// Whether the next full run sends it a digest even if nothing changed: its first look.
     #[serde(default, skip_serializing_if = "is_false")]
     pub awaits_first_look: bool,
+    /// Whether a full run had been committed before the receiver was in the settings. Such an event
+    /// bus is not notified of the causes that are open then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub joined_later: bool,
     /// Sources that were added to the scope since the last digest.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub newly_watched: BTreeSet<Source>,

@@ -264,6 +264,7 @@ impl Ledger {
         topics: impl IntoIterator<Item = &'a ReceiverArn>,
         at: Timestamp,
     ) {
+        let joined_later = self.watched.is_some();
         for topic in topics {
             if let Some(receiver) = self.receivers.get_mut(topic) {
                 receiver.configured_at = receiver.configured_at.max(at);
@@ -276,6 +277,7 @@ impl Ledger {
                         id,
                         digest_count: 0,
                         awaits_first_look: true,
+                        joined_later,
                         newly_watched: BTreeSet::new(),
                         configured_at: at,
                         causes: BTreeMap::new(),

@@ -203,11 +203,9 @@ impl NotificationContext<'_> {
         let id = digest.id.clone();
         if self.plan.event_bus.as_ref() == Some(receiver) {
             let receiver = request.receiver;
-            // Without a full run before, the ledger is as new as the receiver.
-            let full_run_before = request.ledger.watched.is_some() && !digest.first_run;
             let open_causes = match self.plan.mode.announce {
                 NotifyMode::Always => OpenCauses::All,
-                _ if receiver.awaits_first_look && full_run_before => OpenCauses::None,
+                _ if receiver.awaits_first_look && receiver.joined_later => OpenCauses::None,
                 _ => OpenCauses::Changed,
             };
             let (events, causes) = digest.bus_events(&receiver.causes, open_causes);

@@ -136,6 +136,7 @@ impl TestNotification<'_> {
             id: ledger.next_receiver_id,
             digest_count: 0,
             awaits_first_look: false,
+            joined_later: false,
             newly_watched: BTreeSet::new(),
             configured_at: now,
             causes: BTreeMap::new(),

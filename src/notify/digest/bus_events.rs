@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::contents::Digest;
 use super::document::{cause, document, ended_cause};
 use crate::ledger::NotifiedCause;
@@ -30,7 +32,7 @@ impl Digest {
     /// Returns the events of the digest, in the order in which they are sent, and the causes that
     /// the bus then regards as open. `told` are those that it regarded as open before.
     ///
-    /// Ends come first. A cause has ended if all its open failures are muted. Every cause that
+    /// Ends come first. A cause has ended if nothing of it is open, except what is muted. Every cause that
     /// the bus regarded as open gets an event about its end, whether or not this digest lists it.
     pub fn bus_events(&self, told: &Causes, open: OpenCauses) -> (Vec<BusEvent>, Causes) {
         let mut causes = told.clone();
@@ -44,7 +46,14 @@ impl Digest {
                     let key = group_id.to_string();
                     let detail = cause(self, group, (&key, "trigger"), MAX_DETAIL);
                     events.push(cause_event(detail));
-                    causes.insert(group_id, notified(group));
+                    let since = self.beginning(group_id, told.get(&group_id));
+                    causes.insert(
+                        group_id,
+                        NotifiedCause {
+                            since: since.unwrap_or(group.since),
+                            ..notified(group)
+                        },
+                    );
                 }
             }
         }
@@ -115,6 +124,14 @@ impl Digest {
         groups
     }
 
+    /// Returns when the first failure of a cause began, as far as it was or is shown.
+    fn beginning(&self, group_id: GroupId, told: Option<&NotifiedCause>) -> Option<Timestamp> {
+        let groups = self.groups.iter();
+        let shown = groups.filter(|group| group.group_id == group_id);
+        let shown = shown.map(|group| group.since);
+        shown.chain(told.map(|told| told.since)).min()
+    }
+
     fn open_groups(&self) -> Causes {
         let open = self.groups.iter().filter(|group| group.open_after > 0);
         open.map(|group| (group.group_id, notified(group)))
@@ -130,7 +147,7 @@ fn is_news(group: &Group, told: &Causes) -> bool {
         || number != Some(group.open_after)
 }
 
-/// Returns whether something of a group ended or was muted.
+/// Returns whether something of a group ended.
 fn has_ended(group: &Group) -> bool {
     group.event == GroupEvent::Cleared
 }

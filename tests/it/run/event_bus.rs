@@ -270,6 +270,32 @@ async fn narrowed_run_before_the_first_full_run_sends_its_cause() {
     );
 }
 
+/// The bus is as old as the ledger, although its first look is not part of the first full run.
+#[tokio::test]
+async fn bus_that_refused_events_before_first_full_run_gets_causes() {
+    let env = failing().await;
+    let refused =
+        Fault::error(400, "AccessDeniedException", "not allowed").service(Service::Events);
+    env.world.fault(refused);
+    let narrowed = env.invoke(json!({"packs": ["baseline"]})).await;
+    assert_eq!(
+        narrowed.expect_err("the bus refuses").kind(),
+        "PublishFailed"
+    );
+    fail(&env, "guardrails", ACCOUNT, "AccessDenied");
+    env.advance_minutes(15);
+    env.run().await;
+    assert_eq!(causes(&env), []);
+    env.world.clear_faults();
+    env.advance_minutes(15);
+    env.run().await;
+    env.run().await;
+    assert_eq!(
+        causes(&env),
+        [cause("trigger", RECORDER), cause("trigger", "AccessDenied")]
+    );
+}
+
 #[tokio::test]
 async fn summary_sends_no_causes_unless_everything_is_asked_for() {
     let env = failing().await;

@@ -272,6 +272,7 @@ impl World {
             id: RECEIVER,
             digest_count: 3,
             awaits_first_look: self.first_look,
+            joined_later: false,
             last_digest: None,
             newly_watched: BTreeSet::new(),
             configured_at: now(),
