@@ -28,7 +28,7 @@ const MAX_FAILURES: usize = 3;
 
 /// Looks up the accounts that a digest of this run can show and that have no fresh name in the
 /// ledger: those that are failing, were open before this run, or ended without a notification,
-/// the callers of gaps, and those of packs if there are several. Stops at `deadline`, after a
+/// the callers of gaps, and all callers if there are several. Stops at `deadline`, after a
 /// timeout, or after too many failures, and returns the accounts looked up until then; `None` means
 /// that AWS Organizations has no such account.
 pub async fn resolve<S: ConfigApi>(
@@ -106,10 +106,9 @@ fn accounts_to_look_up(
         );
     }
     let gaps = observation.gaps.keys().map(|gap| &gap.source.caller);
-    let packs = observation.packs.keys().map(|pack| &pack.source.caller);
+    let callers: BTreeSet<_> = scope.sources.iter().map(|source| &source.caller).collect();
     // The only caller is not shown beside what was read.
-    let several: BTreeSet<_> = packs.collect();
-    let several = several.iter().copied().filter(|_| several.len() > 1);
+    let several = callers.iter().copied().filter(|_| callers.len() > 1);
     shown.extend(
         gaps.chain(several)
             .filter(|caller| AccountId::is_valid(caller.as_str())),

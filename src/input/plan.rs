@@ -236,7 +236,7 @@ impl RunPlan {
         };
         if request.summary && request.announce == NotifyMode::Never {
             return Err(InvalidEvent(
-                "\"summary\": true and \"announce\": \"never\" exclude each other, because a summary is always sent"
+                "\"summary\" is true and \"announce\" is \"never\"; accepted: one of the two, because a summary is always sent"
                     .to_owned(),
             ));
         }

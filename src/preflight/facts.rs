@@ -1,5 +1,5 @@
-//! Facts: the responses to all calls of the preflight. The calls are made concurrently,
-//! and none after the deadline.
+//! Facts: the responses to all calls of the preflight. The calls are made concurrently, and none
+//! after the deadline.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

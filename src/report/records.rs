@@ -287,9 +287,8 @@ pub enum GapState {
     Unwatched,
 }
 
-/// A source that lists no packs, or no longer counts as such. It never had packs if `packs_before`
-/// is
-/// 0.
+/// A source that lists no packs, or no longer counts as such. With `packs_before` 0, it
+/// never had packs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[expect(
     missing_docs,

@@ -67,7 +67,7 @@ pub struct MutesResponse {
     /// The id of the mute that was added or removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mute: Option<String>,
-    /// All mutes that apply now.
+    /// All mutes in the ledger, also those that ended in the last 30 days.
     pub mutes: Vec<MuteRecord<'static>>,
 }
 

@@ -15,7 +15,8 @@ pub enum RunError {
     /// The settings are invalid. No AWS service was called, except STS for the own account.
     #[error("the settings are invalid:\n{0}")]
     InvalidSettings(InvalidSettings),
-    /// The event is invalid. No AWS service was called.
+    /// The event is invalid. Nothing was written. AWS was not called, except to read the ledger for
+    /// an event about it.
     #[error("the event is invalid: {0}")]
     InvalidEvent(InvalidEvent),
     /// There are no credentials, or AWS rejected them. Nothing was read or written.

@@ -1,8 +1,6 @@
 //! Mutes: adds or removes one in the ledger by compare-and-swap, or lists them. AWS Config is not
 //! called.
 
-use jiff::Timestamp;
-
 use super::error::RunError;
 use super::ledger_store::{LedgerStore, StoredLedger};
 use crate::input::event::InvalidEvent;
@@ -32,7 +30,7 @@ pub(super) async fn change_mutes<S: ObjectStore>(
         }
         Task::Unmute(id) => {
             if !current.ledger.mutes.iter().any(|mute| mute.id == *id) {
-                return Err(unknown(id, &current.ledger, now));
+                return Err(unknown(id, &current.ledger));
             }
             let remove = |ledger: &mut Ledger| {
                 ledger.remove_mute(id, now);
@@ -97,17 +95,14 @@ async fn update<S: ObjectStore>(
 
 fn too_many() -> RunError {
     RunError::InvalidEvent(InvalidEvent(format!(
-        "the ledger already has {MAX_MUTES} mutes, which is the maximum; remove one with \
+        "\"mute\" would be one too many: the ledger has {MAX_MUTES} mutes, which is the maximum; remove one with \
          {{\"unmute\": \"<id>\"}}, and see {{\"mutes\": true}} for the list"
     )))
 }
 
-fn unknown(id: &str, ledger: &Ledger, now: Timestamp) -> RunError {
-    let known: Vec<&str> = ledger
-        .active_mutes(now)
-        .map(|mute| mute.id.as_str())
-        .take(10)
-        .collect();
+fn unknown(id: &str, ledger: &Ledger) -> RunError {
+    let known = ledger.mutes.iter().map(|mute| mute.id.as_str());
+    let known: Vec<&str> = known.take(10).collect();
     let accepted = if known.is_empty() {
         "there are no mutes".to_owned()
     } else {

@@ -20,14 +20,17 @@ use super::summary_sentences::sentences;
 use super::text::{opening_sentences, remarks, size};
 use crate::ledger::GapResolution;
 use crate::model::Resolution;
-use crate::report::{EmptySourceState, Group, GroupEvent, sanitize_line};
+use crate::report::{EmptySourceRecord, EmptySourceState, Group, GroupEvent, sanitize_line};
 
 /// Maximum size of the description. The service truncates longer ones; a limit here ends the text
 /// at a paragraph, with the number of paragraphs left out.
 const MAX_DESCRIPTION_BYTES: usize = 6_000;
 
-/// Maximum number of paragraphs about causes, and about gaps.
+/// Maximum number of paragraphs about causes.
 const MAX_PARAGRAPHS: usize = 5;
+
+/// Maximum number of sources in a paragraph.
+const MAX_SOURCES: usize = 8;
 
 /// Maximum number of accounts in a paragraph.
 const MAX_ACCOUNTS: usize = 4;
@@ -134,14 +137,13 @@ fn description(digest: &Digest) -> String {
     paragraphs.extend(limited(causes(digest)));
     paragraphs.extend(not_told(digest));
     paragraphs.extend(sentences(digest));
-    paragraphs.push(format!("As of {}.", time(digest.as_of, digest.created_at)));
-    let mut links = Vec::new();
+    let mut ending = vec![format!("As of {}.", time(digest.as_of, digest.created_at))];
     for (name, address) in [("Report", &digest.report), ("Snapshot", &digest.snapshot)] {
         if let Some(address) = address {
-            links.push(format!("{name}:\n{}", digest.link_target.object(address)));
+            ending.push(format!("{name}:\n{}", digest.link_target.object(address)));
         }
     }
-    let room = MAX_DESCRIPTION_BYTES.saturating_sub(links.iter().map(|link| link.len() + 2).sum());
+    let room = MAX_DESCRIPTION_BYTES.saturating_sub(ending.iter().map(|part| part.len() + 2).sum());
     let mut description = String::new();
     let mut left_out = 0;
     for paragraph in paragraphs.iter().map(|paragraph| inert(paragraph)) {
@@ -156,7 +158,7 @@ fn description(digest: &Digest) -> String {
         let more = counted(left_out, "more paragraph");
         description.extend(["And ", &more, ".\n\n"]);
     }
-    description.push_str(&links.join("\n\n"));
+    description.push_str(&ending.join("\n\n"));
     description.trim_end().to_owned()
 }
 
@@ -175,22 +177,35 @@ fn blind_spots(digest: &Digest) -> Vec<String> {
         .iter()
         .map(|group| gap(group, digest))
         .collect();
-    for record in &digest.empty_sources {
-        let name = source_name(&record.source);
-        paragraphs.push(match record.state {
-            EmptySourceState::Began | EmptySourceState::Lasting if record.packs_before > 0 => {
+    for ((state, had_packs), records) in digest.empty_source_kinds() {
+        let names = sources(&records);
+        paragraphs.push(match state {
+            EmptySourceState::Began | EmptySourceState::Lasting if had_packs => {
+                let began = records.iter().map(|record| record.since).min();
+                let before: usize = records.iter().map(|record| record.packs_before).sum();
                 format!(
-                    "NO PACKS any more: {name} since {}, {} before",
-                    since(record.since, digest.created_at),
-                    counted(record.packs_before, "pack")
+                    "NO PACKS any more: {names} since {}, {} before",
+                    since(began.unwrap_or(digest.as_of), digest.created_at),
+                    counted(before, "pack")
                 )
             }
-            EmptySourceState::Began | EmptySourceState::Lasting => format!("NO PACKS: {name}"),
-            EmptySourceState::Ended => format!("PACKS BACK: {name}"),
-            EmptySourceState::Unwatched => format!("NO LONGER WATCHED: {name}"),
+            EmptySourceState::Began | EmptySourceState::Lasting => format!("NO PACKS: {names}"),
+            EmptySourceState::Ended if had_packs => format!("PACKS BACK: {names}"),
+            EmptySourceState::Ended => format!("FIRST PACKS: {names}"),
+            EmptySourceState::Unwatched => format!("NO LONGER WATCHED: {names}"),
         });
     }
     paragraphs
+}
+
+/// Returns the names of the first sources, and the number of the others.
+fn sources(records: &[&EmptySourceRecord]) -> String {
+    let names = records.iter().take(MAX_SOURCES);
+    let names = listed(names.map(|record| source_name(&record.source)));
+    match records.len().saturating_sub(MAX_SOURCES) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
 }
 
 fn gap(group: &GapGroup<'_>, digest: &Digest) -> String {

@@ -177,7 +177,7 @@ fn unusable(code: &str) -> Option<GapAction> {
             "Check what answers in place of AWS STS: a proxy in HTTPS_PROXY, a firewall, or AWS_ENDPOINT_URL.",
         ),
         "NoClient" => GapAction::new(
-            "packwatch internal error",
+            "internal error of packwatch",
             "Report it to the maintainers of packwatch, with the message.",
         ),
         _ => return None,

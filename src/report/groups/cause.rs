@@ -55,7 +55,10 @@ impl GroupCause {
             (None, 0) => "Look at the status of the pack in AWS Config, in the account that it is \
                           deployed from."
                 .to_owned(),
-            (None, _) => "Look at the pack in AWS Config, in the failing account.".to_owned(),
+            (None, 1) => "Look at the pack in AWS Config, in the failing account.".to_owned(),
+            (None, _) => {
+                "Look at the pack in AWS Config, in one of the failing accounts.".to_owned()
+            }
         };
         Self {
             short_title: title.clone(),

@@ -71,6 +71,43 @@ async fn first_look_counts_what_is_not_due() {
 }
 
 #[tokio::test]
+async fn first_look_on_request_calls_no_pending_failure_reported() {
+    let mut env = healthy().await;
+    env.member("baseline", "333344445555", "UPDATE_FAILED");
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
+    env.invoke(json!({"announce": "always"}))
+        .await
+        .expect("a run");
+    assert_eq!(
+        subject(&env),
+        "[packwatch] FIRST LOOK, no failure is due: 1 pending; 1 failure open"
+    );
+}
+
+#[tokio::test]
+async fn many_sources_without_packs_leave_room_for_causes_in_chat() {
+    let mut env = healthy().await;
+    let chat = "arn:aws:sns:eu-west-1:111122223333:chat";
+    env.world.create_topic(chat);
+    env.set("CHAT_TOPIC_ARN", chat);
+    let regions = "af-south-1,ap-east-1,ap-northeast-1,ap-south-1,ca-central-1,eu-central-1,eu-north-1,eu-south-1,eu-west-1,\
+                   eu-west-2,eu-west-3,me-south-1,sa-east-1,us-east-1,us-west-2";
+    env.set("REGIONS", regions);
+    env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+    env.run().await;
+    let message: Value = serde_json::from_str(&env.publishes(chat)[0].message).expect("JSON");
+    let description = message["content"]["description"].as_str().expect("a text");
+    assert_eq!(
+        description.matches("NO PACKS: ").count(),
+        1,
+        "{description}"
+    );
+    for part in [" and 6 more\n", "FAILING: No reason given", "As of "] {
+        assert!(description.contains(part), "{description}");
+    }
+}
+
+#[tokio::test]
 async fn narrowed_run_before_first_look_sends_only_what_is_due() {
     let env = healthy().await;
     let narrowed = json!({"packs": ["base*"]});

@@ -54,7 +54,7 @@ pub struct Digest {
     pub tallies: Tallies,
     /// Number of members of the packs that are the only one of a group, where it is exact.
     pub members: BTreeMap<PackKey, usize>,
-    /// The accounts that the packs of the gaps are deployed from.
+    /// The accounts that the packs of the gaps and of the groups are deployed from.
     pub callers: BTreeMap<AccountId, AccountView>,
     /// The groups, new causes first.
     pub groups: Vec<Group>,
@@ -151,6 +151,19 @@ impl Digest {
     /// Returns whether warnings are shown.
     pub fn shows_warnings(&self) -> bool {
         self.first_look || self.kind.lists_everything() || self.dry_run.is_some()
+    }
+
+    /// Returns the sources that list no packs, or list packs again, by what there is to say about
+    /// them: the state, and whether they had packs before.
+    pub fn empty_source_kinds(
+        &self,
+    ) -> BTreeMap<(EmptySourceState, bool), Vec<&EmptySourceRecord>> {
+        let mut kinds: BTreeMap<_, Vec<&EmptySourceRecord>> = BTreeMap::new();
+        for record in &self.empty_sources {
+            let kind = (record.state, record.packs_before > 0);
+            kinds.entry(kind).or_default().push(record);
+        }
+        kinds
     }
 
     /// Returns the distinct names of the known packs in scope.

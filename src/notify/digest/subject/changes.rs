@@ -140,9 +140,9 @@ pub(super) fn cleared(digest: &Digest) -> Option<Clause> {
     } else if failing.accounts > 0 {
         lead.push(format!("; {} still failing", failing.accounts));
     } else {
-        let muted = groups.first().map(|group| group.cause.short_title.clone());
+        let title = groups.first().map(|group| group.cause.short_title.clone());
         lead.extend(
-            muted
+            title
                 .filter(|_| tally.causes == 1)
                 .map(|title| format!(": {title}")),
         );

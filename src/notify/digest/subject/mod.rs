@@ -65,7 +65,8 @@ fn clauses(digest: &Digest) -> Vec<Clause> {
         }
         DigestKind::Summary => {
             let mut clauses = vec![state("SUMMARY", digest)];
-            clauses.extend(urgent(digest));
+            // The state has what cannot be seen.
+            clauses.extend(failing(digest));
             clauses.extend(other_changes(digest));
             clauses
         }

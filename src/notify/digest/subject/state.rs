@@ -28,7 +28,8 @@ pub(super) fn unchanged(digest: &Digest) -> Clause {
     }
     let not_due = not_due(digest);
     let failing = &digest.tallies.failing;
-    let lead = if failing.failures > 0 {
+    // Without notified causes, what fails is pending.
+    let lead = if failing.failures > 0 && !digest.open_causes.is_empty() {
         let who = subjects(failing.accounts, failing.packs_themselves);
         vec![
             format!("FIRST LOOK {who} failing"),

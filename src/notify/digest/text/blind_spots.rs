@@ -1,6 +1,6 @@
 //! The entries of the text for what packwatch cannot see: gaps, and sources without packs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::causes::ends;
 use super::layout::{INDENT, INNER_INDENT, labeled, labeled_command, paragraph};
@@ -121,15 +121,10 @@ pub(super) fn data_back(group: &GapGroup<'_>, digest: &Digest) -> Entry {
 /// entry with all sources that it says the same about.
 pub(super) fn sources(digest: &Digest, empty: bool) -> Vec<Entry> {
     let is_empty = |state| matches!(state, EmptySourceState::Began | EmptySourceState::Lasting);
-    let mut kinds: BTreeMap<_, Vec<&EmptySourceRecord>> = BTreeMap::new();
-    for record in &digest.empty_sources {
-        if is_empty(record.state) == empty {
-            let kind = (record.state, record.packs_before > 0);
-            kinds.entry(kind).or_default().push(record);
-        }
-    }
-    kinds
+    digest
+        .empty_source_kinds()
         .into_iter()
+        .filter(|((state, _), _)| is_empty(*state) == empty)
         .filter_map(|((state, had_packs), records)| source(state, had_packs, &records, digest))
         .collect()
 }
@@ -163,7 +158,7 @@ fn source(
         ),
         EmptySourceState::Ended if had_packs => (
             format!("PACKS BACK: {names}"),
-            format!("AWS Config had listed no pack there since {since}."),
+            format!("AWS Config had listed no packs there since {since}."),
         ),
         EmptySourceState::Ended => (
             format!("FIRST PACKS: {names}"),
@@ -171,7 +166,7 @@ fn source(
         ),
         EmptySourceState::Unwatched => (
             format!("NO LONGER WATCHED: {names}"),
-            format!("AWS Config had listed no pack there since {since}."),
+            format!("AWS Config had listed no packs there since {since}."),
         ),
     };
     Some(Entry {

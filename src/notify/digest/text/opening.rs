@@ -129,7 +129,7 @@ fn state(digest: &Digest) -> String {
         return format!("No failure is known.{}{emptied}", unread(digest));
     }
     if digest.pack_names().is_empty() {
-        return "Without packs, it cannot see failures.".to_owned();
+        return "Without packs, packwatch cannot see failures.".to_owned();
     }
     let mut parts = Vec::new();
     if digest.pending.failures > 0 {
