@@ -271,7 +271,7 @@ def event_with_unknown_key_is_rejected_before_any_call(emulator, organization):
 def event_with_invalid_value_or_duplicate_key_is_rejected(emulator, organization):
     for event, expected in (
         (b'{"dry_run": 1e999}', "out of range"),
-        (b'{"dry_run": true, "dry_run": false}', "there twice"),
+        (b'{"dry_run": true, "dry_run": false}', "appears twice"),
         (b"run", "cannot be read"),
         (b'{"packs": ["\xff"]}', "cannot be read"),
     ):
