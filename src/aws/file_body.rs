@@ -11,7 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use sha2::{Digest as _, Sha256};
 
+use super::payload_hash::PayloadHash;
 use crate::object_body::{BodyFile, BodyReader};
 
 /// Returns the contents of a file as a body, from the start for each attempt.
@@ -19,16 +21,29 @@ pub(super) fn stream(file: BodyFile) -> ByteStream {
     SdkBody::retryable(move || SdkBody::from_body_1_x(FileBody(file.reader()))).into()
 }
 
-/// Returns the CRC-32 of a file as S3 expects it. For a body that is not in memory, the SDK would
-/// compute the checksum while it sends the body, and append it in an encoding that not every
-/// S3-compatible store can read.
-pub(super) fn crc32(file: &BodyFile) -> io::Result<String> {
-    let mut checksum = ChecksumAlgorithm::Crc32.into_impl();
+/// What the headers of a request say about its body.
+pub(super) struct BodyHashes {
+    /// The CRC-32 as S3 expects it. For a body that is not in memory, the SDK would compute the
+    /// checksum while it sends the body, and append it in an encoding that not every S3-compatible
+    /// store can read.
+    pub crc32: String,
+    /// What the signature covers.
+    pub payload: PayloadHash,
+}
+
+/// Returns the hashes of a file.
+pub(super) fn hashes(file: &BodyFile) -> io::Result<BodyHashes> {
+    let mut crc32 = ChecksumAlgorithm::Crc32.into_impl();
+    let mut sha256 = Sha256::new();
     let mut reader = file.reader();
     while let Some(chunk) = reader.next_chunk()? {
-        checksum.update(&chunk);
+        crc32.update(&chunk);
+        sha256.update(&chunk);
     }
-    Ok(STANDARD.encode(checksum.finalize()))
+    Ok(BodyHashes {
+        crc32: STANDARD.encode(crc32.finalize()),
+        payload: PayloadHash(hex::encode(sha256.finalize())),
+    })
 }
 
 struct FileBody(BodyReader);

@@ -13,6 +13,7 @@ mod file_body;
 mod http_client;
 mod notifier;
 mod organizations;
+mod payload_hash;
 mod preflight;
 mod rate_limiter;
 mod response_text;

@@ -160,12 +160,13 @@ impl ObjectStore for S3Store {
                 .content_type("text/html; charset=utf-8")
                 .cache_control("no-store"),
         };
-        let put = match body {
-            ObjectBody::Memory(bytes) => put.body(ByteStream::from(bytes)),
+        let (put, payload_hash) = match body {
+            ObjectBody::Memory(bytes) => (put.body(ByteStream::from(bytes)), None),
             ObjectBody::File(file) => {
-                let crc32 = file_body::crc32(&file);
-                let crc32 = crc32.map_err(|error| PutError::Rejected(Box::new(error)))?;
-                put.checksum_crc32(crc32).body(file_body::stream(file))
+                let hashes = file_body::hashes(&file);
+                let hashes = hashes.map_err(|error| PutError::Rejected(Box::new(error)))?;
+                let put = put.checksum_crc32(hashes.crc32);
+                (put.body(file_body::stream(file)), Some(hashes.payload))
             }
         };
         let put = match sequence {
@@ -185,7 +186,10 @@ impl ObjectStore for S3Store {
             PutMode::Update(ETag(etag)) => put.if_match(etag),
         };
         let host = CalledHost::default();
-        let put = put.customize().interceptor(host.clone());
+        let mut put = put.customize().interceptor(host.clone());
+        if let Some(payload_hash) = payload_hash {
+            put = put.interceptor(payload_hash);
+        }
         let response: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
         match response {
             // Without an entity tag the next write cannot be conditional, so the result counts as

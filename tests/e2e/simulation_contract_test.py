@@ -781,6 +781,22 @@ def body_that_differs_from_its_checksum_is_refused():
 
 
 @check
+def body_that_differs_from_its_signed_hash_is_refused():
+    s3 = client("s3")
+
+    def put(body, sent):
+        replace = lambda request, **_: setattr(request, "body", sent)
+        s3.meta.events.register("before-send.s3.PutObject", replace)
+        try:
+            s3.put_object(Bucket=BUCKET, Key="signed", Body=body)
+        finally:
+            s3.meta.events.unregister("before-send.s3.PutObject", replace)
+
+    put(b"signed", b"signed")
+    assert_error(lambda: put(b"signed", b"forged"), "XAmzContentSHA256Mismatch", 400)
+
+
+@check
 def metadata_is_stored_and_returned_by_head_and_get():
     s3 = client("s3")
     put = lambda **arguments: s3.put_object(Bucket=BUCKET, Key="latest", **arguments)["ETag"]

@@ -62,6 +62,7 @@ fn s3_calls(env: &TestEnv) -> BTreeMap<(String, String), usize> {
 #[tokio::test]
 async fn large_documents_are_sent_whole_at_every_attempt() {
     let env = environment().await;
+    env.world.demand_signed_payloads(BUCKET);
     // One of each: the snapshot, the ledger and latest.json.
     for target in ["/snapshots/", "/ledger.json", "/latest.json"] {
         let unavailable = Fault::new(Effect::InternalError)

@@ -217,6 +217,11 @@ impl Organization {
         self.world().demanded_encryption.insert(bucket, encryption);
     }
 
+    /// Makes the policy of a bucket deny every write whose body is not covered by the signature.
+    pub fn demand_signed_payloads(&self, bucket: &str) {
+        self.world().signed_payloads_only.insert(bucket.to_owned());
+    }
+
     pub fn set_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         self.world()
             .write_object(bucket, key, body.into(), BTreeMap::new());

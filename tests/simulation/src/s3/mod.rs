@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::call::CallMetadata;
 use crate::http::request::Request;
@@ -106,10 +107,7 @@ pub(crate) fn handle(
             "The specified bucket does not exist",
         ));
     }
-    if operation == "PutObject"
-        && let Some(demanded) = world.demanded_encryption.get(&bucket)
-        && request.header("x-amz-server-side-encryption") != Some(demanded.as_str())
-    {
+    if operation == "PutObject" && is_denied_by_policy(world, &bucket, request) {
         let message = format!(
             "User: arn:aws:iam::{}:user/packwatch is not authorized to perform: s3:PutObject on resource: \
              \"arn:aws:s3:::{bucket}/{key}\" with an explicit deny in a resource-based policy",
@@ -198,6 +196,20 @@ fn versioning(world: &World, bucket: &str) -> Response {
     Response::new(200, "application/xml", body)
 }
 
+fn is_denied_by_policy(world: &World, bucket: &str, request: &Request) -> bool {
+    let encryption = request.header("x-amz-server-side-encryption");
+    let demanded = world.demanded_encryption.get(bucket);
+    demanded.is_some_and(|demanded| encryption != Some(demanded))
+        || world.signed_payloads_only.contains(bucket) && payload_hash(request).is_none()
+}
+
+/// Returns the hash of the body that the signature covers.
+fn payload_hash(request: &Request) -> Option<&str> {
+    let hash = request.header("x-amz-content-sha256")?;
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then_some(hash)
+}
+
 fn put(
     world: &mut World,
     bucket: &str,
@@ -207,6 +219,7 @@ fn put(
     if !world.ignore_conditions {
         check_conditions(world, bucket, key, request)?;
     }
+    check_payload_hash(request)?;
     let body = aws_chunked::decoded_body(request)?;
     check_crc32(&body, request)?;
     let content_type = request
@@ -221,6 +234,16 @@ fn put(
     };
     let etag = world.push_version(bucket, key, content);
     Ok(Response::new(200, "application/xml", "").header("etag", etag))
+}
+
+/// Returns the error of a body that is not the signed one.
+fn check_payload_hash(request: &Request) -> Result<(), ServiceError> {
+    let calculated = hex::encode(Sha256::digest(&request.body));
+    if payload_hash(request).is_none_or(|signed| signed == calculated) {
+        return Ok(());
+    }
+    let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+    Err(ServiceError::new(400, "XAmzContentSHA256Mismatch", message))
 }
 
 /// Returns the error of a body that is not what the checksum in a header says.

@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub buckets: BTreeMap<String, Bucket>,
     /// Value of `x-amz-server-side-encryption` that the policy of a bucket demands of every write.
     pub demanded_encryption: BTreeMap<String, String>,
+    /// Buckets whose policy denies every write whose body is not covered by the signature.
+    pub signed_payloads_only: BTreeSet<String>,
     /// Versioning status of the buckets where it is not `Enabled`; empty for a bucket without one.
     pub versioning: BTreeMap<String, String>,
     /// Whether S3 ignores the conditions of writes, as some other stores do.

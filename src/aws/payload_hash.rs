@@ -1,0 +1,28 @@
+//! Interceptor that signs the body of a request that is sent from a file. The SDK signs only bodies
+//! in memory, and a bucket policy may deny `UNSIGNED-PAYLOAD`.
+
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_config::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_config::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_config::error::BoxError;
+
+/// The SHA-256 of the body, in lower-case hexadecimal digits.
+#[derive(Debug)]
+pub(super) struct PayloadHash(pub(super) String);
+
+impl Intercept for PayloadHash {
+    fn name(&self) -> &'static str {
+        "PayloadHash"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let hash = PayloadSigningOverride::Precomputed(self.0.clone());
+        config.interceptor_state().store_put(hash);
+        Ok(())
+    }
+}
