@@ -310,7 +310,10 @@ fn not_told(digest: &Digest) -> Option<String> {
     let counts: Vec<String> = counts
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    (!counts.is_empty()).then(|| format!("Failures not reported: {}", listed(counts)))
+    let next_end = digest.muted.next_end.map_or_else(String::new, |end| {
+        format!("; next mute ends {}", time(end, digest.created_at))
+    });
+    (!counts.is_empty()).then(|| format!("Failures not reported: {}{next_end}", listed(counts)))
 }
 
 /// Returns what to do, each step with the cause that it is about.
