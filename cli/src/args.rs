@@ -30,7 +30,8 @@ pub(crate) enum Command {
     /// Settings are those of a deployed function (--function), or else the environment variables of
     /// the same names: `SNAPSHOT_BUCKET` and `TOPIC_ARN` at least. Without --commit it reads AWS
     /// Config and the ledger and prints the digest that it would send; it writes nothing and
-    /// publishes nothing. The exit code is 3 if something could not be read.
+    /// publishes nothing. Events that add or remove a mute need --commit. The exit code is 3 if
+    /// something could not be read.
     Run(RunArgs),
     /// Shows what fails right now, from the newest snapshot.
     ///
@@ -84,7 +85,7 @@ pub(crate) struct RunArgs {
     /// standard input [default: {}, a full run]
     event: Option<PathBuf>,
     /// Store the snapshot and the ledger, and publish the digest. If a function is deployed, give
-    /// --function too: a run with other sources, packs or topics than the last full run of the
+    /// --function too: a run with other sources, packs or receivers than the last full run of the
     /// function is refused.
     #[arg(long)]
     pub(crate) commit: bool,
@@ -129,7 +130,7 @@ impl RunArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
     /// File with a snapshot, or its address such as `s3://bucket/prefix/latest.json`; an address
-    /// that ends in / stands for latest.json under it; - reads standard input
+    /// that ends in / means the latest.json under it; - reads standard input
     #[arg(value_name = "FILE | s3://...", conflicts_with = "function")]
     pub(crate) source: Option<String>,
     /// File with the output of `aws lambda get-function-configuration --function-name ... --output

@@ -304,15 +304,15 @@ async fn event_is_given_inline_and_changes_ledger_only_with_commit() {
     };
     let (code, err) = run(r#"{"dry_run": true}"#, &[]).await;
     assert_eq!(code, Some(0), "{err}");
-    for event in [
-        mute.as_str(),
-        r#"{"unmute": "m1"}"#,
-        r#"{"adopt_ledger": true}"#,
+    for (event, reason) in [
+        (mute.as_str(), "--commit"),
+        (r#"{"unmute": "m1"}"#, "--commit"),
+        (r#"{"adopt_ledger": true}"#, "only by a deployed function"),
     ] {
         let (code, err) = run(event, &[]).await;
         assert_eq!(code, Some(1), "{err}");
         assert!(
-            err.starts_with("InvalidEvent: ") && err.contains("--commit"),
+            err.starts_with("InvalidEvent: ") && err.contains(reason),
             "{err}"
         );
     }
