@@ -501,7 +501,7 @@ variable "architecture" {
 }
 
 variable "memory_size" {
-  description = "Memory of the function in MB. It grows with the number of open failures."
+  description = "Memory of the function in MB. More open failures need more memory."
   type        = number
   default     = 256
   nullable    = false
