@@ -45,14 +45,15 @@ def lower_bound(call_log):
 
     The listing and the ledger are read side by side. The reads of members follow, up to the
     concurrency limit at once. Then come, one after the other, the snapshot and the commit. The
-    digest and `latest.json` follow side by side.
+    digest, `latest.json` and the report follow side by side.
     """
     members = [number for number, call in enumerate(call_log) if call["operation"] == MEMBERS]
     before, after = call_log[: members[0]], call_log[members[-1] + 1 :]
     listing = sum(call["service"] == "config" for call in before)
     latest = sum(call["target"].endswith("latest.json") for call in after)
+    report = sum(call["target"].endswith("report.html") for call in after)
     commit = sum(call["target"].startswith(f"{BUCKET}/snapshots/") for call in after) + 1
-    delivery = max(latest, len(after) - latest - commit)
+    delivery = max(latest, report, len(after) - latest - report - commit)
     critical_path = max(listing, len(before) - listing) + math.ceil(len(members) / CONCURRENCY) + commit + delivery
     return critical_path * LATENCY / 1000
 
