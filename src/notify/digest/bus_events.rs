@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
 use super::contents::Digest;
 use super::document::{cause, document, ended_cause};
 use crate::ledger::NotifiedCause;
@@ -38,7 +36,7 @@ impl Digest {
         let mut causes = told.clone();
         let mut events = self.ends(&mut causes);
         if open == OpenCauses::None {
-            causes.append(&mut self.open_groups());
+            causes.append(&mut self.open_groups(told));
         } else {
             for (group_id, group) in self.first_groups() {
                 let is_open = group.open_after > 0;
@@ -46,14 +44,7 @@ impl Digest {
                     let key = group_id.to_string();
                     let detail = cause(self, group, (&key, "trigger"), MAX_DETAIL);
                     events.push(cause_event(detail));
-                    let since = self.beginning(group_id, told.get(&group_id));
-                    causes.insert(
-                        group_id,
-                        NotifiedCause {
-                            since: since.unwrap_or(group.since),
-                            ..notified(group)
-                        },
-                    );
+                    causes.insert(group_id, self.notified(group, told));
                 }
             }
         }
@@ -64,7 +55,7 @@ impl Digest {
     /// Returns the causes that a bus regards as open after a run whose changes are not notified.
     pub fn suppressed_causes(&self, told: &Causes) -> Causes {
         let mut causes = told.clone();
-        causes.append(&mut self.open_groups());
+        causes.append(&mut self.open_groups(told));
         causes
     }
 
@@ -124,18 +115,25 @@ impl Digest {
         groups
     }
 
-    /// Returns when the first failure of a cause began, as far as it was or is shown.
-    fn beginning(&self, group_id: GroupId, told: Option<&NotifiedCause>) -> Option<Timestamp> {
-        let groups = self.groups.iter();
-        let shown = groups.filter(|group| group.group_id == group_id);
-        let shown = shown.map(|group| group.since);
-        shown.chain(told.map(|told| told.since)).min()
+    fn open_groups(&self, told: &Causes) -> Causes {
+        let open = self.groups.iter().filter(|group| group.open_after > 0);
+        open.map(|group| (group.group_id, self.notified(group, told)))
+            .collect()
     }
 
-    fn open_groups(&self) -> Causes {
-        let open = self.groups.iter().filter(|group| group.open_after > 0);
-        open.map(|group| (group.group_id, notified(group)))
-            .collect()
+    /// Returns what a bus then knows of the cause of a group.
+    fn notified(&self, group: &Group, told: &Causes) -> NotifiedCause {
+        let groups = self.groups.iter();
+        let shown = groups.filter(|other| other.group_id == group.group_id);
+        let shown = shown.map(|other| other.since);
+        let before = told.get(&group.group_id).map(|cause| cause.since);
+        NotifiedCause {
+            title: group.cause.title.clone(),
+            status: group.status.clone(),
+            error_code: group.error_code.clone(),
+            since: shown.chain(before).min().unwrap_or(group.since),
+            open: group.open_after,
+        }
     }
 }
 
@@ -150,16 +148,6 @@ fn is_news(group: &Group, told: &Causes) -> bool {
 /// Returns whether something of a group ended.
 fn has_ended(group: &Group) -> bool {
     group.event == GroupEvent::Cleared
-}
-
-fn notified(group: &Group) -> NotifiedCause {
-    NotifiedCause {
-        title: group.cause.title.clone(),
-        status: group.status.clone(),
-        error_code: group.error_code.clone(),
-        since: group.since,
-        open: group.open_after,
-    }
 }
 
 fn cause_event(detail: String) -> BusEvent {

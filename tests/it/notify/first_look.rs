@@ -82,6 +82,19 @@ async fn first_look_on_request_calls_no_pending_failure_reported() {
         subject(&env),
         "[packwatch] FIRST LOOK, no failure is due: 1 pending; 1 failure open"
     );
+    let mut env = healthy().await;
+    env.member("baseline", "333344445555", "UPDATE_FAILED");
+    let narrowed = env.invoke(json!({"packs": ["baseline"]})).await;
+    narrowed.expect("a narrowed run");
+    env.member("baseline", "444455556666", "UPDATE_FAILED");
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
+    env.invoke(json!({"announce": "always"}))
+        .await
+        .expect("a run");
+    assert_eq!(
+        subject(&env),
+        "[packwatch] FIRST LOOK 2 accounts failing, 1 cause; 1 pending; 2 failures open"
+    );
 }
 
 #[tokio::test]

@@ -337,6 +337,25 @@ async fn suppressed_end_is_resolved_by_next_digest() {
 }
 
 #[tokio::test]
+async fn end_of_cause_says_when_its_first_failure_began() {
+    let env = failing().await;
+    env.run().await;
+    env.advance_minutes(60);
+    fail(&env, "guardrails", ACCOUNT, RECORDER);
+    env.run().await;
+    recover(&env, "baseline", ACCOUNT);
+    recover(&env, "guardrails", ACCOUNT);
+    env.run_silently().await;
+    fail(&env, "guardrails", ACCOUNT, "AccessDenied");
+    env.run().await;
+    let events = env.bus_events("packwatch Cause");
+    let since = |number: usize| &events[number]["group"]["since"];
+    assert_eq!(causes(&env)[2], cause("resolve", RECORDER));
+    assert_ne!(since(1), since(0), "the second failure began later");
+    assert_eq!(since(2), since(0));
+}
+
+#[tokio::test]
 async fn refused_events_alone_are_sent_again_under_their_ids() {
     let env = failing().await;
     fail(&env, "guardrails", ACCOUNT, "AccessDenied");

@@ -31,10 +31,13 @@ pub(super) fn unchanged(digest: &Digest) -> Clause {
     // Without notified causes, what fails is pending.
     let lead = if failing.failures > 0 && !digest.open_causes.is_empty() {
         let who = subjects(failing.accounts, failing.packs_themselves);
-        vec![
-            format!("FIRST LOOK {who} failing"),
-            format!(", {}, reported before", counted(failing.causes, "cause")),
-        ]
+        let causes = counted(failing.causes, "cause");
+        let known = if not_due.is_empty() {
+            format!(", {causes}, reported before")
+        } else {
+            format!(", {causes}; {}", listed(not_due))
+        };
+        vec![format!("FIRST LOOK {who} failing"), known]
     } else if not_due.is_empty() {
         let packs = counted(digest.pack_names().len(), "pack");
         vec![format!(

@@ -247,12 +247,11 @@ proptest! {
     fn texts_from_aws_are_inert_in_every_form(world in world(), text in hostile_text()) {
         let sanitized = sanitize(&text);
         prop_assert_eq!(sanitize(&sanitized), sanitized.clone());
-        let made = Made::new(world);
+        // A label is not from AWS, and may be a host name.
+        let label = world.label.as_ref().map(|label| label.replace('.', "-"));
+        let made = Made::new(World { label, ..world });
         let digest = &made.digest;
-        // The label is not from AWS, and may be a host name.
-        let label = made.world.label.as_deref().unwrap_or("packwatch");
         for text in [digest.subject(), digest.text(), description(digest)] {
-            let text = text.replace(&format!("[{label}]"), "").replace(&format!("  {label}, run"), "");
             prop_assert_eq!(active_parts(&text), Vec::<String>::new());
         }
         let json = chat(digest);
