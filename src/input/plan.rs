@@ -49,8 +49,8 @@ pub enum Task {
 }
 
 impl Task {
-    /// Returns the key of the event if it adds or removes a mute. No other task changes the ledger in
-    /// a dry run: only a deployed function adopts one.
+    /// Returns the key of the event if it adds or removes a mute. No other task changes the ledger
+    /// in a dry run: only a deployed function adopts one.
     pub fn key_of_change(&self) -> Option<&'static str> {
         match self {
             Self::Mute(_) => Some("mute"),

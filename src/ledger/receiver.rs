@@ -34,7 +34,7 @@ pub struct NotifiedCause {
     pub error_code: Option<String>,
     /// When its first failure began.
     pub since: Timestamp,
-    /// Open failures that the bus was told of, without muted ones.
+    /// Number of its open failures in the last event about it, without muted ones.
     #[serde(default)]
     pub open: usize,
 }

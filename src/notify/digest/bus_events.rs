@@ -28,23 +28,23 @@ pub enum OpenCauses {
 
 impl Digest {
     /// Returns the events of the digest, in the order in which they are sent, and the causes that
-    /// the bus then regards as open. `told` are those that it regarded as open before.
+    /// are open for the bus after them. `before` are those that were open for it until now.
     ///
-    /// Ends come first. A cause has ended if nothing of it is open, except what is muted. Every cause that
-    /// the bus regarded as open gets an event about its end, whether or not this digest lists it.
-    pub fn bus_events(&self, told: &Causes, open: OpenCauses) -> (Vec<BusEvent>, Causes) {
-        let mut causes = told.clone();
+    /// Ends come first. A cause has ended if no failure of it is open except muted ones. Each one in
+    /// `before` that has ended gets an event, whether or not this digest lists it.
+    pub fn bus_events(&self, before: &Causes, open: OpenCauses) -> (Vec<BusEvent>, Causes) {
+        let mut causes = before.clone();
         let mut events = self.ends(&mut causes);
         if open == OpenCauses::None {
-            causes.append(&mut self.open_groups(told));
+            causes.append(&mut self.open_groups(before));
         } else {
             for (group_id, group) in self.first_groups() {
                 let is_open = group.open_after > 0;
-                if is_open && (open == OpenCauses::All || is_news(group, told)) {
+                if is_open && (open == OpenCauses::All || is_news(group, before)) {
                     let key = group_id.to_string();
                     let detail = cause(self, group, (&key, "trigger"), MAX_DETAIL);
                     events.push(cause_event(detail));
-                    causes.insert(group_id, self.notified(group, told));
+                    causes.insert(group_id, self.notified(group, before));
                 }
             }
         }
@@ -52,10 +52,10 @@ impl Digest {
         (events, causes)
     }
 
-    /// Returns the causes that a bus regards as open after a run whose changes are not notified.
-    pub fn suppressed_causes(&self, told: &Causes) -> Causes {
-        let mut causes = told.clone();
-        causes.append(&mut self.open_groups(told));
+    /// Returns the causes that are open for a bus after a run whose changes are not notified.
+    pub fn suppressed_causes(&self, before: &Causes) -> Causes {
+        let mut causes = before.clone();
+        causes.append(&mut self.open_groups(before));
         causes
     }
 
@@ -93,12 +93,12 @@ impl Digest {
             if self.open_causes.contains_key(&group_id) {
                 continue;
             }
-            let told = causes.remove(&group_id);
+            let notified = causes.remove(&group_id);
             let key = group_id.to_string();
             let key_and_action = (key.as_str(), "resolve");
-            let detail = match (groups.get(&group_id), told) {
+            let detail = match (groups.get(&group_id), notified) {
                 (Some(group), _) => cause(self, group, key_and_action, MAX_DETAIL),
-                (None, Some(told)) => ended_cause(self, group_id, &told, key_and_action),
+                (None, Some(notified)) => ended_cause(self, group_id, &notified, key_and_action),
                 (None, None) => continue,
             };
             events.push(cause_event(detail));
@@ -115,32 +115,32 @@ impl Digest {
         groups
     }
 
-    fn open_groups(&self, told: &Causes) -> Causes {
+    fn open_groups(&self, before: &Causes) -> Causes {
         let open = self.groups.iter().filter(|group| group.open_after > 0);
-        open.map(|group| (group.group_id, self.notified(group, told)))
+        open.map(|group| (group.group_id, self.notified(group, before)))
             .collect()
     }
 
-    /// Returns what a bus then knows of the cause of a group.
-    fn notified(&self, group: &Group, told: &Causes) -> NotifiedCause {
+    /// Returns what a bus is notified of about the cause of a group.
+    fn notified(&self, group: &Group, before: &Causes) -> NotifiedCause {
         let groups = self.groups.iter();
         let shown = groups.filter(|other| other.group_id == group.group_id);
         let shown = shown.map(|other| other.since);
-        let before = told.get(&group.group_id).map(|cause| cause.since);
+        let notified = before.get(&group.group_id).map(|cause| cause.since);
         NotifiedCause {
             title: group.cause.title.clone(),
             status: group.status.clone(),
             error_code: group.error_code.clone(),
-            since: shown.chain(before).min().unwrap_or(group.since),
+            since: shown.chain(notified).min().unwrap_or(group.since),
             open: group.open_after,
         }
     }
 }
 
 /// Returns whether something about an open cause is new to the bus.
-fn is_news(group: &Group, told: &Causes) -> bool {
+fn is_news(group: &Group, before: &Causes) -> bool {
     // Failures that were muted, or whose mutes ended, change only the number of open ones.
-    let number = told.get(&group.group_id).map(|cause| cause.open);
+    let number = before.get(&group.group_id).map(|cause| cause.open);
     matches!(group.event, GroupEvent::Appeared | GroupEvent::Cleared)
         || number != Some(group.open_after)
 }

@@ -135,7 +135,7 @@ fn description(digest: &Digest) -> String {
         .collect();
     paragraphs.extend(blind_spots(digest));
     paragraphs.extend(limited(causes(digest)));
-    paragraphs.extend(not_told(digest));
+    paragraphs.extend(not_reported(digest));
     paragraphs.extend(sentences(digest));
     let mut ending = vec![format!("As of {}.", time(digest.as_of, digest.created_at))];
     for (name, address) in [("Report", &digest.report), ("Snapshot", &digest.snapshot)] {
@@ -238,7 +238,7 @@ fn causes(digest: &Digest) -> Vec<String> {
     shown
         .filter(|group| everything || group.event != GroupEvent::Open)
         .map(|group| cause(group, digest))
-        .chain(told_before(digest).filter(|_| !everything))
+        .chain(reported_before(digest).filter(|_| !everything))
         .collect()
 }
 
@@ -290,7 +290,7 @@ fn accounts(group: &Group) -> String {
     }
 }
 
-fn told_before(digest: &Digest) -> impl Iterator<Item = String> {
+fn reported_before(digest: &Digest) -> impl Iterator<Item = String> {
     let tally = digest.tally(GroupEvent::Open);
     let text = format!(
         "ALSO FAILING, reported before: {}, {}",
@@ -300,7 +300,7 @@ fn told_before(digest: &Digest) -> impl Iterator<Item = String> {
     (tally.failures > 0).then_some(text).into_iter()
 }
 
-fn not_told(digest: &Digest) -> Option<String> {
+fn not_reported(digest: &Digest) -> Option<String> {
     let counts = [
         (digest.pending.failures, "pending"),
         (digest.muted.failures, "muted"),

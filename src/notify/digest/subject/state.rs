@@ -28,7 +28,7 @@ pub(super) fn unchanged(digest: &Digest) -> Clause {
     }
     let not_due = not_due(digest);
     let failing = &digest.tallies.failing;
-    // Without notified causes, what fails is pending.
+    // If the receiver was notified of no cause, everything that fails is pending.
     let lead = if failing.failures > 0 && !digest.open_causes.is_empty() {
         let who = subjects(failing.accounts, failing.packs_themselves);
         let causes = counted(failing.causes, "cause");

@@ -295,7 +295,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
 }
 
 /// Returns the line of a group that the receiver was notified of before.
-pub(super) fn told_before(group: &Group, digest: &Digest) -> Vec<String> {
+pub(super) fn reported_before(group: &Group, digest: &Digest) -> Vec<String> {
     let changed = if group.cause_changed > 0 {
         "; cause changed"
     } else {

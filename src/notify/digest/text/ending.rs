@@ -14,7 +14,7 @@ const MAX_WARNINGS: usize = 10;
 /// Returns the blocks at the end.
 pub(super) fn ending(digest: &Digest) -> Vec<Vec<String>> {
     let blocks = [
-        not_told(digest),
+        not_reported(digest),
         summary(digest),
         watched(digest),
         warnings(digest),
@@ -28,7 +28,7 @@ pub(super) fn ending(digest: &Digest) -> Vec<Vec<String>> {
 }
 
 /// Returns what is open and not notified: muted, pending and ignored failures.
-fn not_told(digest: &Digest) -> Vec<String> {
+fn not_reported(digest: &Digest) -> Vec<String> {
     let mut lines = Vec::new();
     let now = digest.created_at;
     let muted = &digest.muted;

@@ -157,17 +157,17 @@ fn still_failing(digest: &Digest) -> Vec<Entry> {
         .collect();
     let before: Vec<&Group> = digest.groups_with(GroupEvent::Open).collect();
     if !before.is_empty() {
-        entries.push(told_before(&before, digest));
+        entries.push(reported_before(&before, digest));
     }
     entries
 }
 
 /// Returns one entry with a line for each cause that was notified before.
-fn told_before(groups: &[&Group], digest: &Digest) -> Entry {
+fn reported_before(groups: &[&Group], digest: &Digest) -> Entry {
     const MAX_LINES: usize = 12;
     let mut heading = vec![unwrapped(INDENT, "ALSO FAILING, reported before")];
     for group in groups.iter().take(MAX_LINES) {
-        heading.extend(causes::told_before(group, digest));
+        heading.extend(causes::reported_before(group, digest));
     }
     if groups.len() > MAX_LINES {
         let more = &groups[MAX_LINES..];
