@@ -27,10 +27,9 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FAILURES: usize = 3;
 
 /// Looks up the accounts that a digest of this run can show and that have no fresh name in the
-/// ledger: those that are failing, were open before this run, or ended without a notification,
-/// the callers of gaps, and all callers if there are several. Stops at `deadline`, after a
-/// timeout, or after too many failures, and returns the accounts looked up until then; `None` means
-/// that AWS Organizations has no such account.
+/// ledger: those that are failing, were open before this run, or ended without a notification, and
+/// the callers. Stops at `deadline`, after a timeout, or after too many failures, and returns the
+/// accounts looked up until then; `None` means that AWS Organizations has no such account.
 pub async fn resolve<S: ConfigApi>(
     api: &S,
     observation: &Observation,
@@ -87,11 +86,13 @@ fn accounts_to_look_up(
             .is_some_and(|since| policy.is_stuck(since, now)),
         StatusKind::Successful | StatusKind::Deleted => false,
     };
-    let mut shown: BTreeSet<&AccountId> = ledger
-        .open
-        .keys()
-        .chain(ledger.resolved.keys())
-        .filter(|key| scope.covers(key))
+    // A full run also shows what the settings no longer cover.
+    let known = ledger.open.keys().chain(ledger.resolved.keys());
+    let known: Vec<_> = known
+        .filter(|key| !scope.narrowed || scope.covers(key))
+        .collect();
+    let mut shown: BTreeSet<&AccountId> = known
+        .iter()
         .filter_map(|key| key.account_id.as_ref())
         .collect();
     for (_, observed) in observation
@@ -105,12 +106,23 @@ fn accounts_to_look_up(
                 .filter(|account| scope.covers_account(Some(account))),
         );
     }
-    let gaps = observation.gaps.keys().map(|gap| &gap.source.caller);
-    let callers: BTreeSet<_> = scope.sources.iter().map(|source| &source.caller).collect();
-    // The only caller is not shown beside what was read.
-    let several = callers.iter().copied().filter(|_| callers.len() > 1);
+    let earlier = known
+        .iter()
+        .map(|key| &key.pack.source)
+        .chain(ledger.gaps.keys().map(|gap| &gap.source))
+        .chain(ledger.empty_sources.keys())
+        .filter(|_| !scope.narrowed);
+    let gaps = observation.gaps.keys().map(|gap| &gap.source);
+    let callers: BTreeSet<_> = scope
+        .sources
+        .iter()
+        .chain(gaps)
+        .chain(earlier)
+        .map(|source| &source.caller)
+        .collect();
     shown.extend(
-        gaps.chain(several)
+        callers
+            .into_iter()
             .filter(|caller| AccountId::is_valid(caller.as_str())),
     );
     let cached = |id: &AccountId| ledger.accounts.get(id);

@@ -25,7 +25,8 @@ fn account_id(number: u64) -> String {
     (200_000_000_000 + number).to_string()
 }
 
-/// Returns the accounts that were looked up since the last call of this function.
+/// Returns the accounts that were looked up since the last call of this function, in this order:
+/// the caller, if its name is not cached, and member accounts.
 fn take_lookups(env: &TestEnv) -> Vec<String> {
     let calls = env.world.calls();
     env.world.forget_calls();
@@ -98,7 +99,7 @@ async fn inactive_account_is_labeled_with_its_state() {
 async fn account_name_is_cached_for_seven_days() {
     let env = named_accounts(1).await;
     env.run().await;
-    assert_eq!(take_lookups(&env), [account_id(0)]);
+    assert_eq!(take_lookups(&env), [OWN, &account_id(0)]);
     env.world.put_account(&account_id(0), "billing", "ACTIVE");
     env.advance_minutes(7 * 24 * 60 - 16);
     env.run().await;
@@ -107,7 +108,7 @@ async fn account_name_is_cached_for_seven_days() {
     env.run().await;
     assert_eq!(
         take_lookups(&env),
-        [account_id(0)],
+        [OWN, &account_id(0)],
         "the cached name expired"
     );
     assert_eq!(names(&env), ["billing"]);
@@ -115,7 +116,7 @@ async fn account_name_is_cached_for_seven_days() {
     env.run().await;
     assert_eq!(
         take_lookups(&env),
-        [account_id(0)],
+        [OWN, &account_id(0)],
         "the cache expires after exactly seven days"
     );
 }
@@ -124,13 +125,14 @@ async fn account_name_is_cached_for_seven_days() {
 async fn run_looks_up_at_most_500_account_names() {
     let env = named_accounts(620).await;
     let mut all = Vec::new();
-    for expected in [500, 120, 0] {
+    for expected in [500, 121, 0] {
         env.run().await;
         let lookups = take_lookups(&env);
         assert_eq!(lookups.len(), expected);
         all.extend(lookups);
     }
     all.sort();
+    assert_eq!(all.remove(0), OWN);
     assert_eq!(all, (0..620).map(account_id).collect::<Vec<_>>());
     assert!(names(&env).iter().all(Value::is_string));
 }
@@ -174,7 +176,7 @@ async fn account_of_unnotified_recovery_is_looked_up() {
 }
 
 #[tokio::test]
-async fn lookup_is_skipped_when_disabled_or_nothing_fails() {
+async fn lookup_is_skipped_when_disabled() {
     let mut env = named_accounts(1).await;
     env.set("ACCOUNT_NAMES", "off");
     env.run().await;
@@ -182,10 +184,44 @@ async fn lookup_is_skipped_when_disabled_or_nothing_fails() {
         (take_lookups(&env).len(), names(&env)),
         (0, vec![json!(null)])
     );
+}
+
+/// The report names the account that packs are deployed from, also when nothing fails.
+#[tokio::test]
+async fn only_caller_is_looked_up_when_nothing_fails() {
     let env = named_accounts(0).await;
+    env.world.put_account(OWN, "management", "ACTIVE");
     env.member("baseline", &account_id(0), "UPDATE_SUCCESSFUL");
     env.run().await;
-    assert_eq!(take_lookups(&env).len(), 0);
+    assert_eq!(take_lookups(&env), [OWN]);
+    env.run().await;
+    assert_eq!(take_lookups(&env).len(), 0, "the name is cached");
+}
+
+/// A digest names the account of what the settings no longer cover.
+#[tokio::test]
+async fn account_and_caller_outside_settings_are_looked_up() {
+    let mut env = named_accounts(1).await;
+    env.set("ACCOUNT_NAMES", "off");
+    env.run().await;
+    env.set("ACCOUNT_NAMES", "on");
+    let other = "444455556666";
+    let role = format!("arn:aws:iam::{other}:role/reader");
+    env.world.allow_caller(other);
+    env.world.allow_role(&role, None);
+    env.world.put_pack(
+        other,
+        REGION,
+        "other",
+        StatusRecord::new("CREATE_SUCCESSFUL"),
+    );
+    env.set("ROLE_ARNS", &role);
+    take_lookups(&env);
+    env.run().await;
+    assert_eq!(take_lookups(&env), [OWN, &account_id(0), other]);
+    let text = last_email(&env);
+    assert!(text.contains("NO LONGER WATCHED"), "{text}");
+    assert!(text.contains("payments-0"), "{text}");
 }
 
 #[tokio::test]
@@ -231,7 +267,7 @@ async fn lookup_error_omits_names_and_changes_nothing_else() {
     env.run().await;
     assert!(
         take_lookups(&env).len() <= 6,
-        "at most 6 of 20 accounts are looked up"
+        "at most 6 of 21 accounts are looked up"
     );
 }
 
@@ -241,7 +277,7 @@ async fn removed_account_has_no_name_and_is_cached() {
     env.world.remove_account(&account_id(0));
     env.run().await;
     assert_eq!(names(&env), [json!(null), json!("payments-1")]);
-    assert_eq!(take_lookups(&env).len(), 2);
+    assert_eq!(take_lookups(&env).len(), 3);
     env.run().await;
     assert_eq!(take_lookups(&env).len(), 0);
 }
@@ -275,7 +311,7 @@ async fn narrowed_run_looks_up_only_accounts_in_scope() {
     env.invoke(json!({"packs": ["other"]}))
         .await
         .expect("the run succeeds");
-    assert_eq!(take_lookups(&env), [account_id(7)]);
+    assert_eq!(take_lookups(&env), [OWN, &account_id(7)]);
 }
 
 #[tokio::test]

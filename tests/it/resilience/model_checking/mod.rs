@@ -161,7 +161,7 @@ fn event_bus_beside_topic_satisfies_all_properties() {
 }
 
 #[test]
-#[ignore = "takes minutes and gigabytes of memory"]
+#[ignore = "takes 11 minutes and 7 GB of memory"]
 fn event_bus_with_two_faults_satisfies_all_properties() {
     let protocol = Protocol::new(
         &[InitialState::NoLedger, InitialState::Notified],
