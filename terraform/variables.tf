@@ -97,8 +97,8 @@ variable "regions" {
 
   validation {
     # The environment of a function has at most 4 KB.
-    condition     = length(join(",", var.regions)) <= 600
-    error_message = "regions must have at most 600 characters, joined by commas."
+    condition     = length(join(",", var.regions)) <= 512
+    error_message = "regions must have at most 512 characters, joined by commas."
   }
 }
 
@@ -113,6 +113,12 @@ variable "reader_role_arns" {
     condition     = alltrue([for arn in var.reader_role_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]+$", arn))])
     error_message = "reader_role_arns must be a list of ARNs of IAM roles, without wildcards."
   }
+
+  validation {
+    # Four roles whose names are the longest.
+    condition     = length(join(",", var.reader_role_arns)) <= 420
+    error_message = "reader_role_arns must have at most 420 characters, joined by commas."
+  }
 }
 
 variable "schedule_expression" {
@@ -123,8 +129,13 @@ variable "schedule_expression" {
 
   validation {
     # A one-time schedule, at(...), would never run again.
-    condition     = can(regex("^rate\\([1-9][0-9]* (minutes?|hours?|days?)\\)$|^cron\\([^ ()]+( [^ ()]+){5}\\)$", var.schedule_expression))
+    condition     = can(regex("^rate\\([1-9][0-9]* (minutes?|hours?|days?)\\)$|^cron\\((\\*|[0-5]?\\d)([,/-][0-5]?\\d)* (\\*|[01]?\\d|2[0-3])([,/-]([01]?\\d|2[0-3]))* (\\?|(\\*|LW?|(0?[1-9]|[12]\\d|3[01])W?)([,/-](0?[1-9]|[12]\\d|3[01])W?)*) (\\*|0?[1-9]|1[0-2]|[A-Z]{3})([,/-](0?[1-9]|1[0-2]|[A-Z]{3}))* (\\?|(\\*|L|([1-7]|[A-Z]{3})(L|#[1-5])?)([,/-]([1-7]|[A-Z]{3}))*) (\\*|(19|2[01])\\d\\d)([,/-]\\d+)*\\)$", var.schedule_expression))
     error_message = "schedule_expression must be an EventBridge Scheduler expression such as rate(15 minutes) or cron(0 * * * ? *)."
+  }
+
+  validation {
+    condition     = !startswith(var.schedule_expression, "cron") || length(split("?", var.schedule_expression)) == 2
+    error_message = "schedule_expression must have a ? as the day of the month or as the day of the week, and only there."
   }
 }
 
@@ -148,8 +159,13 @@ variable "summary_schedule" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^off$|^rate\\([1-9][0-9]* (minutes?|hours?|days?)\\)$|^cron\\([^ ()]+( [^ ()]+){5}\\)$", var.summary_schedule))
+    condition     = can(regex("^off$|^rate\\([1-9][0-9]* (minutes?|hours?|days?)\\)$|^cron\\((\\*|[0-5]?\\d)([,/-][0-5]?\\d)* (\\*|[01]?\\d|2[0-3])([,/-]([01]?\\d|2[0-3]))* (\\?|(\\*|LW?|(0?[1-9]|[12]\\d|3[01])W?)([,/-](0?[1-9]|[12]\\d|3[01])W?)*) (\\*|0?[1-9]|1[0-2]|[A-Z]{3})([,/-](0?[1-9]|1[0-2]|[A-Z]{3}))* (\\?|(\\*|L|([1-7]|[A-Z]{3})(L|#[1-5])?)([,/-]([1-7]|[A-Z]{3}))*) (\\*|(19|2[01])\\d\\d)([,/-]\\d+)*\\)$", var.summary_schedule))
     error_message = "summary_schedule must be off or an EventBridge Scheduler expression such as cron(0 8 ? * MON *)."
+  }
+
+  validation {
+    condition     = !startswith(var.summary_schedule, "cron") || length(split("?", var.summary_schedule)) == 2
+    error_message = "summary_schedule must have a ? as the day of the month or as the day of the week, and only there."
   }
 }
 
@@ -313,8 +329,8 @@ variable "existing_topic_arn" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^$|^arn:aws[a-z-]*:sns:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:([A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\\.fifo)$", var.existing_topic_arn))
-    error_message = "existing_topic_arn must be empty or the ARN of an SNS topic."
+    condition     = can(regex("^$|^arn:aws[a-z-]*:sns:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:([A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\\.fifo)$", var.existing_topic_arn)) && length(var.existing_topic_arn) <= 128
+    error_message = "existing_topic_arn must be empty or the ARN of an SNS topic, with at most 128 characters."
   }
 }
 
@@ -326,8 +342,8 @@ variable "chat_topic_arn" {
 
   validation {
     # Amazon Q Developer cannot subscribe to FIFO topics.
-    condition     = can(regex("^$|^arn:aws[a-z-]*:sns:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.chat_topic_arn))
-    error_message = "chat_topic_arn must be empty or the ARN of a standard SNS topic."
+    condition     = can(regex("^$|^arn:aws[a-z-]*:sns:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.chat_topic_arn)) && length(var.chat_topic_arn) <= 128
+    error_message = "chat_topic_arn must be empty or the ARN of a standard SNS topic, with at most 128 characters."
   }
 
   validation {
@@ -343,8 +359,8 @@ variable "event_bus_name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^$|^(arn:aws[a-z-]*:events:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,256}$", var.event_bus_name))
-    error_message = "event_bus_name must be empty, or the name or the ARN of an event bus."
+    condition     = can(regex("^$|^(arn:aws[a-z-]*:events:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:event-bus/)?[A-Za-z0-9._-]{1,256}$", var.event_bus_name)) && length(var.event_bus_name) <= 128
+    error_message = "event_bus_name must be empty, or the name or the ARN of an event bus, with at most 128 characters."
   }
 }
 
@@ -395,8 +411,8 @@ variable "snapshot_encryption" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^$|^AES256$|^aws:kms(:dsse)?$|^arn:aws[a-z-]*:kms:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:key/[A-Za-z0-9-]+$", var.snapshot_encryption))
-    error_message = "snapshot_encryption must be empty, AES256, aws:kms, aws:kms:dsse or the ARN of a KMS key, not an alias."
+    condition     = can(regex("^$|^AES256$|^aws:kms(:dsse)?$|^arn:aws[a-z-]*:kms:[a-z][a-z0-9]*(-[a-z0-9]+)+-[a-z0-9]*[0-9]:[0-9]{12}:key/[A-Za-z0-9-]+$", var.snapshot_encryption)) && length(var.snapshot_encryption) <= 96
+    error_message = "snapshot_encryption must be empty, AES256, aws:kms, aws:kms:dsse or the ARN of a KMS key, not an alias, with at most 96 characters."
   }
 }
 

@@ -252,39 +252,49 @@ def parameter_values(template: dict):
 
 
 def longest_values(template: dict) -> dict:
-    """Returns the parameters with the longest values that a stack can have.
+    """Returns the parameters of the environment with the longest values that CloudFormation accepts.
 
-    Not all are limited: topics of 100 characters and three reader roles are more than usual.
+    A parameter has its longest value here if its pattern limits the length, and MaxLength characters
+    if it has a MaxLength. A parameter without any limit is a finding.
     """
-    limits = {
-        name: "x" * parameter["MaxLength"]
-        for name, parameter in template["Parameters"].items()
-        if "MaxLength" in parameter
-    }
-    role = "arn:aws:iam::222233334444:role/" + "r" * 64
-    return limits | {
+    limited = {
         "AnnounceAfterMinutes": "43200",
-        "ChatTopicArn": "x" * 100,
         "Concurrency": "64",
-        "EventBusName": "x" * 100,
         "ExistingBucketName": "x" * 63,
-        "ExistingTopicArn": "x" * 100,
         "Label": "x" * 24,
-        "ReaderRoleArns": ",".join([role] * 3),
         "RemindAfterHours": "8784",
         "RoleExternalId": "x" * 96,
-        "SnapshotEncryption": EVERYTHING["SnapshotEncryption"],
-        "SnapshotPrefix": "x" * 128,
+        "SnapshotPrefix": "x" * 127 + "/",
         "StuckAfterHours": "8784",
     }
+    values = {}
+    environment = json.dumps(template["Resources"]["Function"]["Properties"]["Environment"])
+    for name, parameter in template["Parameters"].items():
+        if f'"Ref": "{name}"' not in environment and f"${{{name}}}" not in environment:
+            continue
+        if "AllowedValues" in parameter:
+            values[name] = max(map(str, parameter["AllowedValues"]), key=len)
+        elif "MaxLength" in parameter:
+            values[name] = "x" * parameter["MaxLength"]
+        elif name not in limited:
+            add_finding("environment", f"{name} has no limit of its length")
+        else:
+            values[name] = limited[name]
+            if rejects(parameter, limited[name]) or not rejects(parameter, limited[name] + limited[name][-1]):
+                add_finding("environment", f"{limited[name]!r} is not the longest value of {name}")
+    return values
 
 
 def environment_size(template: dict):
     """Checks that Lambda accepts the environment of the function with the longest values.
 
     Lambda counts names, values and the syntax of their JSON, and allows 4 KB. It refuses a longer one only after a part of the stack
-    has changed.
+    has changed. The longest list of roles has at least four, one for each account that can deploy packs.
     """
+    roles = template["Parameters"]["ReaderRoleArns"]
+    four = ",".join(f"arn:aws-us-gov:iam::{account * 4}:role/{'r' * 64}" for account in ("222", "333", "444", "555"))
+    if rejects(roles, four):
+        add_finding("environment", "ReaderRoleArns rejects four roles with the longest names")
     function = Resolved(template, longest_values(template)).resources()["Function"]
     variables = function["Properties"]["Environment"]["Variables"]
     size = len(json.dumps(variables, separators=(",", ":")))

@@ -14,7 +14,7 @@ MODULE = ROOT / "terraform"
 # finds some folders by itself; these are others.
 MIRRORS = ("/opt/tf-plugins",)
 MISSING = """!!! SKIPPED: terraform is not on this machine.
-!!! Nothing has checked the Terraform module in terraform/: neither its format, nor its validations,
+!!! This does not check the Terraform module in terraform/: neither its format, nor its validations,
 !!! nor that it equals template.yaml. Install Terraform 1.9 or newer and run this again."""
 
 
