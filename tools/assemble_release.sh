@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # Makes one release of the releases that were built for each architecture.
 #
-#     tools/assemble_release.sh OUT BUILT...
+#     tools/assemble_release.sh DOCUMENTATION_URL OUT BUILT...
 #
+# DOCUMENTATION_URL ends in / and is where alarms link to: the repository at the tag of the release.
 # BUILT are folders of tools/release.py, one for each architecture. Nothing is built: the binaries are
 # taken out of the archives, and tools/release.py packs them again. So every file is the same as the one
 # that was verified, which this script checks, and SHA256SUMS has all of them.
 set -euo pipefail
-[[ $# -ge 2 ]] || {
-    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+[[ $# -ge 3 ]] || {
+    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 2
 }
 root=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")
-out=$(realpath -m "$1")
-shift
+documentation_url=$1
+out=$(realpath -m "$2")
+shift 2
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -32,7 +34,7 @@ for built in "$@"; do
         options+=(--bootstrap "$architecture=$unpacked/bootstrap" --cli "$architecture=$unpacked/cli/packwatch")
     done
 done
-python3 "$root/tools/release.py" --out "$out" --version "$version" \
+python3 "$root/tools/release.py" --out "$out" --version "$version" --documentation-url "$documentation_url" \
     --arch "$(IFS=, && echo "${architectures[*]}")" "${options[@]}"
 for built in "$@"; do
     for file in "$built"/packwatch-*.zip "$built"/packwatch-cli-*.tar.gz; do

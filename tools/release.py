@@ -119,7 +119,7 @@ def main():
         print(f"warning: the files are named {version}, but Cargo.toml says {declared}", file=sys.stderr)
     try:
         files = make(args, version)
-    except WrongArchitecture as error:
+    except (WrongArchitecture, template.InvalidDocumentationUrl) as error:
         sys.exit(str(error))
     for path in files:
         print(f"{path.stat().st_size:>11,}  {path}")

@@ -174,6 +174,9 @@ def check_options(folder: pathlib.Path, out: pathlib.Path, binary: pathlib.Path)
         template = json.loads(zip_path.with_suffix(".json").read_text())
         if template["Parameters"]["DocumentationUrl"]["Default"] != "https://example.com/":
             errors.append("--documentation-url is not the default of the parameter")
+    process = release(folder / "invalid", binary, binary, "--documentation-url", "https://example.com/docs")
+    if process.returncode != 1 or "must be empty or an https address that ends in /" not in process.stderr:
+        errors.append(f"a --documentation-url that the template rejects was released: {process.stdout}{process.stderr}")
     command = [sys.executable, ROOT / "tools/release.py", "--out", folder / "wrong", "--arch", OTHER]
     command += ["--bootstrap", f"{OTHER}={binary}", "--cli", f"{OTHER}={binary}"]
     process = subprocess.run(command, capture_output=True, text=True)
@@ -185,6 +188,30 @@ def check_options(folder: pathlib.Path, out: pathlib.Path, binary: pathlib.Path)
     process = subprocess.run([*command, "--build-command", build], capture_output=True, text=True)
     if process.returncode or not (folder / f"built/{NAME}.zip").exists():
         errors.append(f"--build-command: {process.stderr}")
+    return errors
+
+
+def check_assembled(folder: pathlib.Path, out: pathlib.Path) -> list[str]:
+    """Checks that the workflow of the release names the documentation at the tag, and that the template has it."""
+    workflow = (ROOT / ".github/workflows/release.yml").read_text()
+    url = "${{ github.server_url }}/${{ github.repository }}/blob/${{ github.ref_name }}/"
+    command = 'tools/assemble_release.sh "$DOCUMENTATION_URL" dist '
+    if f"DOCUMENTATION_URL: {url}\n" not in workflow or f"run: {command}" not in workflow:
+        return [f"release.yml does not assemble the release with DOCUMENTATION_URL={url}"]
+    # A repository whose owner has the longest name.
+    url = f"https://github.com/{'o' * 39}/packwatch/blob/v{VERSION}/"
+    environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    assembled = folder / "assembled"
+    command = [ROOT / "tools/assemble_release.sh", url, assembled, out]
+    process = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if process.returncode:
+        return [f"assemble_release.sh: {process.stdout}{process.stderr}"]
+    path = assembled / f"{NAME}.json"
+    template = json.loads(path.read_text())
+    errors = [f"{path.name} has {path.stat().st_size:,} bytes"] if path.stat().st_size >= MAX_TEMPLATE_SIZE else []
+    if template["Parameters"]["DocumentationUrl"]["Default"] != url:
+        errors.append("the assembled template does not link to the documentation")
+    print(f"  assembled template: {path.stat().st_size:,} of {MAX_TEMPLATE_SIZE:,} bytes")
     return errors
 
 
@@ -204,7 +231,7 @@ def main():
         surroundings = {"cwd": folder, "umask": 0o077, "env": {**os.environ, "TZ": "Asia/Tokyo"}}
         second = release(folder / "second", binary, cli, **surroundings)
         assert second.returncode == 0, second.stderr
-        errors = check_options(folder, out, binary)
+        errors = check_options(folder, out, binary) + check_assembled(folder, out)
         differing = dict(contents(out).items() ^ contents(folder / "second").items())
         errors += [f"{name} differs between two releases" for name in sorted(differing)]
         for function in CHECKS:

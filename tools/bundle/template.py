@@ -21,6 +21,10 @@ MAX_SIZE = 51_200
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
+class InvalidDocumentationUrl(Exception):
+    """An address that the template does not accept, so nobody could deploy it."""
+
+
 class NoManagedPolicies:
     """A loader of AWS managed policies, which the translator requires. The template names none."""
 
@@ -50,7 +54,10 @@ def flat(template: pathlib.Path, version: str, architecture: str, zip_name: str,
     parameters = result["Parameters"]
     # The zip is for one architecture.
     parameters["Architecture"] |= {"Default": architecture, "AllowedValues": [architecture]}
-    parameters["DocumentationUrl"]["Default"] = documentation_url
+    accepted = parameters["DocumentationUrl"]
+    if len(documentation_url) > accepted["MaxLength"] or not re.fullmatch(accepted["AllowedPattern"], documentation_url):
+        raise InvalidDocumentationUrl(f"{documentation_url!r} {accepted['ConstraintDescription']}")
+    accepted["Default"] = documentation_url
     body = result["Resources"]["MetricsDashboard"]["Properties"]["DashboardBody"]
     body["Fn::Sub"] = re.sub(r"\s*\n\s*", "", body["Fn::Sub"])
     return result
