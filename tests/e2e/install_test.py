@@ -6,7 +6,7 @@
     python tests/e2e/install_test.py dist target/debug/examples/simulated_org
 
 The commands of docs/install.md run in an empty folder, with a PATH that has neither cargo nor SAM. AWS
-is moto, and the download is from the folder `dist`. The zip that moto stores is fetched and runs under
+is moto, and the download is from a folder with the files of `dist` as GitHub serves them. The zip that moto stores is fetched and runs under
 the AWS Lambda runtime emulator with the environment that the stack gives the function; AWS Config is
 the simulated organization. Then the commands of docs/operations.md run.
 
@@ -40,7 +40,7 @@ REQUIREMENTS = ROOT / "tests/e2e/requirements-aws-cli.txt"
 REGION, CODE_BUCKET = "eu-west-1", "example-code"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 # All programs of the documents, besides those of the shell. Nothing else is on the PATH.
-PROGRAMS = ["bash", "cat", "curl", "date", "sha256sum", "sleep"]
+PROGRAMS = ["bash", "cat", "curl", "date", "sha256sum", "sleep", "tail"]
 # Operations that moto does not have. The AWS CLI checks their arguments before it sends them.
 NOT_IN_MOTO = {
     "cloudformation detect-stack-drift",
@@ -283,6 +283,15 @@ def main():
     sys.exit(1 if errors else 0)
 
 
+def published(release: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Returns a folder with the files of the release under the names on GitHub, where a release has no folders."""
+    folder.mkdir()
+    for path in release.rglob("*"):
+        if path.is_file():
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
 def check(folder, release, simulation, version, shell, clients, url) -> list[str]:
     install = shell_blocks(ROOT / "docs/install.md")
     from_source = [block for block in install if block.heading == FROM_SOURCE]
@@ -290,9 +299,8 @@ def check(folder, release, simulation, version, shell, clients, url) -> list[str
     clients("s3").create_bucket(
         Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    (shell.folder / "roles").mkdir()
-    shutil.copyfile(release / "roles/reader.yaml", shell.folder / "roles/reader.yaml")
-    values = {"RELEASE": f"file://{release}", "VERSION": version, "ARCH": ARCHITECTURE, "CODE_BUCKET": CODE_BUCKET}
+    served = published(release, folder / "published")
+    values = {"RELEASE": f"file://{served}", "VERSION": version, "ARCH": ARCHITECTURE, "CODE_BUCKET": CODE_BUCKET}
     started = time.monotonic()
     errors += shell.run([block for block in install if block not in from_source], **values)
     print(f"docs/install.md: {time.monotonic() - started:.0f} s", flush=True)
@@ -308,7 +316,7 @@ def check(folder, release, simulation, version, shell, clients, url) -> list[str
     # moto's addresses of queues are those of AWS.
     queues = {name: output(clients, key) for name, key in (("FAILED_RUNS", "FailedRunsUrl"), ("FAILED_STARTS", "FailedStartsUrl"))}
     local = {name: url + urllib.parse.urlsplit(address).path for name, address in queues.items()}
-    return errors + shell.run(operations, **local)
+    return errors + shell.run(operations, ARCH=ARCHITECTURE, **local)
 
 
 if __name__ == "__main__":
