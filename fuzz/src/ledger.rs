@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use packwatch::input::event::{ManualRequest, Trigger};
 use packwatch::ledger::{Delivery, Ledger, OutgoingContent};
 use packwatch::model::{AccountId, SIZE_LIMIT, SnsMessage};
-use packwatch::notify::NotificationContext;
+use packwatch::notify::{AskedFor, NotificationContext};
 
 use super::{NOW, plan, settings_of_two_topics};
 
@@ -57,7 +57,7 @@ pub fn check_invariants(bytes: &[u8]) {
         ledger.receivers.keys().eq(topics.iter().rev()),
         "the receivers differ from the settings"
     );
-    for topic in notification_context.enqueue(&mut ledger, |_| false) {
+    for topic in notification_context.enqueue(&mut ledger, AskedFor::Before) {
         let receiver = &ledger.receivers[&topic];
         assert!(
             notification_context.changes(&ledger, receiver).is_empty(),

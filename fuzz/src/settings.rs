@@ -4,7 +4,7 @@
 //! which starts with the name of the variable and names the accepted values.
 
 use packwatch::input::event::{ManualRequest, Trigger};
-use packwatch::input::settings::{InvalidSettings, Settings};
+use packwatch::input::settings::{InvalidSettings, MetricSet, Settings};
 use packwatch::model::{EventBus, ObjectEncryption};
 
 use super::plan;
@@ -146,10 +146,29 @@ fn to_environment(settings: &Settings) -> String {
                 .to_string(),
         ),
         (
+            "STUCK_AFTER_HOURS",
+            settings
+                .stuck_after
+                .map_or(0, |after| after.as_hours())
+                .to_string(),
+        ),
+        (
             "ACCOUNT_NAMES",
             if settings.account_names { "on" } else { "off" }.to_owned(),
         ),
+        (
+            "ACCESS_PORTAL_URL",
+            settings.access_portal.clone().unwrap_or_default(),
+        ),
         ("CONCURRENCY", settings.concurrency.to_string()),
+        (
+            "METRICS",
+            match settings.metrics {
+                MetricSet::Alarms => "alarms",
+                MetricSet::All => "all",
+            }
+            .to_owned(),
+        ),
         ("LABEL", settings.label.clone().unwrap_or_default()),
     ]
     .map(|(name, value)| format!("{name}={value}"))
