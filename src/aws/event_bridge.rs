@@ -48,8 +48,11 @@ pub(super) async fn put_events(
 /// response](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html)
 /// has an event id or an error code.
 fn entry_result(entry: &PutEventsResultEntry) -> Result<(), PublishError> {
-    let Some(code) = entry.error_code().filter(|code| !code.is_empty()) else {
-        return Ok(());
+    let given = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    let code = match entry.error_code() {
+        Some(code) if !code.is_empty() => code,
+        _ if given(entry.event_id()) => return Ok(()),
+        _ => "EventBridge returned neither an event id nor an error code",
     };
     let message = match entry.error_message() {
         None | Some("") => code.to_owned(),

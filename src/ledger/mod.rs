@@ -46,7 +46,9 @@ pub use mutes::MAX_MUTES;
 pub use notified_at::{NotifiedAt, ReceiverId};
 pub use outbox::Delivery;
 pub use owner::ForeignLedger;
-pub use receiver::{LastSummary, Lease, NotifiedCause, OutgoingContent, OutgoingDigest, Receiver};
+pub use receiver::{
+    LastSummary, Lease, NotifiedCause, OutgoingContent, OutgoingDigest, Receiver, RequestedDigest,
+};
 pub(crate) use state::RUN_ID_RETENTION;
 pub use state::{
     CachedAccount, CommittedRead, EmptySource, EmptySourceResolution, Gap, GapResolution,

@@ -37,6 +37,20 @@ pub struct NotifiedCause {
     /// Number of its open failures in the last event about it, without muted ones.
     #[serde(default)]
     pub open: usize,
+    /// The label in the keys of its events. All have the same, so that they are about one incident
+    /// although `LABEL` was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A digest that an event asks for, whatever changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestedDigest {
+    /// A summary.
+    Summary,
+    /// Everything that is open.
+    Status,
 }
 
 /// A configured topic or event bus, and its state in the ledger.
@@ -66,6 +80,10 @@ pub struct Receiver {
     /// The last summary that was put into the outbox for this receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_summary: Option<LastSummary>,
+    /// The digest that an event asked for while another one was in the outbox. The next one is of
+    /// this kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested: Option<RequestedDigest>,
     /// What the last digest was about that was put into the outbox for this receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_digest: Option<LastDigest>,

@@ -281,6 +281,7 @@ impl Ledger {
                         newly_watched: BTreeSet::new(),
                         configured_at: at,
                         causes: BTreeMap::new(),
+                        requested: None,
                         last_summary: None,
                         last_digest: None,
                         outgoing: None,

@@ -9,10 +9,19 @@ use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{
     LastDigest, Lease, Ledger, NotifiedCause, OpenFailure, OutgoingContent, OutgoingDigest,
-    PendingChanges, Receiver, ReceiverId,
+    PendingChanges, Receiver, ReceiverId, RequestedDigest,
 };
 use crate::model::{GroupId, ReceiverArn, Scope};
 use crate::notify::digest::{Digest, DigestKind, DigestRequest, OpenCauses};
+
+/// Whose requests for a digest are met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedFor {
+    /// That of this run's event, and those of earlier events that still wait.
+    Now,
+    /// Those of earlier events, of which this run's may be one.
+    Before,
+}
 
 /// The plan, scope and times for which pending changes are computed and digests rendered.
 #[derive(Debug, Clone, Copy)]
@@ -43,15 +52,18 @@ impl NotificationContext<'_> {
     }
 
     /// Puts a digest into the empty outbox of each receiver that has pending changes, or for which
-    /// `force` returns true. The digest is leased to this execution and counts as notified. Returns
+    /// an event asks for one. The digest is leased to this execution and counts as notified. A
+    /// receiver with a digest in its outbox gets the one that this event asks for later. Returns
     /// the receivers that got one.
-    pub fn enqueue(
-        &self,
-        ledger: &mut Ledger,
-        force: impl Fn(&ReceiverArn) -> bool,
-    ) -> BTreeSet<ReceiverArn> {
+    pub fn enqueue(&self, ledger: &mut Ledger, asked_for: AskedFor) -> BTreeSet<ReceiverArn> {
         let mut enqueued = BTreeSet::new();
+        let requested = self.requested();
         for topic in self.plan.receivers() {
+            if asked_for == AskedFor::Now
+                && let Some(receiver) = ledger.receivers.get_mut(topic)
+            {
+                receiver.requested = requested.or(receiver.requested);
+            }
             let Some(receiver) = ledger
                 .receivers
                 .get(topic)
@@ -59,17 +71,18 @@ impl NotificationContext<'_> {
             else {
                 continue;
             };
+            // The digest of a narrowed run is not the one that another event asked for.
+            let answers_requests = !self.scope.narrowed || requested.is_some();
             let changes = self.changes(ledger, receiver);
             let first_look = self.is_first_look(receiver);
-            let forced = force(topic);
+            let kind = receiver
+                .requested
+                .filter(|_| answers_requests)
+                .map_or(DigestKind::Changes, DigestKind::from);
+            let forced = kind != DigestKind::Changes;
             if changes.is_empty() && !forced && !first_look {
                 continue;
             }
-            let kind = if forced {
-                self.requested_kind()
-            } else {
-                DigestKind::Changes
-            };
             let request = self.request(ledger, receiver, &changes, kind);
             let rendered = self.render(&request, topic);
             let receiver_id = receiver.id;
@@ -87,6 +100,7 @@ impl NotificationContext<'_> {
                 receiver.causes = rendered.causes;
                 receiver.awaits_first_look &= !first_look;
                 receiver.newly_watched.clear();
+                receiver.requested = receiver.requested.filter(|_| !answers_requests);
                 receiver.outgoing = Some(OutgoingDigest {
                     id: rendered.id,
                     content: rendered.content,
@@ -108,14 +122,20 @@ impl NotificationContext<'_> {
         self.first_looks && receiver.awaits_first_look
     }
 
-    /// Returns the kind of digest that the event asks for, whatever changed.
-    pub fn requested_kind(&self) -> DigestKind {
+    /// Returns the digest that the event asks for, whatever changed.
+    fn requested(&self) -> Option<RequestedDigest> {
         let mode = self.plan.mode;
         match mode.announce {
-            _ if mode.summary => DigestKind::Summary,
-            NotifyMode::Always => DigestKind::Status,
-            NotifyMode::Changes | NotifyMode::Never => DigestKind::Changes,
+            _ if mode.summary => Some(RequestedDigest::Summary),
+            NotifyMode::Always => Some(RequestedDigest::Status),
+            NotifyMode::Changes | NotifyMode::Never => None,
         }
+    }
+
+    /// Returns the kind of digest that the event asks for.
+    pub fn requested_kind(&self) -> DigestKind {
+        self.requested()
+            .map_or(DigestKind::Changes, DigestKind::from)
     }
 
     /// Restarts the time until the reminders of the open failures in scope, all of which a forced
@@ -203,8 +223,10 @@ impl NotificationContext<'_> {
         let id = digest.id.clone();
         if self.plan.event_bus.as_ref() == Some(receiver) {
             let receiver = request.receiver;
-            let open_causes = match self.plan.mode.announce {
-                NotifyMode::Always => OpenCauses::All,
+            let asks_for_all = self.plan.mode.announce == NotifyMode::Always;
+            let open_causes = match request.kind {
+                DigestKind::Status => OpenCauses::All,
+                _ if asks_for_all => OpenCauses::All,
                 _ if receiver.awaits_first_look && receiver.joined_later => OpenCauses::None,
                 _ => OpenCauses::Changed,
             };

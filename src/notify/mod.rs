@@ -3,4 +3,4 @@
 pub mod digest;
 mod enqueue;
 
-pub use enqueue::NotificationContext;
+pub use enqueue::{AskedFor, NotificationContext};

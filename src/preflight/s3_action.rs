@@ -89,7 +89,13 @@ fn denied(facts: &Facts<'_>, key: &str, access: Access) -> CheckAction {
         );
     };
     let partition = facts.partition();
-    let object = format!("arn:{partition}:s3:::{bucket}/{key}");
+    let bucket_arn = format!("arn:{partition}:s3:::{bucket}");
+    let object = format!("{bucket_arn}/{key}");
+    // Listing is allowed on the bucket, not on an object.
+    let resources: &[&str] = match access {
+        Access::Read => &[&object, &bucket_arn],
+        Access::Write => &[&object],
+    };
     CheckAction::new(format!(
         "{instruction}; this shows which policy of the role decides"
     ))
@@ -97,11 +103,11 @@ fn denied(facts: &Facts<'_>, key: &str, access: Access) -> CheckAction {
         "aws iam simulate-principal-policy",
         &[
             ("policy-source-arn", role.as_str()),
-            ("resource-arns", object.as_str()),
             ("action-names", actions[0]),
         ],
     )
-    .more_words([actions[1].to_owned()])
+    .more_words([actions[1].to_owned(), "--resource-arns".to_owned()])
+    .more_words(resources.iter().map(|&arn| arn.to_owned()))
 }
 
 /// Returns the action for a key that cannot be used. The key is that of the settings, the one in

@@ -7,6 +7,10 @@ use super::error::RunError;
 use crate::ledger::DecodeError;
 use crate::model::ApiError;
 use crate::ports::{BoxError, FailureCause, ServiceFailure};
+use crate::report::gap_action;
+
+/// Maximum number of causes for which the advice about sources says what to do.
+const MAX_REMEDIES: usize = 3;
 
 /// What a failed call to S3, SNS or EventBridge was to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,17 +37,9 @@ impl RunError {
                 "Nothing was read or written.",
                 remedy_for(&FailureCause::Credentials, Access::Read),
             ),
-            Self::AllSourcesFailed(gaps) if gaps.iter().all(|(_, cause)| is_unanswered(cause)) => (
+            Self::AllSourcesFailed(gaps) => (
                 "No failure was cleared; open failures stay open.",
-                "Check the network: in a VPC, the route to AWS Config (an interface endpoint or a NAT gateway) and its \
-                 security groups; elsewhere, DNS, HTTPS_PROXY and NO_PROXY."
-                    .into(),
-            ),
-            Self::AllSourcesFailed(_) => (
-                "No failure was cleared; open failures stay open.",
-                "Call AWS Config from the management account or a delegated administrator, and check permissions, regions \
-                 and roles."
-                    .into(),
+                remedy_for_gaps(gaps.iter().map(|(_, cause)| cause)),
             ),
             Self::LedgerUnreadable { source, .. } => (
                 "Nothing was written and nothing was sent.",
@@ -82,9 +78,18 @@ impl RunError {
     }
 }
 
-/// Returns whether a call got no response.
-fn is_unanswered(error: &ApiError) -> bool {
-    matches!(error.code.as_str(), "NoResponse" | "Timeout")
+/// Returns what to do about sources that could not be listed, for at most [`MAX_REMEDIES`] different
+/// causes.
+fn remedy_for_gaps<'a>(causes: impl Iterator<Item = &'a ApiError>) -> Cow<'static, str> {
+    let mut remedies: Vec<_> = causes.map(|cause| gap_action(cause).action).collect();
+    remedies.sort();
+    remedies.dedup();
+    let more = remedies.len() > MAX_REMEDIES;
+    remedies.truncate(MAX_REMEDIES);
+    if more {
+        remedies.push("The log has a line for each of the other sources.".into());
+    }
+    remedies.join(" ").into()
 }
 
 /// Returns what to do about a failed access.

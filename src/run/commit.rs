@@ -2,11 +2,13 @@
 //! was loaded. After a conflict the run evaluates its observation again, over the newer ledger.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use super::error::RunError;
 use super::execution::{Run, log_warnings};
 use super::latest::LatestRun;
 use super::ledger_store::StoredLedger;
+use super::overlap::while_answered;
 use super::services::Services;
 use crate::collect::Observation;
 use crate::html_report::RunFacts;
@@ -14,6 +16,7 @@ use crate::input::event::NotifyMode;
 use crate::ledger::{CommittedRead, LastCommit, Ledger, RUN_ID_RETENTION, RecentRun};
 use crate::metrics::ChangeCounts;
 use crate::model::{RunTotals, Scope, drop_unused_strings};
+use crate::notify::AskedFor;
 use crate::object_body::ObjectBody;
 use crate::ports::{BoxError, PutError, PutMode};
 use crate::report::{DigestRef, Outcome, RunFindings, RunResponse, Warning};
@@ -98,11 +101,9 @@ impl<S: Services> Run<'_, S> {
                 .map_err(|error| {
                     store_failed("the snapshot could not be written as JSON", error)
                 })?;
-            match self
-                .store
-                .put(&key, snapshot.clone(), &PutMode::Create)
-                .await
-            {
+            let put = self.store.put(&key, snapshot.clone(), &PutMode::Create);
+            let (put, body) = while_answered(put, async || next.to_body()).await;
+            match put {
                 Ok(_) => {
                     let pending = PendingCommit {
                         sequence: next.sequence,
@@ -114,10 +115,10 @@ impl<S: Services> Run<'_, S> {
                         changes: self.change_counts(&current.ledger, &changes),
                         facts: RunFacts::of(&findings),
                     };
-                    // Frees memory before the ledger is serialized.
+                    // Frees memory before the ledger is sent.
                     let put_mode = current.put_mode;
                     drop((evaluation, changes, current.ledger));
-                    return self.store_ledger(pending, next, &put_mode).await;
+                    return self.store_ledger(pending, next, body, &put_mode).await;
                 }
                 Err(PutError::PreconditionFailed) => {}
                 Err(PutError::Rejected(error)) => {
@@ -170,8 +171,7 @@ impl<S: Services> Run<'_, S> {
             let changes = notification_context.suppress(&mut next, before);
             log_suppressed(changes);
         } else {
-            enqueued =
-                notification_context.enqueue(&mut next, |_| self.plan.mode.asks_for_digest());
+            enqueued = notification_context.enqueue(&mut next, AskedFor::Now);
         }
         self.acquire_leases(&mut next, self.now());
         let outgoing = enqueued
@@ -185,9 +185,11 @@ impl<S: Services> Run<'_, S> {
         &self,
         pending: PendingCommit,
         next: Ledger,
+        body: io::Result<ObjectBody>,
         put_mode: &PutMode,
     ) -> Result<CommitOutcome, RunError> {
-        match self.store.put_ledger(&next, put_mode).await {
+        let put = self.store.put_ledger_body(next.sequence, body, put_mode);
+        match put.await {
             Ok(etag) => {
                 let stored = StoredLedger {
                     ledger: next,

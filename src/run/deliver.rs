@@ -2,7 +2,7 @@
 //! once, and settles them in the ledger. The same ledger write enqueues the next digest of a
 //! receiver that still has pending changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::error::RunError;
 use super::execution::Run;
@@ -15,6 +15,7 @@ use crate::input::event::NotifyMode;
 use crate::input::plan::RunPlan;
 use crate::ledger::{Delivery, Ledger, OutgoingContent, OutgoingDigest};
 use crate::model::{ReceiverArn, display_chain};
+use crate::notify::AskedFor;
 use crate::ports::{BoxError, PublishError};
 use crate::report::{DigestRef, DigestStatus, DigestSummary};
 use futures_util::future;
@@ -125,8 +126,8 @@ impl<S: Services> Run<'_, S> {
                             digest = digest.id,
                             subject = digest.subject,
                             cause = display_chain(cause.as_ref()),
-                            "the receiver refuses the content of this digest even in its shortest form; it is dropped, \
-                             and its changes count as notified"
+                            "{}",
+                            dropped(&topic)
                         );
                         results.failed.push((topic, cause));
                     }
@@ -144,23 +145,7 @@ impl<S: Services> Run<'_, S> {
                     }
                 }
             }
-            // An event that asks for a digest also enqueues one for a receiver that just got one of
-            // an earlier run. A receiver that got none here may have got that of this run from an
-            // earlier execution.
-            let run_prefix = format!("{}.", self.plan.run.id);
-            let got_earlier_digest = |topic: &&ReceiverArn| {
-                results
-                    .published
-                    .get(topic)
-                    .is_some_and(|digest| !digest.id.starts_with(&run_prefix))
-            };
-            let always = self.plan.mode.asks_for_digest();
-            let forced = self
-                .plan
-                .receivers()
-                .filter(|topic| always && got_earlier_digest(topic))
-                .collect();
-            if let Err(cause) = self.settle(current, &deliveries, &forced).await {
+            if let Err(cause) = self.settle(current, &deliveries).await {
                 results.settle_error = Some((self.store.address(&self.plan.keys.ledger), cause));
                 return results;
             }
@@ -190,13 +175,11 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
-    /// Settles the deliveries and enqueues further digests, in one ledger update. `forced` topics
-    /// get a digest even without pending changes.
+    /// Settles the deliveries and enqueues further digests, in one ledger update.
     async fn settle(
         &self,
         current: &mut StoredLedger,
         deliveries: &[(ReceiverArn, String, Delivery)],
-        forced: &BTreeSet<&ReceiverArn>,
     ) -> Result<(), Option<BoxError>> {
         let now = self.now();
         self.store
@@ -209,9 +192,18 @@ impl<S: Services> Run<'_, S> {
                     && let Some(due_at) = ledger.last_commit.as_ref().map(|last| last.at)
                 {
                     self.notification_context(due_at, now)
-                        .enqueue(ledger, |topic| forced.contains(topic));
+                        .enqueue(ledger, AskedFor::Before);
                 }
             })
             .await
+    }
+}
+
+/// Returns what the log says of a digest that a receiver refuses for its content.
+fn dropped(receiver: &ReceiverArn) -> &'static str {
+    if receiver.is_event_bus() {
+        "the event bus refuses the content of at least one event of this digest; these events are dropped, and the others are sent"
+    } else {
+        "the topic refuses the content of this digest even in its shortest form; it is dropped, and its changes count as notified"
     }
 }

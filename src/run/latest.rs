@@ -6,6 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::execution::Run;
 use super::ledger_store::LatestMetadata;
+use super::overlap::while_answered;
 use super::services::Services;
 use crate::html_report::{AccountLinks, Link, ReportPage, ReportRequest, RunFacts};
 use crate::ledger::{Ledger, RecentRun};
@@ -49,7 +50,12 @@ impl<S: Services> Run<'_, S> {
             let read = || self.store.snapshot(&run.snapshot);
             stored.get_or_try_init(read).await.cloned()
         };
-        let (_, written) = future::join(
+        let page = OnceCell::new();
+        let render = async |facts: &RunFacts| {
+            let render = async || self.report(&latest, facts);
+            page.get_or_init(render).await.clone()
+        };
+        let requests = future::join(
             self.store.update_latest(
                 &keys.latest,
                 metadata("latest.json", ContentType::Json),
@@ -59,14 +65,19 @@ impl<S: Services> Run<'_, S> {
                 &keys.report,
                 metadata("report.html", ContentType::Html),
                 async || match latest.facts {
-                    Some(facts) => Ok(self.report(&latest, facts)),
+                    Some(facts) => Ok(render(facts).await),
                     None => {
                         let facts = RunFacts::from_snapshot(&read().await?)?;
-                        Ok(self.report(&latest, &facts))
+                        Ok(render(&facts).await)
                     }
                 },
             ),
-        )
+        );
+        let ((_, written), ()) = while_answered(requests, async || {
+            if let Some(facts) = latest.facts {
+                render(facts).await;
+            }
+        })
         .await;
         written.then(|| self.store.address(&keys.report))
     }

@@ -1,6 +1,8 @@
 //! The store of the ledger, of `latest.json` and of `report.html`: load, and update by
 //! compare-and-swap. The last two never go back to an older run: their metadata has its sequence.
 
+use std::io;
+
 use tokio::time::{Instant, timeout_at};
 
 use super::error::RunError;
@@ -156,16 +158,21 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
             .unwrap_or_else(|_| Err(PutError::Indeterminate(deadline_exceeded())))
     }
 
-    pub(super) async fn put_ledger(
+    async fn put_ledger(&self, ledger: &Ledger, put_mode: &PutMode) -> Result<ETag, PutError> {
+        self.put_ledger_body(ledger.sequence, ledger.to_body(), put_mode)
+            .await
+    }
+
+    /// Writes the body of a ledger with this sequence.
+    pub(super) async fn put_ledger_body(
         &self,
-        ledger: &Ledger,
+        sequence: u64,
+        body: io::Result<ObjectBody>,
         put_mode: &PutMode,
     ) -> Result<ETag, PutError> {
-        let body = ledger
-            .to_body()
-            .map_err(|error| PutError::Rejected(Box::new(error)))?;
+        let body = body.map_err(|error| PutError::Rejected(Box::new(error)))?;
         let metadata = ObjectMetadata {
-            sequence: Some(ledger.sequence),
+            sequence: Some(sequence),
             ..ObjectMetadata::default()
         };
         self.put_with_metadata(&self.plan.keys.ledger, body, metadata, put_mode)

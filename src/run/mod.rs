@@ -16,6 +16,7 @@ mod execution;
 mod latest;
 mod ledger_store;
 mod mutes;
+mod overlap;
 mod publish;
 mod put_events;
 mod services;

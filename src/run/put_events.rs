@@ -39,11 +39,6 @@ impl PutEventsResult {
         (delivery, self.cause)
     }
 
-    /// Returns the error if not all events were accepted.
-    pub(super) fn into_cause(self) -> Option<BoxError> {
-        self.cause
-    }
-
     fn record(&mut self, bus: &ReceiverArn, at: usize, result: Result<(), PublishError>) {
         match result {
             Ok(()) => {

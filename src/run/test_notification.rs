@@ -99,7 +99,7 @@ async fn send<N: Notifier>(
     if plan.event_bus.as_ref() == Some(receiver) {
         let events = digest.test_events();
         let sent = put_events(notifier, deadline, receiver, &events).await;
-        return sent.into_cause();
+        return sent.settled().1;
     }
     let (message, last_form) = if plan.settings.chat_topic.as_ref() == Some(receiver) {
         (digest.chat_message(), digest.chat_last_form())
@@ -140,6 +140,7 @@ impl TestNotification<'_> {
             newly_watched: BTreeSet::new(),
             configured_at: now,
             causes: BTreeMap::new(),
+            requested: None,
             last_summary: None,
             last_digest: None,
             outgoing: None,

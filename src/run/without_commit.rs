@@ -11,6 +11,7 @@ use crate::collect::Observation;
 use crate::evaluate::update_gaps;
 use crate::input::event::NotifyMode;
 use crate::ledger::RecentRun;
+use crate::notify::AskedFor;
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunResponse};
 
 impl<S: Services> Run<'_, S> {
@@ -69,7 +70,7 @@ impl<S: Services> Run<'_, S> {
                 && self.may_write(ledger)
             {
                 self.notification_context(due_at, now)
-                    .enqueue(ledger, |_| true);
+                    .enqueue(ledger, AskedFor::Now);
             }
             self.acquire_leases(ledger, now);
         });
@@ -166,7 +167,7 @@ impl<S: Services> Run<'_, S> {
                 if self.plan.mode.announce == NotifyMode::Never {
                     log_suppressed(notification_context.suppress(ledger, &before));
                 } else {
-                    notification_context.enqueue(ledger, |_| false);
+                    notification_context.enqueue(ledger, AskedFor::Before);
                 }
                 self.acquire_leases(ledger, now);
             })

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Digest;
-use super::document::{cause, document, ended_cause};
+use super::document::{IncidentChange, cause, document, ended_cause};
 use crate::ledger::NotifiedCause;
 use crate::model::{BusEvent, BusEventType, GroupId, MAX_EVENTS_SIZE};
 use crate::report::{Group, GroupEvent};
@@ -41,10 +41,14 @@ impl Digest {
             for (group_id, group) in self.first_groups() {
                 let is_open = group.open_after > 0;
                 if is_open && (open == OpenCauses::All || is_news(group, before)) {
-                    let key = group_id.to_string();
-                    let detail = cause(self, group, (&key, "trigger"), MAX_DETAIL);
-                    events.push(cause_event(detail));
-                    causes.insert(group_id, self.notified(group, before));
+                    let notified = self.notified(group, before);
+                    let change = IncidentChange {
+                        label: notified.label.as_deref(),
+                        cause: &group_id.to_string(),
+                        action: "trigger",
+                    };
+                    events.push(cause_event(cause(self, group, change, MAX_DETAIL)));
+                    causes.insert(group_id, notified);
                 }
             }
         }
@@ -69,7 +73,12 @@ impl Digest {
                     open_after: usize::from(action == "trigger"),
                     ..group.clone()
                 };
-                cause_event(cause(self, &group, ("test", action), MAX_DETAIL))
+                let change = IncidentChange {
+                    label: self.label.as_deref(),
+                    cause: "test",
+                    action,
+                };
+                cause_event(cause(self, &group, change, MAX_DETAIL))
             }));
         }
         events
@@ -94,11 +103,15 @@ impl Digest {
                 continue;
             }
             let notified = causes.remove(&group_id);
-            let key = group_id.to_string();
-            let key_and_action = (key.as_str(), "resolve");
-            let detail = match (groups.get(&group_id), notified) {
-                (Some(group), _) => cause(self, group, key_and_action, MAX_DETAIL),
-                (None, Some(notified)) => ended_cause(self, group_id, &notified, key_and_action),
+            let known = notified.as_ref();
+            let change = IncidentChange {
+                label: known.map_or(self.label.as_deref(), |cause| cause.label.as_deref()),
+                cause: &group_id.to_string(),
+                action: "resolve",
+            };
+            let detail = match (groups.get(&group_id), known) {
+                (Some(group), _) => cause(self, group, change, MAX_DETAIL),
+                (None, Some(notified)) => ended_cause(self, group_id, notified, change),
                 (None, None) => continue,
             };
             events.push(cause_event(detail));
@@ -126,13 +139,17 @@ impl Digest {
         let groups = self.groups.iter();
         let shown = groups.filter(|other| other.group_id == group.group_id);
         let shown = shown.map(|other| other.since);
-        let notified = before.get(&group.group_id).map(|cause| cause.since);
+        let notified = before.get(&group.group_id);
         NotifiedCause {
             title: group.cause.title.clone(),
             status: group.status.clone(),
             error_code: group.error_code.clone(),
-            since: shown.chain(notified).min().unwrap_or(group.since),
+            since: shown
+                .chain(notified.map(|cause| cause.since))
+                .min()
+                .unwrap_or(group.since),
             open: group.open_after,
+            label: notified.map_or(&self.label, |cause| &cause.label).clone(),
         }
     }
 }

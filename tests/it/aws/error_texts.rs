@@ -313,6 +313,36 @@ fn advice_follows_the_cause() {
             "AWS gave no reason (HTTP status 400)",
         ),
     ));
+    for (name, code, message) in [
+        (
+            "untrusted certificate",
+            "NoResponse",
+            "the TLS certificate of config.eu-west-1.amazonaws.com is not trusted",
+        ),
+        (
+            "expired token",
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        ),
+        ("throttled", "ThrottlingException", "Rate exceeded"),
+        (
+            "out of time",
+            "DeadlineExceeded",
+            "there was no time left for the call",
+        ),
+        (
+            "not an administrator",
+            "OrganizationAccessDeniedException",
+            "This action can only be performed by the management account",
+        ),
+        (
+            "unusable answer",
+            "MalformedResponse",
+            "the response is not JSON",
+        ),
+    ] {
+        errors.push((name, gap(code, message)));
+    }
     let names = [
         "credentials",
         "access denied",

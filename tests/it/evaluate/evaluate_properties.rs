@@ -15,8 +15,8 @@ use packwatch::model::{
     Resolution, Source, StatusKind, StatusRecord,
 };
 use packwatch::model::{PackGlobs, Scope};
-use packwatch::notify::NotificationContext;
 use packwatch::notify::digest::{Digest, DigestKind};
+use packwatch::notify::{AskedFor, NotificationContext};
 use packwatch::report::{RunFindings, WarningCode};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -430,11 +430,7 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(ReceiverA
     if run.plan.mode.announce == NotifyMode::Never {
         notification_context.suppress(&mut next, before);
     } else {
-        enqueued = enqueue(
-            &notification_context,
-            &mut next,
-            run.plan.mode.announce == NotifyMode::Always,
-        );
+        enqueued = enqueue(&notification_context, &mut next, AskedFor::Now);
     }
     while settled
         && next
@@ -456,7 +452,7 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(ReceiverA
             );
         }
         if run.plan.mode.announce != NotifyMode::Never {
-            enqueued.extend(enqueue(&notification_context, &mut next, false));
+            enqueued.extend(enqueue(&notification_context, &mut next, AskedFor::Before));
         }
     }
     (next, enqueued)
@@ -467,17 +463,19 @@ fn deliver(run: &Run, before: &Ledger, settled: bool) -> (Ledger, Vec<(ReceiverA
 fn enqueue(
     notification_context: &NotificationContext<'_>,
     ledger: &mut Ledger,
-    force: bool,
+    asked_for: AskedFor,
 ) -> Vec<(ReceiverArn, Value)> {
     let before = ledger.clone();
-    let enqueued = notification_context.enqueue(ledger, |_| force);
+    let enqueued = notification_context.enqueue(ledger, asked_for);
     let notified = enqueued.into_iter().map(|topic| {
         let receiver = &before.receivers[&topic];
         let changes = notification_context.changes(&before, receiver);
-        let kind = if force {
-            notification_context.requested_kind()
-        } else {
-            DigestKind::Changes
+        let requested = notification_context.requested_kind();
+        let narrowed = notification_context.scope.narrowed;
+        let kind = match receiver.requested {
+            _ if asked_for == AskedFor::Now && requested != DigestKind::Changes => requested,
+            Some(waiting) if !narrowed || requested != DigestKind::Changes => waiting.into(),
+            _ => DigestKind::Changes,
         };
         let request = notification_context.request(&before, receiver, &changes, kind);
         let digest = Digest::of(&request);

@@ -353,8 +353,8 @@ pub(super) const CASES: &[Case] = &[
         detail: "s3://packwatch-snapshots/preflight.json: ",
         action: Some((
             BUCKET,
-            "--policy-source-arn arn:aws:iam::111122223333:role/packwatch-function --resource-arns \
-             arn:aws:s3:::packwatch-snapshots/preflight.json --action-names s3:PutObject s3:GetObject",
+            "--policy-source-arn arn:aws:iam::111122223333:role/packwatch-function --action-names s3:PutObject \
+             s3:GetObject --resource-arns arn:aws:s3:::packwatch-snapshots/preflight.json",
         )),
     },
     Case {
@@ -509,7 +509,8 @@ pub(super) const CASES: &[Case] = &[
         detail: "s3://packwatch-snapshots/ledger.json: AccessDenied",
         action: Some((
             BUCKET,
-            "arn:aws:s3:::packwatch-snapshots/ledger.json --action-names s3:GetObject s3:ListBucket",
+            "--action-names s3:GetObject s3:ListBucket --resource-arns arn:aws:s3:::packwatch-snapshots/ledger.json \
+             arn:aws:s3:::packwatch-snapshots",
         )),
     },
     Case {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use packwatch_simulation::{Fault, Service, StatusRecord};
+use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::support::harness::{BUS, OWN, REGION, TOPIC, TestEnv};
@@ -531,6 +531,73 @@ async fn test_notification_names_the_bus_that_refuses_it() {
     assert_eq!(error.kind(), "PublishFailed");
     assert!(error.to_report().contains(BUS));
     assert_eq!(env.publishes(TOPIC).len(), 1, "the others are tried");
+}
+
+/// An incident tool finds the incident of the first event although the label is another one now.
+#[tokio::test]
+async fn cause_keeps_its_key_when_the_label_changes() {
+    let mut env = failing().await;
+    env.run().await;
+    env.set("LABEL", "production");
+    fail(&env, "guardrails", ACCOUNT, RECORDER);
+    env.run().await;
+    recover(&env, "baseline", ACCOUNT);
+    recover(&env, "guardrails", ACCOUNT);
+    env.run().await;
+    fail(&env, "baseline", ACCOUNT, RECORDER);
+    env.run().await;
+    let events = env.bus_events("packwatch Cause");
+    let seen: Vec<(String, &str, &str)> = events
+        .iter()
+        .map(|event| {
+            let text = |name: &str| event[name].as_str().expect("a text");
+            let key = text("dedup_key").rsplit_once('/').expect("a key").0;
+            (key.to_owned(), text("event_action"), text("label"))
+        })
+        .collect();
+    let old = "packwatch/prod".to_owned();
+    assert_eq!(
+        seen,
+        [
+            (old.clone(), "trigger", "prod"),
+            (old.clone(), "trigger", "production"),
+            (old, "resolve", "production"),
+            ("packwatch/production".to_owned(), "trigger", "production"),
+        ]
+    );
+}
+
+/// AWS answers each event with an id or a code. What has neither, or no answer, is sent again.
+#[tokio::test]
+async fn event_without_answer_is_sent_again() {
+    for entries in [json!([]), json!([{}, {}]), json!([{"EventId": ""}, {}])] {
+        let env = failing().await;
+        let body = json!({"FailedEntryCount": 0, "Entries": entries}).to_string();
+        let odd = Effect::Raw {
+            status: 200,
+            content_type: "application/x-amz-json-1.1".into(),
+            body: body.clone(),
+        };
+        env.world.fault(Fault::new(odd).service(Service::Events));
+        let error = env
+            .invoke(json!({}))
+            .await
+            .expect_err("no event is accepted");
+        assert_eq!(error.kind(), "PublishFailed", "{body}");
+        assert_eq!(
+            outgoing(&env)["events"].as_array().map(Vec::len),
+            Some(2),
+            "{body}"
+        );
+        let error = env
+            .invoke(json!({"test": true}))
+            .await
+            .expect_err("no event is accepted");
+        assert_eq!(error.kind(), "PublishFailed", "{body}");
+        env.world.clear_faults();
+        env.run().await;
+        assert_eq!(causes(&env), [cause("trigger", RECORDER)], "{body}");
+    }
 }
 
 #[tokio::test]

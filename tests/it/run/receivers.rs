@@ -440,6 +440,45 @@ async fn announce_always_restarts_repeat_interval() {
     );
 }
 
+/// A digest that an event asks for while another one is in the outbox follows that one.
+#[tokio::test]
+async fn requested_digest_waits_for_the_one_in_the_outbox() {
+    for (event, title) in [
+        (json!({"summary": true}), "SUMMARY"),
+        (json!({"announce": "always"}), "STATUS"),
+    ] {
+        let mut env = TestEnv::failing().await;
+        env.set("CHAT_TOPIC_ARN", CHAT);
+        env.world.create_topic(CHAT);
+        let denied = Fault::error(403, "AuthorizationError", "no");
+        env.world.fault(denied.service(Service::Sns).target(CHAT));
+        let error = env.invoke(json!({})).await.expect_err("chat refuses");
+        assert_eq!(error.kind(), "PublishFailed");
+        env.advance_minutes(15);
+        env.invoke(event.clone()).await.expect("chat still refuses");
+        env.world.clear_faults();
+        env.run().await;
+        env.run().await;
+        let titles: Vec<String> = env
+            .publishes(CHAT)
+            .iter()
+            .map(|publish| {
+                let message: Value = serde_json::from_str(&publish.message).expect("JSON");
+                let title = message["content"]["title"].as_str().expect("a title");
+                title.to_owned()
+            })
+            .collect();
+        assert_eq!(titles.len(), 2, "{titles:?}");
+        assert!(titles[0].contains("FIRST LOOK"), "{titles:?}");
+        assert!(titles[1].contains(title), "{titles:?}");
+        assert_eq!(
+            env.publishes(TOPIC).len(),
+            2,
+            "the digest topic got its own"
+        );
+    }
+}
+
 #[tokio::test]
 async fn chat_topic_that_refuses_for_days_fails_one_run() {
     let mut env = TestEnv::failing().await;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::input::plan::RunPlan;
-use crate::ledger::{Ledger, PendingChanges, Receiver};
+use crate::ledger::{Ledger, PendingChanges, Receiver, RequestedDigest};
 use crate::model::Scope;
 
 /// What a digest is.
@@ -17,6 +17,15 @@ pub enum DigestKind {
     Summary,
     /// An invented failure beside the real totals.
     Test,
+}
+
+impl From<RequestedDigest> for DigestKind {
+    fn from(requested: RequestedDigest) -> Self {
+        match requested {
+            RequestedDigest::Summary => Self::Summary,
+            RequestedDigest::Status => Self::Status,
+        }
+    }
 }
 
 impl DigestKind {

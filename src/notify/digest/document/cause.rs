@@ -27,18 +27,28 @@ struct CauseDocument<'a> {
     links: Links,
 }
 
-/// Returns the event about a group, with lists that fit into `max_bytes`. `dedup_key` ends the key
-/// of the cause.
+/// What an event does to an incident.
+#[derive(Clone, Copy)]
+pub(in crate::notify::digest) struct IncidentChange<'a> {
+    /// The label in the key of the incident.
+    pub label: Option<&'a str>,
+    /// The end of the key.
+    pub cause: &'a str,
+    /// `trigger` or `resolve`.
+    pub action: &'static str,
+}
+
+/// Returns the event about a group, with lists that fit into `max_bytes`.
 pub(in crate::notify::digest) fn cause(
     digest: &Digest,
     group: &Group,
-    (dedup_key, event_action): (&str, &'static str),
+    change: IncidentChange<'_>,
     max_bytes: usize,
 ) -> String {
     let mut json = String::new();
     for limit in LIST_LIMITS {
         let group = GroupDocument::of(group, limit);
-        json = to_json(&document(digest, group, (dedup_key, event_action)));
+        json = to_json(&document(digest, group, change));
         if json.len() <= max_bytes {
             break;
         }
@@ -51,28 +61,28 @@ pub(in crate::notify::digest) fn ended_cause(
     digest: &Digest,
     group_id: GroupId,
     cause: &NotifiedCause,
-    (dedup_key, event_action): (&str, &'static str),
+    change: IncidentChange<'_>,
 ) -> String {
     let group = GroupDocument::ended(group_id, cause, digest.as_of);
-    to_json(&document(digest, group, (dedup_key, event_action)))
+    to_json(&document(digest, group, change))
 }
 
 fn document<'a>(
     digest: &'a Digest,
     group: GroupDocument<'a>,
-    (dedup_key, event_action): (&str, &'static str),
+    change: IncidentChange<'_>,
 ) -> CauseDocument<'a> {
-    let label = digest.label.as_deref();
+    // Without a label, the key has the word that subjects begin with in its place.
+    let label = change.label.unwrap_or("packwatch");
     CauseDocument {
         schema_version: SCHEMA_VERSION,
         test: digest.kind == DigestKind::Test,
-        // Without a label, the key has the word that subjects begin with in its place.
-        dedup_key: format!("packwatch/{}/{dedup_key}", label.unwrap_or("packwatch")),
-        event_action,
+        dedup_key: format!("packwatch/{label}/{}", change.cause),
+        event_action: change.action,
         group,
         digest_id: &digest.id,
         created_at: digest.created_at,
-        label,
+        label: digest.label.as_deref(),
         links: Links::of(digest),
     }
 }

@@ -24,7 +24,7 @@ use group::GroupDocument;
 use json::raw;
 use room::Room;
 
-pub(super) use cause::{cause, cause_schema, ended_cause};
+pub(super) use cause::{IncidentChange, cause, cause_schema, ended_cause};
 pub(super) use json::to_json;
 
 /// The document. `packs` and `regions` repeat the message attributes, because AWS [does not deliver

@@ -2,7 +2,7 @@
 //! with the ledger.
 
 mod subject_rules;
-mod world;
+pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -278,6 +278,7 @@ impl World {
             configured_at: now(),
             causes: BTreeMap::new(),
             last_summary: None,
+            requested: None,
             outgoing: None,
         }
     }

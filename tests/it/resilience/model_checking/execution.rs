@@ -7,8 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use jiff::SignedDuration;
 use packwatch::input::event::{ManualRequest, Trigger};
@@ -232,12 +233,18 @@ impl Executions {
         let end = {
             let mut run = pin!(run::run(&services, &plan, &caller));
             let mut before = None;
-            // The execution is blocked when a poll makes no new call and resumes none.
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(woken.clone());
+            // The execution is blocked when a poll makes no new call, resumes none, and does not
+            // ask for another poll.
             loop {
                 if let Poll::Ready((result, _)) =
-                    run.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+                    run.as_mut().poll(&mut Context::from_waker(&waker))
                 {
                     break Some(end(result));
+                }
+                if woken.0.swap(false, Ordering::Relaxed) {
+                    continue;
                 }
                 let now = Some((
                     replayed.calls.get()
@@ -277,6 +284,16 @@ impl Executions {
             Trigger::Manual(ManualRequest::default())
         };
         RunPlan::new(trigger, &self.settings, invocation).expect("a valid request")
+    }
+}
+
+/// Whether an execution asked for another poll.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
