@@ -205,7 +205,7 @@ async fn gap_of_removed_region_ends_as_no_longer_watched() {
     env.run().await;
     let text = last_email(&env);
     assert!(
-        text.contains("NO LONGER WATCHED us-east-1 of 111122223333"),
+        text.contains("NO LONGER WATCHED us-east-1 in account 111122223333"),
         "{text}"
     );
     assert_eq!(

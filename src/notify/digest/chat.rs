@@ -14,7 +14,8 @@ use super::contents::{Digest, DigestKind};
 use super::gap_groups::{GapGroup, gap_groups};
 use super::links::ObjectAddress;
 use super::phrases::{
-    capitalized, counted, listed, pack_name, packs_of, since, source_name, subjects, time,
+    capitalized, counted, listed, pack_name, packs_before, packs_of, since, source_name, subjects,
+    time,
 };
 use super::summary_sentences::sentences;
 use super::text::{opening_sentences, remarks, size};
@@ -135,6 +136,7 @@ fn description(digest: &Digest) -> String {
         .collect();
     paragraphs.extend(blind_spots(digest));
     paragraphs.extend(limited(causes(digest)));
+    paragraphs.extend(reported_before(digest));
     paragraphs.extend(not_reported(digest));
     paragraphs.extend(sentences(digest));
     let mut ending = vec![format!("As of {}.", time(digest.as_of, digest.created_at))];
@@ -182,11 +184,10 @@ fn blind_spots(digest: &Digest) -> Vec<String> {
         paragraphs.push(match state {
             EmptySourceState::Began | EmptySourceState::Lasting if had_packs => {
                 let began = records.iter().map(|record| record.since).min();
-                let before: usize = records.iter().map(|record| record.packs_before).sum();
                 format!(
                     "NO PACKS any more: {names} since {}, {} before",
                     since(began.unwrap_or(digest.as_of), digest.created_at),
-                    counted(before, "pack")
+                    packs_before(&records)
                 )
             }
             EmptySourceState::Began | EmptySourceState::Lasting => format!("NO PACKS: {names}"),
@@ -238,7 +239,6 @@ fn causes(digest: &Digest) -> Vec<String> {
     shown
         .filter(|group| everything || group.event != GroupEvent::Open)
         .map(|group| cause(group, digest))
-        .chain(reported_before(digest).filter(|_| !everything))
         .collect()
 }
 
@@ -290,14 +290,15 @@ fn accounts(group: &Group) -> String {
     }
 }
 
-fn reported_before(digest: &Digest) -> impl Iterator<Item = String> {
+/// Returns how many failures were notified before, where not everything is listed.
+fn reported_before(digest: &Digest) -> Option<String> {
     let tally = digest.tally(GroupEvent::Open);
     let text = format!(
         "ALSO FAILING, reported before: {}, {}",
         subjects(tally.accounts, tally.packs_themselves),
         counted(tally.causes, "cause")
     );
-    (tally.failures > 0).then_some(text).into_iter()
+    (tally.failures > 0 && !digest.kind.lists_everything()).then_some(text)
 }
 
 fn not_reported(digest: &Digest) -> Option<String> {

@@ -71,6 +71,7 @@ pub(super) fn gap_groups(digest: &Digest) -> Vec<GapGroup<'_>> {
 
 fn build<'a>(gaps: &[&'a GapNotice]) -> Option<GapGroup<'a>> {
     let first = gaps.first()?;
+    let packs_known: BTreeSet<_> = gaps.iter().flat_map(|gap| &gap.packs).collect();
     Some(GapGroup {
         end: first.record.end,
         cause: &first.record.cause,
@@ -83,7 +84,7 @@ fn build<'a>(gaps: &[&'a GapNotice]) -> Option<GapGroup<'a>> {
         since: gaps.iter().map(|gap| gap.record.since).min()?,
         triggers: gaps.iter().any(|gap| gap.triggers),
         began: gaps.iter().any(|gap| gap.record.state == GapState::Began),
-        packs_known: gaps.iter().map(|gap| gap.packs).sum(),
+        packs_known: packs_known.len(),
         failures: gaps.iter().map(|gap| gap.failures).sum(),
         last_read: gaps.iter().filter_map(|gap| gap.last_read).min(),
     })
@@ -99,8 +100,8 @@ impl GapGroup<'_> {
         listed(regions)
     }
 
-    /// Returns what was not read in few words, for the subject: `us-east-1`, `account 444455556666,
-    /// 3 regions` or `20 packs in us-east-1`.
+    /// Returns what was not read in few words, for the subject: `us-east-1`, `account 444455556666
+    /// in 3 regions` or `20 packs in us-east-1`.
     pub(super) fn subject(&self) -> String {
         let callers: BTreeSet<_> = self.sources.iter().map(|source| &source.caller).collect();
         let regions: BTreeSet<_> = self.sources.iter().map(|source| &source.region).collect();
@@ -110,7 +111,7 @@ impl GapGroup<'_> {
             (many, Some(_)) => format!("{many} packs in {}", self.regions()),
             (_, None) if callers.len() == 1 && regions.len() > 1 => {
                 let caller = listed(callers);
-                format!("account {caller}, {}", counted(regions.len(), "region"))
+                format!("account {caller} in {}", counted(regions.len(), "region"))
             }
             (_, None) if self.sources.len() > MAX_NAMES => counted(self.sources.len(), "source"),
             (_, None) => listed(regions),
@@ -135,7 +136,7 @@ impl GapGroup<'_> {
             more => format!("{shown} and {more} more"),
         };
         if self.sources.len() == 1 {
-            format!("{} of {callers}", listed(regions))
+            format!("{} in account {callers}", listed(regions))
         } else {
             format!("account {callers}: {}", listed(regions))
         }

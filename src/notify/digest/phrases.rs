@@ -1,11 +1,13 @@
 //! Words that several forms of a digest use: numbers with their nouns, times, and lists.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::contents::Digest;
 use crate::model::{PackName, Source};
-use crate::report::{Group, sanitize};
+use crate::report::{EmptySourceRecord, Group, sanitize};
 
 /// Maximum number of names in a list of packs.
 const MAX_PACKS: usize = 4;
@@ -123,6 +125,17 @@ pub(super) fn packs_in_short(group: &Group, digest: &Digest) -> String {
 /// Returns a source as people see it, such as `eu-west-1 of 111122223333`.
 pub(super) fn source_name(source: &Source) -> String {
     format!("{} of {}", source.region, source.caller)
+}
+
+/// Returns how many packs sources had that list none. Which of them have the same name is unknown.
+pub(super) fn packs_before(records: &[&EmptySourceRecord]) -> String {
+    let numbers: BTreeSet<usize> = records.iter().map(|record| record.packs_before).collect();
+    let most = counted(numbers.last().copied().unwrap_or_default(), "pack");
+    match (records.len(), numbers.len()) {
+        (0 | 1, _) => most,
+        (_, 1) => format!("{most} in each"),
+        _ => format!("up to {most} in each"),
+    }
 }
 
 /// Returns a text with its first letter in upper case.

@@ -51,7 +51,7 @@ fn mutes(digest: &Digest) -> Vec<String> {
 fn describe(record: &MuteRecord<'_>, digest: &Digest) -> String {
     let mute = &record.mute;
     let matches = match record.matches {
-        0 => "matches nothing now".to_owned(),
+        0 => "matches no open failure".to_owned(),
         matches => format!("mutes {}", counted(matches, "failure")),
     };
     let reason = shortened(&sanitize(&mute.reason), 60);

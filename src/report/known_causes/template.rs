@@ -68,7 +68,7 @@ pub(super) const TEMPLATE: &[Entry] = &[
     Entry {
         title: "Managed rule not available in region",
         short_title: "managed rule not available",
-        patterns: &[Texts("the sourceidentifier", "is invalid")],
+        patterns: &[Texts("sourceidentifier", "is invalid")],
         action: "AWS does not offer {managed_rule} in this region. Take it out of the template there, or correct its \
                  identifier.",
     },

@@ -1,7 +1,7 @@
 //! Digests: contents, limits, receivers and rendered text.
 
 mod digest;
-mod digest_properties;
+pub mod digest_properties;
 mod first_look;
 mod golden;
 mod requested;

@@ -109,7 +109,7 @@ async fn summary_counts_since_last_one_and_lists_mutes() {
         for part in [
             "Since the last summary on Sun 1 Mar 08:15 UTC: 1 failure began, 1 ended.",
             "mutes 1 failure; it ends Wed 11 Mar 00:00 UTC (decommission, jo).",
-            "matches nothing now; it ends Wed 11 Mar 00:00 UTC (typo, jo).",
+            "matches no open failure; it ends Wed 11 Mar 00:00 UTC (typo, jo).",
             "Not read for a day: guardrails in eu-west-1 of 111122223333 since Sun 1 Mar",
         ] {
             assert!(form.contains(part), "{part}\n{form}");

@@ -65,7 +65,7 @@ const EXPECTED: &[Expected] = &[
         "03-role-lost",
         2,
         45,
-        "[prod] NO DATA account 444455556666, 3 re",
+        "[prod] NO DATA account 444455556666 in 3",
     ),
     expect(
         "04-one-account",

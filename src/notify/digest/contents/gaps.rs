@@ -16,8 +16,8 @@ pub struct GapNotice {
     pub record: GapRecord,
     /// Whether the gap is a change: two runs met it, or it ended.
     pub triggers: bool,
-    /// Number of packs that are known there.
-    pub packs: usize,
+    /// The names of the packs that are known there.
+    pub packs: BTreeSet<PackName>,
     /// Number of open failures that are known there.
     pub failures: usize,
     /// When a pack of the source was last read, for a whole source.
@@ -75,7 +75,7 @@ fn record(key: &GapKey, gap: &Gap) -> GapRecord {
 
 /// What the ledger knows about the part that was not read.
 struct Known {
-    packs: usize,
+    packs: BTreeSet<PackName>,
     failures: usize,
     last_read: Option<Timestamp>,
 }
@@ -84,7 +84,7 @@ impl Known {
     fn of(ledger: &Ledger, key: &GapKey) -> Self {
         if let Some(pack) = key.pack_key() {
             return Self {
-                packs: 1,
+                packs: BTreeSet::from([pack.pack.clone()]),
                 failures: ledger.open_in(&pack).count(),
                 last_read: None,
             };
@@ -103,9 +103,10 @@ impl Known {
             .clone()
             .map(|(pack, _)| pack)
             .chain(open().map(|open| &open.pack))
+            .map(|pack| pack.pack.clone())
             .collect();
         Self {
-            packs: packs.len(),
+            packs,
             failures: open().count(),
             last_read: hints.map(|(_, hint)| hint.attempted_at).max(),
         }

@@ -126,7 +126,11 @@ pub(super) fn cleared(digest: &Digest) -> Option<Clause> {
         .filter(|group| group.resolution.is_some_and(Resolution::is_clearing))
         .collect();
     let partial = digest.recoveries.partial_count();
-    let who = who(tally, &groups, digest);
+    let who = match (tally.accounts, tally.packs_themselves) {
+        // Of how many would read as if the others still failed.
+        (2.., 0) => counted(tally.accounts, "account"),
+        _ => who(tally, &groups, digest),
+    };
     let in_part = match partial {
         0 => String::new(),
         partial if partial == tally.accounts => " in part".to_owned(),

@@ -9,7 +9,7 @@ use crate::ledger::GapResolution;
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::gap_groups::GapGroup;
 use crate::notify::digest::phrases::{
-    capitalized, counted, duration, listed, since, source_name, time,
+    capitalized, counted, duration, listed, packs_before, since, source_name, time,
 };
 use crate::report::{EmptySourceRecord, EmptySourceState};
 
@@ -62,11 +62,11 @@ fn hidden(group: &GapGroup<'_>, digest: &Digest) -> Option<String> {
     let failures = match (group.failures, group.last_read) {
         (0, _) => String::new(),
         (open, Some(at)) => format!(
-            "; {} there, as of {}",
+            "; {} open there as of {}",
             counted(open, "failure"),
             time(at, digest.created_at)
         ),
-        (open, None) => format!("; {} there, not confirmed", counted(open, "failure")),
+        (open, None) => format!("; {} open there, not confirmed", counted(open, "failure")),
     };
     (group.packs_known > 0).then(|| format!("{packs}{failures}"))
 }
@@ -138,11 +138,11 @@ fn source(
     let names = listed(records.iter().map(|record| source_name(&record.source)));
     let began = records.iter().map(|record| record.since).min()?;
     let since = since(began, digest.created_at);
-    let before: usize = records.iter().map(|record| record.packs_before).sum();
+    let before = packs_before(records);
     let callers: BTreeSet<_> = records.iter().map(|record| &record.source.caller).collect();
     let (heading, text) = match state {
         EmptySourceState::Began | EmptySourceState::Lasting if had_packs => (
-            format!("NO PACKS any more: {names}; before: {}", counted(before, "pack")),
+            format!("NO PACKS any more: {names}; before: {before}"),
             format!(
                 "AWS Config has listed no packs there since {since}, so failures there cannot be seen. If the packs were not deleted on \
                  purpose, check that AWS Config still has trusted access in AWS Organizations, and that {} still administers \

@@ -6,7 +6,7 @@ use super::layout::{
 };
 use super::room::{Entry, Piece};
 use crate::model::Resolution;
-use crate::notify::digest::account_label::{AccountLabel, is_plain, shortened};
+use crate::notify::digest::account_label::{AccountLabel, is_plain};
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::phrases::{
     capitalized, counted, duration, listed, packs_in_short, packs_of, since, subjects, time,
@@ -66,26 +66,18 @@ pub(super) fn failing(state: &str, group: &Group, digest: &Digest) -> Entry {
     }
 }
 
-/// Returns the one-line overview of a group.
+/// Returns the overview of a group: one line, or two if its title and names are long.
 pub(super) fn heading(state: &str, group: &Group, digest: &Digest) -> Vec<String> {
-    let packs = packs_in_short(group, digest);
-    let line = |title: &str, size: &str| format!("{state} {title}: {size}, {packs}");
-    let too_long = |line: &str| (INDENT + line.chars().count()).saturating_sub(COLUMNS);
-    let title = title(group);
-    let of_all = line(&title, &size(group, digest));
-    if too_long(&of_all) == 0 {
-        return paragraph(INDENT, &of_all);
-    }
-    let size = subjects(group.accounts.len(), group.packs_themselves);
-    let too_long = too_long(&line(&title, &size));
-    let kept = title.chars().count().saturating_sub(too_long + 4);
-    // A line for each group: a long code is shown in full with the message.
-    let title = if too_long > 0 && kept >= 12 {
-        shortened(&title, kept)
+    let (title, packs) = (title(group), packs_in_short(group, digest));
+    let heading = |size: &str| paragraph(INDENT, &format!("{state} {title}: {size}, {packs}"));
+    let without_total = heading(&subjects(group.accounts.len(), group.packs_themselves));
+    let with_total = heading(&size(group, digest));
+    // One line matters more than the total.
+    if without_total.len() < with_total.len() {
+        without_total
     } else {
-        title
-    };
-    paragraph(INDENT, &line(&title, &size))
+        with_total
+    }
 }
 
 /// Returns whether the heading names the packs, and there is only one region and one caller.
@@ -141,7 +133,7 @@ pub(in crate::notify::digest) fn remarks(group: &Group) -> String {
         remarks.push_str(if group.was_muted == group.failures {
             "; no longer muted"
         } else {
-            "; some were muted until now"
+            "; some are no longer muted"
         });
     }
     if group.cause_changed > 0 {
@@ -248,7 +240,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
         Resolution::PackRemoved => ("CLEARED", format!("{title}: {size}, pack deleted: {packs}")),
         Resolution::Attributed => (
             "EXPLAINED",
-            format!("{title}: {packs} still failing, in the accounts listed above"),
+            format!("{title}: {packs} still fails, now with the accounts above"),
         ),
         Resolution::Unwatched => ("NO LONGER WATCHED", format!("{title}: {size}, {packs}")),
     };

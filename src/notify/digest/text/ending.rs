@@ -76,12 +76,20 @@ fn watched(digest: &Digest) -> Vec<String> {
         if numbers.len() < 2 && callers.len() < 2 {
             return Vec::new();
         }
+        let lasting = digest.lasting_gaps().map(|gap| &gap.record.key);
+        let unread: BTreeSet<_> = lasting
+            .filter(|key| key.pack.is_none())
+            .map(|key| &key.source)
+            .collect();
         let counts = digest.watched.iter().map(|(source, packs)| {
             let name = if callers.len() > 1 {
                 source_name(source)
             } else {
                 source.region.to_string()
             };
+            if packs.is_empty() && unread.contains(source) {
+                return format!("{name} (not read yet)");
+            }
             format!("{} in {name}", counted(packs.len(), "pack"))
         });
         let shown = listed(counts.take(MAX_SOURCES));

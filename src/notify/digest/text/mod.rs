@@ -35,7 +35,7 @@ const MAX_TEXT_BYTES: usize = 30_000;
 const RESERVED_BYTES: usize = 1_000;
 
 /// Number of lines up to which a text gets details: a reader on call reads about a screen. There
-/// are more for each entry, up to a limit.
+/// are more for each entry, up to a limit, which a text with more than seven entries may exceed.
 const READABLE_LINES: (usize, usize, usize) = (25, 10, 70);
 
 /// Minimum number of lines for details, however many causes there are.
@@ -129,7 +129,7 @@ fn in_part(digest: &Digest) -> Vec<String> {
             more => format!(" and {more} more"),
         };
         let text = format!(
-            "IN PART  {ids}{more}: recovered in {}, still failing in {}.",
+            "PARTLY CLEARED {ids}{more}: recovered in {}, still failing in {}.",
             recovery.recovered_in, recovery.failing_in
         );
         lines.extend(paragraph(INDENT, &text));
@@ -212,6 +212,7 @@ fn render(parts: &[Part]) -> String {
         bytes: MAX_TEXT_BYTES.saturating_sub(fixed_bytes + RESERVED_BYTES),
         lines: limit
             .min(base + for_each * entries.len())
+            .max(for_each * entries.len())
             .saturating_sub(fixed_lines + headings)
             .max(MIN_DETAIL_LINES),
     };

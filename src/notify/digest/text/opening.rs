@@ -188,16 +188,21 @@ fn changes(digest: &Digest) -> Vec<String> {
         let mut groups = digest.groups_with(GroupEvent::Appeared);
         let verb = if groups.all(|group| group.was_muted == group.failures) {
             let verb = verb(appeared, "fails", "fail");
-            format!("{verb}, no longer muted,")
+            format!("{verb} now that a mute has ended")
         } else {
             "began to fail".to_owned()
         };
-        sentences.push(format!(
-            "{} {verb} in {}, due to {}.",
-            subjects(appeared.accounts, appeared.packs_themselves),
-            counted(appeared.packs, "pack"),
-            counted(appeared.causes, "cause"),
-        ));
+        let causes = counted(appeared.causes, "cause");
+        sentences.push(if appeared.accounts == 0 {
+            let packs = counted(appeared.packs_themselves, "pack");
+            format!("{packs} {verb}, due to {causes}; AWS Config names no account.")
+        } else {
+            let who = subjects(appeared.accounts, appeared.packs_themselves);
+            format!(
+                "{who} {verb} in {}, due to {causes}.",
+                counted(appeared.packs, "pack")
+            )
+        });
     }
     let reminders = digest.tally(GroupEvent::Reminder);
     if reminders.failures > 0 {
@@ -233,9 +238,14 @@ fn changes(digest: &Digest) -> Vec<String> {
     let before = digest.tally(GroupEvent::Open);
     if before.failures > 0 {
         let who = subjects(before.accounts, before.packs_themselves);
+        let is_unconfirmed = groups
+            .iter()
+            .any(|group| group.end.is_none() && group.failures > 0);
         let verb = verb(before, "fails", "fail");
-        // Accounts that recovered in part are among them.
-        sentences.push(if digest.recoveries.partial_count() > 0 {
+        sentences.push(if is_unconfirmed {
+            format!("{who} failed when last read.")
+        } else if digest.recoveries.partial_count() > 0 {
+            // Accounts that recovered in part are among them.
             format!("In all, {who} still {verb}.")
         } else {
             format!("{who} {verb} as before.")
