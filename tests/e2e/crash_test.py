@@ -6,17 +6,21 @@
     python tests/e2e/crash_test.py target/release/packwatch-lambda target/debug/examples/simulated_org
 
 The first part repeats one run for each of its AWS calls. It kills the process while the process
-waits for the response to that call, before or after the call takes effect. The second part kills
-processes at random for a minute: the organization changes all the time, one or two processes run at
-once, and most of them are killed.
+waits for the response to that call, before or after the call takes effect. A mute, a summary and a
+test notification are killed in the same way. The second part kills processes at random for a
+minute: the organization changes all the time, one or two processes run at once, for events of all
+kinds, and most of them are killed.
 
 After the kills, runs without kills follow until they publish nothing. Then the digests that each
 topic got must add up to the failures that are open: none is missing, none is sent under two ids,
-and none is cleared without evidence.
+and none is cleared without evidence. The events on the bus must leave an incident open if and only
+if something fails.
 """
 
 import argparse
 import concurrent.futures
+import datetime
+import json
 import pathlib
 import random
 import sys
@@ -25,12 +29,15 @@ import time
 import traceback
 from collections import Counter
 
-from harness import CHAT, FAILED, IN_PROGRESS, SUCCESSFUL, TestEnv
+from harness import BUS, CHAT, FAILED, IN_PROGRESS, SUCCESSFUL, TestEnv
 from lambda_rie import TOPIC
 
 # An account that fails all the time, and accounts whose status changes.
 STEADY, CHANGING = "222233334444", ["333344445555", "444455556666", "555566667777"]
 PACKS = ["baseline", "guardrails", "operations", "retired"]
+# The mute matches nothing.
+MUTE = {"mute": {"packs": ["no-such-pack"], "until": f"{datetime.date.today() + datetime.timedelta(7)}", "reason": "test"}}
+SUMMARY, TEST = {"summary": True}, {"test": True}
 # Most of the time passes in waiting for leases to expire, so more workers than processors are of
 # use.
 WORKERS = 6
@@ -40,9 +47,10 @@ def assert_properties(env):
     """Checks the properties that hold once runs publish nothing."""
     ledger = env.ledger()
     outgoing = {topic: receiver.get("outgoing", {}).get("id") for topic, receiver in ledger["receivers"].items()}
-    assert outgoing == {TOPIC: None, CHAT: None}, f"outgoing digests are left: {outgoing}"
+    assert outgoing == {TOPIC: None, CHAT: None, BUS: None}, f"outgoing digests are left: {outgoing}"
     assert_digests_match_open_failures(env)
     assert_chat_digests_match_open_failures(env)
+    assert_events_match_open_failures(env)
     assert_snapshot_chain(env, ledger)
 
 
@@ -84,6 +92,17 @@ def assert_chat_digests_match_open_failures(env):
         notified += int(context["appeared"]) - int(context["cleared"])
         assert notified >= 0, f"{digest_id} reports more cleared failures than appeared"
     assert notified == len(env.failing), f"the chat digests add up to {notified}, but {env.failing} are failing"
+
+
+def assert_events_match_open_failures(env):
+    """Replays the events about causes. All failures have the same cause."""
+    incidents = set()
+    for event in env.organization.events():
+        detail = json.loads(event["detail"])
+        if event["detail_type"] == "packwatch Cause" and not detail.get("test"):
+            change = incidents.add if detail["event_action"] == "trigger" else incidents.discard
+            change(detail["dedup_key"])
+    assert len(incidents) == bool(env.failing), f"open incidents: {incidents}; failing: {env.failing}"
 
 
 def assert_snapshot_chain(env, ledger):
@@ -137,23 +156,23 @@ def matching_calls(call, calls):
     ]
 
 
-def record_calls(env):
-    """Returns the calls of a run without kills, each with its number among the matching calls."""
+def record_calls(env, event):
+    """Returns the calls of an event without kills, each with its number among the matching calls."""
     prepare_changes(env)
-    env.run("killed")
+    env.run("killed", event)
     calls = env.organization.calls()
     return [(call, len(matching_calls(call, calls[:number]))) for number, call in enumerate(calls, 1)]
 
 
-def crash_at_call(env, call, nth, after, late):
-    """Kills a run at a call, then retries it at once or after its lease has expired."""
+def crash_at_call(env, event, call, nth, after, late):
+    """Kills an event at a call, then retries it at once or after its lease has expired."""
     prepare_changes(env)
     effect = {"delay": 60_000} if after else "no_response"
     fault = {"effect": effect, "when": {"nth": nth}, "operation": call["operation"], "target": stable_target(call)}
     env.organization.change({"fault": fault})
     function = env.start()
     # Long enough for a slow machine to reach the call, and short enough to wait for the lease.
-    function.invoke("killed", 8)
+    function.invoke("killed", 8, event)
     deadline, matching = time.monotonic() + 8, []
     while len(matching) < nth or (matching[nth - 1]["status"] is not None) != after:
         assert time.monotonic() < deadline, f"the run did not make the call: {env.organization.calls()}"
@@ -163,9 +182,11 @@ def crash_at_call(env, call, nth, after, late):
     env.organization.change("clear_faults")
     if late:
         env.wait_for_leases()
-    env.run("killed")
+    env.run("killed", event)
     env.run_until_quiescent()
     assert_properties(env)
+    mutes = env.ledger().get("mutes", [])
+    assert len(mutes) == (event == MUTE), f"the ledger has these mutes: {mutes}"
 
 
 def random_scenario(env, rng, stats):
@@ -196,8 +217,10 @@ def run_with_random_kills(env, rng, run_seconds, stats):
     functions = []
     for _ in range(rng.choice([1, 1, 2])):
         retry = env.runs and rng.random() < 0.3
+        if not retry:
+            env.event = rng.choice([{}, {}, {}, {}, SUMMARY, {"announce": "always"}, TEST, MUTE])
         function = env.start()
-        function.invoke(f"run-{env.runs}" if retry else env.request_id(), rng.uniform(0.4, 1.2))
+        function.invoke(f"run-{env.runs}" if retry else env.request_id(), rng.uniform(0.4, 1.2), env.event)
         functions.append(function)
         if rng.random() < 0.75:
             actions.append((rng.random(), function.kill))
@@ -249,17 +272,26 @@ def count_failed(tasks):
 
 
 def check_crash_points(tools, workers):
-    """Kills a run before and after each of its calls. Returns the number of violations."""
-    calls, tasks = with_env(tools, record_calls), {}
-    for call, nth in calls:
-        for after in (False, True):
-            for late in (False, True):
-                task = workers.submit(with_env, tools, crash_at_call, call, nth, after, late)
-                when, retry = "after" if after else "before", "after its lease expired" if late else "at once"
-                tasks[task] = f"killed {when} {call['operation']} {stable_target(call)} #{nth}, retried {retry}"
+    """Kills a run before and after each of its calls. Returns the number of violations.
+
+    Other events are killed only at calls that a run does not make, or makes with other contents, and
+    are retried at once.
+    """
+    tasks, services = {}, Counter()
+    for event, retries in (({}, (False, True)), (MUTE, (False,)), (SUMMARY, (False,)), (TEST, (False,))):
+        calls = with_env(tools, record_calls, event)
+        if event == SUMMARY:
+            calls = [(call, nth) for call, nth in calls if call["service"] in ("sns", "events")]
+        services.update(call["service"] for call, _ in calls)
+        for call, nth in calls:
+            for after in (False, True):
+                for late in retries:
+                    task = workers.submit(with_env, tools, crash_at_call, event, call, nth, after, late)
+                    when, retry = "after" if after else "before", "after its lease expired" if late else "at once"
+                    at = f"{call['operation']} {stable_target(call)} #{nth}"
+                    tasks[task] = f"{json.dumps(event)} killed {when} {at}, retried {retry}"
     failed = count_failed(tasks)
-    services = Counter(call["service"] for call, _ in calls)
-    print(f"{len(tasks)} kills before and after {len(calls)} calls {dict(services)}: {failed} violations", flush=True)
+    print(f"{len(tasks)} kills before and after {services.total()} calls {dict(services)}: {failed} violations", flush=True)
     return failed
 
 

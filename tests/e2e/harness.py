@@ -14,7 +14,14 @@ from runtime_api import Function
 
 CHAT = TOPIC.replace("digest", "chat")
 FAILED, SUCCESSFUL, IN_PROGRESS = "UPDATE_FAILED", "UPDATE_SUCCESSFUL", "UPDATE_IN_PROGRESS"
-SETTINGS = {"SNAPSHOT_BUCKET": BUCKET, "TOPIC_ARN": TOPIC, "CHAT_TOPIC_ARN": CHAT, "REMIND_AFTER_HOURS": "0"}
+BUS = f"arn:aws:events:{REGION}:{OWN}:event-bus/operations"
+SETTINGS = {
+    "SNAPSHOT_BUCKET": BUCKET,
+    "TOPIC_ARN": TOPIC,
+    "CHAT_TOPIC_ARN": CHAT,
+    "EVENT_BUS": BUS,
+    "REMIND_AFTER_HOURS": "0",
+}
 
 
 class TestEnv:
@@ -23,13 +30,15 @@ class TestEnv:
     def __init__(self, folder, binary, simulation):
         self.binary, self.output = binary, folder / "function.log"
         self.organization = Organization(folder, simulation)
-        self.organization.change({"create_topic": CHAT})
+        self.organization.change({"create_topic": CHAT}, {"create_event_bus": BUS})
         # Pairs of pack and account.
         self.failing, self.in_progress = set(), set()
         # How often each pair began to fail, and stopped: no topic may get more notifications than
         # that.
         self.failure_starts, self.failure_ends = Counter(), Counter()
         self.functions, self.runs, self.sequence = [], 0, 0
+        # The event of the last run that was not a retry.
+        self.event = {}
 
     def close(self):
         for function in self.functions:
@@ -125,13 +134,13 @@ class TestEnv:
         return ledger
 
     def digests(self, topic):
-        """Returns the digests that a topic got, by id.
+        """Returns the digests that a topic got, by id, without test notifications.
 
         Asserts that a digest that is sent again has the same content.
         """
         digests, messages = {}, {}
         for publish in self.organization.publishes():
-            if publish["topic"] == topic:
+            if publish["topic"] == topic and "] TEST " not in publish["message"]:
                 message = json.loads(publish["message"])
                 digest = json.loads(message["default"]) if topic == TOPIC else message
                 digest_id = digest["digest_id" if topic == TOPIC else "id"]

@@ -100,6 +100,9 @@ class Organization(Process):
     def publishes(self):
         return json.loads(fetch(f"{self.url}/_publishes"))
 
+    def events(self):
+        return json.loads(fetch(f"{self.url}/_events"))
+
     def change(self, *changes):
         fetch(f"{self.url}/_world", json.dumps(changes).encode())
 

@@ -17,6 +17,7 @@ mod collect;
 mod evaluate;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
+mod html_report;
 mod notify;
 mod preflight;
 mod regressions;

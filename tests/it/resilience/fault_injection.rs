@@ -2,16 +2,18 @@
 //!
 //! The test records the calls of one run. For each call and each fault it repeats the run with that
 //! fault, and then makes runs without faults until no digest is sent. Each change must be reported
-//! under exactly one digest ID, and no open failure may be reported as cleared.
+//! under exactly one digest ID, no open failure may be reported as cleared, and the event bus must
+//! have been notified of the end of each cause that ended. The events that ask for a summary and
+//! for a test notification are repeated in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use packwatch::aws::Timeouts;
-use packwatch_simulation::{Call, Effect, Fault, Service};
+use packwatch_simulation::{Call, Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
-use crate::support::harness::{CHAT, OWN, REGION, TOPIC, TestEnv, keys, program_json};
+use crate::support::harness::{BUS, CHAT, OWN, REGION, TOPIC, TestEnv, keys, program_json};
 
 /// Failing in every run.
 const ONGOING: &str = "222233334444";
@@ -20,19 +22,24 @@ const RECOVERED: &str = "333344445555";
 /// Failing from the second run on.
 const APPEARED: &str = "444455556666";
 
+/// The error code of the failure in a second pack, which ends.
+const ENDED_CODE: &str = "TemplateError";
+
 /// Creates an organization that has changed since its first digest.
 pub async fn changed_env() -> TestEnv {
     let mut env = TestEnv::new().await;
     // A permanent fault outlasts any number of attempts; three keep the test fast.
     env.set("AWS_MAX_ATTEMPTS", "3");
     env.timeouts = Timeouts {
-        connect: Duration::from_millis(200),
-        attempt: Duration::from_millis(200),
+        connect: Duration::from_millis(300),
+        attempt: Duration::from_millis(300),
         initial_backoff: Duration::from_millis(2),
         max_backoff: Duration::from_millis(20),
     };
     env.set("CHAT_TOPIC_ARN", CHAT);
     env.world.create_topic(CHAT);
+    env.set("EVENT_BUS", "operations");
+    env.world.create_event_bus(BUS);
     // Pages of two, so that the run follows page tokens and confirms absences.
     env.world.page_size(Some(2));
     for pack in ["baseline", "guardrails", "operations"] {
@@ -45,7 +52,10 @@ pub async fn changed_env() -> TestEnv {
     ] {
         env.member("baseline", account, status);
     }
-    env.member("guardrails", ONGOING, "UPDATE_FAILED");
+    let mut failed = StatusRecord::new("UPDATE_FAILED");
+    failed.code = Some(ENDED_CODE.to_owned());
+    env.world
+        .put_member(OWN, REGION, "guardrails", ONGOING, failed);
     env.run().await;
     env.member("baseline", RECOVERED, "UPDATE_SUCCESSFUL");
     env.member("baseline", APPEARED, "UPDATE_FAILED");
@@ -111,7 +121,8 @@ fn reported_state(digests: &[Value]) -> ReportedState {
         digest_ids: BTreeMap::new(),
     };
     let mut seen = BTreeSet::new();
-    for digest in digests {
+    // A test notification has an invented failure.
+    for digest in digests.iter().filter(|digest| digest["test"] != true) {
         let id = digest["digest_id"]
             .as_str()
             .expect("a digest ID")
@@ -160,6 +171,7 @@ async fn run_until_quiescent(env: &TestEnv) {
 /// Asserts that runs without faults report every change once and leave no outgoing digest.
 pub async fn assert_converges(case: &str, env: &TestEnv) {
     run_until_quiescent(env).await;
+    assert_same_digests(case, env);
     let ledger = env.document("ledger.json");
     for (topic, receiver) in ledger["receivers"].as_object().expect("receivers") {
         assert_eq!(
@@ -190,29 +202,57 @@ pub async fn assert_converges(case: &str, env: &TestEnv) {
     for ((key, change), ids) in &reported.digest_ids {
         assert_eq!(ids.len(), 1, "{case}: {key} {change} under {ids:?}");
     }
-    let chat_ids: BTreeSet<String> = env
-        .publishes(CHAT)
-        .iter()
-        .map(|publish| {
-            serde_json::from_str::<Value>(&publish.message).expect("JSON")["id"].to_string()
-        })
-        .collect();
     assert_eq!(
-        chat_ids.len(),
-        env.publishes(TOPIC)
-            .iter()
-            .map(|p| program_json(p)["digest_id"].to_string())
-            .collect::<BTreeSet<_>>()
-            .len(),
-        "{case}: the topics got different numbers of digests"
+        open_incidents(env),
+        ["UPDATE_FAILED".to_owned()].into(),
+        "{case}: the events do not leave the causes that are open"
     );
 }
 
-/// Returns the calls of a run without faults, each with its number among the calls of its operation
-/// and target.
-pub async fn calls_of_run() -> Vec<(Call, u64)> {
+/// Returns the codes, or statuses, of the causes that the events on the bus leave open.
+fn open_incidents(env: &TestEnv) -> BTreeSet<String> {
+    let mut open = BTreeMap::new();
+    for event in env.bus_events("packwatch Cause") {
+        let key = event["dedup_key"].to_string();
+        if event["event_action"] == "trigger" {
+            let group = &event["group"];
+            let name = group["error_code"].as_str().or(group["status"].as_str());
+            open.insert(key, name.expect("a status").to_owned());
+        } else {
+            open.remove(&key);
+        }
+    }
+    open.into_values().collect()
+}
+
+/// Asserts that all receivers got the same number of digests, test notifications left out.
+fn assert_same_digests(case: &str, env: &TestEnv) {
+    let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    let topic = env.publishes(TOPIC);
+    let topic: Vec<Value> = topic.iter().map(program_json).collect();
+    let chat = env.publishes(CHAT);
+    let chat: Vec<Value> = chat.iter().map(|publish| json(&publish.message)).collect();
+    let bus = env.bus_events("packwatch Digest");
+    let is_test = |digest: &Value| {
+        let title = digest["content"]["title"].as_str().unwrap_or_default();
+        digest["test"] == true || title.contains("TEST")
+    };
+    let counts = [(topic, "digest_id"), (chat, "id"), (bus, "digest_id")].map(|(digests, id)| {
+        let digests = digests.iter().filter(|digest| !is_test(digest));
+        let ids: BTreeSet<_> = digests.map(|digest| digest[id].to_string()).collect();
+        ids.len()
+    });
+    assert!(
+        counts.iter().all(|number| *number == counts[0]),
+        "{case}: the receivers got different numbers of digests: {counts:?}"
+    );
+}
+
+/// Returns the calls of a run of `event` without faults, each with its number among the calls of
+/// its operation and target.
+pub async fn calls_of_run(event: &Value) -> Vec<(Call, u64)> {
     let env = changed_env().await;
-    env.run().await;
+    env.invoke(event.clone()).await.expect("the run succeeds");
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     let calls = env.world.calls();
     let numbered = calls.into_iter().map(|call| {
@@ -225,9 +265,10 @@ pub async fn calls_of_run() -> Vec<(Call, u64)> {
     numbered.collect()
 }
 
-/// Injects every fault into every call of a service, into all later calls too if `permanent`.
-async fn inject_faults(service: Service, permanent: bool) {
-    let calls: Vec<_> = calls_of_run()
+/// Injects every fault into every call of a service in a run of `event`, into all later calls too if
+/// `permanent`.
+async fn inject_faults(service: Service, permanent: bool, event: Value) {
+    let calls: Vec<_> = calls_of_run(&event)
         .await
         .into_iter()
         .filter(|(call, _)| call.service == service)
@@ -237,7 +278,7 @@ async fn inject_faults(service: Service, permanent: bool) {
     for (call, nth) in calls {
         for effect in effects(service) {
             let case = format!(
-                "{} {} #{nth} {effect:?}{}",
+                "{event} {} {} #{nth} {effect:?}{}",
                 call.operation,
                 call.target,
                 if permanent { " permanently" } else { "" }
@@ -252,39 +293,61 @@ async fn inject_faults(service: Service, permanent: bool) {
             } else {
                 fault.nth(nth)
             });
-            let _ = env.invoke(json!({})).await;
+            let _ = env.invoke(event.clone()).await;
             env.world.clear_faults();
             assert_converges(&case, &env).await;
             cases += 1;
         }
     }
-    println!("{cases} faults at calls of {service:?}");
+    println!("{cases} faults at calls of {service:?} for {event}");
 }
 
 #[tokio::test]
 async fn s3_fault_at_any_call_loses_no_change() {
-    inject_faults(Service::S3, false).await;
+    inject_faults(Service::S3, false, json!({})).await;
 }
 
 #[tokio::test]
 async fn permanent_s3_fault_at_any_call_loses_no_change() {
-    inject_faults(Service::S3, true).await;
+    inject_faults(Service::S3, true, json!({})).await;
 }
 
 #[tokio::test]
 async fn sns_fault_at_any_call_loses_no_change() {
-    inject_faults(Service::Sns, false).await;
-    inject_faults(Service::Sns, true).await;
+    inject_faults(Service::Sns, false, json!({})).await;
+    inject_faults(Service::Sns, true, json!({})).await;
+}
+
+#[tokio::test]
+async fn event_bus_fault_at_any_call_loses_no_change() {
+    inject_faults(Service::Events, false, json!({})).await;
+    inject_faults(Service::Events, true, json!({})).await;
+}
+
+#[tokio::test]
+async fn fault_in_run_with_summary_loses_no_change() {
+    for service in [Service::Sns, Service::Events] {
+        for permanent in [false, true] {
+            inject_faults(service, permanent, json!({"summary": true})).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_in_test_notification_changes_nothing() {
+    for service in [Service::S3, Service::Sns, Service::Events] {
+        inject_faults(service, true, json!({"test": true})).await;
+    }
 }
 
 #[tokio::test]
 async fn permanent_config_fault_clears_nothing_and_loses_no_change() {
-    inject_faults(Service::Config, true).await;
+    inject_faults(Service::Config, true, json!({})).await;
 }
 
 #[tokio::test]
 async fn config_or_sts_fault_clears_nothing_and_loses_no_change() {
-    inject_faults(Service::Config, false).await;
-    inject_faults(Service::Sts, false).await;
-    inject_faults(Service::Sts, true).await;
+    inject_faults(Service::Config, false, json!({})).await;
+    inject_faults(Service::Sts, false, json!({})).await;
+    inject_faults(Service::Sts, true, json!({})).await;
 }
