@@ -11,7 +11,8 @@ use packwatch::aws::{
 };
 use packwatch::model::{Attribute, Identity, SnsMessage, Source, SourceTarget};
 use packwatch::ports::{
-    ConfigApi, ETag, Filter, Notifier, ObjectHead, ObjectMetadata, ObjectStore, PutMode,
+    ConfigApi, ContentType, ETag, Filter, Notifier, ObjectHead, ObjectMetadata, ObjectStore,
+    PutMode,
 };
 use serde_json::{Value, json};
 
@@ -182,6 +183,24 @@ async fn sequence_is_stored_as_user_metadata() {
         .await;
     let request = requests.expect_request();
     assert_eq!(request.headers().get("x-amz-meta-sequence"), Some("42"));
+}
+
+/// A browser asks S3 for the page again each time.
+#[tokio::test]
+async fn page_is_stored_as_html_that_is_not_cached() {
+    let (config, requests) = sdk();
+    let metadata = ObjectMetadata {
+        content: ContentType::Html,
+        ..ObjectMetadata::default()
+    };
+    let body = b"<!DOCTYPE html>".to_vec().into();
+    let _ = store(&config)
+        .put("report.html", body, metadata, &PutMode::Create)
+        .await;
+    let request = requests.expect_request();
+    let header = |name: &str| request.headers().get(name);
+    assert_eq!(header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(header("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]

@@ -6,8 +6,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use packwatch::aws::{AwsNotifier, S3Store};
-use packwatch::ledger::Ledger;
-use packwatch::model::{ApiError, GapKey, SnsMessage, Source, display_chain};
+use packwatch::input::event::Trigger;
+use packwatch::input::settings::Settings;
+use packwatch::ledger::{ForeignLedger, Ledger};
+use packwatch::model::{
+    ApiError, BusEvent, BusEventType, FunctionId, GapKey, SnsMessage, Source, display_chain,
+};
 use packwatch::ports::{
     BoxError, ConfigApi, FailureCause, MembersError, Notifier, ObjectMetadata, ObjectStore,
     PutError, PutMode, ServiceFailure,
@@ -18,10 +22,10 @@ use regex::Regex;
 use serde_json::json;
 
 use super::malformed_responses::{Response, block_on, config_api, sdk, target};
-use crate::support::harness::{BUCKET, OWN, REGION, TOPIC, TestEnv};
+use crate::support::harness::{BUCKET, BUS, OWN, REGION, TOPIC, TestEnv};
 
 /// The calls of the program, by the operation of AWS.
-const OPERATIONS: [&str; 9] = [
+const OPERATIONS: [&str; 10] = [
     "GetCallerIdentity",
     "DescribeOrganizationConformancePackStatuses",
     "DescribeOrganizationConformancePackStatuses of one pack",
@@ -31,6 +35,7 @@ const OPERATIONS: [&str; 9] = [
     "HeadObject",
     "PutObject",
     "Publish",
+    "PutEvents",
 ];
 
 /// Makes a call that gets this response. Returns the text of its error; `None` if there is none.
@@ -86,6 +91,21 @@ fn error_text(operation: &str, response: &Response) -> Option<String> {
             };
             let published = block_on(notifier.publish(&TOPIC.into(), &message));
             published.err().map(|error| chain(error.into_cause()))
+        }
+        "PutEvents" => {
+            let client = aws_sdk_eventbridge::Client::new(&sdk(response));
+            let notifier = AwsNotifier::new(BTreeMap::new(), Some(client));
+            let event = BusEvent {
+                detail_type: BusEventType::Digest,
+                detail: "{}".to_owned(),
+            };
+            match block_on(notifier.put_events(&BUS.into(), &[event])) {
+                Ok(results) => {
+                    assert!(results.iter().all(Result::is_err), "no event was accepted");
+                    None
+                }
+                Err(error) => Some(chain(error.into_cause())),
+            }
         }
         other => panic!("{other} is not a call of the program"),
     }
@@ -278,6 +298,49 @@ fn causes() -> Vec<(FailureCause, &'static str)> {
     ]
 }
 
+/// Errors that no call caused.
+fn errors_of_input() -> Vec<(&'static str, RunError)> {
+    let object = || "s3://bucket/ledger.json".to_owned();
+    let settings = Settings::read(|name| (name == "REGIONS").then(|| "eu west".to_owned()));
+    let newer = json!({"format": "packwatch.ledger", "schema_version": 99}).to_string();
+    let owned = |owner: Option<FunctionId>, differences: &[&str]| RunError::LedgerOwnedByAnother {
+        object: object(),
+        foreign: ForeignLedger {
+            owner,
+            differences: differences.iter().map(|&text| text.to_owned()).collect(),
+        },
+    };
+    let owner = FunctionId {
+        account: OWN.into(),
+        region: REGION.into(),
+        name: "packwatch-Function".to_owned(),
+    };
+    vec![
+        (
+            "no bucket and no topic",
+            RunError::InvalidSettings(settings.expect_err("invalid settings")),
+        ),
+        (
+            "unknown key",
+            RunError::InvalidEvent(
+                Trigger::read("{\"pack\": []}".to_owned()).expect_err("an invalid event"),
+            ),
+        ),
+        (
+            "newer version",
+            RunError::LedgerVersionUnsupported {
+                object: object(),
+                source: Ledger::from_bytes(newer.as_bytes()).expect_err("a newer ledger"),
+            },
+        ),
+        ("another function", owned(Some(owner), &[])),
+        (
+            "other settings",
+            owned(None, &["regions: eu-west-1 here, us-east-1 there"]),
+        ),
+    ]
+}
+
 #[test]
 fn advice_follows_the_cause() {
     let object = || "s3://bucket/ledger.json".to_owned();
@@ -377,15 +440,17 @@ fn advice_follows_the_cause() {
     errors.push(("no cause", RunError::StoreFailed { what, source: None }));
     for (name, (cause, message)) in names.into_iter().zip(causes()) {
         if !name.contains("region") && !["archived", "no such bucket"].contains(&name) {
-            let receivers = vec![(TOPIC.into(), failure(cause, message))];
-            let settle_error = None;
-            errors.push((
-                name,
-                RunError::PublishFailed {
-                    receivers,
-                    settle_error,
-                },
-            ));
+            for receiver in [TOPIC, BUS] {
+                let receivers = vec![(receiver.into(), failure(cause.clone(), message))];
+                let settle_error = None;
+                errors.push((
+                    name,
+                    RunError::PublishFailed {
+                        receivers,
+                        settle_error,
+                    },
+                ));
+            }
         }
     }
     let source = Some(failure(
@@ -395,11 +460,17 @@ fn advice_follows_the_cause() {
     let object = object();
     errors.push(("access denied", RunError::SettleFailed { object, source }));
 
+    errors.extend(errors_of_input());
+
     let internals = internals();
     let mut golden = String::new();
     for (name, error) in &errors {
         let report = error.to_report();
-        assert!(!internals.is_match(&report), "{report}");
+        // The settings have a line each.
+        let on_one_line = report
+            .replace("\n", " ")
+            .replace("{\"adopt_ledger\": true}", "");
+        assert!(!internals.is_match(&on_one_line), "{report}");
         let restores = report.contains("list-object-versions");
         assert_eq!(restores, *name == "damaged", "{report}");
         let _ = writeln!(golden, "{}: {name}\n  {report}", error.kind());

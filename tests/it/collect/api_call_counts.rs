@@ -330,7 +330,7 @@ async fn filters_that_become_ineffective_waste_three_calls_once() {
     }
 }
 
-/// A short page, which may come once, must not cost full reads for ever: the flag that it sets ends
+/// A short page, which may come once, must not cost full reads forever: the flag that it sets ends
 /// with the next daily scan. The trial costs the first pages only, although a full read and failing
 /// members that have several pages follow.
 #[tokio::test]
@@ -410,7 +410,7 @@ async fn failed_trial_of_filters_is_no_gap_and_keeps_flag() {
 }
 
 /// A run of one account reads such a pack in full too, which counts as the daily full read. If it
-/// did not try the filters, frequent runs of accounts could put off the trial for ever.
+/// did not try the filters, frequent runs of accounts could put off the trial forever.
 #[tokio::test]
 async fn run_of_one_account_tries_filters_again() {
     let env = env_with_pack(500, 50).await;

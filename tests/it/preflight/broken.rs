@@ -1,4 +1,4 @@
-//! Each part of the set-up broken once: which check says so, and what to do about it.
+//! Each part of the setup broken once: which check says so, and what to do about it.
 
 use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{ADMIN, OWN_ROLE, ROLE, check, in_order, named, own_arn, text};
 use crate::support::harness::{BUCKET, BUS, CHAT, OWN, TOPIC, TestEnv};
 
-/// A broken set-up, and the check that must say so.
+/// A broken setup, and the check that must say so.
 pub(super) struct Case {
     pub(super) name: &'static str,
     break_it: fn(&mut TestEnv),
@@ -19,7 +19,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Breaks the set-up and returns the response, and the check that the case is about.
+    /// Breaks the setup and returns the response, and the check that the case is about.
     pub(super) async fn run(&self) -> (Value, Value) {
         let mut env = in_order().await;
         (self.break_it)(&mut env);

@@ -14,7 +14,7 @@ use super::in_order;
 use crate::support::harness::{FUNCTION_ARN, token};
 use crate::support::in_memory_preflight::InMemoryPreflight;
 
-/// Checks the set-up with an invocation of `seconds`; returns the result and how long it took.
+/// Checks the setup with an invocation of `seconds`; returns the result and how long it took.
 async fn check_in(seconds: i64, preflight: InMemoryPreflight) -> (Response, Duration, usize) {
     let env = in_order().await;
     let (settings, services) = env.connected().await;

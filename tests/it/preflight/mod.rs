@@ -1,4 +1,4 @@
-//! The preflight: whole runs against the simulated organization, with each part of the set-up
+//! The preflight: whole runs against the simulated organization, with each part of the setup
 //! broken once.
 
 mod actions;
@@ -17,7 +17,7 @@ const ROLE: &str = "arn:aws:iam::999988887777:role/packwatch-reader";
 /// The function's role.
 const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/packwatch-function";
 
-/// Returns an organization with one pack, and a set-up in order. The function's role is
+/// Returns an organization with one pack, and a setup in order. The function's role is
 /// [`OWN_ROLE`].
 async fn in_order() -> TestEnv {
     let mut env = TestEnv::failing().await;
@@ -28,7 +28,7 @@ async fn in_order() -> TestEnv {
     env
 }
 
-/// Checks the set-up, which must write nothing but `preflight.json`, and publish nothing.
+/// Checks the setup, which must write nothing but `preflight.json`, and publish nothing.
 async fn check(env: &TestEnv) -> Value {
     let before = env.world.objects(BUCKET);
     let response = env

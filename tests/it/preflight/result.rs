@@ -1,4 +1,4 @@
-//! The result as a whole: the checks of a set-up in order, the text, `preflight.json`.
+//! The result as a whole: the checks of a setup in order, the text, `preflight.json`.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ async fn set_up_in_order_is_ok_after_runs() {
     assert!(text(ledger, "detail").contains("sequence 1"), "{ledger}");
 }
 
-/// Breaks many parts of the set-up at once.
+/// Breaks many parts of the setup at once.
 async fn with_many_faults() -> TestEnv {
     let mut env = in_order().await;
     env.set("ROLE_ARNS", &format!("self,{ROLE}"));

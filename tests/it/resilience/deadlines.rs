@@ -1,7 +1,7 @@
 //! Deadlines, on a paused clock.
 //!
 //! Packs that a run has no time to read become gaps, the others are stored, and no pack stays
-//! unread for ever.
+//! unread forever.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What only the preflight asks, answered in memory: by default a set-up in order.
+//! What only the preflight asks, answered in memory: by default a setup in order.
 
 use std::cell::Cell;
 

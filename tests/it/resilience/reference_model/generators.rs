@@ -46,6 +46,9 @@ impl Scope {
     }
 }
 
+/// Stands for an event that asks for a summary.
+pub const SUMMARY: &str = "summary";
+
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     pub scope: Scope,
@@ -72,8 +75,16 @@ impl Request {
         }
     }
 
+    /// Whether the event asks for a digest, whatever changed.
+    pub fn asks_for_digest(self) -> bool {
+        matches!(self.announce, "always" | SUMMARY) && !self.dry_run
+    }
+
     pub fn event(self) -> Value {
-        let mut event = json!({"announce": self.announce, "dry_run": self.dry_run});
+        let mut event = match self.announce {
+            SUMMARY => json!({"summary": true, "dry_run": self.dry_run}),
+            announce => json!({"announce": announce, "dry_run": self.dry_run}),
+        };
         match self.scope {
             Scope::Everything => {}
             Scope::Region(region) => event["regions"] = json!([region]),
@@ -186,7 +197,12 @@ fn request() -> impl Strategy<Value = Request> {
         1 => select(&PACKS[..]).prop_map(Scope::Pack),
         1 => select(&ACCOUNTS[..]).prop_map(Scope::Account),
     ];
-    let announce = prop_oneof![8 => Just("changes"), 1 => Just("always"), 1 => Just("never")];
+    let announce = prop_oneof![
+        8 => Just("changes"),
+        1 => Just("always"),
+        1 => Just(SUMMARY),
+        1 => Just("never"),
+    ];
     (scope, announce, proptest::bool::weighted(0.04)).prop_map(|(scope, announce, dry_run)| {
         Request {
             scope,
