@@ -354,6 +354,7 @@ async fn hostile_texts(folder: &str) {
         "{{7*7}} ${7*7} <!-- --> ]]> &lt;b&gt; &#x3c;",
         "javascript:alert(1) 'quoted' \"quoted\", comma; semicolon\r\nnew line",
         "\u{ff1d}cmd|' /C calc'!A0",
+        "\u{2066}left\u{2067} right\u{2068} first\u{2069} end \u{2060}\u{61c}\u{feff}",
     ];
     situation.pack("eu-west-1", "baseline", "UPDATE_FAILED");
     for (number, text) in texts.iter().enumerate() {
@@ -364,6 +365,19 @@ async fn hostile_texts(folder: &str) {
             .updated("2026-03-01T20:00:00Z");
         situation.member("eu-west-1", "baseline", &account(number), record);
     }
+    for (number, text) in texts.iter().enumerate() {
+        let by: String = text.chars().take(64).collect();
+        let codes = ["</script>*".to_owned(), format!("other-{number}")];
+        let mute = json!({"accounts": [account(0)], "codes": codes, "until": "2026-03-14", "reason": text, "by": by});
+        situation
+            .invoke("2026-03-02T03:00:00Z", json!({ "mute": mute }))
+            .await;
+    }
+    situation.world.fault(
+        Fault::error(400, "AccessDeniedException", &texts.join(" "))
+            .service(Service::Config)
+            .region("us-east-1"),
+    );
     situation.run("2026-03-02T03:00:00Z").await;
     situation.write();
 }

@@ -44,7 +44,7 @@ locals {
       Resource = "arn:${local.partition}:organizations::*:account/*"
     }],
     [{
-      # For the check of the set-up. These actions do not support resources.
+      # For the check of the setup. These actions do not support resources.
       Sid      = "CheckOrganization"
       Effect   = "Allow"
       Action   = ["organizations:DescribeOrganization", "organizations:ListDelegatedAdministrators"]

@@ -64,7 +64,7 @@ output "dashboard_name" {
 }
 
 output "check_command" {
-  description = "Checks the set-up; answer.json holds what was checked, and what to do."
+  description = "Checks the setup; answer.json holds what was checked, and what to do."
   value       = "${local.invoke} '{\"check\":true}' answer.json"
 }
 

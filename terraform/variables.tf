@@ -392,7 +392,7 @@ variable "snapshot_prefix" {
 }
 
 variable "snapshot_retention_days" {
-  description = "Days to keep snapshots in a bucket that this module creates; after that they can be restored for another 30 days. 0: for ever."
+  description = "Days to keep snapshots in a bucket that this module creates; after that they can be restored for another 30 days. 0: forever."
   type        = number
   # Long enough to compare with the same day of the year before.
   default  = 400

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// `SNAPSHOT_PREFIX` of the environment. The exit code is 3 if the run could not read
     /// something.
     Status(StatusArgs),
-    /// Checks the set-up and prints what is missing, and what to do about it.
+    /// Checks the setup and prints what is missing, and what to do about it.
     ///
     /// Settings are those of a deployed function (--function), or else the environment variables of
     /// the same names. It tries what a run needs, with your own credentials. It writes only

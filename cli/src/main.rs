@@ -31,7 +31,7 @@ const ERROR: u8 = 1;
 /// Exit code of a wrong command line, which clap uses too.
 const USAGE: u8 = 2;
 
-/// Exit code if there is no data somewhere, or if a check of the set-up failed.
+/// Exit code if there is no data somewhere, or if a check of the setup failed.
 const INCOMPLETE: u8 = 3;
 
 #[tokio::main(flavor = "current_thread")]

@@ -40,7 +40,7 @@ pub enum Trigger {
     Unmute(String),
     /// The request for the list of mutes.
     ListMutes,
-    /// The request to check the set-up.
+    /// The request to check the setup.
     Check,
     /// The request for a test notification.
     Test,
@@ -136,7 +136,7 @@ struct AdoptRequest {
     _adopt_ledger: (),
 }
 
-/// The request to check the set-up.
+/// The request to check the setup.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CheckRequest {

@@ -42,7 +42,7 @@ pub enum Task {
     Unmute(String),
     /// Lists the mutes.
     ListMutes,
-    /// Checks the set-up.
+    /// Checks the setup.
     Check,
     /// Sends a test notification.
     Test,

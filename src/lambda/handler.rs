@@ -331,6 +331,6 @@ fn log_checks(checked: &Checked) {
         warnings = checked.count(CheckStatus::Warning),
         ok = checked.count(CheckStatus::Ok),
         skipped = checked.count(CheckStatus::Skipped),
-        "the set-up was checked"
+        "the setup was checked"
     );
 }

@@ -1,4 +1,4 @@
-//! The regions in which AWS Config exists, by partition. `tests/e2e/regions_test.py` compares them
+//! The regions in which AWS Config exists, by partition. `tests/e2e/preflight_test.py` compares them
 //! with botocore.
 
 use crate::model::Region;

@@ -1,10 +1,10 @@
-//! The result of the preflight: one check of the set-up, and the response that lists them.
+//! The result of the preflight: one check of the setup, and the response that lists them.
 
 use serde::Serialize;
 
 use super::check_action::CheckAction;
 
-/// One check of the set-up.
+/// One check of the setup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// Name of the check. Checks of several objects, such as the topics, have the same name.
@@ -64,7 +64,7 @@ impl Check {
     }
 }
 
-/// Response to the request to check the set-up.
+/// Response to the request to check the setup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Checked {
     /// The id of the run.
@@ -85,7 +85,7 @@ impl Checked {
     }
 }
 
-/// Outcome of the request to check the set-up.
+/// Outcome of the request to check the setup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckedOutcome {

@@ -41,7 +41,7 @@ pub enum Response {
     Adopted(Adopted),
     /// Mutes were changed or listed.
     Mutes(MutesResponse),
-    /// The set-up was checked.
+    /// The setup was checked.
     Checked(Checked),
     /// A test notification was sent.
     Test(TestResponse),

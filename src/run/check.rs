@@ -1,4 +1,4 @@
-//! The request to check the set-up.
+//! The request to check the setup.
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::ports::Clock;
 use crate::preflight::Preflight;
 use crate::report::Response;
 
-/// Checks the set-up. `write_deadline` is when the result must be stored.
+/// Checks the setup. `write_deadline` is when the result must be stored.
 pub(super) async fn check<S: Services>(
     services: &S,
     plan: &RunPlan,

@@ -241,7 +241,7 @@ class Scenario:
             yield f"{name}: refused outside a deployed function", lambda name=name: self.refused_adoption(name)
         checks = [name for name, event in events.items() if "check" in event]
         for name in checks:
-            yield f"{name}: the set-up is checked, and nothing is published", lambda name=name: self.check(name)
+            yield f"{name}: the setup is checked, and nothing is published", lambda name=name: self.check(name)
         tests = [name for name, event in events.items() if "test" in event]
         for name in tests:
             yield f"{name}: a test notification is delivered, and nothing is written", lambda name=name: self.test(name)
@@ -316,7 +316,7 @@ class Scenario:
         self.assert_nothing_received()
 
     def check(self, name: str):
-        """Checks the set-up, whose bucket and topic are those of moto."""
+        """Checks the setup, whose bucket and topic are those of moto."""
         before = self.services.objects()
         response = self.function.run(EVENTS / name)
         assert response["outcome"] == "checked", f"{response}"

@@ -95,14 +95,22 @@ fn empty_source(empty: &EmptySourceLine, page: &ReportPage<'_>) -> Markup {
 fn tiles(page: &ReportPage<'_>) -> Markup {
     let totals = &page.totals;
     let last = page.changes.last;
-    let no_data = page.no_data.gaps.len() + page.no_data.empty_sources.len();
+    let (appeared, cleared) = last.map_or((0, 0), |last| (last.appeared, last.cleared));
+    let hidden: usize = page.no_data.gaps.iter().map(|gap| gap.packs_known).sum();
+    let (unread, of_all) = match hidden {
+        0 => (totals.gaps, noun(totals.gaps, "failed read")),
+        hidden => (
+            hidden,
+            format!("of {}", counted(totals.packs.max(hidden), "deployed pack")),
+        ),
+    };
     html! {
         dl.tiles {
             (tile("Failing accounts", page.causes.accounts, &format!("{}, {}", counted(totals.failures, "failure"), counted(page.causes.total(), "cause")), "fail"))
             (tile("Failing packs", page.causes.packs, &format!("of {}", counted(page.packs.distinct(), "pack")), "fail"))
-            (tile("New in the last digest", last.map_or(0, |last| last.appeared), "failures", "fail"))
-            (tile("Cleared in the last digest", last.map_or(0, |last| last.cleared), "failures", "ok"))
-            (tile("Without data", totals.gaps, &format!("of {}", counted(totals.packs.max(totals.gaps), "pack")), if no_data > 0 { "warn" } else { "" }))
+            (tile("New in the last digest", appeared, &noun(appeared, "failure"), "fail"))
+            (tile("Cleared in the last digest", cleared, &noun(cleared, "failure"), "ok"))
+            (tile("Without data", unread, &of_all, "warn"))
             (tile("Muted", totals.muted, &muted(page), ""))
         }
     }
@@ -111,11 +119,18 @@ fn tiles(page: &ReportPage<'_>) -> Markup {
 fn muted(page: &ReportPage<'_>) -> String {
     match page.mutes.next_end() {
         Some(next) => format!(
-            "failures; next mute ends in {}",
+            "{}; next mute ends in {}",
+            noun(page.totals.muted, "failure"),
             duration(next.until.duration_since(page.as_of))
         ),
-        None => "failures".to_owned(),
+        None => noun(page.totals.muted, "failure"),
     }
+}
+
+/// Returns a noun in its singular or plural.
+fn noun(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{noun}{plural}")
 }
 
 fn tile(name: &str, number: usize, unit: &str, class: &str) -> Markup {
