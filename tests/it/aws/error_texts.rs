@@ -303,13 +303,14 @@ fn errors_of_input() -> Vec<(&'static str, RunError)> {
     let object = || "s3://bucket/ledger.json".to_owned();
     let settings = Settings::read(|name| (name == "REGIONS").then(|| "eu west".to_owned()));
     let newer = json!({"format": "packwatch.ledger", "schema_version": 99}).to_string();
-    let owned = |owner: Option<FunctionId>, differences: &[&str]| RunError::LedgerOwnedByAnother {
-        object: object(),
-        foreign: ForeignLedger {
-            owner,
-            differences: differences.iter().map(|&text| text.to_owned()).collect(),
-        },
-    };
+    let foreign =
+        |owner: Option<FunctionId>, differences: &[&str]| RunError::LedgerOwnedByAnother {
+            object: object(),
+            foreign: ForeignLedger {
+                owner,
+                differences: differences.iter().map(|&text| text.to_owned()).collect(),
+            },
+        };
     let owner = FunctionId {
         account: OWN.into(),
         region: REGION.into(),
@@ -322,9 +323,7 @@ fn errors_of_input() -> Vec<(&'static str, RunError)> {
         ),
         (
             "unknown key",
-            RunError::InvalidEvent(
-                Trigger::read("{\"pack\": []}".to_owned()).expect_err("an invalid event"),
-            ),
+            RunError::InvalidEvent(Trigger::read("{\"pack\": []}").expect_err("an invalid event")),
         ),
         (
             "newer version",
@@ -333,10 +332,10 @@ fn errors_of_input() -> Vec<(&'static str, RunError)> {
                 source: Ledger::from_bytes(newer.as_bytes()).expect_err("a newer ledger"),
             },
         ),
-        ("another function", owned(Some(owner), &[])),
+        ("another function", foreign(Some(owner), &[])),
         (
             "other settings",
-            owned(None, &["regions: eu-west-1 here, us-east-1 there"]),
+            foreign(None, &["regions: eu-west-1 here, us-east-1 there"]),
         ),
     ]
 }
@@ -468,7 +467,7 @@ fn advice_follows_the_cause() {
         let report = error.to_report();
         // The settings have a line each.
         let on_one_line = report
-            .replace("\n", " ")
+            .replace('\n', " ")
             .replace("{\"adopt_ledger\": true}", "");
         assert!(!internals.is_match(&on_one_line), "{report}");
         let restores = report.contains("list-object-versions");

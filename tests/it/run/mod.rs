@@ -13,6 +13,7 @@ mod outbox;
 mod owner;
 mod payloads;
 mod receivers;
+mod recent_reads;
 mod run_errors;
 mod scoped_runs;
 mod settings_changes;
