@@ -44,6 +44,7 @@ pub enum Fault {
 pub const FAULTS: [Fault; 3] = [Fault::Rejected, Fault::RequestLost, Fault::ResponseLost];
 
 /// An object in the bucket.
+#[derive(Clone)]
 pub struct StoredObject {
     pub bytes: Vec<u8>,
     /// Its `ETag`, as a number.
@@ -118,6 +119,19 @@ impl InMemoryServices {
             .borrow()
             .get(key)
             .map(|object| serde_json::from_slice(&object.bytes).expect("JSON"))
+    }
+
+    /// Writes an object as it was before, as a new version.
+    pub fn restore(&self, key: &str, object: StoredObject) {
+        let version = self.versions.get() + 1;
+        self.versions.set(version);
+        let object = StoredObject { version, ..object };
+        self.objects.borrow_mut().insert(key.to_owned(), object);
+    }
+
+    /// Returns the sequence in the metadata of an object.
+    pub fn sequence(&self, key: &str) -> Option<u64> {
+        self.objects.borrow().get(key)?.metadata.sequence
     }
 
     pub fn ledger(&self) -> Value {

@@ -187,6 +187,9 @@ impl Runner<'_> {
             );
             self.count("appeared");
         }
+        if !list(digest, "reminders").is_empty() {
+            self.last_reminders = Some((id.to_owned(), created_at));
+        }
         for record in list(digest, "reminders") {
             assert!(
                 self.reference.notified.contains(&key(record)),
@@ -264,6 +267,20 @@ impl Runner<'_> {
         };
         let open = list(&ledger, "open").iter().filter(is_open);
         open.map(|pair| pair[1]["group_id"].as_str().expect("a string").to_owned())
+            .collect()
+    }
+
+    /// Returns the causes of failures that were attributed, of which a receiver does not know yet.
+    pub fn attributed_causes(&self, receiver: &str) -> BTreeSet<String> {
+        let ledger = self.services.ledger();
+        let receiver_id = ledger["receivers"][receiver]["id"].to_string();
+        let resolved = list(&ledger, "resolved").iter();
+        let attributed = resolved.filter(|pair| {
+            let is_attributed = pair[1]["resolution"] == "attributed";
+            is_attributed && !pair[1]["unnotified"][&receiver_id].is_null()
+        });
+        attributed
+            .map(|pair| pair[1]["group_id"].as_str().expect("a string").to_owned())
             .collect()
     }
 
