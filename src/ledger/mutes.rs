@@ -97,12 +97,10 @@ impl Ledger {
         true
     }
 
-    /// Removes a mute. Returns whether it was there.
-    pub fn remove_mute(&mut self, id: &str, now: Timestamp) -> bool {
-        let before = self.mutes.len();
+    /// Removes a mute, if it is there.
+    pub fn remove_mute(&mut self, id: &str, now: Timestamp) {
         self.mutes.retain(|mute| mute.id != id);
         self.apply_mutes(|_| true, now);
-        self.mutes.len() < before
     }
 
     /// Drops the mutes that ended 30 days before `now`.

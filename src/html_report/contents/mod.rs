@@ -31,4 +31,4 @@ pub(super) use packs::PackLine;
 pub use page::{AccountLinks, Link, ReportPage, ReportRequest};
 pub(super) use text::plain;
 pub(super) use trend::{Trend, TrendDay};
-pub(super) use words::{counted, date, duration, listed, time};
+pub(super) use words::{counted, date, duration, listed, noun_of, time};

@@ -5,8 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Returns a number with its noun, such as `1 pack` or `2 packs`.
 pub(in crate::html_report) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {}", noun_of(number, noun))
+}
+
+/// Returns a noun in the singular or plural that a number needs.
+pub(in crate::html_report) fn noun_of(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+    format!("{noun}{plural}")
 }
 
 /// Returns a time such as `Mon 2 Mar 2026, 03:00 UTC`.

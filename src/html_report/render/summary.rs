@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::elements::since_element;
 use crate::html_report::contents::{
-    ChangedGroup, Changes, EmptySourceLine, GapLine, ReportPage, counted, duration, plain, time,
+    ChangedGroup, Changes, EmptySourceLine, GapLine, ReportPage, counted, duration, noun_of, plain,
+    time,
 };
 
 pub(super) fn section(page: &ReportPage<'_>) -> Markup {
@@ -98,7 +99,7 @@ fn tiles(page: &ReportPage<'_>) -> Markup {
     let (appeared, cleared) = last.map_or((0, 0), |last| (last.appeared, last.cleared));
     let hidden: usize = page.no_data.gaps.iter().map(|gap| gap.packs_known).sum();
     let (unread, of_all) = match hidden {
-        0 => (totals.gaps, noun(totals.gaps, "failed read")),
+        0 => (totals.gaps, noun_of(totals.gaps, "failed read")),
         hidden => (
             hidden,
             format!("of {}", counted(totals.packs.max(hidden), "deployed pack")),
@@ -108,8 +109,8 @@ fn tiles(page: &ReportPage<'_>) -> Markup {
         dl.tiles {
             (tile("Failing accounts", page.causes.accounts, &format!("{}, {}", counted(totals.failures, "failure"), counted(page.causes.total(), "cause")), "fail"))
             (tile("Failing packs", page.causes.packs, &format!("of {}", counted(page.packs.distinct(), "pack")), "fail"))
-            (tile("New in the last digest", appeared, &noun(appeared, "failure"), "fail"))
-            (tile("Cleared in the last digest", cleared, &noun(cleared, "failure"), "ok"))
+            (tile("New in the last digest", appeared, &noun_of(appeared, "failure"), "fail"))
+            (tile("Cleared in the last digest", cleared, &noun_of(cleared, "failure"), "ok"))
             (tile("Without data", unread, &of_all, "warn"))
             (tile("Muted", totals.muted, &muted(page), ""))
         }
@@ -120,17 +121,11 @@ fn muted(page: &ReportPage<'_>) -> String {
     match page.mutes.next_end() {
         Some(next) => format!(
             "{}; next mute ends in {}",
-            noun(page.totals.muted, "failure"),
+            noun_of(page.totals.muted, "failure"),
             duration(next.until.duration_since(page.as_of))
         ),
-        None => noun(page.totals.muted, "failure"),
+        None => noun_of(page.totals.muted, "failure"),
     }
-}
-
-/// Returns a noun in its singular or plural.
-fn noun(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{noun}{plural}")
 }
 
 fn tile(name: &str, number: usize, unit: &str, class: &str) -> Markup {

@@ -70,16 +70,20 @@ async fn first_look_counts_what_is_not_due() {
     assert!(!text.to_lowercase().contains("nothing"), "{text}");
 }
 
+/// Asks for everything while the last failures are pending. Returns the subject.
+async fn subject_on_request(env: &mut TestEnv) -> String {
+    env.set("ANNOUNCE_AFTER_MINUTES", "60");
+    let event = json!({"announce": "always"});
+    env.invoke(event).await.expect("a run");
+    subject(env)
+}
+
 #[tokio::test]
 async fn first_look_on_request_calls_no_pending_failure_reported() {
     let mut env = healthy().await;
     env.member("baseline", "333344445555", "UPDATE_FAILED");
-    env.set("ANNOUNCE_AFTER_MINUTES", "60");
-    env.invoke(json!({"announce": "always"}))
-        .await
-        .expect("a run");
     assert_eq!(
-        subject(&env),
+        subject_on_request(&mut env).await,
         "[packwatch] FIRST LOOK, no failure is due: 1 pending; 1 failure open"
     );
     let mut env = healthy().await;
@@ -87,12 +91,8 @@ async fn first_look_on_request_calls_no_pending_failure_reported() {
     let narrowed = env.invoke(json!({"packs": ["baseline"]})).await;
     narrowed.expect("a narrowed run");
     env.member("baseline", "444455556666", "UPDATE_FAILED");
-    env.set("ANNOUNCE_AFTER_MINUTES", "60");
-    env.invoke(json!({"announce": "always"}))
-        .await
-        .expect("a run");
     assert_eq!(
-        subject(&env),
+        subject_on_request(&mut env).await,
         "[packwatch] FIRST LOOK 2 accounts failing, 1 cause; 1 pending; 2 failures open"
     );
 }

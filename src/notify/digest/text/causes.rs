@@ -240,7 +240,7 @@ pub(super) fn ended(group: &Group, digest: &Digest) -> Entry {
         Resolution::PackRemoved => ("CLEARED", format!("{title}: {size}, pack deleted: {packs}")),
         Resolution::Attributed => (
             "EXPLAINED",
-            format!("{title}: {packs} still fails, now with the accounts above"),
+            format!("{title}: {packs}; the failing accounts are listed above"),
         ),
         Resolution::Unwatched => ("NO LONGER WATCHED", format!("{title}: {size}, {packs}")),
     };
