@@ -223,7 +223,7 @@ async fn main() {
         DAY.len(),
         objects.len()
     );
-    println!("ledger.json, latest.json, and a snapshot of each run.");
+    println!("ledger.json, latest.json, report.html, and a snapshot of each run.");
 }
 
 /// Returns an organization with two packs in two regions, all accounts as members, and one failure.
