@@ -148,13 +148,14 @@ fn mute_beside_two_executions_satisfies_all_properties() {
     }
 }
 
+/// Between these executions no account changes its status; with two faults, one does.
 #[test]
 fn event_bus_beside_topic_satisfies_all_properties() {
     let protocol = Protocol::new(
-        &[InitialState::NoLedger, InitialState::Notified],
+        &[InitialState::NoLedger, InitialState::Changed],
         &TWO_EXECUTIONS,
         1,
-        1,
+        0,
     );
     let (states, _) = check_exhaustively(&protocol.with_event_bus());
     assert!(states > 50_000, "{states} states are too few");
