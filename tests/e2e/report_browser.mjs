@@ -59,20 +59,21 @@ const open = async (name, { fixedTime = true, ...options } = {}) => {
 const rowCount = (page) => page.locator("#failure-table tbody tr").count();
 const texts = (page, selector) => page.locator(selector).allTextContents();
 
-// Accessibility, layout and silence: every page, in each color scheme and in each size. Sizes do not
-// change colors, so not every pair is tried.
+// Accessibility, layout and silence: every page, in both color schemes and sizes.
 const looksRight = async (name) => {
   const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-  for (const [colorScheme, size] of [["light", "desktop"], ["dark", "phone"]]) {
-    const { page, close } = await open(name, { colorScheme, viewport: SIZES[size] });
-    await page.evaluate(() => { for (const details of document.querySelectorAll("details")) details.open = true; });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert(overflow <= 0, `${name}: wider than a ${size} by ${overflow} pixels`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => axe.run());
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join("\n")}`);
-    assert.deepEqual(found, [], `${name}, ${colorScheme}, ${size}`);
-    await close();
+  for (const colorScheme of SCHEMES) {
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      const { page, close } = await open(name, { colorScheme, viewport });
+      await page.evaluate(() => { for (const details of document.querySelectorAll("details")) details.open = true; });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert(overflow <= 0, `${name}: wider than a ${size} by ${overflow} pixels`);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => axe.run());
+      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join("\n")}`);
+      assert.deepEqual(found, [], `${name}, ${colorScheme}, ${size}`);
+      await close();
+    }
   }
 };
 

@@ -148,14 +148,13 @@ fn mute_beside_two_executions_satisfies_all_properties() {
     }
 }
 
-/// Between these executions no account changes its status; with two faults, one does.
 #[test]
 fn event_bus_beside_topic_satisfies_all_properties() {
     let protocol = Protocol::new(
-        &[InitialState::NoLedger, InitialState::Changed],
+        &[InitialState::NoLedger, InitialState::Notified],
         &TWO_EXECUTIONS,
         1,
-        0,
+        1,
     );
     let (states, _) = check_exhaustively(&protocol.with_event_bus());
     assert!(states > 50_000, "{states} states are too few");
