@@ -1,14 +1,14 @@
-//! Interceptor that signs the body of a request that is sent from a file. The SDK signs only bodies
-//! in memory, and a bucket policy may deny `UNSIGNED-PAYLOAD`.
+//! Interceptor that signs a body by its hash, which is computed before the request is sent. The SDK
+//! signs only bodies in memory, and a bucket policy may deny `UNSIGNED-PAYLOAD`.
 
 use aws_runtime::auth::PayloadSigningOverride;
 use aws_sdk_config::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_config::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_config::error::BoxError;
 
-/// The SHA-256 of the body, in lower-case hexadecimal digits.
+/// The SHA-256 of the body.
 #[derive(Debug)]
-pub(super) struct PayloadHash(pub(super) String);
+pub(super) struct PayloadHash(pub(super) [u8; 32]);
 
 impl Intercept for PayloadHash {
     fn name(&self) -> &'static str {
@@ -21,7 +21,7 @@ impl Intercept for PayloadHash {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let hash = PayloadSigningOverride::Precomputed(self.0.clone());
+        let hash = PayloadSigningOverride::Precomputed(hex::encode(self.0));
         config.interceptor_state().store_put(hash);
         Ok(())
     }

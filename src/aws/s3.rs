@@ -11,14 +11,17 @@ use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::types::ServerSideEncryption as Encryption;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::time::timeout;
 
 use super::called_host::CalledHost;
 use super::file_body;
+use super::payload_hash::PayloadHash;
 use super::response_text::bucket_region;
 use super::sdk_error::service_failure;
 use crate::model::ObjectEncryption;
-use crate::object_body::{BodyWriter, ObjectBody};
+use crate::object_body::{BodyWriter, Contents, ObjectBody};
 use crate::ports::{
     BoxError, ContentType, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError,
     PutMode, ServiceFailure,
@@ -160,15 +163,14 @@ impl ObjectStore for S3Store {
                 .content_type("text/html; charset=utf-8")
                 .cache_control("no-store"),
         };
-        let (put, payload_hash) = match body {
-            ObjectBody::Memory(bytes) => (put.body(ByteStream::from(bytes)), None),
-            ObjectBody::File(file) => {
-                let hashes = file_body::hashes(&file);
-                let hashes = hashes.map_err(|error| PutError::Rejected(Box::new(error)))?;
-                let put = put.checksum_crc32(hashes.crc32);
-                (put.body(file_body::stream(file)), Some(hashes.payload))
-            }
-        };
+        let hashes = body.hashes();
+        let hashes = hashes.map_err(|error| PutError::Rejected(Box::new(error)))?;
+        let put = put
+            .checksum_crc32(STANDARD.encode(hashes.crc32.to_be_bytes()))
+            .body(match body.into_contents() {
+                Contents::Memory(bytes) => bytes.into(),
+                Contents::File(file) => file_body::stream(file),
+            });
         let put = match sequence {
             Some(sequence) => put.metadata(SEQUENCE, sequence.to_string()),
             None => put,
@@ -186,10 +188,10 @@ impl ObjectStore for S3Store {
             PutMode::Update(ETag(etag)) => put.if_match(etag),
         };
         let host = CalledHost::default();
-        let mut put = put.customize().interceptor(host.clone());
-        if let Some(payload_hash) = payload_hash {
-            put = put.interceptor(payload_hash);
-        }
+        let put = put
+            .customize()
+            .interceptor(host.clone())
+            .interceptor(PayloadHash(hashes.sha256));
         let response: Result<PutObjectOutput, SdkError<PutObjectError>> = put.send().await;
         match response {
             // Without an entity tag the next write cannot be conditional, so the result counts as

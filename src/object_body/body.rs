@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+
+use super::hashes::{BodyHashes, Hasher};
 
 /// Maximum size in bytes of a body in memory, unless no temporary file can be written.
 pub const MAX_IN_MEMORY: usize = 8 * 1024 * 1024;
@@ -16,7 +18,15 @@ pub const CHUNK: usize = 128 * 1024;
 
 /// The body of a stored object. A clone shares it.
 #[derive(Debug, Clone)]
-pub enum ObjectBody {
+pub struct ObjectBody {
+    pub(super) contents: Contents,
+    /// Empty until they are asked for.
+    hashes: Arc<OnceLock<BodyHashes>>,
+}
+
+/// Where the contents of a body are.
+#[derive(Debug, Clone)]
+pub enum Contents {
     /// In memory.
     Memory(Bytes),
     /// In a temporary file.
@@ -24,11 +34,24 @@ pub enum ObjectBody {
 }
 
 impl ObjectBody {
+    /// Creates a body with these contents.
+    pub(super) fn new(contents: Contents) -> Self {
+        Self {
+            contents,
+            hashes: Arc::default(),
+        }
+    }
+
+    /// Returns the contents.
+    pub fn into_contents(self) -> Contents {
+        self.contents
+    }
+
     /// Deserializes a document from JSON.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        match self {
-            Self::Memory(bytes) => serde_json::from_slice(bytes),
-            Self::File(file) => {
+        match &self.contents {
+            Contents::Memory(bytes) => serde_json::from_slice(bytes),
+            Contents::File(file) => {
                 serde_json::from_reader(BufReader::with_capacity(CHUNK, file.reader()))
             }
         }
@@ -36,26 +59,61 @@ impl ObjectBody {
 
     /// Returns the bytes. Those of a file are read into memory.
     pub fn bytes(&self) -> io::Result<Bytes> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes.clone()),
-            Self::File(file) => {
+        match &self.contents {
+            Contents::Memory(bytes) => Ok(bytes.clone()),
+            Contents::File(file) => {
                 let mut bytes = Vec::new();
                 file.reader().read_to_end(&mut bytes)?;
                 Ok(bytes.into())
             }
         }
     }
+
+    /// Returns the hashes of the contents. They are computed once for all clones.
+    ///
+    /// Fails if the temporary file cannot be read.
+    pub fn hashes(&self) -> io::Result<BodyHashes> {
+        if let Some(hashes) = self.hashes.get() {
+            return Ok(*hashes);
+        }
+        let hashes = self.contents.hashes()?;
+        Ok(*self.hashes.get_or_init(|| hashes))
+    }
+
+    /// Computes the hashes now, so that the request that sends the body begins sooner. If the
+    /// temporary file cannot be read, that request fails.
+    #[must_use]
+    pub fn hashed(self) -> Self {
+        let _ = self.hashes();
+        self
+    }
+}
+
+impl Contents {
+    fn hashes(&self) -> io::Result<BodyHashes> {
+        let mut hasher = Hasher::default();
+        match self {
+            Self::Memory(bytes) => hasher.update(bytes),
+            Self::File(file) => {
+                let mut reader = file.reader();
+                while let Some(chunk) = reader.next_chunk()? {
+                    hasher.update(&chunk);
+                }
+            }
+        }
+        Ok(hasher.finish())
+    }
 }
 
 impl From<Bytes> for ObjectBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Memory(bytes)
+        Self::new(Contents::Memory(bytes))
     }
 }
 
 impl From<Vec<u8>> for ObjectBody {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Memory(bytes.into())
+        Bytes::from(bytes).into()
     }
 }
 
@@ -107,5 +165,35 @@ impl Read for BodyReader {
         let count = self.file.file.read_at(buffer, self.position)?;
         self.position += count as u64;
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Contents, MAX_IN_MEMORY, ObjectBody};
+
+    /// The digits that both algorithms publish as their test vector.
+    #[test]
+    fn hashes_are_those_of_the_standards() {
+        let body = ObjectBody::from(b"123456789".to_vec());
+        let hashes = body.hashes().expect("hashes");
+        assert_eq!(hashes.crc32, 0xcbf4_3926);
+        assert_eq!(
+            hex::encode(hashes.sha256),
+            "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"
+        );
+    }
+
+    #[test]
+    fn hashes_are_the_same_in_memory_and_in_a_file() {
+        let text = "x".repeat(MAX_IN_MEMORY);
+        let file = ObjectBody::json(&text).expect("a body");
+        let memory = ObjectBody::from(file.bytes().expect("bytes"));
+        assert!(matches!(file.contents, Contents::File(_)));
+        assert!(matches!(memory.contents, Contents::Memory(_)));
+        assert_eq!(
+            file.hashes().expect("hashes"),
+            memory.hashes().expect("hashes")
+        );
     }
 }

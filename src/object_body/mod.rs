@@ -5,7 +5,9 @@
 //! function, and can be read as often as they are sent.
 
 mod body;
+mod hashes;
 mod writer;
 
-pub use body::{BodyFile, BodyReader, CHUNK, MAX_IN_MEMORY, ObjectBody};
+pub use body::{BodyFile, BodyReader, CHUNK, Contents, MAX_IN_MEMORY, ObjectBody};
+pub use hashes::BodyHashes;
 pub use writer::BodyWriter;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::body::{BodyFile, CHUNK, MAX_IN_MEMORY, ObjectBody};
+use super::body::{BodyFile, CHUNK, Contents, MAX_IN_MEMORY, ObjectBody};
 
 impl ObjectBody {
     /// Serializes a document as compact JSON.
@@ -36,21 +36,21 @@ impl BodyWriter {
     }
 
     fn on(disk: Disk) -> Self {
-        let contents = Contents::Memory {
+        let written = Written::Memory {
             bytes: Vec::new(),
             disk: Some(disk),
         };
-        Self(BufWriter::with_capacity(CHUNK, Storage(contents)))
+        Self(BufWriter::with_capacity(CHUNK, Storage(written)))
     }
 
     /// Returns the body.
     pub fn finish(self) -> io::Result<ObjectBody> {
         Ok(match self.0.into_inner()?.0 {
-            Contents::Memory { bytes, .. } => bytes.into(),
-            Contents::File { file, size, .. } => ObjectBody::File(BodyFile {
+            Written::Memory { bytes, .. } => bytes.into(),
+            Written::File { file, size, .. } => ObjectBody::new(Contents::File(BodyFile {
                 file: Arc::new(file),
                 size,
-            }),
+            })),
         })
     }
 }
@@ -66,16 +66,21 @@ impl Write for BodyWriter {
         self.0.write(bytes)
     }
 
+    /// The default method is slower, and JSON is written a few bytes at a time.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
 }
 
 #[derive(Debug)]
-struct Storage(Contents);
+struct Storage(Written);
 
 #[derive(Debug)]
-enum Contents {
+enum Written {
     Memory {
         bytes: Vec<u8>,
         /// `None` after a file could not be written.
@@ -97,19 +102,19 @@ struct Disk {
 
 impl Write for Storage {
     fn write(&mut self, new: &[u8]) -> io::Result<usize> {
-        let nothing = Contents::Memory {
+        let nothing = Written::Memory {
             bytes: Vec::new(),
             disk: None,
         };
         self.0 = match mem::replace(&mut self.0, nothing) {
-            Contents::Memory { mut bytes, disk } => {
+            Written::Memory { mut bytes, disk } => {
                 bytes.extend_from_slice(new);
                 match disk {
                     Some(disk) if bytes.len() > MAX_IN_MEMORY => move_to_file(bytes, disk)?,
-                    disk => Contents::Memory { bytes, disk },
+                    disk => Written::Memory { bytes, disk },
                 }
             }
-            Contents::File { file, size, disk } => append(file, size, new, disk)?,
+            Written::File { file, size, disk } => append(file, size, new, disk)?,
         };
         Ok(new.len())
     }
@@ -119,7 +124,7 @@ impl Write for Storage {
     }
 }
 
-fn move_to_file(bytes: Vec<u8>, disk: Disk) -> io::Result<Contents> {
+fn move_to_file(bytes: Vec<u8>, disk: Disk) -> io::Result<Written> {
     match (disk.create)() {
         Ok(file) => append(file, 0, &bytes, disk),
         Err(error) => Ok(stay_in_memory(bytes, &error)),
@@ -127,9 +132,9 @@ fn move_to_file(bytes: Vec<u8>, disk: Disk) -> io::Result<Contents> {
 }
 
 /// Appends bytes to a file of `size` bytes. If that fails, the contents return to memory.
-fn append(mut file: File, size: u64, new: &[u8], disk: Disk) -> io::Result<Contents> {
+fn append(mut file: File, size: u64, new: &[u8], disk: Disk) -> io::Result<Written> {
     match (disk.write)(&mut file, new) {
-        Ok(()) => Ok(Contents::File {
+        Ok(()) => Ok(Written::File {
             file,
             size: size + new.len() as u64,
             disk,
@@ -143,14 +148,14 @@ fn append(mut file: File, size: u64, new: &[u8], disk: Disk) -> io::Result<Conte
     }
 }
 
-fn stay_in_memory(bytes: Vec<u8>, error: &io::Error) -> Contents {
+fn stay_in_memory(bytes: Vec<u8>, error: &io::Error) -> Written {
     tracing::warn!(
         cause = %error,
         "a document of more than {} MB is kept in memory, because no temporary file could be written; make room in the \
          folder for temporary files (TMPDIR, or else /tmp)",
         MAX_IN_MEMORY / 1024 / 1024
     );
-    Contents::Memory { bytes, disk: None }
+    Written::Memory { bytes, disk: None }
 }
 
 #[cfg(test)]
@@ -158,7 +163,7 @@ mod tests {
     use std::fs::File;
     use std::io::{self, Write};
 
-    use super::{BodyWriter, CHUNK, Disk, MAX_IN_MEMORY, ObjectBody};
+    use super::{BodyWriter, CHUNK, Contents, Disk, MAX_IN_MEMORY, ObjectBody};
 
     fn no_folder() -> io::Result<File> {
         Err(io::ErrorKind::ReadOnlyFilesystem.into())
@@ -206,7 +211,7 @@ mod tests {
             writer.write_all(b"!").expect("the last part");
             let body = writer.finish().expect("a body");
             assert!(expected.len() > 2 * MAX_IN_MEMORY);
-            assert!(matches!(&body, ObjectBody::Memory(bytes) if *bytes == expected));
+            assert!(matches!(body.into_contents(), Contents::Memory(bytes) if bytes == expected));
         }
     }
 
@@ -221,7 +226,8 @@ mod tests {
         ] {
             let text: String = ('a'..='z').cycle().take(size).collect();
             let body = ObjectBody::json(&text).expect("a body");
-            let in_file = matches!(body, ObjectBody::File(_));
+            let contents = body.clone().into_contents();
+            let in_file = matches!(contents, Contents::File(_));
             assert_eq!(in_file, size + 2 > MAX_IN_MEMORY, "{size} characters");
             let bytes = body.bytes().expect("bytes");
             assert!(
@@ -232,7 +238,7 @@ mod tests {
                 body.parse::<String>().expect("JSON") == text,
                 "{size} characters differ"
             );
-            if let ObjectBody::File(file) = &body {
+            if let Contents::File(file) = contents {
                 let mut reader = file.reader();
                 let mut copy = BodyWriter::new();
                 while let Some(chunk) = reader.next_chunk().expect("a chunk") {

@@ -102,30 +102,32 @@ impl<S: Services> Run<'_, S> {
                     store_failed("the snapshot could not be written as JSON", error)
                 })?;
             let put = self.store.put(&key, snapshot.clone(), &PutMode::Create);
-            let (put, body) = while_answered(put, async || next.to_body()).await;
-            match put {
-                Ok(_) => {
-                    let pending = PendingCommit {
-                        sequence: next.sequence,
-                        snapshot_key: key,
-                        snapshot: Some(snapshot),
-                        totals: findings.totals,
-                        complete: findings.is_complete(),
-                        warnings: findings.warnings.clone(),
-                        changes: self.change_counts(&current.ledger, &changes),
-                        facts: RunFacts::of(&findings),
-                    };
+            let prepare = async || {
+                let pending = PendingCommit {
+                    sequence: next.sequence,
+                    snapshot_key: key.clone(),
+                    snapshot: Some(snapshot),
+                    totals: findings.totals,
+                    complete: findings.is_complete(),
+                    warnings: findings.warnings.clone(),
+                    changes: self.change_counts(&current.ledger, &changes),
+                    facts: RunFacts::of(&findings),
+                };
+                (pending, next.to_body().map(ObjectBody::hashed))
+            };
+            match while_answered(put, prepare).await {
+                (Ok(_), (pending, body)) => {
                     // Frees memory before the ledger is sent.
                     let put_mode = current.put_mode;
                     drop((evaluation, changes, current.ledger));
                     return self.store_ledger(pending, next, body, &put_mode).await;
                 }
-                Err(PutError::PreconditionFailed) => {}
-                Err(PutError::Rejected(error)) => {
+                (Err(PutError::PreconditionFailed), _) => {}
+                (Err(PutError::Rejected(error)), _) => {
                     cause = Some(error);
                     break;
                 }
-                Err(PutError::Indeterminate(error)) => {
+                (Err(PutError::Indeterminate(error)), _) => {
                     cause = Some(error);
                     if tokio::time::Instant::now() >= self.deadline {
                         break;

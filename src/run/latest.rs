@@ -82,7 +82,7 @@ impl<S: Services> Run<'_, S> {
         written.then(|| self.store.address(&keys.report))
     }
 
-    /// Renders the report.
+    /// Renders the report, and hashes it.
     fn report(&self, latest: &LatestRun<'_>, facts: &RunFacts) -> ObjectBody {
         let snapshot = ObjectAddress {
             bucket: self.plan.settings.bucket.clone(),
@@ -105,6 +105,6 @@ impl<S: Services> Run<'_, S> {
             account_links: Some(&target),
         })
         .render();
-        page.into_bytes().into()
+        ObjectBody::from(page.into_bytes()).hashed()
     }
 }
