@@ -117,10 +117,72 @@ fn calls(events: &[BusEvent]) -> Vec<&[BusEvent]> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::cell::RefCell;
 
-    use super::calls;
-    use crate::model::{BusEvent, BusEventType, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE};
+    use proptest::prelude::*;
+    use tokio::time::{Duration, Instant};
+
+    use super::{calls, put_events};
+    use crate::ledger::Delivery;
+    use crate::model::{
+        BusEvent, BusEventType, MAX_EVENTS_IN_CALL, MAX_EVENTS_SIZE, ReceiverArn, SnsMessage,
+    };
+    use crate::ports::{Notifier, PublishError};
+
+    const REFUSED: &str = "refused";
+
+    /// A bus that refuses the whole call if it refuses one of its events.
+    #[derive(Default)]
+    struct StrictBus {
+        calls: RefCell<Vec<Vec<String>>>,
+    }
+
+    impl Notifier for StrictBus {
+        async fn publish(&self, _: &ReceiverArn, _: &SnsMessage) -> Result<(), PublishError> {
+            unreachable!("a bus gets events")
+        }
+
+        async fn put_events(
+            &self,
+            _: &ReceiverArn,
+            events: &[BusEvent],
+        ) -> Result<Vec<Result<(), PublishError>>, PublishError> {
+            let details = events.iter().map(|event| event.detail.clone());
+            self.calls.borrow_mut().push(details.collect());
+            if events.iter().any(|event| event.detail == REFUSED) {
+                return Err(PublishError::Content("the event is not valid".into()));
+            }
+            Ok(events.iter().map(|_| Ok(())).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn events_of_refused_call_are_sent_one_by_one() {
+        let details = [
+            "0", "1", "2", REFUSED, "4", "5", "6", "7", "8", "9", "10", REFUSED,
+        ];
+        let events = details.map(|detail| BusEvent {
+            detail_type: BusEventType::Cause,
+            detail: detail.to_owned(),
+        });
+        let bus = StrictBus::default();
+        let arn = ReceiverArn::from("arn:aws:events:eu-west-1:111122223333:event-bus/ops");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let result = put_events(&bus, deadline, &arn, &events).await;
+
+        let (first, rest) = details.split_at(MAX_EVENTS_IN_CALL);
+        let expected = [first]
+            .into_iter()
+            .chain(first.chunks(1))
+            .chain([rest])
+            .chain(rest.chunks(1));
+        assert!(bus.calls.borrow().iter().eq(expected));
+        assert!(result.refused.iter().eq(&[3, 11]));
+        assert_eq!(result.accepted.len(), 10);
+        let (delivery, cause) = result.settled();
+        assert_eq!(delivery, Delivery::Dropped);
+        assert!(cause.is_some());
+    }
 
     proptest! {
         #[test]
