@@ -167,7 +167,7 @@ mod tests {
         });
         let bus = StrictBus::default();
         let arn = ReceiverArn::from("arn:aws:events:eu-west-1:111122223333:event-bus/ops");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let result = put_events(&bus, deadline, &arn, &events).await;
 
         let (first, rest) = details.split_at(MAX_EVENTS_IN_CALL);
