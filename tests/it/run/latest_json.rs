@@ -209,6 +209,19 @@ async fn digest_and_latest_json_are_written_concurrently() {
     );
 }
 
+#[tokio::test]
+async fn report_links_to_failing_account_through_portal() {
+    let mut env = TestEnv::failing().await;
+    env.set("ACCESS_PORTAL_URL", "https://example.awsapps.com/start");
+    env.run().await;
+    let report = env.world.object(BUCKET, "report.html").expect("a report");
+    let report = String::from_utf8_lossy(&report);
+    assert!(
+        report.contains("https://example.awsapps.com/start/#/console?account_id=222233334444"),
+        "{report}"
+    );
+}
+
 /// Returns the write of `latest.json` by another run, or by hand if it has no sequence.
 fn latest_json(body: &str, sequence: Option<&str>) -> Change {
     Change::SetObject {
