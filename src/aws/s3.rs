@@ -163,6 +163,8 @@ impl ObjectStore for S3Store {
                 .content_type("text/html; charset=utf-8")
                 .cache_control("no-store"),
         };
+        // Without a checksum, the SDK would append one to a body from a file, in an encoding that not
+        // every S3-compatible store can read.
         let hashes = body.hashes();
         let hashes = hashes.map_err(|error| PutError::Rejected(Box::new(error)))?;
         let put = put
