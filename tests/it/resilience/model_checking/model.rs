@@ -8,7 +8,7 @@ use stateright::{Model, Property};
 
 use super::execution::{Checkpoint, End, ExecutionSpec, Executions, OTHER, OURS};
 use super::mutant::Mutant;
-use super::quiescence::{Disturbance, LivenessViolation};
+use super::quiescence::{Disturbance, Liveness, LivenessViolation};
 use super::replay::{Call, Time, model_time};
 use super::world::{Accounts, Effect, SafetyViolation, World};
 use crate::support::harness::{BUS, CHAT, TOPIC};
@@ -46,7 +46,7 @@ pub struct Protocol {
     /// The results that executions have returned.
     ends: Arc<Mutex<BTreeSet<End>>>,
     /// Result of the liveness check, by fingerprint of the state that the check starts from.
-    pub liveness_cache: Arc<Mutex<BTreeMap<u64, Option<LivenessViolation>>>>,
+    pub liveness_cache: Arc<Mutex<BTreeMap<u64, Arc<Liveness>>>>,
 }
 
 /// State before the first execution.
@@ -248,18 +248,24 @@ impl Protocol {
         }
     }
 
-    /// Returns whether runs without faults become quiescent although one topic disturbs them.
+    /// Returns whether runs without faults become quiescent although one topic disturbs them. A
+    /// topic that gets no call from them cannot.
     fn becomes_quiescent(
         &self,
         state: &State,
         disturbance: fn(&'static str) -> Disturbance,
     ) -> bool {
-        [TOPIC, self.second_receiver].into_iter().all(|topic| {
-            matches!(
-                self.liveness_violation(&state.world, Some(disturbance(topic))),
-                None | Some(LivenessViolation::Unsafe(_))
-            )
-        })
+        let undisturbed = self.liveness(&state.world, None);
+        [TOPIC, self.second_receiver]
+            .into_iter()
+            .filter(|topic| undisturbed.called.contains(*topic))
+            .all(|topic| {
+                let disturbed = self.liveness(&state.world, Some(disturbance(topic)));
+                matches!(
+                    disturbed.violation,
+                    None | Some(LivenessViolation::Unsafe(_))
+                )
+            })
     }
 
     /// Completes a pending call of a running execution, which then continues to its next call.
@@ -582,7 +588,7 @@ impl Model for Protocol {
             }),
             Property::always(QUIESCENT, |model: &Self, state: &State| {
                 matches!(
-                    model.liveness_violation(&state.world, None),
+                    model.liveness(&state.world, None).violation,
                     None | Some(LivenessViolation::Unsafe(_))
                 )
             }),

@@ -1,7 +1,9 @@
 //! Liveness: from any state, consecutive runs without faults must become quiescent, with correct
 //! digests.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::execution::{End, ExecutionSpec, OURS};
 use super::model::{INVOCATION_TIMEOUT, Protocol, State};
@@ -12,6 +14,15 @@ use crate::support::harness::BUS;
 
 /// Start of the runs without faults, long after every deadline of the model.
 const QUIESCENCE_START: Time = 10_000_000;
+
+/// The result of runs without faults from one state.
+#[derive(Debug, Clone)]
+pub struct Liveness {
+    /// How they violate liveness, if they do.
+    pub violation: Option<LivenessViolation>,
+    /// The receivers that got a call.
+    pub called: BTreeSet<String>,
+}
 
 /// What a topic does to the runs without faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +53,7 @@ impl Protocol {
     /// Returns whether none of these violations has happened, or happens in later runs without
     /// faults.
     pub fn never_violates(&self, state: &State, violations: &[SafetyViolation]) -> bool {
-        let later = match self.liveness_violation(&state.world, None) {
+        let later = match self.liveness(&state.world, None).violation {
             Some(LivenessViolation::Unsafe(violation)) => Some(violation),
             _ => None,
         };
@@ -53,40 +64,35 @@ impl Protocol {
             .is_none_or(|found| !violations.contains(&found))
     }
 
-    /// Returns how consecutive runs without faults violate liveness, if they do.
+    /// Returns the result of consecutive runs without faults.
     ///
     /// The runs start after every lease has expired. They must stop sending digests, leave no
     /// outgoing digest, and report exactly what is open. If a topic rejects everything, the other
     /// topic must still get its digests. If a topic refuses the content of every full digest, it
     /// must get the last forms.
-    pub fn liveness_violation(
-        &self,
-        world: &World,
-        disturbance: Option<Disturbance>,
-    ) -> Option<LivenessViolation> {
+    pub fn liveness(&self, world: &World, disturbance: Option<Disturbance>) -> Arc<Liveness> {
         let mut hasher = DefaultHasher::new();
         (world.future_relevant_state(), disturbance).hash(&mut hasher);
         let fingerprint = hasher.finish();
-        if let Some(known) = self
-            .liveness_cache
-            .lock()
-            .expect("no thread panicked")
-            .get(&fingerprint)
-        {
-            return *known;
+        let cache = || self.liveness_cache.lock().expect("no thread panicked");
+        if let Some(known) = cache().get(&fingerprint) {
+            return known.clone();
         }
-        let liveness_violation = self.run_until_quiescent(world.clone(), disturbance).err();
-        self.liveness_cache
-            .lock()
-            .expect("no thread panicked")
-            .insert(fingerprint, liveness_violation);
-        liveness_violation
+        let mut called = BTreeSet::new();
+        let result = self.run_until_quiescent(world.clone(), disturbance, &mut called);
+        let liveness = Arc::new(Liveness {
+            violation: result.err(),
+            called,
+        });
+        cache().insert(fingerprint, liveness.clone());
+        liveness
     }
 
     fn run_until_quiescent(
         &self,
         mut world: World,
         disturbance: Option<Disturbance>,
+        called: &mut BTreeSet<String>,
     ) -> Result<(), LivenessViolation> {
         let dead = match disturbance {
             Some(Disturbance::Rejects(topic)) => Some(topic),
@@ -110,6 +116,9 @@ impl Protocol {
             };
             let sent = world.sent();
             let end = self.executions.run(&spec, |call, progress| {
+                if let Call::Publish { topic, .. } | Call::PutEvents { bus: topic, .. } = call {
+                    called.insert(topic.clone());
+                }
                 let effect = match (call, disturbance) {
                     (
                         Call::Publish { topic, .. } | Call::PutEvents { bus: topic, .. },
