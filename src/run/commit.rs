@@ -21,6 +21,9 @@ use crate::object_body::ObjectBody;
 use crate::ports::{BoxError, PutError, PutMode};
 use crate::report::{DigestRef, Outcome, RunFindings, RunResponse, Warning};
 
+/// How often one commit attempt tries to store its snapshot, each time under another key.
+const MAX_SNAPSHOT_ATTEMPTS: usize = 2;
+
 /// Result of one commit attempt.
 pub(super) enum CommitOutcome {
     /// The commit is stored. Holds the ledger as it is now.
@@ -71,13 +74,11 @@ impl PendingCommit {
 
 impl<S: Services> Run<'_, S> {
     /// Evaluates the observation, stores the snapshot and tries to commit the ledger once.
-    /// `attempt` is different for every commit attempt of the run.
     pub(super) async fn commit(
-        &self,
+        &mut self,
         current: StoredLedger,
         observation: &Observation,
         later_reads: &[Scope],
-        attempt: u32,
     ) -> Result<CommitOutcome, RunError> {
         let (evaluation, changes) = self.evaluate(&current.ledger, observation, later_reads);
         let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);
@@ -87,7 +88,8 @@ impl<S: Services> Run<'_, S> {
             .as_ref()
             .map(|last| last.snapshot.as_str());
         let mut cause = None;
-        for key in self.snapshot_keys(attempt) {
+        for _ in 0..MAX_SNAPSHOT_ATTEMPTS {
+            let key = self.next_snapshot_key();
             let (mut next, digest) = self.next_ledger(&current.ledger, &findings, &key);
             next.record_read(CommittedRead {
                 until: observation.ended_at,
@@ -145,15 +147,16 @@ impl<S: Services> Run<'_, S> {
         })
     }
 
-    /// Returns the two keys to try for the snapshot of a commit attempt. No key is tried twice in a
-    /// run: an unanswered write may have succeeded, and a snapshot is never overwritten.
-    fn snapshot_keys(&self, attempt: u32) -> [String; 2] {
-        let (keys, execution) = (&self.plan.keys, &self.plan.run.execution);
-        [2 * attempt, 2 * attempt + 1].map(|number| match number {
+    /// Returns the key to try next for a snapshot. No key is tried twice in a run: an unanswered
+    /// write may have succeeded, and a snapshot is never overwritten.
+    fn next_snapshot_key(&mut self) -> String {
+        let number = self.snapshots_tried;
+        self.snapshots_tried += 1;
+        let keys = &self.plan.keys;
+        match number {
             0 => keys.snapshot.clone(),
-            1 => keys.snapshot_with(execution),
-            _ => keys.snapshot_with(&format!("{execution}-{number}")),
-        })
+            _ => keys.snapshot_with(&format!("{}-{number}", self.plan.run.execution)),
+        }
     }
 
     /// Returns the next ledger, with new digests in the outbox and leased to this execution, and

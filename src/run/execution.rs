@@ -36,6 +36,8 @@ pub(super) struct Run<'a, S: Services> {
     pub(super) deadline: Instant,
     /// Measurements so far.
     pub(super) metrics: RunMetrics,
+    /// How many keys were tried for the snapshot.
+    pub(super) snapshots_tried: u32,
     /// Whether this execution committed a full run, after which first looks are sent.
     pub(super) first_looks: bool,
     /// Accounts as AWS Organizations describes them, looked up once per run.

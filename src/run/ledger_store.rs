@@ -1,6 +1,7 @@
 //! The store of the ledger, of `latest.json` and of `report.html`: load, and update by
 //! compare-and-swap. The last two never go back to an older run: their metadata has its sequence.
 
+use std::cmp::Ordering;
 use std::io;
 
 use tokio::time::{Instant, timeout_at};
@@ -253,21 +254,24 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         };
         for _ in 0..MAX_LATEST_ATTEMPTS {
             let put_mode = match self.head(key).await? {
-                Some(latest) if latest.sequence == Some(sequence) => return Ok(true),
                 Some(latest) => {
                     // An object without a sequence counts as older.
-                    if let Some(newer) = latest.sequence.filter(|latest| *latest > sequence) {
-                        let ledger = self.head(&self.plan.keys.ledger).await?;
-                        if ledger.and_then(|ledger| ledger.sequence) >= Some(newer) {
-                            return Ok(false);
+                    match latest.sequence.cmp(&Some(sequence)) {
+                        Ordering::Less => {}
+                        Ordering::Equal => return Ok(true),
+                        Ordering::Greater => {
+                            let ledger = self.head(&self.plan.keys.ledger).await?;
+                            if ledger.and_then(|ledger| ledger.sequence) >= latest.sequence {
+                                return Ok(false);
+                            }
+                            tracing::warn!(
+                                object = self.address(key),
+                                sequence = latest.sequence,
+                                ledger_sequence = sequence,
+                                "{name} is newer than the ledger, so an older ledger must have been restored; {name} \
+                                 is overwritten"
+                            );
                         }
-                        tracing::warn!(
-                            object = self.address(key),
-                            sequence = newer,
-                            ledger_sequence = sequence,
-                            "{name} is newer than the ledger, so an older ledger must have been restored; {name} is \
-                             overwritten"
-                        );
                     }
                     PutMode::Update(latest.etag)
                 }

@@ -90,6 +90,7 @@ pub async fn run<S: Services>(
         watched,
         deadline,
         metrics: RunMetrics::default(),
+        snapshots_tried: 0,
         first_looks: false,
         accounts: None,
     };
@@ -226,15 +227,8 @@ impl<S: Services> Run<'_, S> {
             CommitCheck::Proceed { later_reads } => later_reads,
             _ => Vec::new(),
         };
-        for attempt in 0..MAX_COMMIT_ATTEMPTS {
-            let attempt = match pass {
-                ReadPass::First => attempt,
-                ReadPass::Second => MAX_COMMIT_ATTEMPTS + attempt,
-            };
-            let (pending, cause) = match self
-                .commit(current, &observation, &later_reads, attempt)
-                .await?
-            {
+        for _ in 0..MAX_COMMIT_ATTEMPTS {
+            let (pending, cause) = match self.commit(current, &observation, &later_reads).await? {
                 CommitOutcome::Committed(committed) => {
                     // Frees memory first: many failures make both the observation and the digest
                     // large.

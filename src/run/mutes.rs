@@ -19,14 +19,14 @@ pub(super) async fn change_mutes<S: ObjectStore>(
 ) -> Result<MutesResponse, RunError> {
     let now = plan.timing.started_at;
     let mut current = store.load().await?;
-    let outcome = match &plan.task {
+    let (outcome, mute) = match &plan.task {
         Task::Mute(mute) => {
             let add = |ledger: &mut Ledger| {
                 let fits = ledger.add_mute(mute, now);
                 if fits { Ok(()) } else { Err(too_many()) }
             };
             update(store, &mut current, plan, (deployment, watched), add).await?;
-            MutesOutcome::Muted
+            (MutesOutcome::Muted, Some(mute.id.clone()))
         }
         Task::Unmute(id) => {
             if !current.ledger.mutes.iter().any(|mute| mute.id == *id) {
@@ -37,21 +37,17 @@ pub(super) async fn change_mutes<S: ObjectStore>(
                 Ok(())
             };
             update(store, &mut current, plan, (deployment, watched), remove).await?;
-            MutesOutcome::Unmuted
+            (MutesOutcome::Unmuted, Some(id.clone()))
         }
         Task::ListMutes | Task::Run | Task::AdoptLedger | Task::Check | Task::Test => {
-            MutesOutcome::Mutes
+            (MutesOutcome::Mutes, None)
         }
     };
     let mutes = kept_mute_records(&current.ledger, now);
     Ok(MutesResponse {
         run_id: plan.run.id.clone(),
         outcome,
-        mute: match &plan.task {
-            Task::Mute(mute) => Some(mute.id.clone()),
-            Task::Unmute(id) => Some(id.clone()),
-            _ => None,
-        },
+        mute,
         mutes: mutes.into_iter().map(MuteRecord::into_owned).collect(),
     })
 }
