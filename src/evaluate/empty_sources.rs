@@ -30,7 +30,7 @@ pub(super) fn update_empty_sources(
             if let Some(empty_source) = next.empty_sources.get_mut(source) {
                 empty_source.ended = Some(EmptySourceResolution::Repopulated);
             }
-        } else if is_confirmed_empty(observation, source, &known) {
+        } else if is_confirmed_empty(observation, source, &known, context) {
             let existing = next.empty_sources.get_mut(source);
             let has_become_empty = existing
                 .as_ref()
@@ -76,15 +76,18 @@ fn known_packs(ledger: &Ledger, source: &Source, scope: &Scope) -> BTreeSet<Pack
 }
 
 /// Returns whether a listing without packs is confirmed: it has to be complete, and AWS Config must
-/// not have any known pack when asked by name.
+/// not have any known pack when asked by name. A pack that a narrowed run has read later may exist
+/// again.
 fn is_confirmed_empty(
     observation: &Observation,
     source: &Source,
     known: &BTreeSet<PackKey>,
+    context: EvaluationContext<'_>,
 ) -> bool {
     let complete = observation
         .listings
         .get(source)
         .is_some_and(|listing| listing.complete);
-    complete && known.iter().all(|pack| observation.proves_absent(pack))
+    let is_gone = |pack| observation.proves_absent(pack) && context.covers_pack(pack);
+    complete && known.iter().all(is_gone)
 }

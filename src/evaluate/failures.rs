@@ -201,11 +201,7 @@ pub(super) fn open_new(
             }
         }
     };
-    for (pack, observed) in observation
-        .packs
-        .iter()
-        .filter(|(pack, _)| context.covers_pack(pack))
-    {
+    for (pack, observed) in &observation.packs {
         for (account, row) in failing_members(observed, context, now) {
             record(next, FailureKey::member(pack, account), row);
         }
