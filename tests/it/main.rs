@@ -18,6 +18,7 @@ mod evaluate;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod html_report;
+mod ledger;
 mod notify;
 mod preflight;
 mod regressions;

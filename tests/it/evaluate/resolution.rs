@@ -241,6 +241,33 @@ async fn in_progress_pack_clears_after_two_full_reads_an_hour_apart() {
 }
 
 #[tokio::test]
+async fn in_progress_pack_stays_open_until_all_members_are_successful() {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "CREATE_FAILED");
+    env.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
+    env.run().await;
+    env.world.forget_publishes();
+    env.run().await;
+    env.pack("baseline", "UPDATE_IN_PROGRESS");
+    env.run().await;
+    // The hour of success starts again after a member in progress, and after a read without members.
+    env.member("baseline", "333344445555", "CREATE_IN_PROGRESS");
+    for _ in 0..5 {
+        assert_eq!(env.run().await["totals"]["failures"], 1);
+    }
+    env.world
+        .remove_member(OWN, REGION, "baseline", "333344445555");
+    for _ in 0..4 {
+        assert_eq!(env.run().await["totals"]["failures"], 1);
+    }
+    env.world.remove_member(OWN, REGION, "baseline", ACCOUNT);
+    for _ in 0..5 {
+        assert_eq!(env.run().await["totals"]["failures"], 1);
+    }
+    assert_eq!(env.digests().len(), 1);
+}
+
+#[tokio::test]
 async fn in_progress_pack_with_partial_read_is_not_cleared() {
     let env = TestEnv::new().await;
     env.pack("baseline", "CREATE_FAILED");

@@ -227,6 +227,10 @@ async fn dry_run_returns_what_would_be_sent_or_the_state() {
         "{text}"
     );
     assert_eq!(response["digest"]["subject"], json!(null));
+    assert!(
+        !text.contains("report.html"),
+        "it shows another state: {text}"
+    );
     let never = json!({"dry_run": true, "announce": "never"});
     env.advance_minutes(60);
     assert!(text_of(&invoke(&env, never).await).contains("would send no digest"));

@@ -179,6 +179,38 @@ async fn full_run_commits_after_narrowed_run_without_reading_again() {
     }
 }
 
+/// What the narrowed run has read is newer than the listing of the full run.
+#[tokio::test]
+async fn full_run_leaves_what_a_later_narrowed_run_has_committed() {
+    let env = TestEnv::failing().await;
+    env.run().await;
+    let (full, narrowed) = (env.function().await, env.function().await);
+    let held = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(600));
+    let ledger = Fault::new(held).service(Service::S3).target("ledger");
+    env.world.fault(ledger.operation("GetObject").first(1));
+    let full = full.invoke("{}", env.context_of("full"));
+    let narrowed = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        env.member("baseline", ACCOUNT, "UPDATE_SUCCESSFUL");
+        env.advance_seconds(90);
+        let event = json!({"packs": ["base*"]}).to_string();
+        let result = narrowed.invoke(&event, env.context_of("narrowed")).await;
+        env.member("baseline", ACCOUNT, "UPDATE_FAILED");
+        result
+    };
+    let (full, narrowed) = join(full, narrowed).await;
+    narrowed.expect("the narrowed run succeeds");
+    full.expect("the full run succeeds");
+    assert_eq!(env.document("ledger.json")["sequence"], 3);
+    assert_eq!(env.document("ledger.json")["open"], json!([]));
+    env.advance_minutes(15);
+    env.run().await;
+    assert_eq!(
+        env.document("ledger.json")["open"][0][0]["account_id"],
+        ACCOUNT
+    );
+}
+
 /// A digest that the event asks for is sent from the ledger that superseded the run.
 #[tokio::test]
 async fn superseded_run_sends_the_digest_that_was_asked_for() {

@@ -139,10 +139,11 @@ impl ObjectStore for Bucket {
     }
 }
 
-/// In-memory topics. The topic `unresponsive` never responds.
+/// In-memory topics, which respond after `delay`. The topic `unresponsive` never responds.
 #[derive(Default)]
 struct Topics {
     sent: RefCell<Vec<ReceiverArn>>,
+    delay: Duration,
     unresponsive: Option<&'static str>,
 }
 
@@ -151,6 +152,7 @@ impl Notifier for Topics {
         if self.unresponsive == Some(topic.as_str()) {
             std::future::pending::<()>().await;
         }
+        sleep(self.delay).await;
         self.sent.borrow_mut().push(topic.clone());
         Ok(())
     }
@@ -297,6 +299,28 @@ async fn unresponsive_topic_keeps_its_digest_and_blocks_no_other() {
         json!(null),
         "the lease of the other digest is not released"
     );
+}
+
+/// A fifth of the eight seconds is left after the read, and 200 ms of that are reserved for the
+/// response.
+#[tokio::test(start_paused = true)]
+async fn topic_may_take_three_quarters_of_the_time_that_is_left() {
+    for (milliseconds, is_sent) in [(1_000, true), (1_200, false)] {
+        let clock = PausedClock(Instant::now());
+        let topics = Topics {
+            delay: Duration::from_millis(milliseconds),
+            ..Topics::default()
+        };
+        let function = function(Bucket::default(), topics);
+        let result = invoke(&function, &clock, "one", 8).await;
+        assert_eq!(result.is_ok(), is_sent, "{result:?}");
+        assert!(clock.now() < time("2026-03-01T08:00:08Z"));
+        let objects = function.services().store.objects.borrow();
+        let ledger: Value = serde_json::from_slice(&objects["ledger.json"].0).expect("JSON");
+        let left = &ledger["receivers"][TOPIC]["outgoing"];
+        assert_eq!(left.is_null(), is_sent, "the result is settled: {left}");
+        assert!(is_sent || left["lease"].is_null(), "{left}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

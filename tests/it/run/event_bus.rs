@@ -7,6 +7,7 @@ use packwatch_simulation::{Effect, Fault, Service, StatusRecord};
 use serde_json::{Value, json};
 
 use crate::support::harness::{BUS, OWN, REGION, TOPIC, TestEnv};
+use crate::support::logs::LogCapture;
 
 const ACCOUNT: &str = "222233334444";
 const RECORDER: &str = "NoAvailableConfigurationRecorderException";
@@ -401,8 +402,11 @@ async fn event_that_is_refused_for_its_content_is_dropped() {
     fail(&env, "guardrails", ACCOUNT, "AccessDenied");
     env.world
         .refuse_events("AccessDenied in account", "MalformedDetail");
+    let logs = LogCapture::start();
     let error = env.invoke(json!({})).await.expect_err("a part is refused");
     assert_eq!(error.kind(), "PublishFailed");
+    let dropped = logs.take("these events are dropped, and the others are sent");
+    assert_eq!(dropped.len(), 1);
     assert!(outgoing(&env).is_null(), "it blocks nothing");
     env.world.refuse_events("AccessDenied in account", "");
     env.advance_minutes(15);

@@ -3,7 +3,7 @@
 use packwatch_simulation::{Fault, Service};
 use serde_json::{Value, json};
 
-use crate::support::harness::{TestEnv, time};
+use crate::support::harness::TestEnv;
 
 const ACCOUNT: &str = "222233334444";
 const OTHER: &str = "333344445555";
@@ -75,25 +75,6 @@ async fn incomplete_runs_count_hours_without_data() {
         day(1, 1, 0, 5),
         "the longest time counts"
     );
-}
-
-#[tokio::test]
-async fn history_keeps_400_days_and_stays_small() {
-    let env = TestEnv::failing().await;
-    for _ in 0..402 {
-        env.run().await;
-        env.advance_minutes(24 * 60 - 15);
-    }
-    let history = history(&env);
-    let days = history.as_object().expect("an object");
-    assert_eq!(days.len(), 400);
-    assert!(!days.contains_key("2026-03-02"), "the oldest days go first");
-    let last =
-        (time("2026-03-01T08:00:00Z") + jiff::SignedDuration::from_hours(401 * 24)).to_string();
-    assert!(days.contains_key(&last[..10]), "{last}");
-    let bytes = history.to_string().len();
-    println!("400 days take {bytes} bytes in the ledger");
-    assert!(bytes < 32 * 1024, "{bytes}");
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use futures_util::future::join;
 use packwatch::lambda::Handler;
 use packwatch::metrics::{ALARM_METRICS, DIMENSION, METRICS, MetricsEmitter, NAMESPACE};
 use packwatch::run::RunError;
@@ -186,6 +188,35 @@ async fn committed_run_emits_all_metrics() {
 }
 
 #[tokio::test]
+async fn read_time_is_that_of_the_read() {
+    let env = TestEnv::failing().await;
+    let held = packwatch_simulation::Effect::Hold(Duration::from_millis(300));
+    env.world
+        .fault(Fault::new(held).service(Service::Config).first(1));
+    let three_seconds_pass = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        env.advance_seconds(3);
+    };
+    let ((response, record), ()) = join(invoke(&env, json!({})), three_seconds_pass).await;
+    response.expect("the run succeeds");
+    assert_eq!(
+        (&record["ReadTime"], &record["RunTime"]),
+        (&json!(3_000), &json!(3_000))
+    );
+}
+
+#[tokio::test]
+async fn check_counts_its_config_calls() {
+    let env = TestEnv::failing().await;
+    let (response, record) = invoke(&env, json!({"check": true})).await;
+    assert_eq!(response.expect("a result")["outcome"], "checked");
+    let calls = env.world.calls();
+    let calls = calls.iter().filter(|call| call.service == Service::Config);
+    assert_eq!(record["ConfigCalls"], calls.count());
+    assert_ne!(record["ConfigCalls"], 0);
+}
+
+#[tokio::test]
 async fn record_level_follows_lambda_log_level() {
     let env = TestEnv::failing().await;
     for level in ["DEBUG", "WARN", "FATAL"] {
@@ -256,7 +287,7 @@ async fn change_is_counted_once_while_digest_is_undelivered() {
 #[tokio::test]
 async fn config_calls_are_counted_when_ledger_read_fails() {
     let env = TestEnv::failing().await;
-    let late = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(200));
+    let late = packwatch_simulation::Effect::Hold(Duration::from_millis(200));
     for fault in [Fault::new(late), Fault::error(403, "AccessDenied", "no")] {
         env.world
             .fault(fault.service(Service::S3).operation("GetObject"));

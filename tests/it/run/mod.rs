@@ -9,7 +9,6 @@ mod latest_json;
 mod lifecycle;
 mod metrics;
 mod mutes;
-mod outbox;
 mod owner;
 mod payloads;
 mod receivers;

@@ -68,9 +68,13 @@ async fn mute_is_listed_with_matches_and_removed() {
     );
     let list = invoke(&env, json!({"mutes": true})).await;
     assert_eq!(list["outcome"], "mutes");
-    assert_eq!(list["mutes"], muted["mutes"]);
+    assert_eq!(
+        (&list["mute"], &list["mutes"]),
+        (&json!(null), &muted["mutes"])
+    );
     let unmuted = invoke(&env, json!({"unmute": muted["mute"]})).await;
     assert_eq!(unmuted["outcome"], "unmuted");
+    assert_eq!(unmuted["mute"], muted["mute"]);
     assert_eq!(unmuted["mutes"], json!([]));
     let error = env.invoke(json!({"unmute": muted["mute"]})).await;
     let report = error.expect_err("it is gone").to_report();

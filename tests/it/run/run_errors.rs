@@ -1,9 +1,11 @@
 //! Errors of an invocation: the error kind of each failure, and the objects that stay unchanged.
 
+use packwatch::model::{ApiError, GapKey, Source};
+use packwatch::run::RunError;
 use packwatch_simulation::{Effect, Fault, Service};
 use serde_json::json;
 
-use crate::support::harness::{BUCKET, TestEnv};
+use crate::support::harness::{BUCKET, OWN, TestEnv};
 
 /// Invokes the function, which must fail with an error of `kind`, and returns the error report.
 async fn invoke_error_report(env: &TestEnv, kind: &str) -> String {
@@ -59,7 +61,7 @@ async fn newer_ledger_version_fails_run_and_is_not_overwritten() {
 #[tokio::test]
 async fn denied_ledger_read_is_not_treated_as_first_run() {
     let env = TestEnv::failing().await;
-    env.world.deny_listing(crate::support::harness::OWN);
+    env.world.deny_listing(OWN);
     let report = invoke_error_report(&env, "LedgerUnreadable").await;
     assert!(
         report.contains("AccessDenied") && report.contains("s3:ListBucket"),
@@ -270,4 +272,33 @@ async fn pack_not_read_before_deadline_becomes_gap() {
     assert_eq!(env.latest()["gaps"][0]["code"], "DeadlineExceeded");
     assert_eq!(env.latest()["gaps"][0]["pack"], "unresponsive");
     assert_eq!(env.digests().len(), 1, "the digest reports the other pack");
+}
+
+#[test]
+fn advice_names_at_most_three_causes() {
+    let codes = [
+        "AccessDeniedException",
+        "NoResponse",
+        "ThrottlingException",
+        "OptInRequired",
+        "Teapot",
+    ];
+    let hint = "The log has a line for each of the other sources.";
+    for count in 1..=codes.len() {
+        let gaps = codes.iter().take(count).enumerate().map(|(index, code)| {
+            let source = Source {
+                caller: OWN.into(),
+                region: format!("region-{index}").as_str().into(),
+            };
+            let cause = ApiError {
+                operation: "DescribeOrganizationConformancePackStatuses".to_owned(),
+                code: (*code).to_owned(),
+                message: String::new(),
+            };
+            (GapKey { source, pack: None }, cause)
+        });
+        let error = RunError::AllSourcesFailed(gaps.collect());
+        let report = error.to_report();
+        assert_eq!(report.contains(hint), count > 3, "{report}");
+    }
 }

@@ -46,6 +46,22 @@ async fn messages(env: &TestEnv, event: Value) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn each_warning_is_logged_once() {
+    let mut env = TestEnv::failing().await;
+    env.set("INCLUDE_PACKS", "base*,typo*");
+    for event in [json!({}), json!({"dry_run": true})] {
+        let logs = LogCapture::start();
+        let response = env.invoke(event.clone()).await.expect("the run succeeds");
+        let logged = logs.take("INCLUDE_PACKS contains typo*");
+        assert_eq!(logged.len(), 1, "{event}");
+        let warning = &response["warnings"][0];
+        for field in ["code", "subject", "message"] {
+            assert_eq!(logged[0][field], warning[field], "{event}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn include_glob_that_matches_no_pack_is_warned_about() {
     let mut env = TestEnv::failing().await;
     env.pack("guardrails", "CREATE_SUCCESSFUL");

@@ -5,4 +5,5 @@ pub mod harness;
 pub mod in_memory_preflight;
 pub mod logs;
 pub mod loopback;
+pub mod observed;
 pub mod scheduler;
