@@ -20,8 +20,8 @@ use packwatch::report::{self, Outcome};
 use packwatch::run::RunError;
 use packwatch::run::{self, Caller, ServiceSet};
 
+use super::digests::MUTED_ACCOUNT;
 use super::replay::{Call, Progress, Replay, ReplayedServices, Response, Responses, Time, at};
-use super::world::MUTED_ACCOUNT;
 use crate::support::harness::OWN;
 use crate::support::in_memory_preflight::InMemoryPreflight;
 use serde_json::json;

@@ -5,9 +5,14 @@
 //! and executions that are started, receive responses and faults, and crash. An execution is the
 //! program itself, started again with the responses that it has received so far; see `execution`.
 
+mod actions;
+mod checks;
+mod digests;
 mod execution;
 mod model;
 mod mutant;
+mod object;
+mod properties;
 mod quiescence;
 mod replay;
 mod world;
@@ -16,12 +21,11 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, HasDiscoveries, Model, Path, UniformChooser};
 
+use actions::Action;
 use execution::{End, MUTE, RunOutcome};
-use model::{
-    Action, ISOLATED, InitialState, LEASED, MUTED, OWNED, Protocol, QUIESCENT, READ_ORDER, STORED,
-    State, UNBLOCKED,
-};
+use model::{InitialState, Protocol, State};
 use mutant::Mutant;
+use properties::{ISOLATED, LEASED, MUTED, OWNED, QUIESCENT, READ_ORDER, STORED, UNBLOCKED};
 
 /// Two events, or one event that Lambda runs twice.
 const TWO_EXECUTIONS: [&[&str]; 2] = [&["a", "b"], &["a", "a"]];

@@ -1,33 +1,23 @@
-//! Model of the commit protocol: its initial states, its actions, and the properties that must hold
-//! in every state.
+//! Model of the commit protocol: its states, and what each action makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use stateright::{Model, Property};
 
+use super::actions::Action;
+use super::digests::Accounts;
 use super::execution::{Checkpoint, End, ExecutionSpec, Executions, OTHER, OURS};
 use super::mutant::Mutant;
-use super::quiescence::{Disturbance, Liveness, LivenessViolation};
+use super::properties::properties;
+use super::quiescence::Liveness;
 use super::replay::{Call, Time, model_time};
-use super::world::{Accounts, Effect, SafetyViolation, World};
-use crate::support::harness::{BUS, CHAT, TOPIC};
+use super::world::{Effect, World};
+use crate::support::harness::{BUS, CHAT};
 use crate::support::scheduler::{topic_and_bus, two_topics};
 
 /// Lambda timeout of an invocation, in milliseconds. Deadlines are multiples of it.
 pub const INVOCATION_TIMEOUT: Time = 100_000;
-
-// Names of the properties. Each must hold in every state.
-pub const LEASED: &str = "only the lease holder sends a digest, and duplicates have a cause";
-pub const NOTIFIED_ONCE: &str = "each change is reported once, under one digest ID";
-pub const READ_ORDER: &str =
-    "each commit equals its read, which follows the earlier committed reads";
-pub const STORED: &str = "no commit is lost, and each run is committed once";
-pub const QUIESCENT: &str = "runs without faults become quiescent and report what is open";
-pub const ISOLATED: &str = "a topic that rejects everything does not block the other topic";
-pub const UNBLOCKED: &str = "a topic that refuses the content of digests is not blocked";
-pub const OWNED: &str = "only the owner of the ledger commits to it";
-pub const MUTED: &str = "a mute stays, is applied as a whole, and what it matches is not notified";
 
 /// Model of the commit protocol, with bounds on its faults and changes.
 #[derive(Clone)]
@@ -41,7 +31,7 @@ pub struct Protocol {
     pub changes: u8,
     pub mutant: Option<Mutant>,
     /// The receiver beside the digest topic: the chat topic or an event bus.
-    second_receiver: &'static str,
+    pub second_receiver: &'static str,
     pub executions: Arc<Executions>,
     /// The results that executions have returned.
     ends: Arc<Mutex<BTreeSet<End>>>,
@@ -111,38 +101,8 @@ pub struct State {
     clock: Clock,
     /// Lower bound of the time of every later response.
     min_time: Time,
-    faults: u8,
-    changes: u8,
-}
-
-/// Action of the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    Start {
-        actor: usize,
-        config_denied: bool,
-    },
-    /// A pending call of an execution takes this effect.
-    Call {
-        actor: usize,
-        number: usize,
-        effect: Effect,
-    },
-    /// The member accounts change their status, then an execution reads them.
-    Read {
-        actor: usize,
-        number: usize,
-        failing: Accounts,
-    },
-    Crash {
-        actor: usize,
-    },
-    /// Another function becomes the owner of the ledger.
-    Adopt,
-    /// The deadline of an execution passes. Lambda stops the execution if it still runs.
-    PassDeadline {
-        actor: usize,
-    },
+    pub faults: u8,
+    pub changes: u8,
 }
 
 impl Protocol {
@@ -248,26 +208,6 @@ impl Protocol {
         }
     }
 
-    /// Returns whether runs without faults become quiescent although one topic disturbs them. A
-    /// topic that gets no call from them cannot.
-    fn becomes_quiescent(
-        &self,
-        state: &State,
-        disturbance: fn(&'static str) -> Disturbance,
-    ) -> bool {
-        let undisturbed = self.liveness(&state.world, None);
-        [TOPIC, self.second_receiver]
-            .into_iter()
-            .filter(|topic| undisturbed.called.contains(*topic))
-            .all(|topic| {
-                let disturbed = self.liveness(&state.world, Some(disturbance(topic)));
-                matches!(
-                    disturbed.violation,
-                    None | Some(LivenessViolation::Unsafe(_))
-                )
-            })
-    }
-
     /// Completes a pending call of a running execution, which then continues to its next call.
     fn complete_call(&self, state: &mut State, actor: usize, number: usize, effect: Effect) {
         let Actor::Running(checkpoint) = &state.actors[actor] else {
@@ -316,7 +256,7 @@ impl Protocol {
     }
 }
 
-fn execution_id(actor: usize) -> String {
+pub fn execution_id(actor: usize) -> String {
     format!("execution-{actor}")
 }
 
@@ -325,93 +265,11 @@ fn deadline(actor: usize) -> Time {
 }
 
 /// Returns the number of accounts whose status differs.
-fn flips(one: Accounts, other: Accounts) -> u8 {
+pub fn flips(one: Accounts, other: Accounts) -> u8 {
     one.into_iter()
         .zip(other)
         .map(|(one, other)| u8::from(one != other))
         .sum()
-}
-
-impl State {
-    /// Adds the actions of a running execution.
-    fn add_actions(&self, actor: usize, actions: &mut Vec<Action>) {
-        let Actor::Running(checkpoint) = &self.actors[actor] else {
-            return;
-        };
-        // Calls for `latest.json` are independent of all other calls, so every order gives the same
-        // result. The model explores only the order in which they come last.
-        let all_for_latest = checkpoint
-            .waiting
-            .iter()
-            .all(|(_, call)| call.is_for_latest());
-        for (number, call) in checkpoint
-            .waiting
-            .iter()
-            .filter(|(_, call)| all_for_latest || !call.is_for_latest())
-        {
-            self.add_call_actions(actor, *number, call, actions);
-        }
-        if self.faults > 0 {
-            actions.extend([Action::Crash { actor }, Action::PassDeadline { actor }]);
-        }
-    }
-
-    /// Adds the actions that complete a pending call.
-    fn add_call_actions(
-        &self,
-        actor: usize,
-        number: usize,
-        call: &Call,
-        actions: &mut Vec<Action>,
-    ) {
-        if *call == Call::Read {
-            for failing in [[true, true], [true, false], [false, true], [false, false]] {
-                if flips(failing, self.world.failing) <= self.changes {
-                    actions.push(Action::Read {
-                        actor,
-                        number,
-                        failing,
-                    });
-                }
-            }
-            return;
-        }
-        actions.push(Action::Call {
-            actor,
-            number,
-            effect: Effect::Done,
-        });
-        if self.faults > 0 {
-            actions.extend(faults(call).iter().map(|effect| Action::Call {
-                actor,
-                number,
-                effect: *effect,
-            }));
-        }
-    }
-
-    /// Returns whether this execution stores a snapshot next, under a key that no other one uses.
-    fn stores_its_own_snapshot(&self, actor: usize) -> bool {
-        let Actor::Running(checkpoint) = &self.actors[actor] else {
-            return false;
-        };
-        let same_run = |other: &Actor| match other {
-            Actor::NotStarted(run_id) => *run_id == checkpoint.spec.run_id,
-            Actor::Running(other) => other.spec.run_id == checkpoint.spec.run_id,
-            Actor::Ended => false,
-        };
-        let is_snapshot =
-            |call: &Call| matches!(call, Call::Put { key, .. } if key.starts_with("snapshots/"));
-        checkpoint.waiting.iter().all(|(_, call)| is_snapshot(call))
-            && self.actors.iter().filter(|other| same_run(other)).count() == 1
-    }
-
-    /// Returns whether this execution holds the lease of an outgoing digest.
-    fn holds_lease(&self, actor: usize) -> bool {
-        self.world
-            .ledger()
-            .is_some_and(|ledger| ledger.leased_to(&execution_id(actor)).next().is_some())
-    }
 }
 
 impl Model for Protocol {
@@ -549,93 +407,6 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always(LEASED, |model: &Self, state| {
-                model.never_violates(
-                    state,
-                    &[
-                        SafetyViolation::SentWithoutLease,
-                        SafetyViolation::UnexplainedDuplicate,
-                    ],
-                )
-            }),
-            Property::always(NOTIFIED_ONCE, |model: &Self, state| {
-                model.never_violates(
-                    state,
-                    &[
-                        SafetyViolation::WrongChanges,
-                        SafetyViolation::DigestIdReused,
-                    ],
-                )
-            }),
-            Property::always(READ_ORDER, |model: &Self, state| {
-                model.never_violates(
-                    state,
-                    &[
-                        SafetyViolation::CommitDiffersFromRead,
-                        SafetyViolation::StaleRead,
-                    ],
-                )
-            }),
-            Property::always(STORED, |model: &Self, state| {
-                let stored = [
-                    SafetyViolation::CommitLost,
-                    SafetyViolation::RunCommittedTwice,
-                    SafetyViolation::RunNotStored,
-                    SafetyViolation::SnapshotOverwritten,
-                ];
-                model.never_violates(state, &stored)
-            }),
-            Property::always(QUIESCENT, |model: &Self, state: &State| {
-                matches!(
-                    model.liveness(&state.world, None).violation,
-                    None | Some(LivenessViolation::Unsafe(_))
-                )
-            }),
-            Property::always(ISOLATED, |model: &Self, state: &State| {
-                model.becomes_quiescent(state, Disturbance::Rejects)
-            }),
-            Property::always(UNBLOCKED, |model: &Self, state| {
-                model.becomes_quiescent(state, Disturbance::RefusesContent)
-            }),
-            Property::always(MUTED, |model: &Self, state| {
-                let mutes = [
-                    SafetyViolation::MuteLost,
-                    SafetyViolation::MuteHalfApplied,
-                    SafetyViolation::MutedFailureNotified,
-                ];
-                model.never_violates(state, &mutes)
-            }),
-            Property::always(OWNED, |model: &Self, state| {
-                model.never_violates(state, &[SafetyViolation::WroteForeignLedger])
-            }),
-        ]
-    }
-}
-
-/// Returns the faults of a call.
-fn faults(call: &Call) -> &'static [Effect] {
-    match call {
-        Call::Get { .. } | Call::Head { .. } => &[Effect::RequestLost],
-        Call::Put { .. } => &[
-            Effect::Conflict,
-            Effect::ResponseLost,
-            Effect::RequestLost,
-            Effect::Rejected,
-        ],
-        Call::Publish { .. } => &[
-            Effect::ResponseLost,
-            Effect::Rejected,
-            Effect::ContentRefused,
-        ],
-        Call::PutEvents { events, .. } if events.len() < 2 => {
-            &[Effect::ResponseLost, Effect::Rejected]
-        }
-        Call::PutEvents { .. } => &[
-            Effect::ResponseLost,
-            Effect::Rejected,
-            Effect::PartlyAccepted,
-        ],
-        Call::Read => &[],
+        properties()
     }
 }

@@ -4,9 +4,11 @@
 
 use packwatch::ledger::{Lease, Ledger, RecentRun};
 
+use super::digests::message;
 use super::execution::{ExecutionSpec, function_id};
+use super::object::{Bytes, LEDGER};
 use super::replay::{Call, Progress, Response, at};
-use super::world::{Bytes, Effect, LEDGER, World, message};
+use super::world::{Effect, World};
 
 /// A defect of the commit protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

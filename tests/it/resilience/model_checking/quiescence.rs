@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::digests::is_last_form;
 use super::execution::{End, ExecutionSpec, OURS};
 use super::model::{INVOCATION_TIMEOUT, Protocol, State};
 use super::mutant::Mutant;
 use super::replay::{Call, Time};
-use super::world::{Effect, SafetyViolation, World, is_last_form};
-use crate::support::harness::BUS;
+use super::world::{Effect, SafetyViolation, World};
+use crate::support::harness::{BUS, TOPIC};
 
 /// Start of the runs without faults, long after every deadline of the model.
 const QUIESCENCE_START: Time = 10_000_000;
@@ -50,6 +51,26 @@ pub enum LivenessViolation {
 }
 
 impl Protocol {
+    /// Returns whether runs without faults become quiescent although one topic disturbs them. A
+    /// topic that gets no call from them cannot.
+    pub fn becomes_quiescent(
+        &self,
+        state: &State,
+        disturbance: fn(&'static str) -> Disturbance,
+    ) -> bool {
+        let undisturbed = self.liveness(&state.world, None);
+        [TOPIC, self.second_receiver]
+            .into_iter()
+            .filter(|topic| undisturbed.called.contains(*topic))
+            .all(|topic| {
+                let disturbed = self.liveness(&state.world, Some(disturbance(topic)));
+                matches!(
+                    disturbed.violation,
+                    None | Some(LivenessViolation::Unsafe(_))
+                )
+            })
+    }
+
     /// Returns whether none of these violations has happened, or happens in later runs without
     /// faults.
     pub fn never_violates(&self, state: &State, violations: &[SafetyViolation]) -> bool {

@@ -14,7 +14,8 @@ use packwatch::ports::{
     ObjectStore, Page, PublishError, PutError, PutMode,
 };
 
-use super::world::{ACCOUNTS, Accounts, Bytes, LATEST, LEDGER, REPORT, event_bytes, is_last_form};
+use super::digests::{ACCOUNTS, Accounts, event_bytes, is_last_form};
+use super::object::{Bytes, LATEST, LEDGER, REPORT};
 use crate::support::harness::{OWN, TOPIC, time};
 use crate::support::scheduler::yield_now;
 
