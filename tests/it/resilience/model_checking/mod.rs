@@ -105,7 +105,7 @@ fn two_executions_with_one_fault_satisfy_all_properties() {
 }
 
 #[test]
-#[ignore = "takes 3 minutes and 3 GB of memory"]
+#[ignore = "takes 13 minutes and 5 GB of memory"]
 fn two_executions_with_two_faults_satisfy_all_properties() {
     check_exhaustively(&Protocol::new(
         &[InitialState::NoLedger, InitialState::Notified],
@@ -116,7 +116,7 @@ fn two_executions_with_two_faults_satisfy_all_properties() {
 }
 
 #[test]
-#[ignore = "takes 20 minutes and 3 GB of memory"]
+#[ignore = "takes an hour and 6 GB of memory"]
 fn three_executions_with_one_fault_satisfy_all_properties() {
     // One check after another, so that each frees the memory of the previous one.
     for execution_set in THREE_EXECUTIONS {
