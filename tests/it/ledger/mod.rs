@@ -4,3 +4,4 @@ mod expiry;
 mod outbox;
 mod pending_changes;
 mod receivers;
+mod summary;
