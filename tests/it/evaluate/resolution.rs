@@ -18,6 +18,18 @@ async fn notified_failure() -> TestEnv {
     env
 }
 
+/// Returns an organization with a pack that fails without a failing member account. The topic was
+/// notified of it.
+async fn notified_pack_failure() -> TestEnv {
+    let env = TestEnv::new().await;
+    env.pack("baseline", "CREATE_FAILED");
+    env.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
+    env.run().await;
+    env.world.forget_publishes();
+    env.run().await;
+    env
+}
+
 /// Returns the key and the resolution of every cleared failure of a digest.
 fn resolutions(digest: &Value) -> Vec<(String, String)> {
     let records = digest["cleared"].as_array().unwrap();
@@ -222,12 +234,7 @@ async fn failing_since_starts_at_last_update_time() {
 
 #[tokio::test]
 async fn in_progress_pack_clears_after_two_full_reads_an_hour_apart() {
-    let env = TestEnv::new().await;
-    env.pack("baseline", "CREATE_FAILED");
-    env.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
-    env.run().await;
-    env.world.forget_publishes();
-    env.run().await;
+    let env = notified_pack_failure().await;
     assert_eq!(keys(&env.digests()[0]["appeared"]), ["baseline/-"]);
     env.pack("baseline", "UPDATE_IN_PROGRESS");
     for _ in 0..4 {
@@ -242,12 +249,7 @@ async fn in_progress_pack_clears_after_two_full_reads_an_hour_apart() {
 
 #[tokio::test]
 async fn in_progress_pack_stays_open_until_all_members_are_successful() {
-    let env = TestEnv::new().await;
-    env.pack("baseline", "CREATE_FAILED");
-    env.member("baseline", ACCOUNT, "CREATE_SUCCESSFUL");
-    env.run().await;
-    env.world.forget_publishes();
-    env.run().await;
+    let env = notified_pack_failure().await;
     env.pack("baseline", "UPDATE_IN_PROGRESS");
     env.run().await;
     // The hour of success starts again after a member in progress, and after a read without members.

@@ -1,8 +1,8 @@
 //! Pending changes: what a receiver is still to be notified of, as the ledger implies it.
 
 use jiff::{SignedDuration, Timestamp};
-use packwatch::ledger::{Ledger, OpenFailure, PendingChanges, ReceiverId};
-use packwatch::model::{NotificationPolicy, Source};
+use packwatch::ledger::{EmptySourceResolution, Ledger, OpenFailure, PendingChanges, ReceiverId};
+use packwatch::model::NotificationPolicy;
 
 use crate::support::observed::{
     ACCOUNT, OTHER_ACCOUNT, evaluated, minute, observed, observed_without_packs, policy, scope,
@@ -89,13 +89,9 @@ fn digest_shows_only_sources_in_scope_that_are_still_empty() {
         assert_eq!(is_shown(&ledger), expected, "{scope:?}");
     }
     let mut filled = empty;
-    let ended = Some(packwatch::ledger::EmptySourceResolution::Repopulated);
-    let source: &Source = &source();
-    filled
-        .empty_sources
-        .get_mut(source)
-        .expect("a source")
-        .ended = ended;
+    for empty_source in filled.empty_sources.values_mut() {
+        empty_source.ended = Some(EmptySourceResolution::Repopulated);
+    }
     filled.mark_shown(RECEIVER, &scope(), true);
     assert!(!is_shown(&filled));
 }

@@ -185,7 +185,7 @@ async fn full_run_leaves_what_a_later_narrowed_run_has_committed() {
     let env = TestEnv::failing().await;
     env.run().await;
     let (full, narrowed) = (env.function().await, env.function().await);
-    let held = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(600));
+    let held = packwatch_simulation::Effect::Hold(std::time::Duration::from_millis(1_500));
     let ledger = Fault::new(held).service(Service::S3).target("ledger");
     env.world.fault(ledger.operation("GetObject").first(1));
     let full = full.invoke("{}", env.context_of("full"));

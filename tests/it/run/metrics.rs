@@ -190,11 +190,11 @@ async fn committed_run_emits_all_metrics() {
 #[tokio::test]
 async fn read_time_is_that_of_the_read() {
     let env = TestEnv::failing().await;
-    let held = packwatch_simulation::Effect::Hold(Duration::from_millis(300));
+    let held = packwatch_simulation::Effect::Hold(Duration::from_millis(1_500));
     env.world
         .fault(Fault::new(held).service(Service::Config).first(1));
     let three_seconds_pass = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         env.advance_seconds(3);
     };
     let ((response, record), ()) = join(invoke(&env, json!({})), three_seconds_pass).await;

@@ -8,8 +8,6 @@ use packwatch::model::{NotificationPolicy, PackGlobs, PackKey, Scope, Source, St
 
 use super::harness::{OWN, REGION, time};
 
-/// The pack that every function here is about.
-pub const PACK: &str = "baseline";
 /// A member account of the pack.
 pub const ACCOUNT: &str = "222233334444";
 /// Another member account of the pack.
@@ -23,11 +21,11 @@ pub fn source() -> Source {
     }
 }
 
-/// Returns the key of the pack.
+/// Returns the key of the pack of the source.
 pub fn pack() -> PackKey {
     PackKey {
         source: source(),
-        pack: PACK.into(),
+        pack: "baseline".into(),
     }
 }
 
@@ -68,15 +66,21 @@ pub fn minute(minutes: i64) -> Timestamp {
     time("2026-03-01T08:00:00Z") + SignedDuration::from_mins(minutes)
 }
 
-/// Returns an observation of the source that starts at `at`, with a complete listing of the pack,
-/// and members that all are on one page.
-pub fn observed(at: Timestamp, status: &str, members: &[(&str, &str)]) -> ObservationBuilder {
+/// Returns an observation that starts at `at`, with a complete listing of the source.
+fn listed(at: Timestamp) -> ObservationBuilder {
     let mut builder = ObservationBuilder::new(at);
     let listing = Listing {
         pages: 1,
         complete: true,
     };
     builder.found_listing(&source(), listing);
+    builder
+}
+
+/// Returns an observation of the source that starts at `at`, with a complete listing of the pack,
+/// and members that all are on one page.
+pub fn observed(at: Timestamp, status: &str, members: &[(&str, &str)]) -> ObservationBuilder {
+    let mut builder = listed(at);
     builder.found_pack(&pack(), StatusRecord::new(status));
     for (account, status) in members {
         builder.found_member(&pack(), &(*account).into(), StatusRecord::new(status));
@@ -87,12 +91,7 @@ pub fn observed(at: Timestamp, status: &str, members: &[(&str, &str)]) -> Observ
 
 /// Returns an observation of the source that starts at `at`, after its only pack was deleted.
 pub fn observed_without_packs(at: Timestamp) -> ObservationBuilder {
-    let mut builder = ObservationBuilder::new(at);
-    let listing = Listing {
-        pages: 1,
-        complete: true,
-    };
-    builder.found_listing(&source(), listing);
+    let mut builder = listed(at);
     builder.found_no_pack(&pack());
     builder
 }
