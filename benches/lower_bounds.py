@@ -3,7 +3,6 @@
 Also measures the start of the process.
 """
 
-import http.client
 import math
 import pathlib
 import ssl
@@ -17,7 +16,6 @@ from workloads import (
     LATENCY,
     NAIVE,
     PACKWATCH,
-    SIGNED,
     GeneratedOrganization,
     Program,
     running,
@@ -66,33 +64,17 @@ def latency_bound(command, simulation):
             with running(command, simulation, packs, members, members // 100) as program:
                 first_runs.append(program.run())
                 next_runs.extend(program.run() for _ in range(3))
-                bare = bare_call(program.organization)
         for name, costs in (("first", first_runs), ("next", next_runs)):
             wall, bound = statistics.median(cost.wall for cost in costs), lower_bound(costs[0].call_log)
             cpu = statistics.median(cost.cpu for cost in costs)
             rows.append([f"{packs} x {members:,}", name, len(costs[0].call_log), f"{bound:.2f}", f"{wall:.2f}"])
-            rows[-1] += [f"{wall / bound:.3f}", f"{wall / bound * LATENCY / 1000 / bare:.3f}", f"{cpu:.3f}"]
-    header = ["packs x members", "run", "calls", "bound s", "wall s", "ratio", "ratio to bare calls", "CPU s"]
+            rows[-1] += [f"{wall / bound:.3f}", f"{cpu:.3f}"]
+    header = ["packs x members", "run", "calls", "bound s", "wall s", "ratio", "CPU s"]
     print("\n" + table(header, rows))
     print(
-        f"\n{LATENCY} ms a call, {CONCURRENCY} concurrent AWS Config calls, calls to S3 and SNS included. Goal: at most 1.10."
+        f"\n{LATENCY} ms a call, {CONCURRENCY} concurrent AWS Config calls, calls to S3 and SNS included."
+        " Goal: at most 1.10.\n"
     )
-    print(f"Bare call: one call from Python on an open connection takes {1000 * bare:.1f} ms on this machine.\n")
-
-
-def bare_call(organization):
-    """Returns the seconds of a single call.
-
-    It has the latency, and the time that this machine and the simulation add.
-    """
-    connection, times = http.client.HTTPConnection(organization.url.removeprefix("http://")), []
-    for _ in range(20):
-        started = time.monotonic()
-        connection.request("GET", f"/{BUCKET}/none", headers={"Authorization": SIGNED})
-        connection.getresponse().read()
-        times.append(time.monotonic() - started)
-    connection.close()
-    return statistics.median(times)
 
 
 def rate_bound(commands, simulation):

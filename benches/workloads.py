@@ -15,7 +15,7 @@ from runtime_api import Function  # noqa: E402
 
 from measure import cpu_seconds, peak_memory, reset_peak  # noqa: E402
 
-# Milliseconds that the simulation waits before each response.
+# Milliseconds from a request to the response of the simulation.
 LATENCY = 40
 SOURCE = {"caller": OWN, "region": REGION}
 PACKWATCH, THREADS, NAIVE = "packwatch", "boto3, 8 threads", "boto3, naive"

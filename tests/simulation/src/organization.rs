@@ -336,6 +336,7 @@ impl Organization {
         self.apply(Change::AccountFilterRequiresMember(required));
     }
 
+    /// Sets the time from the end of a request to its response.
     pub fn latency(&self, latency: Duration) {
         self.apply(Change::Latency(latency));
     }

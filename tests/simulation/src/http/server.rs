@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::dispatch::Reply;
 use crate::http::control;
@@ -124,20 +125,23 @@ async fn handle_request(
     if let Some(response) = control::respond(&organization, &request) {
         return Ok(to_hyper(response, false, false));
     }
+    let received = Instant::now();
     let is_head = request.method == Method::HEAD;
     let (pending, limit_key) = organization.world().receive(&request);
     let _in_flight = InFlightGuard {
         organization: &organization,
         limit_key,
     };
+    let executed_at = received + pending.hold();
     // A separate task, so that a held call is executed even when its client has disconnected.
     let shared = organization.clone();
     let execution = tokio::spawn(async move {
-        sleep(pending.hold()).await;
+        sleep_until(executed_at).await;
         shared.world().execute(pending, &request)
     });
     let (reply, delay) = execution.await.map_err(|_| Reset)?;
-    sleep(delay).await;
+    // The time that the simulation itself takes is part of the latency.
+    sleep_until(executed_at + delay).await;
     match reply {
         Reply::Response(response) => Ok(to_hyper(response, is_head, false)),
         Reply::CutOff(response) => Ok(to_hyper(response, is_head, true)),
@@ -146,9 +150,20 @@ async fn handle_request(
     }
 }
 
-async fn sleep(duration: Duration) {
-    if !duration.is_zero() {
-        tokio::time::sleep(duration).await;
+/// tokio's timer counts whole milliseconds and rounds up, twice. It would end a sleep up to two
+/// milliseconds late, so a thread sleeps through the rest.
+const TIMER_PRECISION: Duration = Duration::from_millis(2);
+
+/// Sleeps until `end`, to less than a millisecond.
+async fn sleep_until(end: Instant) {
+    let remaining = || end.saturating_duration_since(Instant::now());
+    if remaining() > TIMER_PRECISION {
+        tokio::time::sleep(remaining().saturating_sub(TIMER_PRECISION)).await;
+    }
+    let rest = remaining();
+    if !rest.is_zero() {
+        let sleep = tokio::task::spawn_blocking(move || std::thread::sleep(rest));
+        sleep.await.expect("sleeping does not panic");
     }
 }
 
