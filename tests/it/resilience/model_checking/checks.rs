@@ -149,7 +149,7 @@ impl World {
         let mut violation = None;
         let (mut repeated, mut wrong) = (false, false);
         for event in events {
-            let id = format!("{digest} {}", event.version());
+            let id = event.event_id(digest);
             if log.digests.insert(id, event.clone()).is_some() {
                 repeated = true;
                 continue;

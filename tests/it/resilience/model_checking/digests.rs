@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use packwatch::ledger::{Ledger, OutgoingContent, OutgoingDigest};
-use packwatch::model::{BusEvent, SnsMessage};
+use packwatch::model::SnsMessage;
 use serde_json::Value;
 
 use super::object::Bytes;
@@ -145,9 +145,4 @@ pub fn message(outgoing: &OutgoingDigest) -> Bytes {
         unreachable!("there is no event bus");
     };
     serde_json::to_vec(message).expect("JSON").into()
-}
-
-/// Returns an event as bytes.
-pub fn event_bytes(event: &BusEvent) -> Bytes {
-    serde_json::to_vec(event).expect("JSON").into()
 }

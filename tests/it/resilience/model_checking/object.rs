@@ -1,9 +1,11 @@
 //! Objects of the bucket, and their decoded form.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use packwatch::ledger::Ledger;
+use packwatch::ledger::{Ledger, OutgoingContent};
+use packwatch::model::BusEvent;
 use serde_json::Value;
 
 pub const LEDGER: &str = "ledger.json";
@@ -28,6 +30,7 @@ struct Content {
     fingerprint: u64,
     ledger: OnceLock<Ledger>,
     link: OnceLock<Link>,
+    outgoing_events: OnceLock<BTreeMap<String, Vec<String>>>,
 }
 
 /// Position of a snapshot in the chain.
@@ -46,7 +49,14 @@ impl From<Vec<u8>> for Bytes {
             fingerprint,
             ledger: OnceLock::new(),
             link: OnceLock::new(),
+            outgoing_events: OnceLock::new(),
         }))
+    }
+}
+
+impl From<&BusEvent> for Bytes {
+    fn from(event: &BusEvent) -> Self {
+        serde_json::to_vec(event).expect("JSON").into()
     }
 }
 
@@ -60,10 +70,34 @@ impl Bytes {
         format!("{:016x}", self.0.fingerprint)
     }
 
+    /// Returns the id of an event with this content in a digest.
+    pub fn event_id(&self, digest: &str) -> String {
+        format!("{digest} {}", self.version())
+    }
+
     pub fn ledger(&self) -> &Ledger {
         self.0
             .ledger
             .get_or_init(|| Ledger::from_bytes(&self.0.bytes).expect("a ledger"))
+    }
+
+    /// Returns the ids of the outgoing events of a ledger, by event bus. They are cached, because every
+    /// state compares them with the events that were sent.
+    pub fn outgoing_events(&self) -> &BTreeMap<String, Vec<String>> {
+        self.0.outgoing_events.get_or_init(|| {
+            let receivers = self.ledger().receivers.iter();
+            let events = receivers.filter_map(|(bus, receiver)| {
+                let outgoing = receiver.outgoing.as_ref()?;
+                let OutgoingContent::Events { events, .. } = &outgoing.content else {
+                    return None;
+                };
+                let ids = events
+                    .iter()
+                    .map(|event| Self::from(event).event_id(&outgoing.id));
+                Some((bus.as_str().to_owned(), ids.collect()))
+            });
+            events.collect()
+        })
     }
 
     pub fn link(&self) -> &Link {

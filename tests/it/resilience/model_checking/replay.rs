@@ -14,7 +14,7 @@ use packwatch::ports::{
     ObjectStore, Page, PublishError, PutError, PutMode,
 };
 
-use super::digests::{ACCOUNTS, Accounts, event_bytes, is_last_form};
+use super::digests::{ACCOUNTS, Accounts, is_last_form};
 use super::object::{Bytes, LATEST, LEDGER, REPORT};
 use crate::support::harness::{OWN, TOPIC, time};
 use crate::support::scheduler::yield_now;
@@ -375,7 +375,7 @@ impl<F: FnMut(&Call, &Progress) -> Option<(Response, Time)>> Notifier for Replay
         let call = Call::PutEvents {
             bus,
             digest,
-            events: events.iter().map(event_bytes).collect(),
+            events: events.iter().map(Bytes::from).collect(),
         };
         let refused = || PublishError::Failed("not accepted".into());
         match self.call(call).await {

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use packwatch::ledger::{Ledger, OutgoingContent, OutgoingDigest};
 use serde_json::Value;
 
-use super::digests::{
-    Accounts, ReceiverLog, event_bytes, form_id, is_last_form, notified_accounts,
-};
+use super::digests::{Accounts, ReceiverLog, form_id, is_last_form, notified_accounts};
 use super::execution::{ExecutionSpec, OTHER, OURS, function_id};
 use super::object::{Bytes, LATEST, LEDGER, StoredObject};
 use super::replay::{Call, Progress, Response, Time};
@@ -330,17 +328,20 @@ impl World {
             .values()
             .map(|log| (log.reported_open, log.incident))
             .collect();
-        let outgoing_sent: Vec<_> = self
-            .ledger()
+        let ledger = self.bytes(LEDGER);
+        let outgoing_sent: Vec<_> = ledger
             .into_iter()
-            .flat_map(|ledger| &ledger.receivers)
-            .map(|(arn, receiver)| {
+            .flat_map(|bytes| {
+                let receivers = bytes.ledger().receivers.iter();
+                receivers.map(move |(arn, receiver)| (bytes, arn, receiver))
+            })
+            .map(|(bytes, arn, receiver)| {
                 let outgoing = receiver.outgoing.as_ref();
-                outgoing.map(|outgoing| self.sent_parts(arn.as_str(), outgoing))
+                outgoing.map(|outgoing| self.sent_parts(bytes, arn.as_str(), outgoing))
             })
             .collect();
         (
-            self.bytes(LEDGER).cloned(),
+            ledger.cloned(),
             self.failing,
             reported_open,
             outgoing_sent,
@@ -349,17 +350,14 @@ impl World {
         )
     }
 
-    /// Returns which parts of an outgoing digest its receiver has got.
-    fn sent_parts(&self, receiver: &str, outgoing: &OutgoingDigest) -> Vec<bool> {
+    /// Returns which parts of an outgoing digest of the ledger its receiver has got.
+    fn sent_parts(&self, ledger: &Bytes, receiver: &str, outgoing: &OutgoingDigest) -> Vec<bool> {
         let log = &self.receivers[receiver];
         match &outgoing.content {
             OutgoingContent::Message { .. } => vec![log.was_sent(&outgoing.id)],
-            OutgoingContent::Events { events, .. } => events
+            OutgoingContent::Events { .. } => ledger.outgoing_events()[receiver]
                 .iter()
-                .map(|event| {
-                    let id = format!("{} {}", outgoing.id, event_bytes(event).version());
-                    log.digests.contains_key(&id)
-                })
+                .map(|id| log.digests.contains_key(id))
                 .collect(),
         }
     }
