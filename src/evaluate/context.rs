@@ -28,6 +28,11 @@ impl EvaluationContext<'_> {
         self.scope.covers_pack(key) && !self.read_later(covers)
     }
 
+    /// Returns whether a narrowed run has read later anything of this pack, for example one account.
+    pub(super) fn pack_read_later(&self, key: &PackKey) -> bool {
+        self.read_later(|scope| scope.covers_pack(key))
+    }
+
     /// Returns whether the run decides whether this source is empty.
     pub(super) fn covers_source(&self, source: &Source) -> bool {
         self.scope.covers_source(source) && !self.read_later(|scope| scope.covers_source(source))

@@ -88,6 +88,6 @@ fn is_confirmed_empty(
         .listings
         .get(source)
         .is_some_and(|listing| listing.complete);
-    let is_gone = |pack| observation.proves_absent(pack) && context.covers_pack(pack);
+    let is_gone = |pack| observation.proves_absent(pack) && !context.pack_read_later(pack);
     complete && known.iter().all(is_gone)
 }

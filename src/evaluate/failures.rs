@@ -269,15 +269,18 @@ pub(super) fn mark_due(next: &mut Ledger, context: EvaluationContext<'_>, now: T
 }
 
 /// Records which packs were read, and removes the hints of packs that are gone. The hints remain if
-/// the run does not see the whole source: a later run needs them to detect that the source has
-/// become empty.
+/// the run does not see the whole source, or if a later read may have found the pack again: a later
+/// run needs them to detect that the source has become empty.
 pub(super) fn record_attempts(
     next: &mut Ledger,
     observation: &Observation,
     context: EvaluationContext<'_>,
 ) {
-    let may_forget =
-        |pack: &PackKey| context.covers_source(&pack.source) && context.covers_pack(pack);
+    let may_forget = |pack: &PackKey| {
+        context.covers_source(&pack.source)
+            && context.covers_pack(pack)
+            && !context.pack_read_later(pack)
+    };
     next.pack_hints
         .retain(|pack, _| !may_forget(pack) || !observation.proves_absent(pack));
     let tried = |observed: &PackObservation| observed.coverage != Coverage::NotRead;

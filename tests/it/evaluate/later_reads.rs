@@ -66,7 +66,11 @@ fn source_does_not_become_empty_if_a_pack_was_read_later() {
         narrowed: true,
         ..scope()
     };
-    for later in [scope_of_packs("base*"), read_in_full.clone()] {
+    for later in [
+        scope_of_packs("base*"),
+        scope_of_account(),
+        read_in_full.clone(),
+    ] {
         let next = evaluated(
             &before,
             observed_without_packs(minute(15)),

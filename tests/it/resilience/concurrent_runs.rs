@@ -179,7 +179,8 @@ async fn full_run_commits_after_narrowed_run_without_reading_again() {
     }
 }
 
-/// What the narrowed run has read is newer than the listing of the full run.
+/// The full run began to read before the narrowed run ended, so it leaves that part out, although
+/// its own answer is newer.
 #[tokio::test]
 async fn full_run_leaves_what_a_later_narrowed_run_has_committed() {
     let env = TestEnv::failing().await;
