@@ -9,6 +9,7 @@ why. The script creates it in target/lint-venv, or in FOLDER, if it does not exi
 no call to AWS. It prints each finding and exits with 1 if there is one.
 """
 
+import fcntl
 import argparse
 import importlib.util
 import json
@@ -96,13 +97,16 @@ def lint_venv(folder: pathlib.Path) -> pathlib.Path:
     Creates the environment if it is missing or has other versions.
     """
     installed = folder / "requirements-lint.txt"
-    if not installed.exists() or installed.read_text() != REQUIREMENTS.read_text():
-        print(f"installing {REQUIREMENTS.relative_to(ROOT)} in {folder}, which takes a minute or two", flush=True)
-        venv.create(folder, with_pip=True)
-        process = run([folder / "bin/pip", "install", "--quiet", "--requirement", REQUIREMENTS])
-        if process.returncode:
-            sys.exit(f"pip cannot install {REQUIREMENTS.relative_to(ROOT)}:\n{output(process)}")
-        installed.write_text(REQUIREMENTS.read_text())
+    # Two scripts that run at the same time use the environment.
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists() or installed.read_text() != REQUIREMENTS.read_text():
+            print(f"installing {REQUIREMENTS.relative_to(ROOT)} in {folder}, which takes a minute or two", flush=True)
+            venv.create(folder, with_pip=True)
+            process = run([folder / "bin/pip", "install", "--quiet", "--requirement", REQUIREMENTS])
+            if process.returncode:
+                sys.exit(f"pip cannot install {REQUIREMENTS.relative_to(ROOT)}:\n{output(process)}")
+            installed.write_text(REQUIREMENTS.read_text())
     return folder / "bin"
 
 

@@ -44,7 +44,7 @@ def bill_of_materials(root: pathlib.Path, version: str, architectures: list[str]
 
 
 def cargo_metadata(root: pathlib.Path, platform: str) -> dict:
-    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", platform]
+    command = ["cargo", "metadata", "--quiet", "--locked", "--format-version", "1", "--filter-platform", platform]
     return json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE).stdout)
 
 
