@@ -34,6 +34,7 @@ demo:
 # Write the golden files again after an intended change
 golden:
     INSTA_UPDATE=always cargo test --test it -- golden situations preflight error_texts schemas
+    INSTA_UPDATE=always cargo test --package packwatch-cli
 
 # Measure the pure parts, and the release binary beside boto3
 bench: python-packages
