@@ -10,9 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::observation::Observation;
 use crate::ledger::Ledger;
-use crate::model::{
-    Account, AccountId, NotificationPolicy, Scope, StatusKind, StatusRecord, display_chain,
-};
+use crate::model::{Account, AccountId, NotificationPolicy, Scope, display_chain};
 use crate::ports::ConfigApi;
 
 /// Maximum number of accounts to look up in one run.
@@ -79,13 +77,6 @@ fn accounts_to_look_up(
     policy: &NotificationPolicy,
 ) -> Vec<AccountId> {
     let now = observation.ended_at;
-    let fails = |row: &StatusRecord| match row.kind() {
-        StatusKind::Failed => true,
-        StatusKind::InProgress => row
-            .last_update_time
-            .is_some_and(|since| policy.is_stuck(since, now)),
-        StatusKind::Successful | StatusKind::Deleted => false,
-    };
     // A full run also shows what the settings no longer cover.
     let known = ledger.open.keys().chain(ledger.resolved.keys());
     let known: Vec<_> = known
@@ -100,7 +91,10 @@ fn accounts_to_look_up(
         .iter()
         .filter(|(pack, _)| scope.covers_pack(pack))
     {
-        let rows = observed.not_successful.iter().filter(|(_, row)| fails(row));
+        let rows = observed
+            .not_successful
+            .iter()
+            .filter(|(_, row)| policy.counts_as_failing(row, now));
         shown.extend(
             rows.map(|(account, _)| account)
                 .filter(|account| scope.covers_account(Some(account))),

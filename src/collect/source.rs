@@ -119,18 +119,10 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
         if !listed {
             return BTreeSet::new();
         }
-        let with_gap = ledger.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
-        let with_gap = with_gap.filter_map(|(key, _)| key.pack_key());
-        let known = ledger
-            .open
-            .keys()
-            .map(|key| key.pack.clone())
-            .chain(ledger.pack_hints.keys().cloned())
-            .chain(with_gap);
         let missing = |key: &PackKey| {
             key.source == *source && self.scope.covers_pack(key) && !so_far.packs.contains_key(key)
         };
-        known.filter(missing).collect()
+        ledger.known_packs_and_gaps().filter(missing).collect()
     }
 
     /// Reads the failing members of every pack, and the evidence that its open failures need.

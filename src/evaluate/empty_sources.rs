@@ -7,7 +7,7 @@ use std::mem::take;
 use super::context::EvaluationContext;
 use crate::collect::Observation;
 use crate::ledger::{EmptySource, EmptySourceResolution, Ledger};
-use crate::model::{PackKey, Scope, Source};
+use crate::model::{PackKey, Source};
 
 /// Updates the empty sources of the ledger for the sources that the run sees in full. `before` is
 /// the previous ledger, which still has the packs that are gone.
@@ -23,7 +23,10 @@ pub(super) fn update_empty_sources(
         .iter()
         .filter(|source| context.covers_source(source))
     {
-        let known = known_packs(before, source, scope);
+        let known = before.known_packs_and_gaps();
+        let known: BTreeSet<_> = known
+            .filter(|pack| pack.source == *source && scope.covers_pack(pack))
+            .collect();
         // Packs that the settings leave out count: a source is empty if it lists none at all.
         let mut listed = observation.packs.keys().chain(&observation.out_of_scope);
         if listed.any(|pack| pack.source == *source) {
@@ -58,21 +61,6 @@ pub(super) fn update_empty_sources(
             }
         }
     }
-}
-
-/// Returns the packs of a source that the ledger knows from a hint, an open failure or a gap.
-fn known_packs(ledger: &Ledger, source: &Source, scope: &Scope) -> BTreeSet<PackKey> {
-    let packs = ledger
-        .pack_hints
-        .keys()
-        .chain(ledger.open.keys().map(|key| &key.pack))
-        .cloned();
-    let with_gap = ledger.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
-    let with_gap = with_gap.filter_map(|(key, _)| key.pack_key());
-    packs
-        .chain(with_gap)
-        .filter(|pack| pack.source == *source && scope.covers_pack(pack))
-        .collect()
 }
 
 /// Returns whether a listing without packs is confirmed: it has to be complete, and AWS Config must

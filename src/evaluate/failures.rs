@@ -220,17 +220,8 @@ fn failing_members<'a>(
     context: EvaluationContext<'a>,
     now: Timestamp,
 ) -> impl Iterator<Item = (&'a AccountId, &'a Arc<StatusRecord>)> {
-    let fails = move |row: &StatusRecord| match row.kind() {
-        StatusKind::Failed => true,
-        StatusKind::InProgress => row
-            .last_update_time
-            .is_some_and(|since| context.policy.is_stuck(since, now)),
-        StatusKind::Successful | StatusKind::Deleted => false,
-    };
-    observed
-        .not_successful
-        .iter()
-        .filter(move |(_, row)| fails(row))
+    let rows = observed.not_successful.iter();
+    rows.filter(move |(_, row)| context.policy.counts_as_failing(row, now))
 }
 
 /// Returns whether a pack fails without a failing member, both in the observation and among the

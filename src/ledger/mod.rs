@@ -14,6 +14,7 @@
 //! | `summary` | what opened and ended since the last summary |
 //! | `last_digest` | what the last digest to a receiver was about |
 //! | `hints` | hints for reading a pack with fewer calls |
+//! | `known_packs` | the packs that are known from earlier runs |
 //! | `notified_at` | when each receiver was notified of a failure |
 //! | `map_as_pairs` | the serde form of maps with structured keys |
 //! | `format` | the stored bytes and their schema version |
@@ -25,6 +26,7 @@ mod format;
 mod hints;
 mod history;
 mod history_day;
+mod known_packs;
 mod last_digest;
 mod map_as_pairs;
 mod mutes;

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ids::AccountId;
 use super::keys::FailureKey;
+use super::status::{StatusKind, StatusRecord};
 
 /// The settings that decide what counts as a failure, which failures a receiver is notified of, and
 /// when.
@@ -35,6 +36,17 @@ impl NotificationPolicy {
     pub fn is_stuck(&self, since: Timestamp, now: Timestamp) -> bool {
         self.stuck_after
             .is_some_and(|after| now.duration_since(since) >= after)
+    }
+
+    /// Returns whether a member account with this record counts as failing.
+    pub fn counts_as_failing(&self, row: &StatusRecord, now: Timestamp) -> bool {
+        match row.kind() {
+            StatusKind::Failed => true,
+            StatusKind::InProgress => row
+                .last_update_time
+                .is_some_and(|since| self.is_stuck(since, now)),
+            StatusKind::Successful | StatusKind::Deleted => false,
+        }
     }
 
     /// Returns whether a failure that was last notified at `notified_at` is due for a reminder.

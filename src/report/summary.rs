@@ -99,7 +99,7 @@ fn totals(
     let mut packs = BTreeSet::new();
     for (key, open) in ledger.open.iter().filter(|(key, _)| scope.covers(key)) {
         let at = observation.ended_at;
-        match NotificationState::of(key, open, &plan.policy, receiver, at) {
+        match NotificationState::of(key, open, &plan.settings.policy, receiver, at) {
             NotificationState::Ignored => totals.ignored += 1,
             NotificationState::Muted => totals.muted += 1,
             state => {
@@ -124,12 +124,10 @@ fn known_packs<'a>(
     observation: &'a Observation,
     ledger: &'a Ledger,
 ) -> BTreeSet<&'a PackKey> {
-    let hints = ledger.pack_hints.keys();
-    let known = hints.chain(ledger.open.keys().map(|key| &key.pack));
     observation
         .packs
         .keys()
-        .chain(known)
+        .chain(ledger.known_packs())
         .filter(|pack| scope.covers_pack(pack) && !observation.proves_absent(pack))
         .collect()
 }

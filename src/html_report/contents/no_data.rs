@@ -103,9 +103,8 @@ impl GapLine {
                 unread_packs.contains(pack)
             }
         };
-        let hints = ledger.pack_hints.keys();
-        let known: BTreeSet<_> = hints
-            .chain(ledger.open.keys().map(|open| &open.pack))
+        let known: BTreeSet<_> = ledger
+            .known_packs()
             .filter(|pack| is_unread(pack))
             .collect();
         let open = ledger.open.keys().filter(|open| known.contains(&open.pack));

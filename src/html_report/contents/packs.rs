@@ -54,8 +54,7 @@ impl<'a> Packs<'a> {
         let has_gap =
             |key: &PackKey| lasting(&GapKey::source(&key.source)) || lasting(&GapKey::pack(key));
         // A pack that was not read is known from before.
-        let known = ledger.pack_hints.keys();
-        for key in known.chain(ledger.open.keys().map(|key| &key.pack)) {
+        for key in ledger.known_packs() {
             if has_gap(key) {
                 let line = lines.entry(key).or_insert_with(|| PackLine::new(key, None));
                 line.has_gap = true;

@@ -164,11 +164,7 @@ fn watched(ledger: &Ledger, scope: &Scope) -> BTreeMap<Source, BTreeSet<PackName
         .iter()
         .map(|source| (source.clone(), BTreeSet::new()))
         .collect();
-    let known = ledger
-        .pack_hints
-        .keys()
-        .chain(ledger.open.keys().map(|key| &key.pack));
-    for pack in known.filter(|pack| scope.covers_pack(pack)) {
+    for pack in ledger.known_packs().filter(|pack| scope.covers_pack(pack)) {
         if let Some(packs) = watched.get_mut(&pack.source) {
             packs.insert(pack.pack.clone());
         }

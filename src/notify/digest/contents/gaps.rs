@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::request::DigestRequest;
 use crate::ledger::{EmptySourceResolution, Gap, GapResolution, Ledger};
-use crate::model::{ApiError, GapKey, PackName, Region, Source};
+use crate::model::{ApiError, GapKey, PackKey, PackName, Region, Source};
 use crate::report::{EmptySourceRecord, EmptySourceState, GapRecord, GapState, sanitize};
 
 /// A gap, with what is known about the part that was not read.
@@ -89,25 +89,13 @@ impl Known {
                 last_read: None,
             };
         }
-        let hints = ledger
-            .pack_hints
-            .iter()
-            .filter(|(pack, _)| pack.source == key.source);
-        let open = || {
-            ledger
-                .open
-                .keys()
-                .filter(|open| open.pack.source == key.source)
-        };
-        let packs: BTreeSet<_> = hints
-            .clone()
-            .map(|(pack, _)| pack)
-            .chain(open().map(|open| &open.pack))
-            .map(|pack| pack.pack.clone())
-            .collect();
+        let in_source = |pack: &PackKey| pack.source == key.source;
+        let packs = ledger.known_packs().filter(|pack| in_source(pack));
+        let open = ledger.open.keys().filter(|open| in_source(&open.pack));
+        let hints = ledger.pack_hints.iter().filter(|(pack, _)| in_source(pack));
         Self {
-            packs,
-            failures: open().count(),
+            packs: packs.map(|pack| pack.pack.clone()).collect(),
+            failures: open.count(),
             last_read: hints.map(|(_, hint)| hint.attempted_at).max(),
         }
     }
@@ -178,8 +166,7 @@ pub(super) fn packs_affected(request: &DigestRequest<'_>) -> Affected {
         .map(|gap| &gap.source)
         .chain(empty.iter().copied())
         .collect();
-    let hints = ledger.pack_hints.keys();
-    let known = hints.chain(ledger.open.keys().map(|key| &key.pack));
+    let known = ledger.known_packs();
     for pack in known.filter(|key| sources.contains(&key.source)) {
         affected.packs.insert(pack.pack.clone());
     }
