@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use packwatch::model::GapKey;
-use packwatch::notify::digest::counted;
-use packwatch::report::{Checked, Outcome, Response, RunResponse, sanitize};
+use packwatch::report::{Checked, Outcome, Response, RunResponse, counted, sanitize};
 
 use crate::error::CliError;
 use crate::progress::ProgressStats;

@@ -14,5 +14,5 @@ mod contents;
 mod render;
 mod run_facts;
 
-pub use contents::{AccountLinks, Link, ReportPage, ReportRequest};
+pub use contents::{ReportPage, ReportRequest};
 pub use run_facts::RunFacts;

@@ -71,13 +71,6 @@ pub(super) fn out_of_time(operation: &str) -> ApiError {
     }
 }
 
-/// Returns a number with its noun, such as `1 pack` or `2 packs`.
-pub(super) fn counted(number: impl Into<u64>, noun: &str) -> String {
-    let number = number.into();
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
 /// Returns a check that could not be made.
 pub(super) fn skipped(name: &'static str, reason: impl Into<String>) -> Check {
     Check::new(name, CheckStatus::Skipped, reason)

@@ -1,9 +1,9 @@
 //! Checks `mutes`: each mute that applies matches an open failure.
 
-use super::answers::{counted, skipped};
+use super::answers::skipped;
 use super::facts::Facts;
 use crate::model::Deployment;
-use crate::report::{Check, CheckAction, CheckStatus, mute_records};
+use crate::report::{Check, CheckAction, CheckStatus, counted, mute_records};
 
 const NAME: &str = "mutes";
 
@@ -21,7 +21,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Check {
     if ledger.last_commit.is_none() {
         return skipped(NAME, "no run has looked for failures yet");
     }
-    let count = counted(records.len() as u64, "mute");
+    let count = counted(records.len(), "mute");
     let unmatched: Vec<&str> = records
         .iter()
         .filter(|record| record.matches == 0)

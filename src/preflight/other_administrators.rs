@@ -1,11 +1,11 @@
 //! Check `other_administrators`: delegated administrators whose packs are not read, because no role
 //! in them is assumed.
 
-use super::answers::{counted, describe, skipped};
+use super::answers::{describe, skipped};
 use super::facts::Facts;
 use super::reader_role;
 use crate::model::{AccountId, Identity};
-use crate::report::{Check, CheckAction, CheckStatus};
+use crate::report::{Check, CheckAction, CheckStatus, counted};
 
 const NAME: &str = "other_administrators";
 
@@ -23,7 +23,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Check {
     let mut detail = if administrators.is_empty() {
         "there are no delegated administrators".to_owned()
     } else if unread.is_empty() {
-        let number = counted(administrators.len() as u64, "delegated administrator");
+        let number = counted(administrators.len(), "delegated administrator");
         format!("{number}, each read")
     } else {
         format!(

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::answers::{counted, skipped};
+use super::answers::skipped;
 use super::facts::Facts;
 use crate::model::{PackGlobs, PackName};
-use crate::report::{Check, CheckAction, CheckStatus};
+use crate::report::{Check, CheckAction, CheckStatus, counted};
 
 /// Name of the second check.
 const EXCLUDE: &str = "exclude_packs";
@@ -71,7 +71,7 @@ struct Counts {
 impl Setting<'_> {
     fn check(&self, packs: &BTreeSet<&PackName>, counts: Counts) -> Check {
         let variable = self.variable;
-        let names = counted(packs.len() as u64, "pack name");
+        let names = counted(packs.len(), "pack name");
         let unmatched = self.globs.unmatched(packs);
         if !unmatched.is_empty() {
             let list: Vec<_> = unmatched.iter().copied().collect();

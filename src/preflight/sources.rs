@@ -1,12 +1,12 @@
 //! Checks `source`: each source can be listed, has packs, and the members of a watched pack can be
 //! read.
 
-use super::answers::{Meaning, counted, describe, meaning, skipped};
+use super::answers::{Meaning, describe, meaning, skipped};
 use super::facts::Facts;
 use super::lister::SourceAnswer;
 use crate::model::{ApiError, Identity, SourceTarget};
 use crate::ports::{DESCRIBE_STATUSES, GET_DETAILED_STATUS};
-use crate::report::{Check, CheckAction, CheckStatus};
+use crate::report::{Check, CheckAction, CheckStatus, counted};
 
 const NAME: &str = "source";
 
@@ -34,7 +34,7 @@ fn check(facts: &Facts<'_>, target: &SourceTarget, answer: &SourceAnswer) -> Che
             .with_action(list_packs(action, target));
     }
     let watched = packs.iter().filter(|pack| facts.is_watched(pack)).count();
-    let count = counted(packs.len() as u64, "pack");
+    let count = counted(packs.len(), "pack");
     let detail = format!("{source}: {count}, {watched} watched");
     match &answer.members_error {
         None => Check::new(NAME, CheckStatus::Ok, detail),

@@ -1,10 +1,10 @@
 //! Checks `topic`: each topic exists and has confirmed subscriptions. Nothing is published.
 
-use super::answers::{Meaning, counted, describe, meaning, skipped};
+use super::answers::{Meaning, describe, meaning, skipped};
 use super::facts::Facts;
 use crate::model::{ApiError, ReceiverArn};
 use crate::ports::Subscriptions;
-use crate::report::{Check, CheckAction, CheckStatus};
+use crate::report::{Check, CheckAction, CheckStatus, counted};
 
 const NAME: &str = "topic";
 
@@ -46,7 +46,10 @@ impl<'a> Topic<'a> {
     fn subscribed(&self, subscriptions: Subscriptions) -> Check {
         let Subscriptions { confirmed, pending } = subscriptions;
         let arn = self.arn;
-        let count = counted(confirmed, "confirmed subscription");
+        let count = counted(
+            usize::try_from(confirmed).unwrap_or(usize::MAX),
+            "confirmed subscription",
+        );
         match (confirmed, pending) {
             (1.., 0) => Check::new(NAME, CheckStatus::Ok, format!("{arn}: {count}")),
             (_, 1..) => {

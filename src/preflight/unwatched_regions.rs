@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{Meaning, counted, meaning, skipped};
+use super::answers::{Meaning, meaning, skipped};
 use super::facts::Facts;
 use crate::model::Region;
-use crate::report::{Check, CheckAction, CheckStatus};
+use crate::report::{Check, CheckAction, CheckStatus, counted};
 
 const NAME: &str = "unwatched_regions";
 
@@ -38,7 +38,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     if !with_packs.is_empty() {
         let found = with_packs.iter().map(|(account, region, count)| {
-            let packs = counted(*count as u64, "pack");
+            let packs = counted(*count, "pack");
             format!("{packs} of {account} in {region}")
         });
         let detail = format!("not watched: {}", join(found));
@@ -49,7 +49,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
             .parameter("Regions", regions.join(","));
         checks.push(Check::new(NAME, CheckStatus::Warning, detail).with_action(action));
     } else if !asked.is_empty() {
-        let regions = counted(asked.len() as u64, "other region");
+        let regions = counted(asked.len(), "other region");
         let detail =
             format!("{regions} checked: no packs that INCLUDE_PACKS and EXCLUDE_PACKS select");
         checks.push(Check::new(NAME, CheckStatus::Ok, detail));

@@ -6,6 +6,7 @@ mod check_action;
 mod gap_actions;
 mod groups;
 mod known_causes;
+mod links;
 mod members;
 mod message_names;
 mod mute_records;
@@ -16,6 +17,7 @@ mod sanitize;
 mod snapshot;
 mod summary;
 mod warnings;
+mod words;
 
 pub use crate::model::{Warning, WarningCode};
 pub use check::{Check, CheckStatus, Checked, CheckedOutcome};
@@ -24,6 +26,7 @@ pub use gap_actions::{GapAction, gap_action};
 pub use groups::{
     AccountView, Example, Group, GroupCause, GroupEvent, Grouped, Member, Omitted, group_members,
 };
+pub use links::{LinkTarget, ObjectAddress};
 pub use members::Members;
 pub use mute_records::{MuteRecord, kept_mute_records, mute_records};
 pub use pack_facts::{PackFacts, StoredFacts};
@@ -41,3 +44,4 @@ pub use snapshot::{
     Snapshot, Unconfirmed,
 };
 pub use summary::RunFindings;
+pub use words::{counted, duration};

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use super::words::counted;
 use crate::collect::{Observation, PackObservation};
 use crate::input::event::shortened;
 use crate::input::plan::RunPlan;
@@ -122,10 +123,4 @@ fn is_unknown(
     observation.gaps.is_empty()
         && observation.packs.values().all(lacks)
         && !recorded.any(|key| key.account_id.as_ref() == Some(account) && scope.covers(key))
-}
-
-/// Returns a number with its noun, such as `1 pack` or `2 packs`.
-fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }

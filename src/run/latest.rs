@@ -8,12 +8,11 @@ use super::execution::Run;
 use super::ledger_store::LatestMetadata;
 use super::overlap::while_answered;
 use super::services::Services;
-use crate::html_report::{AccountLinks, Link, ReportPage, ReportRequest, RunFacts};
+use crate::html_report::{ReportPage, ReportRequest, RunFacts};
 use crate::ledger::{Ledger, RecentRun};
-use crate::model::{AccountId, Region};
-use crate::notify::digest::{LinkTarget, ObjectAddress};
 use crate::object_body::ObjectBody;
 use crate::ports::{BoxError, ContentType};
+use crate::report::{LinkTarget, ObjectAddress};
 
 /// A committed full run whose objects are to be written.
 pub(super) struct LatestRun<'a> {
@@ -26,12 +25,6 @@ pub(super) struct LatestRun<'a> {
     pub snapshot: Option<ObjectBody>,
     /// What the report shows of the run, if this execution has read it.
     pub facts: Option<&'a RunFacts>,
-}
-
-impl AccountLinks for LinkTarget {
-    fn config(&self, account: &AccountId, region: &Region) -> Option<String> {
-        self.config(account, region)
-    }
 }
 
 impl<S: Services> Run<'_, S> {
@@ -98,11 +91,8 @@ impl<S: Services> Run<'_, S> {
             run: &latest.run,
             facts,
             plan: self.plan,
-            snapshot: &Link {
-                uri: snapshot.uri(),
-                console: target.object(&snapshot),
-            },
-            account_links: Some(&target),
+            snapshot: &snapshot,
+            link_target: &target,
         })
         .render();
         ObjectBody::from(page.into_bytes()).hashed()

@@ -1,7 +1,7 @@
 //! Failures by member account.
 
-use packwatch::notify::digest::{AccountLabel, duration, listed};
-use packwatch::report::{AccountView, sanitize};
+use packwatch::notify::digest::{AccountLabel, listed};
+use packwatch::report::{AccountView, duration, sanitize};
 use serde_json::{Value, json};
 
 use super::current::Current;

@@ -1,7 +1,7 @@
 //! Failures by cause, with what to do about each.
 
-use packwatch::notify::digest::{AccountLabel, capitalized, counted, listed, since, subjects};
-use packwatch::report::{Group, sanitize};
+use packwatch::notify::digest::{AccountLabel, capitalized, listed, since, subjects};
+use packwatch::report::{Group, counted, sanitize};
 use serde_json::{Value, json};
 
 use super::current::Current;

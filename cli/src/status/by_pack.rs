@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use packwatch::model::{AccountId, PackKey};
-use packwatch::notify::digest::duration;
-use packwatch::report::sanitize;
+use packwatch::report::{duration, sanitize};
 use serde_json::{Value, json};
 
 use super::current::Current;

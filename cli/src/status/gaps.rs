@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use packwatch::model::{ApiError, GapKey, GroupId, Source, StatusRecord};
-use packwatch::notify::digest::{counted, listed};
-use packwatch::report::{GapAction, gap_action};
+use packwatch::notify::digest::listed;
+use packwatch::report::{GapAction, counted, gap_action};
 
 use super::snapshot::{Gap, Snapshot};
 

@@ -2,8 +2,8 @@
 //! counted.
 
 use jiff::Timestamp;
-use packwatch::notify::digest::{counted, duration, listed, since, subjects, time};
-use packwatch::report::sanitize;
+use packwatch::notify::digest::{listed, since, subjects, time};
+use packwatch::report::{counted, duration, sanitize};
 
 use super::current::Current;
 use super::entry::{heading, labeled};

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::changes::Changes;
 use super::packs::Packs;
 use super::text::plain;
-use super::words::{counted, listed};
+use super::words::listed;
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
 use crate::model::{AccountId, FailureKey};
-use crate::report::{Group, GroupEvent, Member, Omitted, group_members};
+use crate::report::{Group, GroupEvent, Member, Omitted, counted, group_members};
 
 /// Maximum number of causes in the page.
 const MAX_CAUSES: usize = 100;
@@ -60,7 +60,7 @@ impl Causes {
     ) -> Self {
         let failing = || {
             let open = ledger.open.iter();
-            open.filter(|(key, open)| !open.is_suppressed(key, &plan.policy, at))
+            open.filter(|(key, open)| !open.is_suppressed(key, &plan.settings.policy, at))
         };
         let members = failing()
             .map(|(key, open)| Member::open(GroupEvent::Open, key, open, ledger.account(key), at))

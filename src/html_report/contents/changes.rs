@@ -36,7 +36,7 @@ impl<'a> Changes<'a> {
             };
         };
         let outgoing = receiver.outgoing.as_ref();
-        let changes = PendingChanges::compute(ledger, receiver.id, &plan.policy, None, at);
+        let changes = PendingChanges::compute(ledger, receiver.id, &plan.settings.policy, None, at);
         Self {
             last: receiver.last_digest.as_ref(),
             is_refused: outgoing.is_some_and(|outgoing| outgoing.refused),

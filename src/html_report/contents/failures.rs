@@ -42,7 +42,7 @@ impl<'a> FailureRows<'a> {
         let state = |key: &FailureKey, open: &OpenFailure| match NotificationState::of(
             key,
             open,
-            &plan.policy,
+            &plan.settings.policy,
             receiver,
             at,
         ) {

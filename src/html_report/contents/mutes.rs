@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::text::plain;
-use super::words::{counted, date, listed, time};
+use super::words::{date, listed, time};
 use crate::ledger::Ledger;
 use crate::model::{Mute, MuteEnd, MuteMatcher};
-use crate::report::mute_records;
+use crate::report::{counted, mute_records};
 
 /// Maximum number of entries that are shown of each part of a mute.
 const MAX_ENTRIES: usize = 5;

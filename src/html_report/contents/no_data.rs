@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::text::plain;
-use super::words::{counted, listed};
+use super::words::listed;
 use crate::ledger::{Gap, Ledger};
 use crate::model::{GapKey, PackKey, Source};
-use crate::report::{GapAction, gap_action};
+use crate::report::{GapAction, counted, gap_action};
 
 /// Maximum number of names in a list of packs or sources.
 const MAX_NAMES: usize = 5;

@@ -64,7 +64,7 @@ impl<'a> Packs<'a> {
             let line = lines
                 .entry(&key.pack)
                 .or_insert_with(|| PackLine::new(&key.pack, None));
-            if open.is_suppressed(key, &plan.policy, at) {
+            if open.is_suppressed(key, &plan.settings.policy, at) {
                 line.suppressed += 1;
             } else if key.is_pack() {
                 line.is_failing_itself = true;

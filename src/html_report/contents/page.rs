@@ -13,7 +13,8 @@ use super::trend::Trend;
 use crate::html_report::run_facts::RunFacts;
 use crate::input::plan::RunPlan;
 use crate::ledger::{Ledger, RecentRun};
-use crate::model::{AccountId, Region, RunTotals};
+use crate::model::RunTotals;
+use crate::report::{LinkTarget, ObjectAddress};
 
 /// What the page is computed from.
 #[derive(Debug, Clone, Copy)]
@@ -27,30 +28,9 @@ pub struct ReportRequest<'a> {
     /// The plan of the run.
     pub plan: &'a RunPlan,
     /// The snapshot of the run.
-    pub snapshot: &'a Link,
-    /// The links into member accounts, if there are any.
-    pub account_links: Option<&'a dyn AccountLinks>,
-}
-
-impl std::fmt::Debug for dyn AccountLinks + '_ {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AccountLinks")
-    }
-}
-
-/// Builds links into member accounts.
-pub trait AccountLinks {
-    /// Returns the link to AWS Config in an account and a region.
-    fn config(&self, account: &AccountId, region: &Region) -> Option<String>;
-}
-
-/// An object in the bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Its `s3://` address.
-    pub uri: String,
-    /// The link to it in the AWS console.
-    pub console: String,
+    pub snapshot: &'a ObjectAddress,
+    /// How links lead into an account.
+    pub link_target: &'a LinkTarget,
 }
 
 /// What the page shows.
@@ -70,8 +50,8 @@ pub struct ReportPage<'a> {
     pub(in crate::html_report) packs: Packs<'a>,
     pub(in crate::html_report) mutes: Mutes,
     pub(in crate::html_report) trend: Trend,
-    pub(in crate::html_report) snapshot: &'a Link,
-    pub(in crate::html_report) account_links: Option<&'a dyn AccountLinks>,
+    pub(in crate::html_report) snapshot: &'a ObjectAddress,
+    pub(in crate::html_report) link_target: &'a LinkTarget,
 }
 
 impl<'a> ReportPage<'a> {
@@ -83,7 +63,7 @@ impl<'a> ReportPage<'a> {
             facts,
             plan,
             snapshot,
-            account_links,
+            link_target,
         } = request;
         let as_of = run.at;
         let failures = FailureRows::new(ledger, plan, &facts.appeared, as_of);
@@ -108,7 +88,7 @@ impl<'a> ReportPage<'a> {
             mutes,
             trend: Trend::new(&ledger.history, as_of),
             snapshot,
-            account_links,
+            link_target,
         }
     }
 }

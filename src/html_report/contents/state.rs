@@ -6,9 +6,10 @@ use super::causes::Causes;
 use super::mutes::{Mutes, muted_in_words};
 use super::no_data::NoData;
 use super::packs::Packs;
-use super::words::{counted, since};
+use super::words::since;
 use crate::input::plan::RunPlan;
 use crate::model::RunTotals;
+use crate::report::counted;
 
 /// The state of the organization in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl State {
             details.push(format!("There has been no data from {unread}.{failures}"));
         }
         if totals.pending > 0 {
-            let after = plan.policy.announce_after.as_mins();
+            let after = plan.settings.policy.announce_after.as_mins();
             details.push(format!(
                 "{} not due for a digest yet: a failure is notified once it is {after} min old.",
                 is_or_are(totals.pending, "failure")

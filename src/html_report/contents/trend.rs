@@ -1,11 +1,10 @@
 //! The trend: open failures per UTC day.
 
+use crate::ledger::{History, HistoryDay};
+use crate::report::counted;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-
-use super::words::counted;
-use crate::ledger::{History, HistoryDay};
 
 /// Maximum number of days that are shown.
 const MAX_DAYS: usize = 400;

@@ -1,12 +1,9 @@
-//! Numbers with their nouns, times, and lists, in words.
+//! Nouns, times, and lists, in words.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 
-/// Returns a number with its noun, such as `1 pack` or `2 packs`.
-pub(in crate::html_report) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {}", noun_of(number, noun))
-}
+use crate::report::duration;
 
 /// Returns a noun in the singular or plural that a number needs.
 pub(in crate::html_report) fn noun_of(number: usize, noun: &str) -> String {
@@ -22,26 +19,6 @@ pub(in crate::html_report) fn time(at: Timestamp) -> String {
 /// Returns a day such as `Mon 2 Mar 2026`.
 pub(in crate::html_report) fn date(date: Date) -> String {
     date.strftime("%a %-d %b %Y").to_string()
-}
-
-/// Returns a duration such as `15 min`, `1 h 15 min` or `2 d 17 h`.
-pub(in crate::html_report) fn duration(duration: SignedDuration) -> String {
-    let minutes = duration.as_mins().max(0);
-    let parts = [
-        (minutes / 1440, "d"),
-        (minutes % 1440 / 60, "h"),
-        (minutes % 60, "min"),
-    ];
-    let Some(first) = parts.iter().position(|(number, _)| *number > 0) else {
-        return "less than 1 min".to_owned();
-    };
-    // Minutes are left out if there are days.
-    let parts = parts.into_iter().skip(first).take(2);
-    let parts: Vec<String> = parts
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number} {unit}"))
-        .collect();
-    parts.join(" ")
 }
 
 /// Returns when something began and how long ago, such as `Mon 2 Mar 2026, 01:45 UTC (1 h 15 min)`.

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::elements::since_element;
-use crate::html_report::contents::{Cause, ReportPage, counted, listed, plain};
-use crate::report::AccountView;
+use crate::html_report::contents::{Cause, ReportPage, listed, plain};
+use crate::report::{AccountView, counted};
 
 /// Maximum number of accounts of a cause. The table of failing accounts has the others.
 const MAX_ACCOUNTS: usize = 10;
@@ -26,7 +26,7 @@ pub(super) fn section(page: &ReportPage<'_>) -> Markup {
                 p.notice {
                     (counted(omitted.groups, "more cause")) " with " (counted(omitted.failures, "failure")) " in "
                     (counted(omitted.accounts, "account")) " are left out here. The snapshot has all of them: "
-                    code.wrap { (page.snapshot.uri) }
+                    code.wrap { (page.snapshot.uri()) }
                 }
             }
         }
@@ -84,7 +84,7 @@ fn accounts(cause: &Cause, page: &ReportPage<'_>) -> Markup {
     html! {
         ul.accounts {
             @for (id, view) in accounts.iter().take(MAX_ACCOUNTS) {
-                @let link = page.account_links.zip(region).and_then(|(links, region)| links.config(id, region));
+                @let link = region.and_then(|region| page.link_target.config(id, region));
                 li {
                     @match link {
                         Some(link) => a href=(link) rel="noreferrer" { code { (id) } },

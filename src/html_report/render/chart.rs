@@ -3,7 +3,8 @@
 
 use maud::{Markup, html};
 
-use crate::html_report::contents::{Trend, TrendDay, counted, date};
+use crate::html_report::contents::{Trend, TrendDay, date};
+use crate::report::counted;
 
 /// Size of the drawing, in the units of the picture.
 const WIDTH: usize = 800;

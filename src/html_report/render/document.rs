@@ -91,8 +91,8 @@ impl ReportPage<'_> {
             footer {
                 p {
                     "Run " code { (self.run.run_id) } ", number " (self.run.sequence) ", read until " (time(self.as_of)) ". "
-                    "All data of the run: " a href=(snapshot.console) rel="noreferrer" { "snapshot" } ", "
-                    code.wrap { (snapshot.uri) }
+                    "All data of the run: " a href=(self.link_target.object(snapshot)) rel="noreferrer" { "snapshot" } ", "
+                    code.wrap { (snapshot.uri()) }
                 }
                 p { "This page is self-contained and loads nothing. All times are UTC." }
             }

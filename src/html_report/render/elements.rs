@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::html_report::contents::{duration, time};
+use crate::html_report::contents::time;
+use crate::report::duration;
 
 /// Returns a time in words.
 pub(super) fn time_element(at: Timestamp) -> Markup {

@@ -4,8 +4,8 @@
 use maud::{Markup, html};
 
 use super::elements::since_cell;
-use crate::html_report::contents::{FailureRow, ReportPage, counted, plain};
-use crate::report::NotificationState;
+use crate::html_report::contents::{FailureRow, ReportPage, plain};
+use crate::report::{NotificationState, counted};
 
 /// Number of rows that are shown without script.
 const MAX_STATIC_ROWS: usize = 200;
@@ -66,7 +66,7 @@ fn heading(page: &ReportPage<'_>) -> Markup {
         @if failures.total > failures.rows.len() {
             p.notice {
                 "This page has the first " (failures.rows.len()) " of " (counted(failures.total, "open failure"))
-                ". The snapshot has all of them: " code.wrap { (page.snapshot.uri) }
+                ". The snapshot has all of them: " code.wrap { (page.snapshot.uri()) }
             }
         }
         div #tools hidden {}
@@ -101,9 +101,7 @@ fn cell(id: &str, name: &str, row: &FailureRow<'_>, page: &ReportPage<'_>) -> Ma
 fn account(row: &FailureRow<'_>, page: &ReportPage<'_>) -> Markup {
     let id = row.key.account_id.as_ref();
     let region = &row.key.pack.source.region;
-    let link = id
-        .zip(page.account_links)
-        .and_then(|(id, links)| links.config(id, region));
+    let link = id.and_then(|id| page.link_target.config(id, region));
     html! {
         @match (id, &link) {
             (None, _) => { span.itself { "the pack itself" } },

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::elements::{scroll_box, time_element};
-use crate::html_report::contents::{ReportPage, duration};
+use crate::html_report::contents::ReportPage;
+use crate::report::duration;
 
 pub(super) fn section(page: &ReportPage<'_>) -> Markup {
     let mutes = &page.mutes.lines;

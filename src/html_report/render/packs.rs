@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::elements::scroll_box;
-use crate::html_report::contents::{PackLine, ReportPage, counted, plain};
+use crate::html_report::contents::{PackLine, ReportPage, plain};
+use crate::report::counted;
 
 pub(super) fn section(page: &ReportPage<'_>) -> Markup {
     let packs = &page.packs;
@@ -37,7 +38,7 @@ pub(super) fn section(page: &ReportPage<'_>) -> Markup {
             @if packs.total > packs.lines.len() {
                 p.notice {
                     "The first " (packs.lines.len()) " are shown. The snapshot has all of them: "
-                    code.wrap { (page.snapshot.uri) }
+                    code.wrap { (page.snapshot.uri()) }
                 }
             }
             @if packs.lines.is_empty() { p { "No packs are known." } } @else { (scroll_box("Packs", &table)) }

@@ -52,9 +52,8 @@ pub(super) fn push_data(page: &ReportPage<'_>, html: &mut String) {
 /// partition, so the hosts of all links are the same.
 fn link_of_rows(page: &ReportPage<'_>) -> Option<String> {
     let region = &page.failures.rows.first()?.key.pack.source.region;
-    let link = page
-        .account_links?
-        .config(&AccountId::from(ANY_ACCOUNT), region)?;
+    let account = AccountId::from(ANY_ACCOUNT);
+    let link = page.link_target.config(&account, region)?;
     let parameter = |region: &str| format!("region%3D{region}");
     Some(link.replace(&parameter(region.as_str()), &parameter(ANY_REGION)))
 }

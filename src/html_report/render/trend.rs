@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::chart::chart;
 use super::elements::scroll_box;
-use crate::html_report::contents::{ReportPage, TrendDay, counted};
+use crate::html_report::contents::{ReportPage, TrendDay};
+use crate::report::counted;
 
 pub(super) fn section(page: &ReportPage<'_>) -> Markup {
     let days = &page.trend.days;

@@ -12,16 +12,16 @@ use serde::Serialize;
 use super::account_label::AccountLabel;
 use super::contents::{Digest, DigestKind};
 use super::gap_groups::{GapGroup, gap_groups};
-use super::links::ObjectAddress;
 use super::phrases::{
-    capitalized, counted, listed, pack_name, packs_before, packs_of, since, source_name, subjects,
-    time,
+    capitalized, listed, pack_name, packs_before, packs_of, since, source_name, subjects, time,
 };
 use super::summary_sentences::sentences;
 use super::text::{opening_sentences, remarks, size};
 use crate::ledger::GapResolution;
 use crate::model::Resolution;
-use crate::report::{EmptySourceRecord, EmptySourceState, Group, GroupEvent, sanitize_line};
+use crate::report::{
+    EmptySourceRecord, EmptySourceState, Group, GroupEvent, ObjectAddress, counted, sanitize_line,
+};
 
 /// Maximum size of the description. The service truncates longer ones; a limit here ends the text
 /// at a paragraph, with the number of paragraphs left out.

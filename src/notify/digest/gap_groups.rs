@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::account_label::AccountLabel;
 use super::contents::{Digest, GapNotice};
-use super::phrases::{counted, listed, pack_name};
+use super::phrases::{listed, pack_name};
 use crate::ledger::GapResolution;
 use crate::model::{AccountId, ApiError, GroupId, PackName, Source, StatusRecord};
-use crate::report::{GapAction, GapState, gap_action};
+use crate::report::{GapAction, GapState, counted, gap_action};
 
 /// Maximum number of names in a list of packs or regions.
 const MAX_NAMES: usize = 3;

@@ -11,7 +11,7 @@
 //! | `bus_events` | the events for an event bus |
 //! | `attributes` | the message attributes for subscription filters |
 //! | `summary_sentences` | what only a summary says |
-//! | `gap_groups`, `links`, `account_label`, `phrases` | parts that several of them use |
+//! | `gap_groups`, `account_label`, `phrases` | parts that several of them use |
 
 mod account_label;
 mod attributes;
@@ -21,7 +21,6 @@ mod contents;
 mod document;
 mod gap_groups;
 mod last_digest;
-mod links;
 mod phrases;
 mod sns_body;
 mod subject;
@@ -36,8 +35,7 @@ pub use contents::{
     Digest, DigestKind, DigestRequest, DryRunNote, GapNotice, Muted, PartialRecovery, Pending,
     RecordList, Records, Recoveries, SummaryFacts, Tallies, Tally,
 };
-pub use links::{LinkTarget, ObjectAddress};
-pub use phrases::{capitalized, counted, duration, listed, since, subjects, time};
+pub use phrases::{capitalized, listed, since, subjects, time};
 
 impl Digest {
     /// Returns the subject, which is the same for every topic.

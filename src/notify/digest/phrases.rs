@@ -2,25 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::contents::Digest;
 use crate::model::{PackName, Source};
-use crate::report::{EmptySourceRecord, Group, sanitize};
+use crate::report::{EmptySourceRecord, Group, counted, duration, sanitize};
 
 /// Maximum number of names in a list of packs.
 const MAX_PACKS: usize = 4;
-
-/// Returns a number with its noun, such as `1 pack` or `2 packs`.
-pub fn counted(number: usize, noun: &str) -> String {
-    let plural = match noun {
-        _ if number == 1 => "",
-        noun if noun.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{number} {noun}{plural}")
-}
 
 /// Returns a number of accounts, or of packs themselves where no account fails, or both.
 pub fn subjects(accounts: usize, packs_themselves: usize) -> String {
@@ -45,27 +35,6 @@ pub fn time(at: Timestamp, now: Timestamp) -> String {
 fn same_year(one: Timestamp, other: Timestamp) -> bool {
     let year = |at: Timestamp| at.to_zoned(TimeZone::UTC).year();
     year(one) == year(other)
-}
-
-/// Returns a duration such as `15 min`, `1 h 15 min` or `2 d 17 h`.
-pub fn duration(duration: SignedDuration) -> String {
-    let minutes = duration.as_mins().max(0);
-    let parts = [
-        (minutes / 1440, "d"),
-        (minutes % 1440 / 60, "h"),
-        (minutes % 60, "min"),
-    ];
-    let first = parts.iter().position(|(number, _)| *number > 0);
-    let Some(first) = first else {
-        return "less than 1 min".to_owned();
-    };
-    // Minutes are left out if there are days.
-    let parts = parts.into_iter().skip(first).take(2);
-    parts
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number} {unit}"))
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// Returns when something began and how long ago, such as `Mon 2 Mar 01:45 UTC (1 h 15 min)`.
@@ -148,16 +117,16 @@ pub fn capitalized(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::Timestamp;
 
-    use super::{age, counted, duration, since, subjects, time};
+    use super::{age, since, subjects, time};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap_or_default()
     }
 
     #[test]
-    fn times_and_durations_are_short_and_exact() {
+    fn times_are_short_and_exact() {
         let now = at("2026-03-02T03:00:00Z");
         assert_eq!(
             since(at("2026-03-02T01:45:00Z"), now),
@@ -167,26 +136,12 @@ mod tests {
             time(at("2025-12-31T23:59:59Z"), now),
             "Wed 31 Dec 2025 23:59 UTC"
         );
-        for (seconds, text) in [
-            (-5, "less than 1 min"),
-            (59, "less than 1 min"),
-            (60, "1 min"),
-            (3_600, "1 h"),
-            (86_400 + 60, "1 d"),
-            (2 * 86_400 + 20 * 3_600 + 59, "2 d 20 h"),
-        ] {
-            assert_eq!(duration(SignedDuration::from_secs(seconds)), text);
-        }
         assert_eq!(age(at("2026-02-22T03:00:00Z"), now), "8 days");
         assert_eq!(age(at("2026-03-01T03:00:00Z"), now), "24 hours");
     }
 
     #[test]
-    fn every_number_has_its_noun() {
-        assert_eq!(
-            [counted(1, "pack"), counted(2, "pack")],
-            ["1 pack", "2 packs"]
-        );
+    fn accounts_and_packs_themselves_are_counted_apart() {
         assert_eq!(subjects(3, 0), "3 accounts");
         assert_eq!(subjects(0, 1), "1 pack itself");
         assert_eq!(subjects(1, 2), "1 account, 2 packs themselves");

@@ -5,9 +5,8 @@ use serde::Serialize;
 
 use super::contents::Digest;
 use super::document::{document, to_json};
-use super::links::ObjectAddress;
 use crate::model::RunTotals;
-use crate::report::SCHEMA_VERSION;
+use crate::report::{ObjectAddress, SCHEMA_VERSION};
 
 /// One message for each protocol, for `MessageStructure: json`.
 #[derive(Serialize)]

@@ -2,9 +2,9 @@
 //! and packs that are not read.
 
 use super::contents::{Digest, SummaryFacts};
-use super::phrases::{counted, listed, pack_name, since, source_name, time};
+use super::phrases::{listed, pack_name, since, source_name, time};
 use crate::notify::digest::account_label::shortened;
-use crate::report::{MuteRecord, sanitize};
+use crate::report::{MuteRecord, counted, sanitize};
 
 /// Maximum numbers of mutes and of packs that are named.
 const MAX_NAMED: usize = 10;

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use packwatch::html_report::{Link, ReportPage, ReportRequest, RunFacts};
+use packwatch::html_report::{ReportPage, ReportRequest, RunFacts};
 use packwatch::ledger::{Ledger, RecentRun};
 use packwatch::model::{Mute, MuteEnd, MuteMatcher, RunTotals};
+use packwatch::report::{LinkTarget, ObjectAddress};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -55,11 +56,12 @@ fn page(world: &World, ledger: &Ledger, warning: &str) -> String {
         run: &run,
         facts: &facts,
         plan: &world.plan(),
-        snapshot: &Link {
-            uri: "s3://bucket/snapshots/7.json".to_owned(),
-            console: "https://console.aws.amazon.com/s3/".to_owned(),
+        snapshot: &ObjectAddress {
+            bucket: "bucket".to_owned(),
+            key: "snapshots/7.json".to_owned(),
+            region: "eu-west-1".into(),
         },
-        account_links: None,
+        link_target: &LinkTarget::default(),
     };
     let page = ReportPage::new(request).render();
     assert_eq!(page, ReportPage::new(request).render(), "equal bytes");

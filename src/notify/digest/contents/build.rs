@@ -12,8 +12,9 @@ use super::summary::SummaryFacts;
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
 use crate::model::{AccountId, PackKey, PackName, RunTotals, Scope, Source};
-use crate::notify::digest::links::{LinkTarget, ObjectAddress};
-use crate::report::{AccountView, Group, MuteRecord, RunScope, mute_records};
+use crate::report::{
+    AccountView, Group, LinkTarget, MuteRecord, ObjectAddress, RunScope, mute_records,
+};
 
 impl Digest {
     /// Returns the digest.

@@ -11,10 +11,9 @@ use super::recoveries::Recoveries;
 use super::request::DigestKind;
 use super::summary::SummaryFacts;
 use crate::model::{AccountId, GroupId, PackKey, PackName, Region, RunTotals, Source, Warning};
-use crate::notify::digest::links::{LinkTarget, ObjectAddress};
 use crate::report::{
-    AccountView, EmptySourceRecord, EmptySourceState, Group, GroupEvent, MuteRecord, Omitted,
-    RunScope,
+    AccountView, EmptySourceRecord, EmptySourceState, Group, GroupEvent, LinkTarget, MuteRecord,
+    ObjectAddress, Omitted, RunScope,
 };
 
 /// Contents of one digest for one receiver. Texts from AWS are sanitized; pack names are not.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::notify::digest::contents::Digest;
-use crate::notify::digest::links::ObjectAddress;
+use crate::report::ObjectAddress;
 
 /// Links to the console, or through the access portal.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]

@@ -12,11 +12,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::contents::{Digest, DigestKind};
-use super::links::ObjectAddress;
 use crate::model::{PackName, Region, RunTotals, Warning, schema_of};
 use crate::report::{
-    EmptySourceRecord, FailureRecord, GapRecord, MuteRecord, ResolvedRecord, RunScope,
-    SCHEMA_VERSION,
+    EmptySourceRecord, FailureRecord, GapRecord, MuteRecord, ObjectAddress, ResolvedRecord,
+    RunScope, SCHEMA_VERSION,
 };
 
 use fields::{Links, is_false};

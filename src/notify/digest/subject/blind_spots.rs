@@ -6,8 +6,8 @@ use super::clause::Clause;
 use crate::model::Region;
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
-use crate::notify::digest::phrases::{counted, listed};
-use crate::report::EmptySourceRecord;
+use crate::notify::digest::phrases::listed;
+use crate::report::{EmptySourceRecord, counted};
 
 pub(super) fn no_data(groups: &[&GapGroup<'_>]) -> Option<Clause> {
     let first = groups.first()?;

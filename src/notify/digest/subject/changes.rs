@@ -8,9 +8,9 @@ use crate::model::{Region, Resolution};
 use crate::notify::digest::account_label::{AccountLabel, is_plain, shortened};
 use crate::notify::digest::contents::{Digest, Tally};
 use crate::notify::digest::gap_groups::GapGroup;
-use crate::notify::digest::phrases::{age, counted, pack_name, subjects};
+use crate::notify::digest::phrases::{age, pack_name, subjects};
 use crate::notify::digest::text::size;
-use crate::report::{EmptySourceState, Group, GroupEvent};
+use crate::report::{EmptySourceState, Group, GroupEvent, counted};
 
 pub(super) fn failing(digest: &Digest) -> Option<Clause> {
     let tally = digest.tally(GroupEvent::Appeared);

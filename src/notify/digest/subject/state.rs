@@ -7,8 +7,8 @@ use super::clause::Clause;
 use crate::model::Region;
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
-use crate::notify::digest::phrases::{counted, listed, subjects};
-use crate::report::EmptySourceRecord;
+use crate::notify::digest::phrases::{listed, subjects};
+use crate::report::{EmptySourceRecord, counted};
 
 /// Returns the state of a digest without changes.
 pub(super) fn unchanged(digest: &Digest) -> Clause {

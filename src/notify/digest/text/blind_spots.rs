@@ -8,10 +8,8 @@ use super::room::{Entry, Piece};
 use crate::ledger::GapResolution;
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::gap_groups::GapGroup;
-use crate::notify::digest::phrases::{
-    capitalized, counted, duration, listed, packs_before, since, source_name, time,
-};
-use crate::report::{EmptySourceRecord, EmptySourceState};
+use crate::notify::digest::phrases::{capitalized, listed, packs_before, since, source_name, time};
+use crate::report::{EmptySourceRecord, EmptySourceState, counted, duration};
 
 /// Numbers of characters of a message that are shown of its start and of its end.
 const MESSAGE_ENDS: (usize, usize) = (130, 90);

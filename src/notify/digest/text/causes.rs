@@ -9,9 +9,9 @@ use crate::model::Resolution;
 use crate::notify::digest::account_label::{AccountLabel, is_plain};
 use crate::notify::digest::contents::Digest;
 use crate::notify::digest::phrases::{
-    capitalized, counted, duration, listed, packs_in_short, packs_of, since, subjects, time,
+    capitalized, listed, packs_in_short, packs_of, since, subjects, time,
 };
-use crate::report::{Group, sanitize_line};
+use crate::report::{Group, counted, duration, sanitize_line};
 
 /// Maximum number of accounts in a list.
 const MAX_ACCOUNTS: usize = 10;

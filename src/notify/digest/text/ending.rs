@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::layout::{INDENT, paragraph, unwrapped};
 use crate::notify::digest::contents::{Digest, DigestKind};
-use crate::notify::digest::phrases::{counted, listed, source_name, time};
+use crate::notify::digest::phrases::{listed, source_name, time};
 use crate::notify::digest::summary_sentences::sentences;
-use crate::report::sanitize;
+use crate::report::{counted, sanitize};
 
 /// Maximum number of warnings that are shown.
 const MAX_WARNINGS: usize = 10;

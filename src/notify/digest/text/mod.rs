@@ -21,9 +21,9 @@ pub(super) use opening::opening_sentences;
 
 use super::contents::{Digest, DigestKind};
 use super::gap_groups::gap_groups;
-use super::phrases::{counted, listed};
+use super::phrases::listed;
 use crate::model::Resolution;
-use crate::report::{Group, GroupEvent};
+use crate::report::{Group, GroupEvent, counted};
 
 use layout::{INDENT, INNER_INDENT, paragraph, unwrapped};
 use room::{Entry, Room, ShownEntry};

@@ -7,8 +7,8 @@ use crate::ledger::GapResolution;
 use crate::notify::digest::account_label::shortened;
 use crate::notify::digest::contents::{Digest, DigestKind, DryRunNote, Tally};
 use crate::notify::digest::gap_groups::{GapGroup, gap_groups};
-use crate::notify::digest::phrases::{age, counted, listed, since, subjects};
-use crate::report::{GroupEvent, sanitize};
+use crate::notify::digest::phrases::{age, listed, since, subjects};
+use crate::report::{GroupEvent, counted, sanitize};
 
 /// Maximum number of names in a list of the scope.
 const MAX_NAMES: usize = 5;
