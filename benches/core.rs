@@ -76,7 +76,7 @@ impl Run {
         EvaluationContext {
             scope: &self.scope,
             later_reads: &[],
-            policy: &self.plan.policy,
+            policy: &self.plan.settings.policy,
             run_id: &self.plan.run.id,
         }
     }

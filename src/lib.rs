@@ -64,13 +64,13 @@
 //! let context = EvaluationContext {
 //!     scope: &scope,
 //!     later_reads: &[],
-//!     policy: &plan.policy,
+//!     policy: &plan.settings.policy,
 //!     run_id: &plan.run.id,
 //! };
 //! let mut ledger = evaluate(&Ledger::default(), &observation.build(now), context).ledger;
 //! ledger.register_receivers(plan.receivers(), now);
 //! let receiver = ledger.receiver_id(&plan.settings.topic).unwrap_or_default();
-//! let changes = PendingChanges::compute(&ledger, receiver, &plan.policy, None, now);
+//! let changes = PendingChanges::compute(&ledger, receiver, &plan.settings.policy, None, now);
 //! assert_eq!(changes.appeared.len(), 1);
 //! # Ok(())
 //! # }

@@ -132,15 +132,22 @@ fn to_environment(settings: &Settings) -> String {
         ),
         (
             "IGNORE_ACCOUNTS",
-            list(&mut settings.ignored_accounts.iter().map(ToString::to_string)),
+            list(
+                &mut settings
+                    .policy
+                    .ignored_accounts
+                    .iter()
+                    .map(ToString::to_string),
+            ),
         ),
         (
             "ANNOUNCE_AFTER_MINUTES",
-            settings.announce_after.as_mins().to_string(),
+            settings.policy.announce_after.as_mins().to_string(),
         ),
         (
             "REMIND_AFTER_HOURS",
             settings
+                .policy
                 .remind_after
                 .map_or(0, |after| after.as_hours())
                 .to_string(),
@@ -148,6 +155,7 @@ fn to_environment(settings: &Settings) -> String {
         (
             "STUCK_AFTER_HOURS",
             settings
+                .policy
                 .stuck_after
                 .map_or(0, |after| after.as_hours())
                 .to_string(),

@@ -12,8 +12,7 @@ use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger};
 use crate::input::event_values::quoted;
 use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{
-    AccountId, Identity, Mute, NotificationPolicy, PackGlobs, ReceiverArn, Region, Scope, Source,
-    SourceTarget, Watched,
+    AccountId, Identity, PackGlobs, ReceiverArn, Region, Scope, Source, SourceTarget, Watched,
 };
 
 /// The invocation of the function.
@@ -87,11 +86,26 @@ pub struct RunPlan {
     /// The objects that it reads and writes.
     pub keys: ObjectKeys,
     /// What it reads.
+impl Timing {
+    /// Returns the times of an invocation that ends at `deadline`.
+    fn new(now: Timestamp, deadline: Timestamp) -> Self {
+        let remaining = if deadline > now {
+            deadline.duration_since(now)
+        } else {
+            UNKNOWN_DEADLINE
+        };
+        let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
+        Self {
+            started_at: now,
+            read_deadline: now + (remaining - reserved),
+            deadline: now + remaining,
+        }
+    }
+}
+
     pub selection: Selection,
     /// What it may write and send.
     pub mode: Mode,
-    /// Which failures receivers are notified of, and when.
-    pub policy: NotificationPolicy,
 }
 
 /// Which run it is.
@@ -105,6 +119,22 @@ pub struct RunIdentity {
     pub trigger: TriggerKind,
     /// The time of the schedule that started it, as the event has it, if one did.
     pub scheduled_at: Option<Timestamp>,
+    /// Returns the keys under the prefix of the settings. The snapshot is named after a time and
+    /// the request.
+    fn new(settings: &Settings, at: Timestamp, request_id: &str) -> Self {
+        Self {
+            snapshot: settings.key(&format!(
+                "{}{}.json",
+                at.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
+                key_segment(request_id)
+            )),
+            latest: settings.key("latest.json"),
+            report: settings.key("report.html"),
+            ledger: settings.key("ledger.json"),
+            preflight: settings.key("preflight.json"),
+        }
+    }
+
 }
 
 /// When the parts of a run must end.
@@ -195,10 +225,6 @@ impl RunPlan {
     ///
     /// Fails if the event has a malformed glob, a region that is not in the settings, keys that
     /// exclude each other, or a mute that does not end within the next 366 days.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "every decision of a run is made in one place"
-    )]
     pub fn new(
         trigger: Trigger,
         settings: &Settings,
@@ -254,32 +280,12 @@ impl RunPlan {
                 "\"packs\": {error}; accepted: globs such as baseline*"
             ))
         })?;
-        let remaining = if deadline > now {
-            deadline.duration_since(now)
-        } else {
-            UNKNOWN_DEADLINE
-        };
-        let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
         let key_time = scheduled_at
             .filter(|at| at.duration_since(now).abs() <= MAX_SCHEDULE_DIFFERENCE)
             .unwrap_or(now);
         Ok(Self {
-            timing: Timing {
-                started_at: now,
-                read_deadline: now + (remaining - reserved),
-                deadline: now + remaining,
-            },
-            keys: ObjectKeys {
-                snapshot: settings.key(&format!(
-                    "{}{}.json",
-                    key_time.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
-                    key_segment(&request_id)
-                )),
-                latest: settings.key("latest.json"),
-                report: settings.key("report.html"),
-                ledger: settings.key("ledger.json"),
-                preflight: settings.key("preflight.json"),
-            },
+            timing: Timing::new(now, deadline),
+            keys: ObjectKeys::new(settings, key_time, &request_id),
             selection: Selection {
                 regions,
                 narrowed: packs.is_some()
@@ -294,12 +300,6 @@ impl RunPlan {
                 dry_run: request.dry_run,
                 announce: request.announce,
                 summary: request.summary,
-            },
-            policy: NotificationPolicy {
-                ignored_accounts: settings.ignored_accounts.clone(),
-                announce_after: settings.announce_after,
-                stuck_after: settings.stuck_after,
-                remind_after: settings.remind_after,
             },
             run: RunIdentity {
                 id: request_id,

@@ -35,7 +35,7 @@ impl Gauges {
         for (key, open) in ledger
             .open
             .iter()
-            .filter(|(key, open)| !open.is_suppressed(key, &plan.policy, now))
+            .filter(|(key, open)| !open.is_suppressed(key, &plan.settings.policy, now))
         {
             // Failures are ordered by pack, so a new pack starts where the key changes.
             if pack.replace(&key.pack) != Some(&key.pack) {

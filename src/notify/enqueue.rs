@@ -45,7 +45,7 @@ impl NotificationContext<'_> {
         PendingChanges::compute(
             ledger,
             receiver.id,
-            &self.plan.policy,
+            &self.plan.settings.policy,
             narrowed,
             self.due_at,
         )

@@ -265,7 +265,7 @@ impl RunFindings<'_> {
         let mut states = open
             .map(|(key, open)| {
                 let details =
-                    FailureDetails::of(ledger, key, open, &self.plan.policy, receiver, at);
+                    FailureDetails::of(ledger, key, open, &self.plan.settings.policy, receiver, at);
                 (key, open.group_id, details)
             })
             .peekable();

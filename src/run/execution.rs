@@ -85,7 +85,7 @@ impl<S: Services> Run<'_, S> {
             observation,
             ledger,
             self.scope,
-            &self.plan.policy,
+            &self.plan.settings.policy,
             deadline,
         )
         .await;
@@ -152,7 +152,7 @@ impl<S: Services> Run<'_, S> {
         EvaluationContext {
             scope: self.scope,
             later_reads,
-            policy: &self.plan.policy,
+            policy: &self.plan.settings.policy,
             run_id: &self.plan.run.id,
         }
     }

@@ -17,7 +17,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::model::{
-    AccountId, EventBus, Identity, ObjectEncryption, PackGlobs, ReceiverArn, Region,
+    EventBus, Identity, NotificationPolicy, ObjectEncryption, PackGlobs, ReceiverArn, Region,
 };
 
 pub use metric_set::MetricSet;
@@ -58,15 +58,8 @@ pub struct Settings {
     pub include: PackGlobs,
     /// Packs to exclude, even if they are included.
     pub exclude: PackGlobs,
-    /// Member accounts whose failures are recorded but never notified.
-    pub ignored_accounts: BTreeSet<AccountId>,
-    /// Minimum age at which a failure becomes due.
-    pub announce_after: SignedDuration,
-    /// Time after the last notification at which an open failure is notified again; `None` disables
-    /// reminders.
-    pub remind_after: Option<SignedDuration>,
-    /// Age at which a member account in progress counts as failing; `None` for never.
-    pub stuck_after: Option<SignedDuration>,
+    /// Which failures are notified, and when.
+    pub policy: NotificationPolicy,
     /// Whether to look up the names of failing accounts.
     pub account_names: bool,
     /// The access portal of IAM Identity Center, without a trailing slash.
@@ -145,10 +138,12 @@ impl Settings {
             external_id,
             include: include.unwrap_or_else(PackGlobs::match_all),
             exclude: exclude.unwrap_or_default(),
-            ignored_accounts: ignored_accounts.unwrap_or_default(),
-            announce_after: SignedDuration::from_mins(announce_after),
-            remind_after: (remind_after > 0).then(|| SignedDuration::from_hours(remind_after)),
-            stuck_after: (stuck_after > 0).then(|| SignedDuration::from_hours(stuck_after)),
+            policy: NotificationPolicy {
+                ignored_accounts: ignored_accounts.unwrap_or_default(),
+                announce_after: SignedDuration::from_mins(announce_after),
+                stuck_after: (stuck_after > 0).then(|| SignedDuration::from_hours(stuck_after)),
+                remind_after: (remind_after > 0).then(|| SignedDuration::from_hours(remind_after)),
+            },
             account_names: account_names.unwrap_or(false),
             access_portal,
             concurrency,

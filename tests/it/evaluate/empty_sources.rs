@@ -456,7 +456,7 @@ fn evaluate_empty_listing(
     let context = EvaluationContext {
         scope: &scope,
         later_reads: &[],
-        policy: &plan.policy,
+        policy: &plan.settings.policy,
         run_id,
     };
     evaluate(ledger, &builder.build(now), context).ledger

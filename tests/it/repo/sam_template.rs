@@ -273,8 +273,14 @@ fn template_defaults_are_valid_settings() {
         name => defaults.get(name).cloned(),
     })
     .expect("the defaults of the parameters are valid settings");
-    assert_eq!(settings.announce_after, SignedDuration::from_mins(60));
-    assert_eq!(settings.remind_after, Some(SignedDuration::from_hours(168)));
+    assert_eq!(
+        settings.policy.announce_after,
+        SignedDuration::from_mins(60)
+    );
+    assert_eq!(
+        settings.policy.remind_after,
+        Some(SignedDuration::from_hours(168))
+    );
     assert!(settings.account_names);
     assert_eq!(settings.concurrency, 8);
 }

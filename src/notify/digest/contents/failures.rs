@@ -145,7 +145,7 @@ pub(super) fn list_failures(request: &DigestRequest<'_>) -> Listed {
         at,
         ..
     } = *request;
-    let policy = &plan.policy;
+    let policy = &plan.settings.policy;
     let mut members = Vec::new();
     let mut muted_members = Vec::new();
     let mut open_after: BTreeMap<GroupId, usize> = BTreeMap::new();

@@ -77,7 +77,7 @@ impl Records {
                 ledger,
                 key,
                 open,
-                &plan.policy,
+                &plan.settings.policy,
                 receiver,
                 at,
             ))

@@ -43,7 +43,11 @@ impl Recoveries {
             .filter_map(|key| key.account_id.as_ref())
             .collect();
         let mut places: BTreeMap<&AccountId, (Vec<&PackKey>, Vec<&PackKey>)> = BTreeMap::new();
-        for key in ledger.open.keys().filter(|key| !plan.policy.ignores(key)) {
+        for key in ledger
+            .open
+            .keys()
+            .filter(|key| !plan.settings.policy.ignores(key))
+        {
             if let Some(account) = &key.account_id
                 && cleared.contains(account)
             {

@@ -187,7 +187,7 @@ fn evaluate_run(ledger: &Ledger, observation: &Observation, run: usize) -> Evalu
         EvaluationContext {
             scope: &scope,
             later_reads: &[],
-            policy: &plan.policy,
+            policy: &plan.settings.policy,
             run_id: &plan.run.id,
         },
     )

@@ -150,7 +150,7 @@ pub fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
         EvaluationContext {
             scope: &scope,
             later_reads: &[],
-            policy: &plan.policy,
+            policy: &plan.settings.policy,
             run_id: &plan.run.id,
         },
     );

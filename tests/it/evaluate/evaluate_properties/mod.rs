@@ -30,7 +30,7 @@ proptest! {
     #[test]
     fn evaluate_twice_with_same_observation_changes_nothing(history in history()) {
         replay(&history, |_, run, _| {
-            let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.policy, run_id: &run.plan.run.id };
+            let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.settings.policy, run_id: &run.plan.run.id };
             let again = evaluate(&run.evaluation.ledger, &run.observation, context);
             assert_eq!(again.ledger, run.evaluation.ledger);
         });
@@ -41,7 +41,7 @@ proptest! {
         replay(&history, |before, run, step| {
             let other = observe(&step.found, &run.scope, run.observation.started_at, true);
             assert_eq!(&other, &run.observation);
-            let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.policy, run_id: &run.plan.run.id };
+            let context = EvaluationContext { scope: &run.scope, later_reads: &[], policy: &run.plan.settings.policy, run_id: &run.plan.run.id };
             assert_eq!(evaluate(before, &other, context).unconfirmed, run.evaluation.unconfirmed.clone());
         });
     }
@@ -57,7 +57,7 @@ proptest! {
         plan.settings.include = PackGlobs::parse(include.iter().map(|(glob, _)| *glob)).expect("the globs are valid");
         let scope = plan.scope(&plan.targets(&OWN.into()).expect("one caller"), true);
         let observation = observe(&step.found, &scope, now, false);
-        let context = EvaluationContext { scope: &scope, later_reads: &[], policy: &plan.policy, run_id: &plan.run.id };
+        let context = EvaluationContext { scope: &scope, later_reads: &[], policy: &plan.settings.policy, run_id: &plan.run.id };
         let evaluation = evaluate(&Ledger::default(), &observation, context);
         let warnings = RunFindings::new(&plan, &scope, &observation, &evaluation, &PendingChanges::default()).warnings;
 
@@ -212,7 +212,7 @@ proptest! {
                 let expected: BTreeSet<_> = next
                     .open
                     .iter()
-                    .filter(|(key, open)| !run.plan.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.policy, now)))
+                    .filter(|(key, open)| !run.plan.settings.policy.ignores(key) && (open.notified.contains(id) || open.is_due(key, &run.plan.settings.policy, now)))
                     .map(|(key, _)| key.clone())
                     .chain(attributed.map(|(key, _)| key.clone()))
                     .collect();

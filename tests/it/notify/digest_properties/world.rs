@@ -307,7 +307,8 @@ impl Made {
         let scope = World::scope(&plan);
         let ledger = world.ledger();
         let narrowed = scope.narrowed.then_some(&scope);
-        let changes = PendingChanges::compute(&ledger, RECEIVER, &plan.policy, narrowed, now());
+        let changes =
+            PendingChanges::compute(&ledger, RECEIVER, &plan.settings.policy, narrowed, now());
         let digest = Digest::of(&DigestRequest {
             ledger: &ledger,
             receiver: &world.receiver(),
