@@ -1,6 +1,6 @@
 //! Adoption: makes the function the owner of a ledger that another function wrote.
 
-use super::error::RunError;
+use super::error::{RunError, Unstored};
 use super::ledger_store::LedgerStore;
 use crate::input::event::InvalidEvent;
 use crate::input::plan::RunPlan;
@@ -27,6 +27,7 @@ pub(super) async fn adopt_ledger<S: ObjectStore>(
     });
     adopted.await.map_err(|source| RunError::StoreFailed {
         what: format!("{} could not be stored", store.address(&plan.keys.ledger)),
+        unstored: Unstored::Request,
         source,
     })?;
     Ok(Adopted {

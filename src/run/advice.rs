@@ -3,14 +3,18 @@
 use std::borrow::Cow;
 use std::error::Error;
 
-use super::error::RunError;
+use super::error::{RunError, Unstored};
 use crate::ledger::DecodeError;
 use crate::model::ApiError;
-use crate::ports::{BoxError, FailureCause, ServiceFailure};
+use crate::ports::{BoxError, FailureCause, PutError, ServiceFailure};
 use crate::report::gap_action;
 
 /// Maximum number of causes for which the advice about sources says what to do.
 const MAX_REMEDIES: usize = 3;
+
+/// What to do about other runs that change the ledger at the same time.
+const OTHER_RUNS: &str = "Other runs changed the ledger at the same time. If this happens again, start runs less often, or one \
+                          after the other, or raise the timeout of the function.";
 
 /// What a failed call to S3, SNS or EventBridge was to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,9 +59,28 @@ impl RunError {
                  other one and send this one the event {\"adopt_ledger\": true}. A dry run is always allowed."
                     .into(),
             ),
-            Self::StoreFailed { source, .. } => (
-                "Nothing was sent and nothing is lost: the next run finds the same changes.",
-                remedy(source.as_ref(), Access::Write),
+            Self::StoreFailed {
+                unstored, source, ..
+            } => (
+                match unstored {
+                    Unstored::Observation => {
+                        "Nothing was sent and nothing is lost: the next run finds the same changes."
+                    }
+                    Unstored::Lease => {
+                        "Nothing was sent and nothing is lost: the retry or the next run sends the digest."
+                    }
+                    Unstored::Request => {
+                        "What the event asks for was not done, or not confirmed."
+                    }
+                },
+                match unstored {
+                    Unstored::Observation | Unstored::Lease => {
+                        remedy(source.as_ref(), Access::Write)
+                    }
+                    Unstored::Request => {
+                        remedy(source.as_ref(), Access::Write) + " Then send the event again."
+                    }
+                },
             ),
             Self::PublishFailed { receivers, .. } => (
                 "The run is committed. Unless the log says that the digest was dropped, it is kept: the retry or the next run \
@@ -95,9 +118,12 @@ fn remedy_for_gaps<'a>(causes: impl Iterator<Item = &'a ApiError>) -> Cow<'stati
 /// Returns what to do about a failed access.
 fn remedy(cause: Option<&BoxError>, access: Access) -> Cow<'static, str> {
     let Some(cause) = cause else {
-        return remedy_for(&FailureCause::Other, access);
+        return OTHER_RUNS.into();
     };
     let cause: &(dyn Error + 'static) = cause.as_ref();
+    if let Some(PutError::PreconditionFailed) = cause.downcast_ref() {
+        return OTHER_RUNS.into();
+    }
     if let Some(failure) = ServiceFailure::find(cause) {
         return remedy_for(&failure.cause, access);
     }

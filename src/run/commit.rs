@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::error::RunError;
+use super::error::{RunError, Unstored};
 use super::execution::{Run, log_warnings};
 use super::latest::LatestRun;
 use super::ledger_store::StoredLedger;
@@ -143,6 +143,7 @@ impl<S: Services> Run<'_, S> {
         );
         Err(RunError::StoreFailed {
             what,
+            unstored: Unstored::Observation,
             source: cause,
         })
     }
@@ -207,6 +208,7 @@ impl<S: Services> Run<'_, S> {
                     "{} could not be stored",
                     self.store.address(&self.plan.keys.ledger)
                 ),
+                unstored: Unstored::Observation,
                 source: Some(cause),
             }),
             Err(PutError::PreconditionFailed) => {
@@ -320,6 +322,7 @@ impl<S: Services> Run<'_, S> {
 fn store_failed(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> RunError {
     RunError::StoreFailed {
         what: what.to_owned(),
+        unstored: Unstored::Observation,
         source: Some(Box::new(error)),
     }
 }

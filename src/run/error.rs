@@ -57,6 +57,8 @@ pub enum RunError {
     StoreFailed {
         /// The message: which object could not be stored.
         what: String,
+        /// What is missing in it now.
+        unstored: Unstored,
         /// The cause.
         source: Option<BoxError>,
     },
@@ -81,6 +83,17 @@ pub enum RunError {
         /// The cause.
         source: Option<BoxError>,
     },
+}
+
+/// What a run failed to store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unstored {
+    /// What it has read. The next run reads it again.
+    Observation,
+    /// The lease on the digest of a run that is committed.
+    Lease,
+    /// What the event asks for. No other run does it.
+    Request,
 }
 
 impl RunError {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::{Duration, Instant};
 
 use super::caller::Caller;
-use super::error::RunError;
+use super::error::{RunError, Unstored};
 use super::ledger_store::{LedgerStore, MAX_COMMIT_ATTEMPTS};
 use super::services::Services;
 use crate::collect::{Collector, Observation, account_names};
@@ -225,6 +225,7 @@ impl<S: Services> Run<'_, S> {
         };
         RunError::StoreFailed {
             what,
+            unstored: Unstored::Observation,
             source: cause,
         }
     }

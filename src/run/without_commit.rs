@@ -2,7 +2,7 @@
 //! earlier execution committed them, or without any source that could be listed.
 
 use super::commit::log_suppressed;
-use super::error::RunError;
+use super::error::{RunError, Unstored};
 use super::execution::Run;
 use super::latest::LatestRun;
 use super::ledger_store::StoredLedger;
@@ -28,6 +28,7 @@ impl<S: Services> Run<'_, S> {
                     "another run committed a newer read of a part of this run's scope, and there was no time to \
                        read again"
                         .to_owned(),
+                unstored: Unstored::Observation,
                 source: None,
             });
         }
@@ -77,6 +78,7 @@ impl<S: Services> Run<'_, S> {
         enqueued.await.map_err(|source| RunError::StoreFailed {
             what: "another run was committed first, and the digest that the event asks for could not be stored"
                 .to_owned(),
+            unstored: Unstored::Request,
             source,
         })?;
         let results = self.send(current).await;
@@ -99,6 +101,7 @@ impl<S: Services> Run<'_, S> {
             .map_err(|source| RunError::StoreFailed {
                 what: "this run is committed, but the lease on its digest could not be stored"
                     .to_owned(),
+                unstored: Unstored::Lease,
                 source,
             })?;
         let latest = (!run.narrowed).then(|| LatestRun {
@@ -175,6 +178,7 @@ impl<S: Services> Run<'_, S> {
         if let Err(source) = recorded {
             return RunError::StoreFailed {
                 what: format!("{failure}; recording this in the ledger failed too"),
+                unstored: Unstored::Observation,
                 source,
             };
         }

@@ -16,7 +16,7 @@ use packwatch::ports::{
     BoxError, ConfigApi, FailureCause, MembersError, Notifier, ObjectMetadata, ObjectStore,
     PutError, PutMode, ServiceFailure,
 };
-use packwatch::run::RunError;
+use packwatch::run::{RunError, Unstored};
 use packwatch_simulation::{Effect, Fault, Service};
 use regex::Regex;
 use serde_json::json;
@@ -340,6 +340,14 @@ fn errors_of_input() -> Vec<(&'static str, RunError)> {
     ]
 }
 
+fn store_failed(unstored: Unstored, source: Option<BoxError>) -> RunError {
+    RunError::StoreFailed {
+        what: "s3://bucket/ledger.json could not be stored".to_owned(),
+        unstored,
+        source,
+    }
+}
+
 #[test]
 fn advice_follows_the_cause() {
     let object = || "s3://bucket/ledger.json".to_owned();
@@ -431,12 +439,21 @@ fn advice_follows_the_cause() {
     }
     for (name, (cause, message)) in names.into_iter().zip(causes()) {
         let source: BoxError = Box::new(PutError::Rejected(failure(cause, message)));
-        let what = "s3://bucket/ledger.json could not be stored".to_owned();
         let source = Some(source);
-        errors.push((name, RunError::StoreFailed { what, source }));
+        errors.push((name, store_failed(Unstored::Observation, source)));
     }
-    let what = "another run committed a newer read of a part of this run's scope".to_owned();
-    errors.push(("no cause", RunError::StoreFailed { what, source: None }));
+    for (name, unstored) in [
+        ("observation", Unstored::Observation),
+        ("lease", Unstored::Lease),
+        ("request", Unstored::Request),
+    ] {
+        errors.push((name, store_failed(unstored, None)));
+    }
+    let lost_race: BoxError = Box::new(PutError::PreconditionFailed);
+    errors.push((
+        "lost race",
+        store_failed(Unstored::Request, Some(lost_race)),
+    ));
     for (name, (cause, message)) in names.into_iter().zip(causes()) {
         if !name.contains("region") && !["archived", "no such bucket"].contains(&name) {
             for receiver in [TOPIC, BUS] {
