@@ -4,7 +4,7 @@
 //! silently widen the scope of a run.
 //!
 //! A new key of a manual request is a field of [`ManualRequest`] and, for a new kind of value, a
-//! function in `event_values`. The derived code lists the keys for everything else.
+//! function in `event_values`. A new kind of request is an entry of `REQUESTS` and of `AnyEvent`.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -214,35 +214,10 @@ impl Trigger {
                 summary: schedule.summary,
             });
         }
-        if keys.contains_key("adopt_ledger") {
-            let example = r#"{"adopt_ledger": true}"#;
-            let request = parse(event, "is not accepted beside \"adopt_ledger\"", example);
-            return request.map(|AdoptRequest { .. }| Self::AdoptLedger);
-        }
-        if keys.contains_key("mute") {
-            let beside = "is not accepted beside \"mute\"";
-            let request: MuteEvent = parse(event, beside, EXAMPLE_MUTE)?;
-            return Ok(Self::Mute(request.mute));
-        }
-        if keys.contains_key("unmute") {
-            let beside = "is not accepted beside \"unmute\"";
-            let request = parse(event, beside, r#"{"unmute": "3f9a1c2b4d5e"}"#);
-            return request.map(|UnmuteEvent { unmute }| Self::Unmute(unmute));
-        }
-        if keys.contains_key("mutes") {
-            let beside = "is not accepted beside \"mutes\"";
-            let request = parse(event, beside, r#"{"mutes": true}"#);
-            return request.map(|MutesEvent { .. }| Self::ListMutes);
-        }
-        if keys.contains_key("check") {
-            let example = r#"{"check": true}"#;
-            let request = parse(event, "is not accepted beside \"check\"", example);
-            return request.map(|CheckRequest { .. }| Self::Check);
-        }
-        if keys.contains_key("test") {
-            let beside = "is not accepted beside \"test\"";
-            let request = parse(event, beside, r#"{"test": true}"#);
-            return request.map(|TestEvent { .. }| Self::Test);
+        for (key, example, read) in REQUESTS {
+            if keys.contains_key(key) {
+                return read(event, &format!("is not accepted beside \"{key}\""), example);
+            }
         }
         parse(
             event,
@@ -253,10 +228,44 @@ impl Trigger {
     }
 }
 
+/// Reads an event with one of the keys of [`REQUESTS`].
+type ReadRequest =
+    fn(event: &[u8], unknown_key: &str, example: &str) -> Result<Trigger, InvalidEvent>;
+
+/// The keys that ask for something else than a run, each with an example.
+const REQUESTS: [(&str, &str, ReadRequest); 6] = [
+    (
+        "adopt_ledger",
+        r#"{"adopt_ledger": true}"#,
+        |event, unknown, example| {
+            parse(event, unknown, example).map(|AdoptRequest { .. }| Trigger::AdoptLedger)
+        },
+    ),
+    ("mute", EXAMPLE_MUTE, |event, unknown, example| {
+        parse(event, unknown, example).map(|MuteEvent { mute }| Trigger::Mute(mute))
+    }),
+    (
+        "unmute",
+        r#"{"unmute": "3f9a1c2b4d5e"}"#,
+        |event, unknown, example| {
+            parse(event, unknown, example).map(|UnmuteEvent { unmute }| Trigger::Unmute(unmute))
+        },
+    ),
+    ("mutes", r#"{"mutes": true}"#, |event, unknown, example| {
+        parse(event, unknown, example).map(|MutesEvent { .. }| Trigger::ListMutes)
+    }),
+    ("check", r#"{"check": true}"#, |event, unknown, example| {
+        parse(event, unknown, example).map(|CheckRequest { .. }| Trigger::Check)
+    }),
+    ("test", r#"{"test": true}"#, |event, unknown, example| {
+        parse(event, unknown, example).map(|TestEvent { .. }| Trigger::Test)
+    }),
+];
+
 /// Returns whether a manual request can hold `key`. The derived code refuses an unknown key before
 /// it reads its value.
 fn is_request_key(key: &str) -> bool {
-    ["adopt_ledger", "mute", "unmute", "mutes", "check", "test"].contains(&key)
+    REQUESTS.iter().any(|(request, ..)| *request == key)
         || !ManualRequest::deserialize(json!({ key: null }))
             .is_err_and(|error| error.to_string().starts_with("unknown field"))
 }

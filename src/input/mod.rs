@@ -7,3 +7,4 @@ mod mute_request;
 mod mute_values;
 pub mod plan;
 pub mod settings;
+mod task;

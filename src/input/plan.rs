@@ -15,6 +15,8 @@ use crate::model::{
     AccountId, Identity, PackGlobs, ReceiverArn, Region, Scope, Source, SourceTarget, Watched,
 };
 
+pub use super::task::{MutesTask, Task};
+
 /// The invocation of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -26,37 +28,6 @@ pub struct Invocation {
     pub deadline: Timestamp,
     /// When the invocation started.
     pub now: Timestamp,
-}
-
-/// What an invocation does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Task {
-    /// A run.
-    Run,
-    /// Makes the function the owner of the ledger.
-    AdoptLedger,
-    /// Adds a mute.
-    Mute(Box<Mute>),
-    /// Removes the mute with this id.
-    Unmute(String),
-    /// Lists the mutes.
-    ListMutes,
-    /// Checks the setup.
-    Check,
-    /// Sends a test notification.
-    Test,
-}
-
-impl Task {
-    /// Returns the key of the event if it adds or removes a mute. No other task changes the ledger
-    /// in a dry run: only a deployed function adopts one.
-    pub fn key_of_change(&self) -> Option<&'static str> {
-        match self {
-            Self::Mute(_) => Some("mute"),
-            Self::Unmute(_) => Some("unmute"),
-            Self::AdoptLedger | Self::Run | Self::ListMutes | Self::Check | Self::Test => None,
-        }
-    }
 }
 
 /// What started a run, as the snapshot records it.
@@ -86,23 +57,6 @@ pub struct RunPlan {
     /// The objects that it reads and writes.
     pub keys: ObjectKeys,
     /// What it reads.
-impl Timing {
-    /// Returns the times of an invocation that ends at `deadline`.
-    fn new(now: Timestamp, deadline: Timestamp) -> Self {
-        let remaining = if deadline > now {
-            deadline.duration_since(now)
-        } else {
-            UNKNOWN_DEADLINE
-        };
-        let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
-        Self {
-            started_at: now,
-            read_deadline: now + (remaining - reserved),
-            deadline: now + remaining,
-        }
-    }
-}
-
     pub selection: Selection,
     /// What it may write and send.
     pub mode: Mode,
@@ -119,22 +73,6 @@ pub struct RunIdentity {
     pub trigger: TriggerKind,
     /// The time of the schedule that started it, as the event has it, if one did.
     pub scheduled_at: Option<Timestamp>,
-    /// Returns the keys under the prefix of the settings. The snapshot is named after a time and
-    /// the request.
-    fn new(settings: &Settings, at: Timestamp, request_id: &str) -> Self {
-        Self {
-            snapshot: settings.key(&format!(
-                "{}{}.json",
-                at.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
-                key_segment(request_id)
-            )),
-            latest: settings.key("latest.json"),
-            report: settings.key("report.html"),
-            ledger: settings.key("ledger.json"),
-            preflight: settings.key("preflight.json"),
-        }
-    }
-
 }
 
 /// When the parts of a run must end.
@@ -146,6 +84,23 @@ pub struct Timing {
     pub read_deadline: Timestamp,
     /// When the invocation ends.
     pub deadline: Timestamp,
+}
+
+impl Timing {
+    /// Returns the times of an invocation that ends at `deadline`.
+    fn new(now: Timestamp, deadline: Timestamp) -> Self {
+        let remaining = if deadline > now {
+            deadline.duration_since(now)
+        } else {
+            UNKNOWN_DEADLINE
+        };
+        let reserved = (remaining / RESERVED_DIVISOR).min(MAX_RESERVED);
+        Self {
+            started_at: now,
+            read_deadline: now + (remaining - reserved),
+            deadline: now + remaining,
+        }
+    }
 }
 
 /// Keys of the objects of a run.
@@ -164,6 +119,22 @@ pub struct ObjectKeys {
 }
 
 impl ObjectKeys {
+    /// Returns the keys under the prefix of the settings. The snapshot is named after a time and
+    /// the request.
+    fn new(settings: &Settings, at: Timestamp, request_id: &str) -> Self {
+        Self {
+            snapshot: settings.key(&format!(
+                "{}{}.json",
+                at.strftime("snapshots/dt=%Y-%m-%d/%Y%m%dT%H%M%SZ_"),
+                key_segment(request_id)
+            )),
+            latest: settings.key("latest.json"),
+            report: settings.key("report.html"),
+            ledger: settings.key("ledger.json"),
+            preflight: settings.key("preflight.json"),
+        }
+    }
+
     /// Returns another key for the snapshot, with `suffix` before its extension.
     pub fn snapshot_with(&self, suffix: &str) -> String {
         let stem = self
@@ -254,9 +225,12 @@ impl RunPlan {
                 Task::Run
             }
             Trigger::AdoptLedger => Task::AdoptLedger,
-            Trigger::Mute(mute) => Task::Mute(Box::new(mute.into_mute(&request_id, now)?)),
-            Trigger::Unmute(id) => Task::Unmute(id),
-            Trigger::ListMutes => Task::ListMutes,
+            Trigger::Mute(mute) => {
+                let mute = mute.into_mute(&request_id, now)?;
+                Task::Mutes(MutesTask::Add(Box::new(mute)))
+            }
+            Trigger::Unmute(id) => Task::Mutes(MutesTask::Remove(id)),
+            Trigger::ListMutes => Task::Mutes(MutesTask::List),
             Trigger::Check => Task::Check,
             Trigger::Test => Task::Test,
         };

@@ -220,8 +220,8 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
-    /// Records the commit in `next`: sequence, watched sources, last commit, last read and recent
-    /// runs. `key` is the key of the snapshot.
+    /// Records the commit in `next`: sequence, watched sources, history, owner, own account, last
+    /// commit and recent runs. `key` is the key of the snapshot.
     pub(super) fn record_commit(
         &self,
         next: &mut Ledger,

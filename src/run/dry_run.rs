@@ -1,21 +1,21 @@
 //! The dry run: evaluates the observation and renders the digest, but writes and publishes nothing.
 
 use super::execution::{Run, log_warnings};
-use super::ledger_store::StoredLedger;
 use super::services::Services;
 use crate::collect::Observation;
 use crate::input::event::NotifyMode;
+use crate::ledger::Ledger;
 use crate::notify::digest::{Digest, DigestKind, DryRunNote};
 use crate::report::{DigestStatus, DigestSummary, Outcome, RunFindings, RunResponse};
 
 impl<S: Services> Run<'_, S> {
     /// Returns the response of a dry run. Its text is that of the digest that the run would send,
     /// or else the present state.
-    pub(super) fn dry_run(&self, current: &StoredLedger, observation: &Observation) -> RunResponse {
-        let (evaluation, changes) = self.evaluate(&current.ledger, observation, &[]);
+    pub(super) fn dry_run(&self, ledger: &Ledger, observation: &Observation) -> RunResponse {
+        let (evaluation, changes) = self.evaluate(ledger, observation, &[]);
         let findings = RunFindings::new(self.plan, self.scope, observation, &evaluation, &changes);
         let mut next = evaluation.ledger.clone();
-        self.record_commit(&mut next, &current.ledger, &findings, "");
+        self.record_commit(&mut next, ledger, &findings, "");
         let context = self.committing_context(observation.ended_at);
         let receiver = next.receivers.get(&self.plan.settings.topic);
         let digest = receiver.map(|receiver| {
@@ -43,7 +43,7 @@ impl<S: Services> Run<'_, S> {
         let (subject, text) = digest.map_or((None, None), |(subject, text)| (subject, Some(text)));
         RunResponse {
             run_id: self.plan.run.id.clone(),
-            sequence: current.ledger.sequence,
+            sequence: ledger.sequence,
             outcome: Outcome::DryRun,
             complete: findings.is_complete(),
             snapshot: None,

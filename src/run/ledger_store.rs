@@ -6,10 +6,11 @@ use std::io;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::caller::Caller;
 use super::error::RunError;
 use crate::input::plan::RunPlan;
 use crate::ledger::{DecodeError, Ledger};
-use crate::model::display_chain;
+use crate::model::{AccountId, display_chain};
 use crate::object_body::ObjectBody;
 use crate::ports::{
     BoxError, ContentType, ETag, FailureCause, ObjectHead, ObjectMetadata, ObjectStore, PutError,
@@ -28,12 +29,6 @@ const MAX_LATEST_ATTEMPTS: u32 = 2;
 pub(super) struct StoredLedger {
     pub ledger: Ledger,
     pub put_mode: PutMode,
-}
-
-impl AsRef<Ledger> for StoredLedger {
-    fn as_ref(&self) -> &Ledger {
-        &self.ledger
-    }
 }
 
 /// An object about the newest full run.
@@ -76,6 +71,20 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
     /// Returns the `s3://` address of an object.
     pub(super) fn address(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.plan.settings.bucket)
+    }
+
+    /// Returns the function's own account, and the ledger if it had to be loaded for it: if STS
+    /// fails, the ledger supplies the own account of the last run.
+    pub(super) async fn own_account(
+        &self,
+        caller: &Caller,
+    ) -> Result<(AccountId, Option<StoredLedger>), RunError> {
+        if let Ok(account) = &caller.own_account {
+            return Ok((account.clone(), None));
+        }
+        let stored = self.load().await?;
+        let account = stored.ledger.own_account.clone();
+        Ok((account.unwrap_or_else(AccountId::unknown), Some(stored)))
     }
 
     /// Loads the ledger. If there is none, returns an empty one whose sequence continues after that

@@ -28,10 +28,10 @@ use tokio::time::Instant;
 
 use crate::collect::Observation;
 use crate::input::plan::{RunPlan, Task};
-use crate::ledger::{CommitCheck, ForeignLedger, RecentRun};
+use crate::ledger::{CommitCheck, ForeignLedger, Ledger, RecentRun};
 use crate::metrics::RunMetrics;
-use crate::model::{AccountId, PackName, SourceTarget, drop_unused_strings};
-use crate::ports::{Clock, ObjectStore};
+use crate::model::{PackName, Scope, SourceTarget, drop_unused_strings};
+use crate::ports::Clock;
 use crate::report::{Response, RunResponse};
 
 use commit::CommitOutcome;
@@ -39,7 +39,7 @@ use execution::{RESPONSE_RESERVE, Run, duration_until};
 use ledger_store::{LedgerStore, MAX_COMMIT_ATTEMPTS, StoredLedger};
 
 pub use caller::Caller;
-pub use error::RunError;
+pub use error::{RunError, Unstored};
 pub use services::{ServiceSet, Services};
 
 /// Executes `plan` for `caller`. Returns the measurements of the run as well, even if it fails.
@@ -48,38 +48,41 @@ pub async fn run<S: Services>(
     plan: &RunPlan,
     caller: &Caller,
 ) -> (Result<Response, RunError>, RunMetrics) {
-    let deadline = Instant::now()
-        + duration_until(
-            services.clock().now(),
-            plan.timing.deadline - RESPONSE_RESERVE,
-        );
+    let last_response = plan.timing.deadline - RESPONSE_RESERVE;
+    let deadline = Instant::now() + duration_until(services.clock().now(), last_response);
     let store = LedgerStore::new(services.store(), plan, deadline);
-    if plan.task == Task::AdoptLedger {
-        let adopted = adopt::adopt_ledger(&store, plan, &caller.deployment).await;
-        return (adopted.map(Response::Adopted), RunMetrics::default());
-    }
-    if plan.task == Task::Check {
-        return check::check(services, plan, caller, deadline).await;
-    }
-    let (account, preloaded) = match resolve_account(caller, &store).await {
-        Ok(resolved) => resolved,
-        Err(error) => return (Err(error), RunMetrics::default()),
-    };
-    if plan.task == Task::Test {
-        let send = test_notification::send_test(services, &store, plan, caller, &account, deadline);
-        return (send.await.map(Response::Test), RunMetrics::default());
-    }
-    let watched = plan.watched(&account);
-    if plan.task != Task::Run {
-        let mutes = mutes::change_mutes(&store, plan, &caller.deployment, &watched).await;
-        return (mutes.map(Response::Mutes), RunMetrics::default());
-    }
-    let targets = match plan.targets(&account) {
-        Ok(targets) => targets,
-        Err(error) => {
-            return (Err(RunError::InvalidSettings(error)), RunMetrics::default());
+    let result = match &plan.task {
+        Task::Run => match read_and_notify(services, store, plan, caller, deadline).await {
+            Ok(ended) => return ended,
+            Err(error) => Err(error),
+        },
+        Task::Check => return check::check(services, plan, caller, deadline).await,
+        Task::AdoptLedger => {
+            let adopted = adopt::adopt_ledger(&store, plan, &caller.deployment).await;
+            adopted.map(Response::Adopted)
+        }
+        Task::Mutes(request) => {
+            let changed = mutes::change_mutes(&store, plan, caller, request).await;
+            changed.map(Response::Mutes)
+        }
+        Task::Test => {
+            let sent = test_notification::send_test(services, &store, plan, caller, deadline).await;
+            sent.map(Response::Test)
         }
     };
+    (result, RunMetrics::default())
+}
+
+/// Executes a run. Fails if it cannot start.
+async fn read_and_notify<S: Services>(
+    services: &S,
+    store: LedgerStore<'_, S::Store>,
+    plan: &RunPlan,
+    caller: &Caller,
+    deadline: Instant,
+) -> Result<(Result<Response, RunError>, RunMetrics), RunError> {
+    let (account, preloaded) = store.own_account(caller).await?;
+    let targets = plan.targets(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&targets, caller.own_account.is_ok());
     let mut run = Run {
         services,
@@ -87,32 +90,16 @@ pub async fn run<S: Services>(
         plan,
         scope: &scope,
         caller,
-        watched,
+        watched: plan.watched(&account),
         deadline,
         metrics: RunMetrics::default(),
         snapshots_tried: 0,
         first_looks: false,
         accounts: None,
     };
-    let result = run.run(&targets, preloaded).await;
-    (
-        result.map(|response| Response::Run(Box::new(response))),
-        run.metrics,
-    )
-}
-
-/// Returns the function's own account, and the ledger if it had to be loaded for it: if STS fails,
-/// the ledger supplies the own account of the last run.
-async fn resolve_account<S: ObjectStore>(
-    caller: &Caller,
-    store: &LedgerStore<'_, S>,
-) -> Result<(AccountId, Option<StoredLedger>), RunError> {
-    if let Ok(account) = &caller.own_account {
-        return Ok((account.clone(), None));
-    }
-    let stored = store.load().await?;
-    let account = stored.ledger.own_account.clone();
-    Ok((account.unwrap_or_else(AccountId::unknown), Some(stored)))
+    let response = run.run(&targets, preloaded).await;
+    let response = response.map(|response| Response::Run(Box::new(response)));
+    Ok((response, run.metrics))
 }
 
 /// Result of a read and the attempts to commit it.
@@ -130,12 +117,27 @@ impl Attempt {
     }
 }
 
+/// A ledger over which this execution may commit.
+struct CheckedLedger {
+    stored: StoredLedger,
+    /// The scopes of narrowed runs that read later. This run leaves them as they are.
+    later_reads: Vec<Scope>,
+    /// The commit of this execution, if an earlier write succeeded although it was not answered.
+    committed: Option<RecentRun>,
+}
+
+impl AsRef<Ledger> for CheckedLedger {
+    fn as_ref(&self) -> &Ledger {
+        &self.stored.ledger
+    }
+}
+
 /// Why a read is not committed.
 enum Stop {
     /// The ledger could not be loaded.
     Failed(RunError),
     /// Another execution has committed this run.
-    Resume(Box<StoredLedger>, RecentRun),
+    Resume(Box<StoredLedger>, Box<RecentRun>),
     /// A newer read is committed. The flag says whether it covers the scope of this run.
     Superseded(Box<StoredLedger>, bool),
     /// The ledger belongs to another function.
@@ -155,17 +157,17 @@ impl<S: Services> Run<'_, S> {
     async fn run(
         &mut self,
         targets: &[SourceTarget],
-        preloaded: Option<StoredLedger>,
+        mut preloaded: Option<StoredLedger>,
     ) -> Result<RunResponse, RunError> {
-        let first = self.read_and_commit(targets, preloaded, ReadPass::First);
-        let stored = match first.await? {
-            Attempt::Finished(response) => return Ok(*response),
-            Attempt::ReadAgain(stored) => Some(*stored),
-        };
-        let second = self.read_and_commit(targets, stored, ReadPass::Second);
-        match second.await? {
-            Attempt::Finished(response) => Ok(*response),
-            Attempt::ReadAgain(_) => unreachable!("the second read is not followed by another"),
+        let mut pass = ReadPass::First;
+        loop {
+            let attempt = self.read_and_commit(targets, preloaded, pass);
+            match attempt.await? {
+                Attempt::Finished(response) => return Ok(*response),
+                Attempt::ReadAgain(stored) => {
+                    (preloaded, pass) = (Some(*stored), ReadPass::Second);
+                }
+            }
         }
     }
 
@@ -181,16 +183,7 @@ impl<S: Services> Run<'_, S> {
                 Some(stored) => stored,
                 None => self.store.load().await.map_err(Stop::Failed)?,
             };
-            match self.check_commit(&stored.ledger, started_at) {
-                _ if self.plan.mode.dry_run => {}
-                CommitCheck::Resume(run) => return Err(Stop::Resume(Box::new(stored), run)),
-                CommitCheck::Superseded { covered } => {
-                    return Err(Stop::Superseded(Box::new(stored), covered));
-                }
-                CommitCheck::Foreign(foreign) => return Err(Stop::Foreign(foreign)),
-                CommitCheck::Proceed { .. } | CommitCheck::AlreadyCommitted(_) => {}
-            }
-            Ok(stored)
+            self.check(stored, started_at)
         };
         let collector = self.collector(targets, started_at);
         let collected = collector.collect(load, || self.now()).await;
@@ -202,72 +195,73 @@ impl<S: Services> Run<'_, S> {
         observation.config_calls = self.metrics.config_calls;
         log_gaps(&observation);
         self.metrics.read_time += observation.ended_at.duration_since(observation.started_at);
+        let ledger = &current.stored.ledger;
         if observation.no_source_listed() {
-            return Err(self.record_all_sources_failed(current, &observation).await);
+            let recorded = self.record_all_sources_failed(current.stored, &observation);
+            return Err(recorded.await);
         }
-        observation.accounts = self
-            .resolve_account_names(&observation, &current.ledger)
-            .await;
+        observation.accounts = self.resolve_account_names(&observation, ledger).await;
         if self.plan.mode.dry_run {
-            return Ok(Attempt::finished(self.dry_run(&current, &observation)));
+            return Ok(Attempt::finished(self.dry_run(ledger, &observation)));
         }
         self.commit_with_retries(current, observation, pass).await
+    }
+
+    /// Returns the ledger if this execution may commit over it.
+    fn check(&self, stored: StoredLedger, started_at: Timestamp) -> Result<CheckedLedger, Stop> {
+        let checked = |stored, later_reads, committed| CheckedLedger {
+            stored,
+            later_reads,
+            committed,
+        };
+        match self.check_commit(&stored.ledger, started_at) {
+            // It writes nothing.
+            _ if self.plan.mode.dry_run => Ok(checked(stored, Vec::new(), None)),
+            CommitCheck::Proceed { later_reads } => Ok(checked(stored, later_reads, None)),
+            CommitCheck::AlreadyCommitted(run) => Ok(checked(stored, Vec::new(), Some(run))),
+            CommitCheck::Resume(run) => Err(Stop::Resume(Box::new(stored), Box::new(run))),
+            CommitCheck::Superseded { covered } => Err(Stop::Superseded(Box::new(stored), covered)),
+            CommitCheck::Foreign(foreign) => Err(Stop::Foreign(foreign)),
+        }
     }
 
     /// Commits the observation, again after each conflict, and delivers the digests.
     async fn commit_with_retries(
         &mut self,
-        mut current: StoredLedger,
+        mut current: CheckedLedger,
         observation: Observation,
         pass: ReadPass,
     ) -> Result<Attempt, RunError> {
         let started_at = observation.started_at;
         let mut last_cause = None;
-        let mut later_reads = match self.check_commit(&current.ledger, started_at) {
-            CommitCheck::Proceed { later_reads } => later_reads,
-            _ => Vec::new(),
-        };
         for _ in 0..MAX_COMMIT_ATTEMPTS {
-            let (pending, cause) = match self.commit(current, &observation, &later_reads).await? {
+            let CheckedLedger {
+                stored,
+                later_reads,
+                ..
+            } = current;
+            let (pending, cause) = match self.commit(stored, &observation, &later_reads).await? {
                 CommitOutcome::Committed(committed) => {
                     // Frees memory first: many failures make both the observation and the digest
                     // large.
                     drop(observation);
                     drop_unused_strings();
                     let (pending, current) = *committed;
-                    return self
-                        .deliver_and_report(pending, current)
-                        .await
-                        .map(Attempt::finished);
+                    let delivered = self.deliver_and_report(pending, current);
+                    return delivered.await.map(Attempt::finished);
                 }
                 CommitOutcome::Conflict(pending, cause) => (pending, cause),
             };
-            current = self
-                .store
-                .load()
-                .await
-                .map_err(|error| RunError::StoreFailed {
-                    what:
-                        "the commit was not confirmed, and the ledger could not be read to check it"
-                            .to_owned(),
-                    source: Some(Box::new(error)),
-                })?;
-            let stop = match self.check_commit(&current.ledger, started_at) {
-                CommitCheck::Proceed { later_reads: later } => {
-                    (last_cause, later_reads) = (cause, later);
-                    continue;
-                }
-                CommitCheck::AlreadyCommitted(run) => {
-                    return self
-                        .deliver_and_report(pending.adopt(run), current)
-                        .await
-                        .map(Attempt::finished);
-                }
-                CommitCheck::Resume(run) => Stop::Resume(Box::new(current), run),
-                CommitCheck::Superseded { covered } => Stop::Superseded(Box::new(current), covered),
-                CommitCheck::Foreign(foreign) => Stop::Foreign(foreign),
+            let stored = self.store.load().await.map_err(unconfirmed_commit)?;
+            current = match self.check(stored, started_at) {
+                Ok(checked) => checked,
+                Err(stop) => return self.stop(stop, started_at, pass).await,
             };
-            return self.stop(stop, started_at, pass).await;
+            if let Some(run) = current.committed {
+                let delivered = self.deliver_and_report(pending.adopt(run), current.stored);
+                return delivered.await.map(Attempt::finished);
+            }
+            last_cause = cause;
         }
         Err(self.commit_conflict_error(last_cause))
     }
@@ -279,29 +273,38 @@ impl<S: Services> Run<'_, S> {
         started_at: Timestamp,
         pass: ReadPass,
     ) -> Result<Attempt, RunError> {
-        match stop {
-            Stop::Failed(error) => Err(error),
-            Stop::Foreign(foreign) => Err(RunError::LedgerOwnedByAnother {
-                object: self.store.address(&self.plan.keys.ledger),
-                foreign,
-            }),
-            Stop::Resume(stored, run) => self.resume(*stored, run).await.map(Attempt::finished),
+        let response = match stop {
+            Stop::Failed(error) => return Err(error),
+            Stop::Foreign(foreign) => {
+                return Err(RunError::LedgerOwnedByAnother {
+                    object: self.store.address(&self.plan.keys.ledger),
+                    foreign,
+                });
+            }
             Stop::Superseded(stored, _)
                 if pass == ReadPass::First && self.has_time_to_read_again(started_at) =>
             {
-                Ok(Attempt::ReadAgain(stored))
+                return Ok(Attempt::ReadAgain(stored));
             }
-            Stop::Superseded(stored, covered) => self
-                .superseded(*stored, covered)
-                .await
-                .map(Attempt::finished),
-        }
+            Stop::Superseded(stored, covered) => self.superseded(*stored, covered).await?,
+            Stop::Resume(stored, run) => self.resume(*stored, *run).await?,
+        };
+        Ok(Attempt::finished(response))
     }
 
     /// Returns whether a second read, if it takes as long as the first, ends before the deadline.
     fn has_time_to_read_again(&self, started_at: Timestamp) -> bool {
         let now = self.now();
         now + now.duration_since(started_at) < self.plan.timing.read_deadline
+    }
+}
+
+fn unconfirmed_commit(error: RunError) -> RunError {
+    RunError::StoreFailed {
+        what: "the commit was not confirmed, and the ledger could not be read to check it"
+            .to_owned(),
+        unstored: Unstored::Observation,
+        source: Some(Box::new(error)),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Mutes: adds or removes one in the ledger by compare-and-swap, or lists them. AWS Config is not
 //! called.
 
-use super::error::RunError;
+use super::caller::Caller;
+use super::error::{RunError, Unstored};
 use super::ledger_store::{LedgerStore, StoredLedger};
 use crate::input::event::InvalidEvent;
-use crate::input::plan::{RunPlan, Task};
+use crate::input::plan::{MutesTask, RunPlan};
 use crate::ledger::{Ledger, MAX_MUTES};
 use crate::model::{Deployment, Watched};
 use crate::ports::ObjectStore;
@@ -14,21 +15,27 @@ use crate::report::{MuteRecord, MutesOutcome, MutesResponse, kept_mute_records};
 pub(super) async fn change_mutes<S: ObjectStore>(
     store: &LedgerStore<'_, S>,
     plan: &RunPlan,
-    deployment: &Deployment,
-    watched: &Watched,
+    caller: &Caller,
+    request: &MutesTask,
 ) -> Result<MutesResponse, RunError> {
     let now = plan.timing.started_at;
-    let mut current = store.load().await?;
-    let (outcome, mute) = match &plan.task {
-        Task::Mute(mute) => {
+    let (account, preloaded) = store.own_account(caller).await?;
+    let watched = plan.watched(&account);
+    let owner = (&caller.deployment, &watched);
+    let mut current = match preloaded {
+        Some(stored) => stored,
+        None => store.load().await?,
+    };
+    let (outcome, mute) = match request {
+        MutesTask::Add(mute) => {
             let add = |ledger: &mut Ledger| {
                 let fits = ledger.add_mute(mute, now);
                 if fits { Ok(()) } else { Err(too_many()) }
             };
-            update(store, &mut current, plan, (deployment, watched), add).await?;
+            update(store, &mut current, plan, owner, add).await?;
             (MutesOutcome::Muted, Some(mute.id.clone()))
         }
-        Task::Unmute(id) => {
+        MutesTask::Remove(id) => {
             if !current.ledger.mutes.iter().any(|mute| mute.id == *id) {
                 return Err(unknown(id, &current.ledger));
             }
@@ -36,12 +43,10 @@ pub(super) async fn change_mutes<S: ObjectStore>(
                 ledger.remove_mute(id, now);
                 Ok(())
             };
-            update(store, &mut current, plan, (deployment, watched), remove).await?;
+            update(store, &mut current, plan, owner, remove).await?;
             (MutesOutcome::Unmuted, Some(id.clone()))
         }
-        Task::ListMutes | Task::Run | Task::AdoptLedger | Task::Check | Task::Test => {
-            (MutesOutcome::Mutes, None)
-        }
+        MutesTask::List => (MutesOutcome::Mutes, None),
     };
     let mutes = kept_mute_records(&current.ledger, now);
     Ok(MutesResponse {
@@ -84,6 +89,7 @@ async fn update<S: ObjectStore>(
     });
     stored.await.map_err(|source| RunError::StoreFailed {
         what: format!("{object} could not be stored"),
+        unstored: Unstored::Request,
         source,
     })?;
     refused.into_inner().map_or(Ok(()), Err)

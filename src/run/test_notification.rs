@@ -1,7 +1,7 @@
 //! The test notification: one invented failure, sent once to every receiver, outside of outbox and
 //! leases. Nothing is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future;
 use tokio::time::Instant;
@@ -25,13 +25,17 @@ pub(super) async fn send_test<S: Services>(
     store: &LedgerStore<'_, S::Store>,
     plan: &RunPlan,
     caller: &Caller,
-    account: &AccountId,
     deadline: Instant,
 ) -> Result<TestResponse, RunError> {
-    let targets = plan.targets(account).map_err(RunError::InvalidSettings)?;
+    let (account, preloaded) = store.own_account(caller).await?;
+    let targets = plan.targets(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&targets, caller.own_account.is_ok());
-    let ledger = store.load().await?.ledger;
-    let watched = plan.watched(account);
+    let stored = match preloaded {
+        Some(stored) => stored,
+        None => store.load().await?,
+    };
+    let ledger = stored.ledger;
+    let watched = plan.watched(&account);
     let note = if ledger == Ledger::with_sequence(ledger.sequence) {
         Some("There is no ledger yet: no run has been committed.".to_owned())
     } else {
@@ -46,7 +50,7 @@ pub(super) async fn send_test<S: Services>(
     let test = TestNotification {
         plan,
         scope: &scope,
-        account: Some(account)
+        account: Some(&account)
             .filter(|account| AccountId::is_valid(account.as_str()))
             .or(caller.account()),
         ledger: &ledger,
@@ -101,11 +105,8 @@ async fn send<N: Notifier>(
         let sent = put_events(notifier, deadline, receiver, &events).await;
         return sent.settled().1;
     }
-    let (message, last_form) = if plan.settings.chat_topic.as_ref() == Some(receiver) {
-        (digest.chat_message(), digest.chat_last_form())
-    } else {
-        (digest.message(), digest.last_form())
-    };
+    let is_chat = plan.settings.chat_topic.as_ref() == Some(receiver);
+    let (message, last_form) = digest.messages(is_chat);
     let published = publish(notifier, deadline, receiver, &message, &last_form).await;
     published.err().map(PublishError::into_cause)
 }
@@ -132,19 +133,7 @@ impl TestNotification<'_> {
             ..
         } = *self;
         // A receiver that the ledger does not know yet was notified of nothing.
-        let unknown = Receiver {
-            id: ledger.next_receiver_id,
-            digest_count: 0,
-            awaits_first_look: false,
-            joined_later: false,
-            newly_watched: BTreeSet::new(),
-            configured_at: now,
-            causes: BTreeMap::new(),
-            requested: None,
-            last_summary: None,
-            last_digest: None,
-            outgoing: None,
-        };
+        let unknown = Receiver::new(ledger.next_receiver_id, now);
         let receiver = ledger.receivers.get(topic).unwrap_or(&unknown);
         let mut digest = Digest::of(&DigestRequest {
             ledger,
