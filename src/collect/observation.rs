@@ -12,7 +12,7 @@ use crate::model::{
     Account, AccountId, ApiError, GapKey, PackKey, Source, Status, StatusKind, StatusRecord,
 };
 
-/// Everything that a run read. Immutable once built.
+/// Everything that a run read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// When reading started.

@@ -193,13 +193,13 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
             // a read of all members count.
             self.observed.absent.clear();
             self.read_pages(all_members, usize::MAX).await?;
-            let denied = self.get_unseen_members(all_members.coverage(), true).await;
-            if denied == Err(MembersError::NoSuchPack) {
+            let confirmed = self.get_unseen_members(all_members.coverage(), true).await;
+            if confirmed == Err(MembersError::NoSuchPack) {
                 // Without the status of the pack, only an absence that lasts clears a failure.
                 self.get_pack().await?;
                 return Ok(());
             }
-            result = denied;
+            result = confirmed;
         }
         if let Err(error) = result {
             return Err(self.pack_error(error).await);
@@ -235,12 +235,12 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
     /// read in one page. Records as absent the accounts that AWS Config does not have.
     ///
     /// It is not documented how AWS Config answers for an account that is not in the pack. After a
-    /// read of all members, `denied_is_absent` says that the report of a missing pack is such an
+    /// read of all members, `missing_is_absent` says that the report of a missing pack is such an
     /// answer; the result is then [`MembersError::NoSuchPack`] only if no other error occurred.
     async fn get_unseen_members(
         &mut self,
         coverage: Coverage,
-        denied_is_absent: bool,
+        missing_is_absent: bool,
     ) -> Result<(), MembersError> {
         if coverage == Coverage::SinglePage {
             return Ok(());
@@ -259,13 +259,13 @@ impl<'a, S: ConfigApi> PackReader<'a, S> {
         let mut results = Vec::new();
         for (account, mut request, result) in responses {
             request.move_rows_to(self.observed);
-            let denied = denied_is_absent && result == Err(MembersError::NoSuchPack);
-            if (result.is_ok() || denied) && !self.observed.contains(account) {
+            let missing = missing_is_absent && result == Err(MembersError::NoSuchPack);
+            if (result.is_ok() || missing) && !self.observed.contains(account) {
                 self.observed.absent.insert(account.clone());
             }
             results.push(result);
         }
-        if denied_is_absent {
+        if missing_is_absent {
             let other_error = |result: &Result<(), MembersError>| matches!(result, Err(error) if *error != MembersError::NoSuchPack);
             if let Some(position) = results.iter().position(other_error) {
                 return results.swap_remove(position);

@@ -45,12 +45,12 @@ pub(super) fn update_open(
         let verdict = match observation.packs.get(&key.pack) {
             Some(observed) => match &key.account_id {
                 Some(account) => {
-                    let key = MemberContext {
+                    let member = MemberContext {
                         account,
                         context,
                         now,
                     };
-                    OpenFailure::update(open, |open| member_verdict(open, observed, key))
+                    OpenFailure::update(open, |open| member_verdict(open, observed, member))
                 }
                 None => {
                     OpenFailure::update(open, |open| pack_verdict(open, observed, context, now))

@@ -3,22 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::context::EvaluationContext;
 use crate::collect::Observation;
 use crate::ledger::{Gap, GapResolution, Ledger};
-use crate::model::{AccountId, ApiError, GapKey};
+use crate::model::{AccountId, GapKey};
 
-/// Updates the gaps of the ledger. Returns the gaps of this run: key, error, start, and whether an
-/// earlier run had the same gap.
+/// Updates the gaps of the ledger. Returns those that this run has.
 pub(crate) fn update_gaps(
     next: &mut Ledger,
     observation: &Observation,
     context: EvaluationContext<'_>,
-) -> Vec<(GapKey, ApiError, Timestamp, bool)> {
+) -> BTreeSet<GapKey> {
     let now = observation.ended_at;
-    let mut current = Vec::new();
+    let mut current = BTreeSet::new();
     let gaps = observation.gaps.iter();
     for (key, cause) in gaps.filter(|(key, _)| !context.gap_read_later(key)) {
         let gap = next.gaps.entry(key.clone()).or_insert_with(|| Gap {
@@ -40,7 +37,7 @@ pub(crate) fn update_gaps(
         }
         gap.cause = cause.clone();
         gap.seen_again |= gap.first_run.as_str() != context.run_id;
-        current.push((key.clone(), cause.clone(), gap.since, gap.seen_again));
+        current.insert(key.clone());
     }
     for (key, gap) in &mut next.gaps {
         if context.gap_read_later(key) {

@@ -1,6 +1,5 @@
-//! Evaluation: ledger and observation in, next ledger out. One function makes both the changes and
-//! the next ledger, so they cannot disagree. A second evaluation with the same observation changes
-//! nothing.
+//! Evaluation: ledger and observation in, next ledger out. A second evaluation with the same
+//! observation changes nothing.
 //!
 //! | file | content |
 //! | --- | --- |
@@ -23,7 +22,7 @@ use jiff::Timestamp;
 
 use crate::collect::Observation;
 use crate::ledger::{CachedAccount, EmptySourceResolution, Ledger, NotifiedAt, OpenFailure};
-use crate::model::{Account, AccountId, ApiError, FailureKey, GapKey, Resolution};
+use crate::model::{Account, AccountId, FailureKey, GapKey, Resolution};
 
 use transitions::{close, resolved};
 
@@ -38,8 +37,8 @@ pub struct Evaluation {
     pub ledger: Ledger,
     /// Open failures in scope that could not be read.
     pub unconfirmed: BTreeSet<FailureKey>,
-    /// The gaps of this run: key, error, start, and whether an earlier run had the same gap.
-    pub gaps: Vec<(GapKey, ApiError, Timestamp, bool)>,
+    /// The gaps of this run, which are in the ledger.
+    pub gaps: BTreeSet<GapKey>,
 }
 
 /// Evaluates an observation against the ledger.

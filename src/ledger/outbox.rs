@@ -21,7 +21,8 @@ pub enum Delivery {
     /// An event bus did not accept all events. Holds the positions of those that are not to be sent
     /// again.
     PartlySent(BTreeSet<usize>),
-    /// The receiver refuses the content of the digest even in its last form.
+    /// A topic refuses the content of the digest even in its last form, or an event bus that of
+    /// some of its events.
     Dropped,
 }
 

@@ -92,6 +92,25 @@ pub struct Receiver {
     pub outgoing: Option<OutgoingDigest>,
 }
 
+impl Receiver {
+    /// Returns a receiver that was notified of nothing.
+    pub fn new(id: ReceiverId, configured_at: Timestamp) -> Self {
+        Self {
+            id,
+            digest_count: 0,
+            awaits_first_look: false,
+            joined_later: false,
+            newly_watched: BTreeSet::new(),
+            configured_at,
+            causes: BTreeMap::new(),
+            last_summary: None,
+            requested: None,
+            last_digest: None,
+            outgoing: None,
+        }
+    }
+}
+
 /// A rendered digest in the outbox, which may be in delivery.
 ///
 /// Its receiver counts as notified as soon as the digest is in the outbox, because it is sent until

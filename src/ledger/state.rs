@@ -274,17 +274,9 @@ impl Ledger {
                 self.receivers.insert(
                     topic.clone(),
                     Receiver {
-                        id,
-                        digest_count: 0,
                         awaits_first_look: true,
                         joined_later,
-                        newly_watched: BTreeSet::new(),
-                        configured_at: at,
-                        causes: BTreeMap::new(),
-                        requested: None,
-                        last_summary: None,
-                        last_digest: None,
-                        outgoing: None,
+                        ..Receiver::new(id, at)
                     },
                 );
             }

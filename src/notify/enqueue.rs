@@ -240,11 +240,7 @@ impl NotificationContext<'_> {
             };
         }
         let is_chat = self.plan.settings.chat_topic.as_ref() == Some(receiver);
-        let (message, last_form) = if is_chat {
-            (digest.chat_message(), digest.chat_last_form())
-        } else {
-            (digest.message(), digest.last_form())
-        };
+        let (message, last_form) = digest.messages(is_chat);
         Rendered {
             id,
             content: OutgoingContent::Message { message, last_form },

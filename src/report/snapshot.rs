@@ -236,16 +236,19 @@ impl RunFindings<'_> {
             gaps: evaluation
                 .gaps
                 .iter()
-                .map(|(key, cause, since, seen_before)| GapRecord {
-                    key: key.clone(),
-                    cause: cause.clone(),
-                    since: *since,
-                    state: if *seen_before {
-                        GapState::Lasting
-                    } else {
-                        GapState::Began
-                    },
-                    end: None,
+                .filter_map(|key| {
+                    let gap = ledger.gaps.get(key)?;
+                    Some(GapRecord {
+                        key: key.clone(),
+                        cause: gap.cause.clone(),
+                        since: gap.since,
+                        state: if gap.seen_again {
+                            GapState::Lasting
+                        } else {
+                            GapState::Began
+                        },
+                        end: None,
+                    })
                 })
                 .collect(),
             empty_sources: self.empty_sources(),

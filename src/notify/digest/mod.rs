@@ -48,6 +48,16 @@ impl Digest {
         text::text(self)
     }
 
+    /// Returns the SNS message for a topic, and its short form for a topic that refuses the content
+    /// of the first.
+    pub fn messages(&self, for_chat: bool) -> (SnsMessage, SnsMessage) {
+        if for_chat {
+            (self.chat_message(), self.chat_last_form())
+        } else {
+            (self.message(), self.last_form())
+        }
+    }
+
     /// Returns the SNS message for the digest topic.
     pub fn message(&self) -> SnsMessage {
         let (attributes, size) = attributes::of(self);
