@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::invalid_event::InvalidEvent;
 use super::mute_values;
-use crate::model::{AccountId, GroupId, Mute, MuteEnd, MuteMatcher, PackGlobs, Region};
+use crate::model::{AccountId, Globs, GroupId, Mute, MuteEnd, MuteMatcher, Region};
 
 /// An example of a request to mute failures.
 pub(super) const EXAMPLE_MUTE: &str =
@@ -23,7 +23,7 @@ const MAX_DURATION: SignedDuration = SignedDuration::from_hours(366 * 24);
 pub struct MuteRequest {
     /// Globs on pack names.
     #[serde(default, deserialize_with = "mute_values::globs")]
-    pub packs: Option<PackGlobs>,
+    pub packs: Option<Globs>,
     /// Member accounts.
     #[serde(default, deserialize_with = "mute_values::accounts")]
     pub accounts: Option<BTreeSet<AccountId>>,
@@ -32,7 +32,7 @@ pub struct MuteRequest {
     pub regions: Option<BTreeSet<Region>>,
     /// Globs on error codes.
     #[serde(default, deserialize_with = "mute_values::codes")]
-    pub codes: Option<PackGlobs>,
+    pub codes: Option<Globs>,
     /// A group id, as digests have it.
     #[serde(default, deserialize_with = "mute_values::group")]
     pub group: Option<GroupId>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::event_values::{parse_list, parse_value, quoted, rfc3339};
 use crate::input::settings::region;
-use crate::model::{AccountId, GroupId, MuteEnd, PackGlobs, Region};
+use crate::model::{AccountId, Globs, GroupId, MuteEnd, Region};
 
 /// Maximum number of entries in a list of a mute.
 const MAX_ENTRIES: usize = 100;
@@ -18,15 +18,11 @@ const MAX_REASON_CHARS: usize = 200;
 /// Maximum number of characters of the name of who mutes.
 const MAX_BY_CHARS: usize = 64;
 
-pub(super) fn globs<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<PackGlobs>, D::Error> {
+pub(super) fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Globs>, D::Error> {
     glob_list(deserializer, "globs on pack names such as [\"gdpr*\"]")
 }
 
-pub(super) fn codes<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<PackGlobs>, D::Error> {
+pub(super) fn codes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Globs>, D::Error> {
     glob_list(
         deserializer,
         "globs on error codes such as [\"NoAvailable*\"]",
@@ -98,9 +94,9 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D, max: usize) -> Result<String
 fn glob_list<'de, D: Deserializer<'de>>(
     deserializer: D,
     accepted: &str,
-) -> Result<Option<PackGlobs>, D::Error> {
+) -> Result<Option<Globs>, D::Error> {
     let globs = list(deserializer, accepted, |_| true)?;
-    PackGlobs::parse(globs.iter().map(String::as_str))
+    Globs::parse(globs.iter().map(String::as_str))
         .map(Some)
         .map_err(|error| Error::custom(format!("holds a malformed glob: {error}")))
 }

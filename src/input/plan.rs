@@ -12,7 +12,7 @@ use crate::input::event::{InvalidEvent, ManualRequest, NotifyMode, Trigger};
 use crate::input::event_values::quoted;
 use crate::input::settings::{InvalidSettings, Settings};
 use crate::model::{
-    AccountId, Identity, PackGlobs, ReceiverArn, Region, Scope, Source, SourceTarget, Watched,
+    AccountId, Globs, Identity, ReceiverArn, Region, Scope, Source, SourceTarget, Watched,
 };
 
 pub use super::task::{MutesTask, Task};
@@ -151,7 +151,7 @@ pub struct Selection {
     /// The regions to read.
     pub regions: BTreeSet<Region>,
     /// Packs that the event narrows the run to; `None` for all.
-    pub packs: Option<PackGlobs>,
+    pub packs: Option<Globs>,
     /// Member accounts that the event narrows the run to; `None` for all.
     pub accounts: Option<BTreeSet<AccountId>>,
     /// Whether the event narrows the run to some packs, accounts or regions.
@@ -247,7 +247,7 @@ impl RunPlan {
         let packs = request
             .packs
             .as_ref()
-            .map(|globs| PackGlobs::parse(globs.iter().map(String::as_str)))
+            .map(|globs| Globs::parse(globs.iter().map(String::as_str)))
             .transpose();
         let packs = packs.map_err(|error| {
             InvalidEvent(format!(

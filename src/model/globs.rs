@@ -1,4 +1,5 @@
-//! Pack globs: the patterns that include, exclude or narrow packs by name.
+//! Globs: the patterns that include, exclude or narrow packs by name, and mute packs and error
+//! codes.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::PackName;
 
-/// Globs on pack names, with `*`, `?` and `[...]`. A pack matches if any of them matches.
+/// Globs with `*`, `?` and `[...]`. A name or an error code matches if any of them matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct PackGlobs(Vec<Pattern>);
+pub struct Globs(Vec<Pattern>);
 
-impl TryFrom<Vec<String>> for PackGlobs {
+impl TryFrom<Vec<String>> for Globs {
     type Error = String;
 
     fn try_from(globs: Vec<String>) -> Result<Self, String> {
@@ -20,14 +21,14 @@ impl TryFrom<Vec<String>> for PackGlobs {
     }
 }
 
-impl From<PackGlobs> for Vec<String> {
-    fn from(globs: PackGlobs) -> Self {
+impl From<Globs> for Vec<String> {
+    fn from(globs: Globs) -> Self {
         globs.patterns()
     }
 }
 
-impl PackGlobs {
-    /// Returns the globs that match every pack.
+impl Globs {
+    /// Returns the globs that match everything.
     pub fn match_all() -> Self {
         Self(vec![Pattern::new("*").unwrap_or_default()])
     }
@@ -46,13 +47,8 @@ impl PackGlobs {
             .map(Self)
     }
 
-    /// Returns whether any glob matches the pack name.
-    pub fn matches(&self, pack: &PackName) -> bool {
-        self.0.iter().any(|glob| glob.matches(pack.as_str()))
-    }
-
-    /// Returns whether any glob matches a text that is no pack name.
-    pub fn matches_text(&self, text: &str) -> bool {
+    /// Returns whether any glob matches a name or a code.
+    pub fn matches(&self, text: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(text))
     }
 

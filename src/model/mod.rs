@@ -36,7 +36,7 @@ pub use deployment::{Deployment, FunctionId};
 pub use encryption::ObjectEncryption;
 pub use error_chain::display_chain;
 pub use event_bus::EventBus;
-pub use globs::PackGlobs;
+pub use globs::Globs;
 pub use group_id::{GroupId, InvalidGroupId};
 pub use ids::{AccountId, AwsText, PackName, ReceiverArn, Region, RunId, Status};
 pub use interned::drop_unused_strings;

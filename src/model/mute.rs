@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::globs::PackGlobs;
+use super::globs::Globs;
 use super::group_id::GroupId;
 use super::ids::{AccountId, Region};
 use super::keys::{FailureKey, PackKey};
@@ -36,7 +36,7 @@ pub struct Mute {
 pub struct MuteMatcher {
     /// Globs on pack names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub packs: Option<PackGlobs>,
+    pub packs: Option<Globs>,
     /// Member accounts. They do not match the failure of a pack itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<BTreeSet<AccountId>>,
@@ -45,7 +45,7 @@ pub struct MuteMatcher {
     pub regions: Option<BTreeSet<Region>>,
     /// Globs on error codes; the status stands in for a missing code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codes: Option<PackGlobs>,
+    pub codes: Option<Globs>,
     /// The group of the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
@@ -88,7 +88,7 @@ impl MuteMatcher {
     pub fn matches_pack(&self, pack: &PackKey) -> bool {
         self.packs
             .as_ref()
-            .is_none_or(|packs| packs.matches(&pack.pack))
+            .is_none_or(|packs| packs.matches(pack.pack.as_str()))
             && self
                 .regions
                 .as_ref()
@@ -97,9 +97,7 @@ impl MuteMatcher {
 
     /// Returns whether the codes match an error code, or the status that stands in for it.
     pub fn matches_code(&self, code: &str) -> bool {
-        self.codes
-            .as_ref()
-            .is_none_or(|codes| codes.matches_text(code))
+        self.codes.as_ref().is_none_or(|codes| codes.matches(code))
     }
 
     /// Returns whether the group id and the accounts match a failure.

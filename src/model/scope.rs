@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::globs::PackGlobs;
+use super::globs::Globs;
 use super::ids::AccountId;
 use super::keys::{FailureKey, GapKey, PackKey, Source};
 
@@ -18,11 +18,11 @@ pub struct Scope {
     /// Whether the caller account of every source is known.
     pub identified: bool,
     /// Packs that the settings include.
-    pub include: PackGlobs,
+    pub include: Globs,
     /// Packs that the settings exclude.
-    pub exclude: PackGlobs,
+    pub exclude: Globs,
     /// Packs that the event narrows the run to; `None` for all.
-    pub packs: Option<PackGlobs>,
+    pub packs: Option<Globs>,
     /// Member accounts that the event narrows the run to; `None` for all.
     pub accounts: Option<BTreeSet<AccountId>>,
     /// Whether the event narrowed the run. Only a run that is not narrowed can determine what
@@ -34,12 +34,12 @@ impl Scope {
     /// Returns whether a pack is in scope.
     pub fn covers_pack(&self, key: &PackKey) -> bool {
         self.sources.contains(&key.source)
-            && self.include.matches(&key.pack)
-            && !self.exclude.matches(&key.pack)
+            && self.include.matches(key.pack.as_str())
+            && !self.exclude.matches(key.pack.as_str())
             && self
                 .packs
                 .as_ref()
-                .is_none_or(|packs| packs.matches(&key.pack))
+                .is_none_or(|packs| packs.matches(key.pack.as_str()))
     }
 
     /// Returns whether a failure is in scope.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-use super::globs::PackGlobs;
+use super::globs::Globs;
 use super::ids::ReceiverArn;
 use super::keys::Source;
 
@@ -15,9 +15,9 @@ pub struct Watched {
     /// The sources.
     pub sources: BTreeSet<Source>,
     /// Packs that are included.
-    pub include: PackGlobs,
+    pub include: Globs,
     /// Packs that are excluded.
-    pub exclude: PackGlobs,
+    pub exclude: Globs,
     /// The receivers.
     pub receivers: BTreeSet<ReceiverArn>,
 }

@@ -160,7 +160,7 @@ impl<'a> Facts<'a> {
     /// Returns whether a run watches a pack of this name.
     pub(super) fn is_watched(&self, pack: &PackName) -> bool {
         let settings = &self.plan.settings;
-        settings.include.matches(pack) && !settings.exclude.matches(pack)
+        settings.include.matches(pack.as_str()) && !settings.exclude.matches(pack.as_str())
     }
 
     /// Returns the partition of the function.
@@ -226,8 +226,9 @@ impl<C: ConfigApi, S: ObjectStore, P: PreflightApi> Preflight<'_, C, S, P> {
         targets: Vec<SourceTarget>,
     ) -> Vec<(SourceTarget, SourceAnswer)> {
         let settings = &self.plan.settings;
-        let is_watched =
-            |pack: &PackName| settings.include.matches(pack) && !settings.exclude.matches(pack);
+        let is_watched = |pack: &PackName| {
+            settings.include.matches(pack.as_str()) && !settings.exclude.matches(pack.as_str())
+        };
         stream::iter(targets)
             .map(|target| async move {
                 let answer = lister.source(&target, is_watched).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::answers::skipped;
 use super::facts::Facts;
-use crate::model::{PackGlobs, PackName};
+use crate::model::{Globs, PackName};
 use crate::report::{Check, CheckAction, CheckStatus, counted};
 
 /// Name of the second check.
@@ -15,7 +15,7 @@ struct Setting<'a> {
     check: &'static str,
     variable: &'static str,
     parameter: &'static str,
-    globs: &'a PackGlobs,
+    globs: &'a Globs,
 }
 
 /// Makes the checks. Whether a glob matches nothing is known only if all sources were listed.
@@ -55,7 +55,10 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
     }
     let include = &facts.plan.settings.include;
     let counts = Counts {
-        included: packs.iter().filter(|pack| include.matches(pack)).count(),
+        included: packs
+            .iter()
+            .filter(|pack| include.matches(pack.as_str()))
+            .count(),
         watched: packs.iter().filter(|pack| facts.is_watched(pack)).count(),
     };
     settings.map(|setting| setting.check(&packs, counts)).into()

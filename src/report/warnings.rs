@@ -13,7 +13,7 @@ use crate::collect::{Observation, PackObservation};
 use crate::input::event::shortened;
 use crate::input::plan::RunPlan;
 use crate::ledger::Ledger;
-use crate::model::{AccountId, GapKey, PackGlobs, PackKey, PackName, Scope, Warning, WarningCode};
+use crate::model::{AccountId, GapKey, Globs, PackKey, PackName, Scope, Warning, WarningCode};
 
 /// Returns the warnings of a run: first those about `INCLUDE_PACKS`, then about the `packs` and the
 /// `accounts` of the request, each in the order of their entries. `ledger` is the evaluated one.
@@ -57,7 +57,9 @@ pub(super) fn warnings(
     let watched: BTreeSet<&PackKey> = known
         .iter()
         .copied()
-        .filter(|pack| scope.include.matches(&pack.pack) && !scope.exclude.matches(&pack.pack))
+        .filter(|pack| {
+            scope.include.matches(pack.pack.as_str()) && !scope.exclude.matches(pack.pack.as_str())
+        })
         .collect();
     if let Some(packs) = &scope.packs {
         let unmatched_anywhere = unmatched(packs, &known);
@@ -101,7 +103,7 @@ fn is_listed(scope: &Scope, observation: &Observation) -> bool {
     scope.sources.iter().all(complete)
 }
 
-fn unmatched(globs: &PackGlobs, packs: &BTreeSet<&PackKey>) -> BTreeSet<String> {
+fn unmatched(globs: &Globs, packs: &BTreeSet<&PackKey>) -> BTreeSet<String> {
     let names: BTreeSet<&PackName> = packs.iter().map(|key| &key.pack).collect();
     let globs = globs.unmatched(&names);
     globs.into_iter().map(str::to_owned).collect()

@@ -17,7 +17,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::model::{
-    EventBus, Identity, NotificationPolicy, ObjectEncryption, PackGlobs, ReceiverArn, Region,
+    EventBus, Globs, Identity, NotificationPolicy, ObjectEncryption, ReceiverArn, Region,
 };
 
 pub use metric_set::MetricSet;
@@ -55,9 +55,9 @@ pub struct Settings {
     /// The external id to pass when a role is assumed.
     pub external_id: Option<String>,
     /// Packs to include.
-    pub include: PackGlobs,
+    pub include: Globs,
     /// Packs to exclude, even if they are included.
-    pub exclude: PackGlobs,
+    pub exclude: Globs,
     /// Which failures are notified, and when.
     pub policy: NotificationPolicy,
     /// Whether to look up the names of failing accounts.
@@ -136,7 +136,7 @@ impl Settings {
             home_region,
             identities: identities.unwrap_or_else(|| vec![Identity::Own]),
             external_id,
-            include: include.unwrap_or_else(PackGlobs::match_all),
+            include: include.unwrap_or_else(Globs::match_all),
             exclude: exclude.unwrap_or_default(),
             policy: NotificationPolicy {
                 ignored_accounts: ignored_accounts.unwrap_or_default(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::metric_set::MetricSet;
 use crate::model::{
-    AccountId, EventBus, Identity, ObjectEncryption, PackGlobs, ReceiverArn, Region, RoleArn,
+    AccountId, EventBus, Globs, Identity, ObjectEncryption, ReceiverArn, Region, RoleArn,
 };
 
 pub(super) const HOME_REGION: &str = "the function's own region such as eu-west-1";
@@ -258,8 +258,8 @@ pub(super) fn external_id(text: &str) -> Result<String, String> {
 }
 
 /// Parses a list of globs on pack names.
-pub(super) fn globs(text: &str) -> Result<PackGlobs, String> {
-    PackGlobs::parse(split_list(text)?)
+pub(super) fn globs(text: &str) -> Result<Globs, String> {
+    Globs::parse(split_list(text)?)
 }
 
 /// Parses a list of account ids.

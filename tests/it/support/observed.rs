@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use packwatch::collect::{Coverage, Listing, ObservationBuilder};
 use packwatch::evaluate::{EvaluationContext, evaluate};
 use packwatch::ledger::Ledger;
-use packwatch::model::{NotificationPolicy, PackGlobs, PackKey, Scope, Source, StatusRecord};
+use packwatch::model::{Globs, NotificationPolicy, PackKey, Scope, Source, StatusRecord};
 
 use super::harness::{OWN, REGION, time};
 
@@ -34,8 +34,8 @@ pub fn scope() -> Scope {
     Scope {
         sources: [source()].into(),
         identified: true,
-        include: PackGlobs::match_all(),
-        exclude: PackGlobs::default(),
+        include: Globs::match_all(),
+        exclude: Globs::default(),
         packs: None,
         accounts: None,
         narrowed: false,
@@ -45,7 +45,7 @@ pub fn scope() -> Scope {
 /// Returns the scope of a run that is narrowed to the packs that match `glob`.
 pub fn scope_of_packs(glob: &str) -> Scope {
     Scope {
-        packs: Some(PackGlobs::parse([glob]).expect("a glob")),
+        packs: Some(Globs::parse([glob]).expect("a glob")),
         narrowed: true,
         ..scope()
     }

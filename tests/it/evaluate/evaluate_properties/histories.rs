@@ -9,7 +9,7 @@ use packwatch::input::event::{ManualRequest, NotifyMode, Trigger};
 use packwatch::input::plan::{Invocation, RunPlan};
 use packwatch::input::settings::Settings;
 use packwatch::ledger::{Delivery, LastCommit, Ledger, PendingChanges};
-use packwatch::model::{FailureKey, Mute, MuteEnd, MuteMatcher, PackGlobs, ReceiverArn, Scope};
+use packwatch::model::{FailureKey, Globs, Mute, MuteEnd, MuteMatcher, ReceiverArn, Scope};
 use packwatch::notify::digest::{Digest, DigestKind};
 use packwatch::notify::{AskedFor, NotificationContext};
 use packwatch::report::RunFindings;
@@ -170,7 +170,7 @@ pub fn run(ledger: &Ledger, step: &Step, number: usize, now: Timestamp) -> Run {
 pub fn mute(number: usize, step: &Step, now: Timestamp) -> Mute {
     let matcher = if number.is_multiple_of(2) {
         MuteMatcher {
-            packs: Some(PackGlobs::parse([PACKS[number / 2 % 2]]).expect("a glob")),
+            packs: Some(Globs::parse([PACKS[number / 2 % 2]]).expect("a glob")),
             ..MuteMatcher::default()
         }
     } else {

@@ -12,7 +12,7 @@ use packwatch::evaluate::{EvaluationContext, evaluate};
 use packwatch::input::event::{ManualRequest, NotifyMode};
 use packwatch::ledger::{Ledger, PendingChanges};
 use packwatch::model::{
-    AccountId, FailureKey, PackGlobs, ReceiverArn, Resolution, Source, StatusKind, StatusRecord,
+    AccountId, FailureKey, Globs, ReceiverArn, Resolution, Source, StatusKind, StatusRecord,
 };
 use packwatch::report::{RunFindings, WarningCode};
 use proptest::collection::vec;
@@ -54,7 +54,7 @@ proptest! {
         let packs = requested.clone().map(|globs| globs.iter().map(|(glob, _)| (*glob).to_owned()).collect());
         let step = Step { request: ManualRequest { packs, ..step.request }, ..step };
         let mut plan = plan(&step, 0, now);
-        plan.settings.include = PackGlobs::parse(include.iter().map(|(glob, _)| *glob)).expect("the globs are valid");
+        plan.settings.include = Globs::parse(include.iter().map(|(glob, _)| *glob)).expect("the globs are valid");
         let scope = plan.scope(&plan.targets(&OWN.into()).expect("one caller"), true);
         let observation = observe(&step.found, &scope, now, false);
         let context = EvaluationContext { scope: &scope, later_reads: &[], policy: &plan.settings.policy, run_id: &plan.run.id };
