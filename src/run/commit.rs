@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::error::{RunError, Unstored};
+use super::error::RunError;
 use super::execution::{Run, log_warnings};
 use super::latest::LatestRun;
 use super::ledger_store::StoredLedger;
@@ -100,8 +100,10 @@ impl<S: Services> Run<'_, S> {
             drop_unused_strings();
             let snapshot = findings
                 .snapshot(next.sequence, previous, self.now(), digest)
-                .map_err(|error| {
-                    store_failed("the snapshot could not be written as JSON", error)
+                .map_err(|error| RunError::StoreFailed {
+                    what: "the snapshot could not be written as JSON".to_owned(),
+                    unstored: self.unstored(),
+                    source: Some(Box::new(error)),
                 })?;
             let put = self.store.put(&key, snapshot.clone(), &PutMode::Create);
             let prepare = async || {
@@ -124,7 +126,9 @@ impl<S: Services> Run<'_, S> {
                     drop((evaluation, changes, current.ledger));
                     return self.store_ledger(pending, next, body, &put_mode).await;
                 }
-                (Err(PutError::PreconditionFailed), _) => {}
+                (Err(PutError::PreconditionFailed), _) => {
+                    cause = Some("there is an object with this key already".into());
+                }
                 (Err(PutError::Rejected(error)), _) => {
                     cause = Some(error);
                     break;
@@ -143,7 +147,7 @@ impl<S: Services> Run<'_, S> {
         );
         Err(RunError::StoreFailed {
             what,
-            unstored: Unstored::Observation,
+            unstored: self.unstored(),
             source: cause,
         })
     }
@@ -208,7 +212,7 @@ impl<S: Services> Run<'_, S> {
                     "{} could not be stored",
                     self.store.address(&self.plan.keys.ledger)
                 ),
-                unstored: Unstored::Observation,
+                unstored: self.unstored(),
                 source: Some(cause),
             }),
             Err(PutError::PreconditionFailed) => {
@@ -316,14 +320,6 @@ impl<S: Services> Run<'_, S> {
             digest: results.report(&current.ledger, self.plan)?,
             config_calls: self.metrics.config_calls,
         })
-    }
-}
-
-fn store_failed(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> RunError {
-    RunError::StoreFailed {
-        what: what.to_owned(),
-        unstored: Unstored::Observation,
-        source: Some(Box::new(error)),
     }
 }
 

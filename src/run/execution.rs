@@ -213,6 +213,15 @@ impl<S: Services> Run<'_, S> {
         }
     }
 
+    /// Returns what a commit that failed has not stored.
+    pub(super) fn unstored(&self) -> Unstored {
+        if self.plan.mode.asks_for_digest() {
+            Unstored::Request
+        } else {
+            Unstored::Observation
+        }
+    }
+
     /// Returns the error of a run whose commit attempts are used up. `cause` is the error of the
     /// last write if it was not answered, and `None` if another writer changed the ledger.
     pub(super) fn commit_conflict_error(&self, cause: Option<BoxError>) -> RunError {
@@ -225,7 +234,7 @@ impl<S: Services> Run<'_, S> {
         };
         RunError::StoreFailed {
             what,
-            unstored: Unstored::Observation,
+            unstored: self.unstored(),
             source: cause,
         }
     }

@@ -117,7 +117,7 @@ impl Attempt {
     }
 }
 
-/// A ledger over which this execution may commit.
+/// A loaded ledger that does not stop the run.
 struct CheckedLedger {
     stored: StoredLedger,
     /// The scopes of narrowed runs that read later. This run leaves them as they are.
@@ -183,7 +183,7 @@ impl<S: Services> Run<'_, S> {
                 Some(stored) => stored,
                 None => self.store.load().await.map_err(Stop::Failed)?,
             };
-            self.check(stored, started_at)
+            self.check_loaded(stored, started_at)
         };
         let collector = self.collector(targets, started_at);
         let collected = collector.collect(load, || self.now()).await;
@@ -207,8 +207,13 @@ impl<S: Services> Run<'_, S> {
         self.commit_with_retries(current, observation, pass).await
     }
 
-    /// Returns the ledger if this execution may commit over it.
-    fn check(&self, stored: StoredLedger, started_at: Timestamp) -> Result<CheckedLedger, Stop> {
+    /// Returns the ledger, unless the read that started at `started_at` must not be committed over
+    /// it. A dry run always gets it.
+    fn check_loaded(
+        &self,
+        stored: StoredLedger,
+        started_at: Timestamp,
+    ) -> Result<CheckedLedger, Stop> {
         let checked = |stored, later_reads, committed| CheckedLedger {
             stored,
             later_reads,
@@ -252,8 +257,18 @@ impl<S: Services> Run<'_, S> {
                 }
                 CommitOutcome::Conflict(pending, cause) => (pending, cause),
             };
-            let stored = self.store.load().await.map_err(unconfirmed_commit)?;
-            current = match self.check(stored, started_at) {
+            let stored = self
+                .store
+                .load()
+                .await
+                .map_err(|error| RunError::StoreFailed {
+                    what:
+                        "the commit was not confirmed, and the ledger could not be read to check it"
+                            .to_owned(),
+                    unstored: self.unstored(),
+                    source: Some(Box::new(error)),
+                })?;
+            current = match self.check_loaded(stored, started_at) {
                 Ok(checked) => checked,
                 Err(stop) => return self.stop(stop, started_at, pass).await,
             };
@@ -296,15 +311,6 @@ impl<S: Services> Run<'_, S> {
     fn has_time_to_read_again(&self, started_at: Timestamp) -> bool {
         let now = self.now();
         now + now.duration_since(started_at) < self.plan.timing.read_deadline
-    }
-}
-
-fn unconfirmed_commit(error: RunError) -> RunError {
-    RunError::StoreFailed {
-        what: "the commit was not confirmed, and the ledger could not be read to check it"
-            .to_owned(),
-        unstored: Unstored::Observation,
-        source: Some(Box::new(error)),
     }
 }
 

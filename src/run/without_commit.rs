@@ -28,7 +28,7 @@ impl<S: Services> Run<'_, S> {
                     "another run committed a newer read of a part of this run's scope, and there was no time to \
                        read again"
                         .to_owned(),
-                unstored: Unstored::Observation,
+                unstored: self.unstored(),
                 source: None,
             });
         }
@@ -178,7 +178,7 @@ impl<S: Services> Run<'_, S> {
         if let Err(source) = recorded {
             return RunError::StoreFailed {
                 what: format!("{failure}; recording this in the ledger failed too"),
-                unstored: Unstored::Observation,
+                unstored: self.unstored(),
                 source,
             };
         }
