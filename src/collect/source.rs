@@ -122,7 +122,7 @@ impl<'a, S: ConfigApi> SourceReader<'a, S> {
         let missing = |key: &PackKey| {
             key.source == *source && self.scope.covers_pack(key) && !so_far.packs.contains_key(key)
         };
-        ledger.known_packs_and_gaps().filter(missing).collect()
+        ledger.known_packs_with_gaps().filter(missing).collect()
     }
 
     /// Reads the failing members of every pack, and the evidence that its open failures need.

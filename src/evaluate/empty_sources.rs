@@ -23,7 +23,7 @@ pub(super) fn update_empty_sources(
         .iter()
         .filter(|source| context.covers_source(source))
     {
-        let known = before.known_packs_and_gaps();
+        let known = before.known_packs_with_gaps();
         let known: BTreeSet<_> = known
             .filter(|pack| pack.source == *source && scope.covers_pack(pack))
             .collect();

@@ -269,7 +269,7 @@ pub(super) fn record_attempts(
 ) {
     let may_forget = |pack: &PackKey| {
         context.covers_source(&pack.source)
-            && context.covers_pack(pack)
+            && context.scope.covers_pack(pack)
             && !context.pack_read_later(pack)
     };
     next.pack_hints

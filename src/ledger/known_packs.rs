@@ -12,7 +12,7 @@ impl Ledger {
 
     /// Returns the known packs and those that have only a gap. A source lists no packs any more only
     /// if AWS Config has none of these.
-    pub fn known_packs_and_gaps(&self) -> impl Iterator<Item = PackKey> {
+    pub fn known_packs_with_gaps(&self) -> impl Iterator<Item = PackKey> {
         let lasting = self.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
         let with_gap = lasting.filter_map(|(key, _)| key.pack_key());
         self.known_packs().cloned().chain(with_gap)

@@ -1,5 +1,5 @@
-//! The report of a run: the snapshot in S3, the records and groups that it shares with the digest,
-//! and the response of the invocation; and the checks of the preflight.
+//! The report of a run: the snapshot in S3, the records, groups, links and words that it shares with
+//! the digest, and the response of the invocation; and the checks of the preflight.
 
 mod check;
 mod check_action;
@@ -44,4 +44,4 @@ pub use snapshot::{
     Snapshot, Unconfirmed,
 };
 pub use summary::RunFindings;
-pub use words::{counted, duration};
+pub use words::{counted, duration, noun_of};

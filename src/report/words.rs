@@ -4,12 +4,17 @@ use jiff::SignedDuration;
 
 /// Returns a number with its noun, such as `1 pack` or `2 packs`.
 pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {}", noun_of(number, noun))
+}
+
+/// Returns a noun in the singular or plural that a number needs.
+pub fn noun_of(number: usize, noun: &str) -> String {
     let plural = match noun {
         _ if number == 1 => "",
         noun if noun.ends_with('s') => "es",
         _ => "s",
     };
-    format!("{number} {noun}{plural}")
+    format!("{noun}{plural}")
 }
 
 /// Returns a duration such as `15 min`, `1 h 15 min` or `2 d 17 h`.

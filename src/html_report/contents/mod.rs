@@ -9,7 +9,7 @@
 //! | `causes` | the causes of what is open |
 //! | `failures` | the rows of failing accounts |
 //! | `packs`, `mutes`, `trend` | the other tables |
-//! | `text`, `words` | texts from AWS, and numbers and times in words |
+//! | `text`, `words` | texts from AWS, and times and lists in words |
 
 mod causes;
 mod changes;
@@ -31,4 +31,4 @@ pub(super) use packs::PackLine;
 pub use page::{ReportPage, ReportRequest};
 pub(super) use text::plain;
 pub(super) use trend::{Trend, TrendDay};
-pub(super) use words::{date, listed, noun_of, time};
+pub(super) use words::{date, listed, time};

@@ -1,15 +1,9 @@
-//! Nouns, times, and lists, in words.
+//! Times and lists, in words.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::report::duration;
-
-/// Returns a noun in the singular or plural that a number needs.
-pub(in crate::html_report) fn noun_of(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{noun}{plural}")
-}
 
 /// Returns a time such as `Mon 2 Mar 2026, 03:00 UTC`.
 pub(in crate::html_report) fn time(at: Timestamp) -> String {

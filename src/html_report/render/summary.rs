@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::elements::since_element;
 use crate::html_report::contents::{
-    ChangedGroup, Changes, EmptySourceLine, GapLine, ReportPage, noun_of, plain, time,
+    ChangedGroup, Changes, EmptySourceLine, GapLine, ReportPage, plain, time,
 };
-use crate::report::{counted, duration};
+use crate::report::{counted, duration, noun_of};
 
 pub(super) fn section(page: &ReportPage<'_>) -> Markup {
     html! {

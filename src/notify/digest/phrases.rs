@@ -1,4 +1,4 @@
-//! Words that several forms of a digest use: numbers with their nouns, times, and lists.
+//! Words that several forms of a digest use: times, names and lists.
 
 use std::collections::BTreeSet;
 
