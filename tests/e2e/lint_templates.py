@@ -9,8 +9,8 @@ why. The script creates it in target/lint-venv, or in FOLDER, if it does not exi
 no call to AWS. It prints each finding and exits with 1 if there is one.
 """
 
-import fcntl
 import argparse
+import fcntl
 import importlib.util
 import json
 import os
@@ -98,7 +98,8 @@ def lint_venv(folder: pathlib.Path) -> pathlib.Path:
     """
     installed = folder / "requirements-lint.txt"
     # Two scripts that run at the same time use the environment.
-    with open(folder.with_suffix(".lock"), "w") as lock:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(f"{folder.name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.exists() or installed.read_text() != REQUIREMENTS.read_text():
             print(f"installing {REQUIREMENTS.relative_to(ROOT)} in {folder}, which takes a minute or two", flush=True)
