@@ -10,8 +10,8 @@ impl Ledger {
         self.pack_hints.keys().chain(with_failure)
     }
 
-    /// Returns the known packs and those that have only a gap. A source lists no packs any more only
-    /// if AWS Config has none of these.
+    /// Returns the known packs and those of which there is only a gap. A source counts as empty only
+    /// if AWS Config has none of them.
     pub fn known_packs_with_gaps(&self) -> impl Iterator<Item = PackKey> {
         let lasting = self.gaps.iter().filter(|(_, gap)| gap.ended.is_none());
         let with_gap = lasting.filter_map(|(key, _)| key.pack_key());

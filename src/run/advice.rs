@@ -115,7 +115,7 @@ fn remedy_for_gaps<'a>(causes: impl Iterator<Item = &'a ApiError>) -> Cow<'stati
     remedies.join(" ").into()
 }
 
-/// Returns what to do about a failed access.
+/// Returns what to do about a failed access. Without a cause, other runs changed the ledger first.
 fn remedy(cause: Option<&BoxError>, access: Access) -> Cow<'static, str> {
     let Some(cause) = cause else {
         return OTHER_RUNS.into();

@@ -127,7 +127,7 @@ impl<S: Services> Run<'_, S> {
                     return self.store_ledger(pending, next, body, &put_mode).await;
                 }
                 (Err(PutError::PreconditionFailed), _) => {
-                    cause = Some("there is an object with this key already".into());
+                    cause.get_or_insert_with(|| "there is an object with this key already".into());
                 }
                 (Err(PutError::Rejected(error)), _) => {
                     cause = Some(error);

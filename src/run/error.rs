@@ -57,7 +57,7 @@ pub enum RunError {
     StoreFailed {
         /// The message: which object could not be stored.
         what: String,
-        /// What is missing in it now.
+        /// What was to be stored.
         unstored: Unstored,
         /// The cause.
         source: Option<BoxError>,
@@ -85,7 +85,7 @@ pub enum RunError {
     },
 }
 
-/// What a run failed to store.
+/// What could not be stored, which decides who has to do what again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unstored {
     /// What it has read. The next run reads it again.

@@ -87,6 +87,17 @@ impl<'a, S: ObjectStore> LedgerStore<'a, S> {
         Ok((account.unwrap_or_else(AccountId::unknown), Some(stored)))
     }
 
+    /// Returns the ledger that is at hand already, or loads it.
+    pub(super) async fn load_unless(
+        &self,
+        preloaded: Option<StoredLedger>,
+    ) -> Result<StoredLedger, RunError> {
+        match preloaded {
+            Some(stored) => Ok(stored),
+            None => self.load().await,
+        }
+    }
+
     /// Loads the ledger. If there is none, returns an empty one whose sequence continues after that
     /// in the metadata of `latest.json`.
     pub(super) async fn load(&self) -> Result<StoredLedger, RunError> {

@@ -179,11 +179,8 @@ impl<S: Services> Run<'_, S> {
     ) -> Result<Attempt, RunError> {
         let started_at = self.now();
         let load = async {
-            let stored = match preloaded {
-                Some(stored) => stored,
-                None => self.store.load().await.map_err(Stop::Failed)?,
-            };
-            self.check_loaded(stored, started_at)
+            let stored = self.store.load_unless(preloaded).await;
+            self.check_loaded(stored.map_err(Stop::Failed)?, started_at)
         };
         let collector = self.collector(targets, started_at);
         let collected = collector.collect(load, || self.now()).await;

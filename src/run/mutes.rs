@@ -22,10 +22,7 @@ pub(super) async fn change_mutes<S: ObjectStore>(
     let (account, preloaded) = store.own_account(caller).await?;
     let watched = plan.watched(&account);
     let owner = (&caller.deployment, &watched);
-    let mut current = match preloaded {
-        Some(stored) => stored,
-        None => store.load().await?,
-    };
+    let mut current = store.load_unless(preloaded).await?;
     let (outcome, mute) = match request {
         MutesTask::Add(mute) => {
             let add = |ledger: &mut Ledger| {

@@ -30,11 +30,7 @@ pub(super) async fn send_test<S: Services>(
     let (account, preloaded) = store.own_account(caller).await?;
     let targets = plan.targets(&account).map_err(RunError::InvalidSettings)?;
     let scope = plan.scope(&targets, caller.own_account.is_ok());
-    let stored = match preloaded {
-        Some(stored) => stored,
-        None => store.load().await?,
-    };
-    let ledger = stored.ledger;
+    let ledger = store.load_unless(preloaded).await?.ledger;
     let watched = plan.watched(&account);
     let note = if ledger == Ledger::with_sequence(ledger.sequence) {
         Some("There is no ledger yet: no run has been committed.".to_owned())

@@ -1,10 +1,11 @@
 //! The trend: open failures per UTC day.
 
-use crate::ledger::{History, HistoryDay};
-use crate::report::counted;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+
+use crate::ledger::{History, HistoryDay};
+use crate::report::counted;
 
 /// Maximum number of days that are shown.
 const MAX_DAYS: usize = 400;
