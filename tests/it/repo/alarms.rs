@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use packwatch::metrics::{ALARM_METRICS, DIMENSION, METRICS, NAMESPACE};
 use serde_json::Value;
 
+use super::files::read;
 use crate::repo::sam_template::Template;
 
 /// How each alarm treats missing data.
@@ -183,10 +184,4 @@ fn cost_script_counts_all_metrics_and_alarms() {
         cost.contains(&counted),
         "benches/cost.py does not contain:{counted}"
     );
-}
-
-/// Reads a file of the repository.
-fn read(name: &str) -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name} cannot be read: {error}"))
 }

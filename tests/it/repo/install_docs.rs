@@ -1,17 +1,11 @@
 //! Checks that the names in the documents for operators are those of the template.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
+use super::files::read;
 use crate::repo::sam_template::Template;
 
 const DOCUMENTS: [&str; 2] = ["docs/install.md", "docs/operations.md"];
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{name} cannot be read: {error}"))
-}
 
 /// Returns the names that follow `before` in a text.
 fn names_after(text: &str, before: &str) -> BTreeSet<String> {

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod architecture;
+mod files;
 mod install_docs;
 mod links;
 mod nightly;

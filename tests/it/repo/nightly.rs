@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-fn read(name: &str) -> String {
-    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use super::files::read;
 
 #[test]
 fn nightly_job_runs_each_ignored_model_check_alone() {

@@ -1,18 +1,12 @@
 //! Checks that the README and the pages of the documentation match the program.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
+use super::files::read;
 use super::sam_template::ACTIONS;
 
 /// Maximum number of words of the README: two screens and a table.
 const MAX_README_WORDS: usize = 2_000;
-
-fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 /// Returns a golden email as a block of a page.
 fn golden_block(name: &str) -> String {

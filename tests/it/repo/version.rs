@@ -1,14 +1,8 @@
 //! Checks that the version of `Cargo.toml` is the only one.
 
-use std::fs;
-use std::path::Path;
+use super::files::read;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{name} cannot be read: {error}"))
-}
 
 #[test]
 fn cli_has_version_of_function() {
